@@ -1,0 +1,184 @@
+"""Parameter schema: which numbers drive a face, in which order, with which units and limits.
+
+The default schema ``arkit-52`` is three head angles in degrees followed by the ARKit blend shape
+coefficients in [0, 1]. Left and right are the subject's own. Signs: yaw > 0 nose to image right,
+pitch > 0 nose up, roll > 0 counter-clockwise in the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number that drives the face.
+
+    Attributes:
+        id: name in files, on the wire and in Blender, for example ``jawOpen``.
+        label: the name a person reads.
+        group: ``head``, ``eyes``, ``brows``, ``jaw``, ``mouth`` or ``other``.
+        unit: ``degree`` or ``coefficient``.
+        minimum, maximum: hard limits in that unit.
+        default: value at rest.
+        mirror: id of the parameter on the other side of the face, its own id when a mirror image
+            negates or keeps it.
+    """
+
+    id: str
+    label: str
+    group: str
+    unit: str
+    minimum: float
+    maximum: float
+    default: float
+    mirror: str
+
+
+@dataclass(frozen=True)
+class ParameterSchema:
+    """An ordered set of parameters; a parameter vector p is a float32 array in this order."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(parameter.id for parameter in self.parameters)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position in the vector by parameter id."""
+        return {parameter.id: i for i, parameter in enumerate(self.parameters)}
+
+    @cached_property
+    def minimum(self) -> np.ndarray:
+        """(n,) float32, in each parameter's unit."""
+        return np.array([parameter.minimum for parameter in self.parameters], np.float32)
+
+    @cached_property
+    def maximum(self) -> np.ndarray:
+        """(n,) float32, in each parameter's unit."""
+        return np.array([parameter.maximum for parameter in self.parameters], np.float32)
+
+    @cached_property
+    def rest(self) -> np.ndarray:
+        """(n,) float32, the vector of defaults."""
+        return np.array([parameter.default for parameter in self.parameters], np.float32)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of the schema; both processes compare it before they exchange vectors."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+    def vector(self, values: Mapping[str, float], missing: np.ndarray | None = None) -> np.ndarray:
+        """Named values to a parameter vector.
+
+        Args:
+            values: value by parameter id, in the parameter's unit.
+            missing: (n,) what to take for parameters not named; the rest vector if None.
+
+        Returns:
+            (n,) float32.
+
+        Raises:
+            InputError: an unknown name, or a value that is no finite number.
+        """
+        vector = np.array(self.rest if missing is None else missing, np.float32)
+        for name, value in values.items():
+            position = self.index.get(name)
+            if position is None:
+                raise InputError(f"Unknown parameter {name!r}", self._suggestion(name))
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)):
+                raise InputError(f"Parameter {name!r} has the value {value!r}", "Give a number.")
+            if not math.isfinite(value):
+                raise InputError(f"Parameter {name!r} is {value!r}", "Give a finite number.")
+            vector[position] = value
+        return vector
+
+    def named(self, vector: np.ndarray) -> dict[str, float]:
+        """A (n,) vector to value by parameter id."""
+        self.check(vector)
+        return {name: float(value) for name, value in zip(self.ids, vector, strict=True)}
+
+    def check(self, vector: np.ndarray) -> None:
+        """Raise InputError unless ``vector`` is (n,) and finite."""
+        if vector.shape != (len(self),):
+            raise InputError(f"Got {vector.shape} parameters where {self.name} has {len(self)}")
+        if not np.isfinite(vector).all():
+            bad = self.ids[int(np.flatnonzero(~np.isfinite(vector))[0])]
+            raise InputError(f"Parameter {bad!r} is not finite", "Give a finite number.")
+
+    def _suggestion(self, name: str) -> str:
+        import difflib
+
+        close = difflib.get_close_matches(name, self.ids, n=1)
+        return f"Did you mean {close[0]!r}?" if close else f"See the {self.name} parameter list."
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "parameters": [vars(p) for p in self.parameters]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> ParameterSchema:
+        """Inverse of to_json. Raises InputError on anything else."""
+        try:
+            parameters = tuple(Parameter(**entry) for entry in data["parameters"])
+            return ParameterSchema(str(data["name"]), parameters)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"This is no parameter schema: {error}") from error
+
+
+ARKIT_NAMES: tuple[str, ...] = tuple(
+    """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff
+    cheekSquintLeft cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight
+    eyeLookInLeft eyeLookInRight eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight
+    eyeSquintLeft eyeSquintRight eyeWideLeft eyeWideRight jawForward jawLeft jawOpen jawRight
+    mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft
+    mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
+    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
+    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft
+    noseSneerRight tongueOut""".split()
+)
+"""ARKit's 52 blend shapes: MediaPipe's order, then tongueOut, which MediaPipe does not report."""
+
+_GROUPS = {"brow": "brows", "eye": "eyes", "jaw": "jaw", "mouth": "mouth"}
+
+
+def _head_angle(name: str, limit: float) -> Parameter:
+    label = f"Head {name.removeprefix('head')}"
+    return Parameter(name, label, "head", "degree", -limit, limit, 0.0, name)
+
+
+def _coefficient(name: str) -> Parameter:
+    words = "".join(f" {c}" if c.isupper() else c for c in name).split()
+    group = _GROUPS.get(words[0], "other")
+    if name.endswith("Left"):
+        mirror = name[: -len("Left")] + "Right"
+    elif name.endswith("Right"):
+        mirror = name[: -len("Right")] + "Left"
+    else:
+        mirror = name
+    label = " ".join(word.capitalize() for word in words)
+    return Parameter(name, label, group, "coefficient", 0.0, 1.0, 0.0, mirror)
+
+
+def arkit_schema(extra: Iterable[Parameter] = ()) -> ParameterSchema:
+    """The default schema: headYaw, headPitch, headRoll, then ARKIT_NAMES (55 parameters)."""
+    head = (_head_angle("headYaw", 90), _head_angle("headPitch", 60), _head_angle("headRoll", 90))
+    return ParameterSchema("arkit-52", head + tuple(map(_coefficient, ARKIT_NAMES)) + tuple(extra))
+
+
+ARKIT_52 = arkit_schema()
