@@ -1,0 +1,1 @@
+"""The worker: turns (portrait, parameters) into pixels. Never imports bpy."""

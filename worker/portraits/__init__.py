@@ -1,0 +1,1 @@
+"""Portraits: a source photo made drivable."""

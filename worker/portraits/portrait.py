@@ -1,0 +1,208 @@
+"""The portrait file: everything about one face that driving it needs.
+
+One ``.portrait`` file is a safetensors file (data only, nothing in it can execute) whose metadata
+holds a JSON object. Its id is the SHA-256 of its bytes, so a portrait never changes under its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from photorig.shared.errors import InputError
+
+FORMAT = "photorig.portrait"
+FORMAT_VERSION = 1
+MAXIMUM_BYTES = 512 << 20
+MAXIMUM_PIXELS = 100_000_000
+THUMBNAIL_SIZE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A source photo made drivable.
+
+    Attributes:
+        latents: w_s, (n_rows, 512) float32 in W+.
+        parameters: p_s, (n,) float32 measured on the photo, in the schema's order and units.
+        photo: (H, W, 3) uint8 sRGB, the whole photo.
+        alignment: (2, 3) float64; photo pixel coordinates (x, y, 1) to the aligned crop, whose
+            corners are (0, 0) and (1, 1).
+        model_id: the generator that the latents belong to.
+        schema_hash: the parameter schema of ``parameters``.
+        name: what a person calls it.
+    """
+
+    latents: np.ndarray
+    parameters: np.ndarray
+    photo: np.ndarray
+    alignment: np.ndarray
+    model_id: str
+    schema_hash: str
+    name: str
+
+    @cached_property
+    def id(self) -> str:
+        """SHA-256 (hex) of the file's bytes."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @cached_property
+    def thumbnail(self) -> np.ndarray:
+        """(128, 128, 3) uint8, the aligned crop, for buttons and lists."""
+        matrix = np.linalg.inv(np.vstack([self.alignment, [0, 0, 1]]))[:2] / THUMBNAIL_SIZE
+        matrix[:, 2] *= THUMBNAIL_SIZE
+        size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
+        image = Image.fromarray(self.photo)
+        scale = int(np.hypot(*matrix[:, 0]))
+        if scale > 1:
+            # An affine transform samples single pixels, so shrink first to keep it smooth.
+            image = image.reduce(scale)
+            matrix = matrix / scale
+        coefficients = tuple(matrix.ravel().tolist())
+        sampled = image.transform(
+            size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
+        )
+        return np.asarray(sampled)
+
+    @staticmethod
+    def aligned_photo(size: int) -> np.ndarray:
+        """The alignment of a photo that already is an aligned ``size`` × ``size`` crop."""
+        return np.array([[1 / size, 0, 0], [0, 1 / size, 0]], np.float64)
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        metadata = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "model_id": self.model_id,
+            "schema_hash": self.schema_hash,
+            "name": self.name,
+        }
+        tensors = {
+            "latents": np.ascontiguousarray(self.latents, np.float32),
+            "parameters": np.ascontiguousarray(self.parameters, np.float32),
+            "alignment": np.ascontiguousarray(self.alignment, np.float64),
+            "photo.png": np.frombuffer(_png_bytes(self.photo), np.uint8),
+        }
+        return save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
+
+    def to_bytes(self) -> bytes:
+        """The content of a .portrait file; the photo is stored without loss."""
+        return self._bytes
+
+    def save(self, path: Path) -> None:
+        """Write the file in one step, so that a full disk leaves no half file behind."""
+        path = Path(path)
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(self.to_bytes())
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise InputError(
+                f"Cannot write {path}: {error.strerror}",
+                "Check the folder, its permissions and the free space.",
+            ) from error
+
+    @staticmethod
+    def load(path: Path) -> Portrait:
+        """Read a .portrait file. Raises InputError where it cannot be read or is none."""
+        try:
+            size = Path(path).stat().st_size
+            if size > MAXIMUM_BYTES:
+                raise InputError(f"{path} is too large to be a portrait ({size >> 20} MiB)")
+            content = Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}") from error
+        try:
+            return Portrait.from_bytes(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error.message}", error.hint) from error
+
+    @staticmethod
+    def from_bytes(content: bytes) -> Portrait:
+        """Inverse of to_bytes, for content from anywhere. Raises InputError on anything else."""
+        hint = "Make a portrait with 'photorig fit PHOTO' or 'photorig sample'."
+        if len(content) > MAXIMUM_BYTES:
+            raise InputError("This portrait is too large", hint)
+        try:
+            metadata = _read_metadata(content)
+            if metadata.get("format") != FORMAT:
+                raise InputError("This is no portrait file", hint)
+            if metadata["version"] != FORMAT_VERSION:
+                raise InputError(
+                    f"This portrait has format {metadata['version']}, expected {FORMAT_VERSION}",
+                    "Use the Photorig version that made it, or fit the photo again.",
+                )
+            tensors = load_tensors(content)
+            portrait = Portrait(
+                latents=tensors["latents"],
+                parameters=tensors["parameters"],
+                photo=_decode_photo(tensors["photo.png"].tobytes()),
+                alignment=tensors["alignment"],
+                model_id=str(metadata["model_id"]),
+                schema_hash=str(metadata["schema_hash"]),
+                name=str(metadata["name"]),
+            )
+            portrait._check()
+        except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:
+            raise InputError("This is no portrait file, or it is damaged", hint) from error
+        # The id is that of the bytes read, not of what writing them again would give.
+        portrait.__dict__["_bytes"] = content
+        return portrait
+
+    def _check(self) -> None:
+        shapes_fit = (
+            self.latents.ndim == 2
+            and self.latents.shape[1] == 512
+            and self.parameters.ndim == 1
+            and self.alignment.shape == (2, 3)
+        )
+        arrays = (self.latents, self.parameters, self.alignment)
+        if not shapes_fit or not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("arrays of a wrong shape, or not finite")
+        if abs(np.linalg.det(self.alignment[:, :2])) < 1e-12:
+            raise ValueError("alignment cannot be inverted")
+
+
+def _png_bytes(photo: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def _decode_photo(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+        if image.width * image.height > MAXIMUM_PIXELS:
+            raise ValueError("photo too large")
+        return np.array(image.convert("RGB"))
+
+
+def _read_metadata(content: bytes) -> dict[str, Any]:
+    # The safetensors package reads metadata from files only; its header is a length and JSON.
+    (length,) = struct.unpack_from("<Q", content)
+    if length > min(len(content), 1 << 20):
+        raise ValueError("header too long")
+    header = json.loads(content[8 : 8 + length])
+    metadata = json.loads(header["__metadata__"]["photorig"])
+    if not isinstance(metadata, dict):
+        raise ValueError("metadata is no object")
+    return metadata

@@ -1,0 +1,1 @@
+"""From (portrait, parameters) to a frame: model bundle, methods, renderer, encoder."""

@@ -1,0 +1,116 @@
+"""The one way from parameters to pixels, used by preview, render, command line and farm alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from photorig.shared.errors import InputError
+from photorig.shared.messages import FrameRequest
+from photorig.shared.schema import ParameterSchema
+from photorig.worker.generators import Generator
+from photorig.worker.portraits.paste_back import paste_back
+from photorig.worker.portraits.portrait import Portrait
+
+from .bundle import ModelBundle
+from .methods import Method, load_method
+
+
+class FaceRenderer:
+    """Renders frames of portraits with one bundle on one generator.
+
+    A frame is a pure function of (portrait, parameters, size, bundle): noise and mean latent are
+    fixed and nothing is remembered between frames.
+    """
+
+    def __init__(self, bundle: ModelBundle, generator: Generator) -> None:
+        if bundle.model_id != generator.model_id:
+            raise InputError(
+                f"The bundle {bundle.name!r} was trained for another generator",
+                "Train a direction matrix for this generator with 'photorig train directions'.",
+            )
+        self.bundle = bundle
+        self.generator = generator
+        self._methods: dict[str, Method] = {}
+
+    @property
+    def schema(self) -> ParameterSchema:
+        return self.bundle.schema
+
+    @property
+    def model_id(self) -> str:
+        """Changes whenever the same request would give other pixels."""
+        return f"{self.bundle.id[:32]}-{self.generator.backend}"
+
+    def describe(self) -> dict[str, object]:
+        """What the client shows about this renderer; JSON-able."""
+        return {
+            "bundle": self.bundle.name,
+            "model_id": self.model_id,
+            "backend": self.generator.backend,
+            "device": self.generator.device,
+            "sizes": list(self.generator.sizes),
+            "responses": [vars(response) for response in self.bundle.responses],
+        }
+
+    def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        """One frame.
+
+        Args:
+            portrait: must belong to this generator and schema.
+            request: ``request.portrait`` is not read, it only names the portrait.
+
+        Returns:
+            (height, width, 3) uint8 sRGB: the aligned crop at ``request.size``, or the whole photo
+            with the face put back for ``"full"``.
+
+        Raises:
+            InputError: a portrait of another model, a wrong size, method or parameter vector.
+        """
+        self._check(portrait, request)
+        shift = self.parameter_shift(portrait, request)
+        latents = self._method(request.method).drive(portrait, shift)
+        crop = self.generator.synthesize(latents[None], self._crop_size(portrait, request))[0]
+        if request.size == "full":
+            return paste_back(portrait.photo, crop, portrait.alignment)
+        return crop
+
+    def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        """Δp (n,) float32 within the trained range: p_t − p_rest if relative, else p_t − p_s."""
+        shift = self.asked_shift(portrait, request)
+        return np.clip(shift, self.bundle.range_minimum, self.bundle.range_maximum)
+
+    def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
+        origin = self.schema.rest if request.mode == "relative" else portrait.parameters
+        return (request.parameters - origin).astype(np.float32)
+
+    def _method(self, name: str) -> Method:
+        if name not in self._methods:
+            self._methods[name] = load_method(name, self.bundle)
+        return self._methods[name]
+
+    def _crop_size(self, portrait: Portrait, request: FrameRequest) -> int:
+        if request.size != "full":
+            return request.size
+        # As many pixels as the face has in the photo, rounded up to what the generator makes.
+        pixels = 1 / np.sqrt(abs(np.linalg.det(portrait.alignment[:, :2])))
+        fitting = [size for size in self.generator.sizes if size >= pixels - 0.5]
+        return min(fitting, default=max(self.generator.sizes))
+
+    def _check(self, portrait: Portrait, request: FrameRequest) -> None:
+        self.schema.check(request.parameters)
+        if portrait.model_id != self.generator.model_id:
+            raise InputError(
+                f"The portrait {portrait.name!r} was made with another generator",
+                "Fit the photo again with this worker.",
+            )
+        if portrait.schema_hash != self.schema.hash:
+            raise InputError(
+                f"The portrait {portrait.name!r} was measured with other parameters",
+                "Fit the photo again with this worker.",
+            )
+        if request.size != "full" and request.size not in self.generator.sizes:
+            sizes = ", ".join(map(str, self.generator.sizes))
+            raise InputError(f"Cannot render at size {request.size}", f"Use {sizes} or full.")
+        if request.mode not in ("relative", "absolute"):
+            raise InputError(f"There is no mode {request.mode!r}", "Use relative or absolute.")
