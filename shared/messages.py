@@ -1,0 +1,225 @@
+"""What crosses between the extension and the worker, as small frozen dataclasses.
+
+This file says what the things are; wire_forms.py says how each becomes a header and payloads.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from .errors import InputError
+from .schema import ParameterSchema
+
+MODES = ("relative", "absolute")
+CODECS = ("raw", "png")
+"""How a frame's pixels may travel: rgb8 rows from the top, or a PNG file with provenance."""
+MAX_SIZE = 4096
+"""Largest edge of a face crop that may be asked for, in pixels."""
+
+_PORTRAIT_ID = re.compile(r"[0-9a-f]{64}")
+_METHOD = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRequest:
+    """One frame to render; the frame is a pure function of this and the worker's model bundle.
+
+    Attributes:
+        portrait: SHA-256 (64 hex digits) of the portrait file.
+        parameters: (n,) float32 in the order and the units of the schema. In relative mode the
+            drive is what differs from the schema's rest vector; in absolute mode this is the whole
+            pose and expression wanted in the picture.
+        size: edge of the aligned face crop in pixels, or "full" for the whole photo.
+        mode: "relative" or "absolute".
+        method: the way from portrait and drive to a latent code.
+        frame: frame number; it names the answer and does not change the picture.
+
+    Raises:
+        InputError: a value out of its range, parameters that are not a finite vector.
+    """
+
+    portrait: str
+    parameters: np.ndarray
+    size: int | Literal["full"] = "full"
+    mode: str = "relative"
+    method: str = "directions"
+    frame: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.portrait, str) or not _PORTRAIT_ID.fullmatch(self.portrait):
+            raise InputError("A portrait is named by 64 hexadecimal digits", "Load the portrait.")
+        object.__setattr__(self, "parameters", _parameter_vector(self.parameters))
+        if self.size != "full" and not _is_integer(self.size, 1, MAX_SIZE):
+            raise InputError(
+                f"Size {self.size!r} is not possible", f"Give 1 to {MAX_SIZE} pixels, or 'full'."
+            )
+        if self.mode not in MODES:
+            raise InputError(f"Mode {self.mode!r} is unknown", f"Choose from {', '.join(MODES)}.")
+        if not isinstance(self.method, str) or not _METHOD.fullmatch(self.method):
+            raise InputError(f"Method {self.method!r} is unknown", "Use 'directions'.")
+        if not _is_integer(self.frame, -(2**31), 2**31 - 1):
+            raise InputError(f"Frame {self.frame!r} is no frame number", "Give a whole number.")
+
+    @property
+    def picture(self) -> tuple[str, bytes, int | str, str, str]:
+        """Hashable key of the picture: two requests with the same key give the same pixels."""
+        return (self.portrait, self.parameters.tobytes(), self.size, self.mode, self.method)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FrameRequest):
+            return NotImplemented
+        return self.picture == other.picture and self.frame == other.frame
+
+    def __hash__(self) -> int:
+        return hash((self.picture, self.frame))
+
+
+@dataclass(frozen=True)
+class FrameReply:
+    """One rendered frame.
+
+    Attributes:
+        frame: the request's frame number.
+        image: the pixels in the given codec.
+        width, height: in pixels.
+        codec: "raw" (rgb8, rows from the top, no padding) or "png".
+        milliseconds: time on the device, without waiting and encoding.
+    """
+
+    frame: int
+    image: bytes = field(repr=False)
+    width: int
+    height: int
+    codec: str
+    milliseconds: float
+
+    def pixels(self) -> np.ndarray:
+        """(height, width, 3) uint8 RGB of a raw frame, read-only, sharing the reply's memory."""
+        if self.codec != "raw":
+            raise InputError(f"A frame in codec {self.codec!r} has no pixels before it is decoded")
+        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+
+
+@dataclass(frozen=True)
+class MessageLimits:
+    """The largest messages the worker reads, in bytes for one part; and how many frames may wait.
+
+    Attributes:
+        control_bytes: on the control endpoint (previews, heartbeats).
+        bulk_bytes: on the bulk endpoint (uploads, render requests).
+        window: most frames of a job that may be rendered and not yet acknowledged.
+        queued_frames: most frames of one client that may wait.
+    """
+
+    control_bytes: int = 1 << 20
+    bulk_bytes: int = 256 << 20
+    window: int = 16
+    queued_frames: int = 100_000
+
+
+@dataclass(frozen=True)
+class Hello:
+    """First message of a client on each endpoint.
+
+    Attributes:
+        session: 32 random hex digits that tie a client's control and bulk sockets together.
+        client: program and version, for the log ("photorig-extension 0.1.0, Blender 4.5.15").
+        codecs: frame codecs the client can read, the preferred one first.
+        schema_hash: hash of the parameter schema the client knows.
+    """
+
+    session: str
+    client: str
+    codecs: tuple[str, ...]
+    schema_hash: str
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """The worker's answer to Hello.
+
+    Attributes:
+        version: (major, minor) of the protocol to speak from now on.
+        nonce: the one in the connection file; another one means that the file is stale.
+        worker: program and version.
+        device, backend: what renders, for a person ("cpu", "openvino bf16").
+        model_id: content hash of the weights; frames of one model_id are comparable.
+        codecs: frame codecs that both sides know.
+        schema: the worker's parameter schema.
+        limits: what the worker accepts.
+        sizes: edges of the face crop the model renders at natively, in pixels.
+        milliseconds: device time of the last frame, None before the first.
+        description: further facts about the model for a person, name to text.
+    """
+
+    version: tuple[int, int]
+    nonce: str
+    worker: str
+    device: str
+    backend: str
+    model_id: str
+    codecs: tuple[str, ...]
+    schema: ParameterSchema
+    limits: MessageLimits
+    sizes: tuple[int, ...] = ()
+    milliseconds: float | None = None
+    description: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitInfo:
+    """What the extension shows of a portrait the worker holds.
+
+    Attributes:
+        id: SHA-256 (hex) of the portrait file.
+        name: for a person.
+        parameters: (n,) float32, pose and expression in the photo.
+        width, height: of the photo in pixels.
+        thumbnail: (128, 128, 3) uint8 RGB.
+    """
+
+    id: str
+    name: str
+    parameters: np.ndarray
+    width: int
+    height: int
+    thumbnail: np.ndarray
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The worker's answer to a ping; it comes while the device is busy, too.
+
+    Attributes:
+        busy_seconds: how long the device has been at its present frame, None when it is idle.
+        queue_length: frames that wait, of all clients.
+        milliseconds: device time of the last frame, None before the first.
+    """
+
+    busy_seconds: float | None
+    queue_length: int
+    milliseconds: float | None
+
+
+def _is_integer(value: object, lowest: int, highest: int) -> bool:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and lowest <= int(value) <= highest  # type: ignore[call-overload]
+
+
+def _parameter_vector(values: object) -> np.ndarray:
+    """A private, read-only float32 copy of a finite vector."""
+    try:
+        vector = np.array(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError("The parameters are no numbers", "Give a vector of numbers.") from error
+    if vector.ndim != 1:
+        raise InputError(f"The parameters have the shape {vector.shape}", "Give one vector.")
+    if not np.isfinite(vector).all():
+        position = int(np.flatnonzero(~np.isfinite(vector))[0])
+        raise InputError(f"Parameter number {position} is not finite", "Give finite numbers.")
+    vector.flags.writeable = False
+    return vector

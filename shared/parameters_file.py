@@ -1,0 +1,118 @@
+"""params.jsonl: parameters per frame, one JSON object a line.
+
+    {"frame": 1, "parameters": {"headYaw": 12.5, "jawOpen": 0.4}}
+
+What a line does not name is at rest (relative mode) or as in the photo (absolute mode). Further
+keys of a line are ignored, so that a file may carry what another program wants to remember.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import InputError
+from .schema import ARKIT_52, ParameterSchema
+
+
+@dataclass(frozen=True)
+class FrameParameters:
+    """The parameters of one frame: its number, and value by parameter id in the schema's units."""
+
+    frame: int
+    values: dict[str, float] = field(default_factory=dict)
+
+
+def read(path: Path | str, schema: ParameterSchema = ARKIT_52) -> list[FrameParameters]:
+    """The frames of a file in the order of its lines.
+
+    Raises:
+        InputError: no such file, or a line that is no frame; the error names file and line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read {path}: {_reason(error)}", "Give a params.jsonl.") from error
+    frames: list[FrameParameters] = []
+    line_of_frame: dict[int, int] = {}
+    # Not splitlines(): JSON text may contain U+2028, which is no line end here.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            frame = parse_line(line, schema)
+        except InputError as error:
+            place = f"{path.name}, line {number}: {error.message}"
+            raise InputError(place, error.hint) from error
+        first = line_of_frame.setdefault(frame.frame, number)
+        if first != number:
+            place = f"{path.name}, line {number}: frame {frame.frame} is already on line {first}"
+            raise InputError(place, "Give each frame once.")
+        frames.append(frame)
+    return frames
+
+
+def parse_line(line: str, schema: ParameterSchema = ARKIT_52) -> FrameParameters:
+    """One line to a frame. Raises InputError that does not know the line number."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            "this is not JSON", 'Write {"frame": 1, "parameters": {"jawOpen": 0.4}}.'
+        ) from error
+    if not isinstance(data, dict) or not isinstance(data.get("parameters"), dict):
+        raise InputError("there is no object 'parameters'", "Write one JSON object a line.")
+    frame = data.get("frame")
+    if isinstance(frame, bool) or not isinstance(frame, int):
+        raise InputError("'frame' is no whole number", "Give the frame number.")
+    return FrameParameters(frame, _checked_values(data["parameters"], schema))
+
+
+def write(path: Path | str, frames: Iterable[FrameParameters]) -> None:
+    """Write a file that ``read`` gives back; an existing file is replaced when all is written.
+
+    Raises:
+        InputError: a value that is not finite, or a file that cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{format_line(frame)}\n" for frame in frames)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {_reason(error)}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def format_line(frame: FrameParameters) -> str:
+    """One line without its line end; numbers as short as a float32 allows."""
+    values = {}
+    for name, value in frame.values.items():
+        if not math.isfinite(value):
+            raise InputError(f"Frame {frame.frame}: parameter {name!r} is {value!r}")
+        values[name] = float(str(np.float32(value)))
+    return json.dumps({"frame": int(frame.frame), "parameters": values}, allow_nan=False)
+
+
+def _checked_values(values: dict[str, Any], schema: ParameterSchema) -> dict[str, float]:
+    try:
+        schema.vector(values)
+    except OverflowError as error:  # an integer too large for a float
+        raise InputError("a value is too large", "Give a finite number.") from error
+    return {name: float(value) for name, value in values.items()}
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text file"
+    return error.strerror or str(error)
