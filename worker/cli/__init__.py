@@ -1,0 +1,1 @@
+"""The command line ``photorig``: one module a command, all of them thin."""
