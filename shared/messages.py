@@ -1,13 +1,13 @@
 """What crosses between the extension and the worker, as small frozen dataclasses.
 
-This file says what the things are; wire_forms.py says how each becomes a header and payloads.
+This file says what the things are; message_forms.py says how each becomes a header and payloads.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -153,7 +153,7 @@ class Welcome:
         limits: what the worker accepts.
         sizes: edges of the face crop the model renders at natively, in pixels.
         milliseconds: device time of the last frame, None before the first.
-        description: further facts about the model for a person, name to text.
+        description: what the renderer says about itself, JSON values by name.
     """
 
     version: tuple[int, int]
@@ -167,7 +167,7 @@ class Welcome:
     limits: MessageLimits
     sizes: tuple[int, ...] = ()
     milliseconds: float | None = None
-    description: dict[str, str] = field(default_factory=dict)
+    description: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

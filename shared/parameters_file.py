@@ -85,9 +85,9 @@ def write(path: Path | str, frames: Iterable[FrameParameters]) -> None:
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{format_line(frame)}\n" for frame in frames)
-        os.replace(partial, path)
+        partial.replace(path)
     except OSError as error:
         raise InputError(f"Cannot write {path}: {_reason(error)}") from error
     finally:

@@ -37,8 +37,8 @@ class Provenance:
         digital_source_type: an IPTC NewsCodes address.
     """
 
-    version: str
-    model_id: str
+    version: str = ""
+    model_id: str = ""
     digital_source_type: str = DIGITAL_SOURCE_TYPE
 
 
@@ -51,7 +51,7 @@ def xmp_packet(provenance: Provenance) -> bytes:
         f'  <rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_IPTC}"'
         f' xmlns:xmp="{_XMP}" xmlns:photorig="{_PHOTORIG}"\n'
         f"   Iptc4xmpExt:DigitalSourceType={quoteattr(provenance.digital_source_type)}\n"
-        f"   xmp:CreatorTool={quoteattr(f'Photorig {provenance.version}')}\n"
+        f"   xmp:CreatorTool={quoteattr(f'Photorig {provenance.version}'.strip())}\n"
         f"   photorig:Version={quoteattr(provenance.version)}\n"
         f"   photorig:ModelId={quoteattr(provenance.model_id)}/>\n"
         " </rdf:RDF>\n"
@@ -60,19 +60,22 @@ def xmp_packet(provenance: Provenance) -> bytes:
     ).encode()
 
 
-def insert_provenance(png: bytes, provenance: Provenance) -> bytes:
+def insert_into_png(png: bytes, provenance: Provenance | None = None) -> bytes:
     """The same PNG with this provenance; an XMP packet it already had is replaced.
+
+    Without a provenance the packet says only that the picture is a composite with AI media.
 
     Raises:
         InputError: the bytes are no PNG.
     """
+    packet = xmp_packet(provenance or Provenance())
     parts = [PNG_SIGNATURE]
     for kind, data, chunk in _chunks(png):
         if not _is_xmp(kind, data):
             parts.append(chunk)
         if kind == b"IHDR":
             # keyword, no compression, no language, no translated keyword, then the text
-            parts.append(_chunk(b"iTXt", _KEYWORD + b"\0\0\0\0\0" + xmp_packet(provenance)))
+            parts.append(_chunk(b"iTXt", _KEYWORD + b"\0\0\0\0\0" + packet))
     return b"".join(parts)
 
 
