@@ -1,0 +1,1 @@
+"""Faces in pictures: where they are, which pose and expression they show, who they are."""
