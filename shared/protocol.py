@@ -84,7 +84,7 @@ class Payload:
             raise ProtocolError(f"Arrays of {contiguous.dtype.name} do not travel")
         little = contiguous.astype(contiguous.dtype.newbyteorder("<"), copy=False)
         # A flat view first: a memoryview with a zero in its shape cannot be cast.
-        data = memoryview(little.reshape(-1).view(np.uint8))
+        data = little.reshape(-1).view(np.uint8).data
         return Payload(name, data, contiguous.dtype.name, array.shape)
 
     def array(self) -> np.ndarray:

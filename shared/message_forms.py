@@ -1,0 +1,323 @@
+"""How each dataclass of messages.py becomes a header body and payloads, and back.
+
+Writers return ``Form(body, payloads)``; readers take a decoded message and raise MalformedBody or,
+where a value is out of a person's range, InputError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
+from .messages import (
+    CODECS,
+    MAX_SIZE,
+    FrameReply,
+    FrameRequest,
+    Heartbeat,
+    Hello,
+    MessageLimits,
+    PortraitInfo,
+    Welcome,
+)
+from .protocol import MalformedBody, Message, Payload
+from .schema import ParameterSchema
+
+MAX_TEXT = 2000
+MAX_EDGE = 1 << 16
+"""Most pixels along an edge of a photo or a frame."""
+
+
+class Form(NamedTuple):
+    """A message's body and payloads, still without a header."""
+
+    body: dict[str, Any]
+    payloads: tuple[Payload, ...] = ()
+
+
+class _Body:
+    """Typed access to a body that may hold anything."""
+
+    def __init__(self, message: Message, body: Mapping[str, Any] | None = None) -> None:
+        self._id = message.header.id
+        self._kind = message.header.kind
+        self._body = message.header.body if body is None else body
+
+    def refuse(self, name: str) -> NoReturn:
+        raise MalformedBody(f"Field {name!r} of a {self._kind!r} message is wrong", self._id)
+
+    def text(self, name: str, default: str | None = None, limit: int = MAX_TEXT) -> str:
+        value = self._body.get(name, default)
+        if not isinstance(value, str) or len(value) > limit:
+            self.refuse(name)
+        return value
+
+    def integer(self, name: str, lowest: int, highest: int) -> int:
+        value = self._body.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            self.refuse(name)
+        return value
+
+    def optional_number(self, name: str) -> float | None:
+        """A finite number that is not negative, or None."""
+        value = self._body.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.refuse(name)
+        if not 0 <= value < math.inf:
+            self.refuse(name)
+        return float(value)
+
+    def texts(self, name: str, limit: int = 16) -> tuple[str, ...]:
+        value = self._body.get(name)
+        if not isinstance(value, list) or len(value) > limit:
+            self.refuse(name)
+        if not all(isinstance(entry, str) and len(entry) <= MAX_TEXT for entry in value):
+            self.refuse(name)
+        return tuple(value)
+
+    def integers(self, name: str, limit: int = 16) -> tuple[int, ...]:
+        value = self._body.get(name)
+        if not isinstance(value, list) or len(value) > limit:
+            self.refuse(name)
+        if not all(isinstance(entry, int) and not isinstance(entry, bool) for entry in value):
+            self.refuse(name)
+        return tuple(value)
+
+    def object(self, name: str) -> dict[str, Any]:
+        value = self._body.get(name)
+        if not isinstance(value, dict):
+            self.refuse(name)
+        return value
+
+
+def frame_request_form(request: FrameRequest, schema_hash: str, codec: str) -> Form:
+    body = {
+        "portrait": request.portrait,
+        "size": request.size,
+        "mode": request.mode,
+        "method": request.method,
+        "schema": schema_hash,
+        "codec": codec,
+    }
+    return Form(body, (Payload.of_array("parameters", request.parameters),))
+
+
+def read_frame_request(message: Message, schema: ParameterSchema) -> tuple[FrameRequest, str]:
+    """The request and the codec of its answer. The frame number comes from the header.
+
+    Raises:
+        InputError: a value out of range, parameters not finite.
+        ProtocolError: another schema, a malformed body.
+    """
+    body = _Body(message)
+    if body.text("schema") != schema.hash:
+        raise ProtocolError(
+            "The worker and the extension know different parameters",
+            "Install the extension and the worker of the same Photorig version.",
+        )
+    codec = body.text("codec")
+    if codec not in CODECS:
+        raise ProtocolError(f"The frame codec {codec!r} is unknown", "Use raw or png.")
+    payload = message.payload("parameters")
+    if payload.dtype != "float32" or payload.shape != (len(schema),):
+        body.refuse("parameters")
+    size = message.header.body.get("size")
+    request = FrameRequest(
+        portrait=body.text("portrait"),
+        parameters=payload.array(),
+        size="full" if size == "full" else body.integer("size", 1, MAX_SIZE),
+        mode=body.text("mode"),
+        method=body.text("method"),
+        frame=message.header.frame or 0,
+    )
+    schema.check(request.parameters)
+    return request, codec
+
+
+def frame_reply_form(reply: FrameReply) -> Form:
+    shape = (reply.height, reply.width, 3)
+    payload = Payload("image", reply.image, "uint8", shape, reply.codec)
+    return Form({"milliseconds": reply.milliseconds}, (payload,))
+
+
+def read_frame_reply(message: Message) -> FrameReply:
+    payload = message.payload("image")
+    shape, body = payload.shape, _Body(message)
+    if payload.dtype != "uint8" or len(shape) != 3 or shape[2] != 3 or max(shape) > MAX_EDGE:
+        body.refuse("image")
+    return FrameReply(
+        frame=message.header.frame or 0,
+        image=bytes(payload.data),
+        width=shape[1],
+        height=shape[0],
+        codec=payload.codec,
+        milliseconds=body.optional_number("milliseconds") or 0.0,
+    )
+
+
+def hello_form(hello: Hello) -> Form:
+    return Form({**asdict(hello), "codecs": list(hello.codecs)})
+
+
+def read_hello(message: Message) -> Hello:
+    body = _Body(message)
+    session = body.text("session", limit=32)
+    if len(session) != 32 or set(session) - set("0123456789abcdef"):
+        body.refuse("session")
+    return Hello(
+        session, body.text("client", limit=200), body.texts("codecs"), body.text("schema_hash")
+    )
+
+
+def welcome_form(welcome: Welcome) -> Form:
+    body = {
+        "version": list(welcome.version),
+        "nonce": welcome.nonce,
+        "worker": welcome.worker,
+        "device": welcome.device,
+        "backend": welcome.backend,
+        "model_id": welcome.model_id,
+        "codecs": list(welcome.codecs),
+        "schema": welcome.schema.to_json(),
+        "limits": asdict(welcome.limits),
+        "sizes": list(welcome.sizes),
+        "milliseconds": welcome.milliseconds,
+        "description": welcome.description,
+    }
+    return Form(body)
+
+
+def read_welcome(message: Message) -> Welcome:
+    body = _Body(message)
+    version = body.integers("version")
+    limits = body.object("limits")
+    try:
+        schema = ParameterSchema.from_json(body.object("schema"))
+        known = {name: limits[name] for name in MessageLimits.__dataclass_fields__}
+    except (InputError, KeyError, TypeError, AttributeError) as error:
+        raise MalformedBody("The worker's welcome cannot be read", message.header.id) from error
+    if len(version) != 2 or not all(isinstance(n, int) and n > 0 for n in known.values()):
+        body.refuse("limits")
+    return Welcome(
+        version=(version[0], version[1]),
+        nonce=body.text("nonce"),
+        worker=body.text("worker"),
+        device=body.text("device"),
+        backend=body.text("backend"),
+        model_id=body.text("model_id"),
+        codecs=body.texts("codecs"),
+        schema=schema,
+        limits=MessageLimits(**known),
+        sizes=body.integers("sizes"),
+        milliseconds=body.optional_number("milliseconds"),
+        description=body.object("description"),
+    )
+
+
+def portrait_info_form(info: PortraitInfo) -> Form:
+    payloads = (
+        Payload.of_array("parameters", info.parameters),
+        Payload.of_array("thumbnail", info.thumbnail),
+    )
+    body = {"portrait": info.id, "name": info.name, "width": info.width, "height": info.height}
+    return Form(body, payloads)
+
+
+def read_portrait_info(message: Message) -> PortraitInfo:
+    body = _Body(message)
+    parameters, thumbnail = message.payload("parameters"), message.payload("thumbnail")
+    if parameters.dtype != "float32" or len(parameters.shape) != 1:
+        body.refuse("parameters")
+    if thumbnail.dtype != "uint8" or len(thumbnail.shape) != 3 or thumbnail.shape[2] != 3:
+        body.refuse("thumbnail")
+    return PortraitInfo(
+        id=body.text("portrait"),
+        name=body.text("name"),
+        parameters=parameters.array(),
+        width=body.integer("width", 1, MAX_EDGE),
+        height=body.integer("height", 1, MAX_EDGE),
+        thumbnail=thumbnail.array(),
+    )
+
+
+def portrait_reference_form(portrait_id: str) -> Form:
+    return Form({"portrait": portrait_id})
+
+
+def portrait_upload_form(portrait_id: str, content: bytes) -> Form:
+    payload = Payload("file", content, "uint8", (len(content),))
+    return Form({"portrait": portrait_id}, (payload,))
+
+
+def read_portrait_reference(message: Message) -> str:
+    """The portrait id of a query or an upload."""
+    return _Body(message).text("portrait", limit=64)
+
+
+def read_view(message: Message) -> str:
+    """The view a preview is for."""
+    return _Body(message).text("view", limit=64)
+
+
+def read_window(message: Message) -> int:
+    """How many unacknowledged frames the client of a job wants at most."""
+    return _Body(message).integer("window", 1, 2**31 - 1)
+
+
+def heartbeat_form(heartbeat: Heartbeat) -> Form:
+    return Form(asdict(heartbeat))
+
+
+def read_heartbeat(message: Message) -> Heartbeat:
+    body = _Body(message)
+    return Heartbeat(
+        busy_seconds=body.optional_number("busy_seconds"),
+        queue_length=body.integer("queue_length", 0, 2**31 - 1),
+        milliseconds=body.optional_number("milliseconds"),
+    )
+
+
+@dataclass(frozen=True)
+class ErrorReport:
+    """An error as it travels.
+
+    Attributes:
+        code: which PhotorigError it is.
+        reason: a word for programs where the code is not enough: "unknown-portrait",
+            "unsupported", "version", "hello-first", "too-much", or "".
+        message, hint: the two sentences for a person.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    reason: str = ""
+
+    @staticmethod
+    def of(error: PhotorigError, reason: str = "") -> ErrorReport:
+        return ErrorReport(error.code, error.message, error.hint, reason)
+
+    def exception(self) -> PhotorigError:
+        return ERROR_TYPES.get(self.code, PhotorigError)(self.message, self.hint)
+
+
+def error_form(report: ErrorReport) -> Form:
+    shortened = {name: text[:MAX_TEXT] for name, text in asdict(report).items()}
+    return Form(shortened)
+
+
+def read_error(message: Message) -> ErrorReport:
+    body = _Body(message)
+    return ErrorReport(
+        code=body.text("code"),
+        message=body.text("message"),
+        hint=body.text("hint", ""),
+        reason=body.text("reason", ""),
+    )
