@@ -1,0 +1,135 @@
+"""The ``photorig`` command: finds the sub-command, and turns every failure into one sentence.
+
+Each command is a module of this package with ``add_parser(subparsers)`` and ``run(args) -> int``.
+Only the module that was asked for is imported, so that help and errors come at once.
+
+Exit codes: 0 done, 1 a failure explained in one line on standard error, 2 wrong usage, 130 stopped
+by the user.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import importlib.metadata
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import platformdirs
+
+from photorig.shared.errors import Cancelled, PhotorigError
+
+COMMANDS = {
+    "sample": "make a person who does not exist",
+    "fit": "turn photos of a person into a portrait",
+    "analyze": "measure head pose and expression in pictures or a video",
+    "render": "render a portrait with the parameters of a file",
+    "serve": "run the worker that Blender talks to",
+    "models": "list, fetch and verify model weights",
+    "doctor": "show devices, versions and measured speed",
+    "train": "train the project's own weights",
+    "evaluate": "measure how well a model bundle obeys",
+    "bench": "measure speed in detail",
+}
+
+EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code. Never raises for a failure of the command."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        parser = build_parser(_command_in(words))
+        args = parser.parse_args(words)
+        if args.offline:
+            os.environ["PHOTORIG_OFFLINE"] = "1"
+        return int(_module(args.command).run(args) or 0)
+    except PhotorigError as error:
+        _complain(str(error))
+        return EXIT_INTERRUPTED if isinstance(error, Cancelled) else EXIT_FAILURE
+    except KeyboardInterrupt:
+        _complain("Stopped; what was finished is kept.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, for example `| head`: nothing to say, nobody to hear.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE
+    except Exception as error:  # the outermost edge: a defect must become a sentence too
+        _complain(f"Something unexpected went wrong ({_in_a_line(error)}).{_log(words)}")
+        return EXIT_FAILURE
+
+
+def build_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser with the full options of the command ``chosen`` and the names of the others."""
+    parser = argparse.ArgumentParser(
+        prog="photorig", description="Keyframes on a rigged head drive a photographic face."
+    )
+    version = importlib.metadata.version("photorig")
+    parser.add_argument("--version", action="version", version=f"photorig {version}")
+    parser.add_argument("--offline", action="store_true", help="never touch the network")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in available_commands().items():
+        if name != chosen:
+            subparsers.add_parser(name, help=summary)
+            continue
+        _module(name).add_parser(subparsers)
+        # The option is welcome behind the command too, where people type it.
+        subparsers.choices[name].add_argument(
+            "--offline",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="never touch the network",
+        )
+    return parser
+
+
+def available_commands() -> dict[str, str]:
+    """Summary by name of the commands whose modules are there."""
+    folder = Path(__file__).parent
+    return {name: text for name, text in COMMANDS.items() if (folder / f"{name}.py").is_file()}
+
+
+def _command_in(words: Sequence[str]) -> str | None:
+    return next((word for word in words if not word.startswith("-")), None)
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"photorig.worker.cli.{name}")
+    except ImportError as error:
+        raise PhotorigError(
+            f"'photorig {name}' cannot start: {_in_a_line(error)}",
+            "A library is missing or broken; 'python build.py setup' puts it right.",
+        ) from error
+
+
+def _in_a_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _complain(sentence: str) -> None:
+    print(f"photorig: {sentence}", file=sys.stderr, flush=True)
+
+
+def _log(words: Sequence[str]) -> str:
+    """Append the traceback to the log file; says where, or why there is none."""
+    path = Path(platformdirs.user_log_dir("photorig", appauthor=False)) / "photorig.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+            log.write(f"--- {now} photorig {' '.join(words)}\n{traceback.format_exc()}\n")
+    except OSError as error:
+        return f" The log {path} cannot be written: {error.strerror}."
+    return f" Details are in {path}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
