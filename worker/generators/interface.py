@@ -1,0 +1,47 @@
+"""What every generator offers, whatever it runs on."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Generator(Protocol):
+    """W+ in, image out. Frames are pure: fixed noise, fixed mean latent, no state between calls.
+
+    Attributes:
+        model_id: names the latent space; equal for all backends of the same weights.
+        n_rows, w_dim: latents are (n_rows, w_dim), here (16, 512).
+        sizes: sides of the images it can make, in pixels.
+        mean_latent, latent_std: (w_dim,) float32, over random z.
+        backend: for people, for example ``openvino f32``.
+        device: for people, for example ``cpu``.
+    """
+
+    model_id: str
+    n_rows: int
+    w_dim: int
+    sizes: tuple[int, ...]
+    mean_latent: np.ndarray
+    latent_std: np.ndarray
+    backend: str
+    device: str
+
+    def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray:
+        """z (b, 512) standard normal → w (b, 512) float32, pulled towards the mean latent."""
+        ...
+
+    def expand(self, w: np.ndarray) -> np.ndarray:
+        """w (b, 512) → latents (b, 16, 512) float32 with the same row sixteen times."""
+        ...
+
+    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+        """latents (b, 16, 512) → images (b, size, size, 3) uint8 RGB.
+
+        The bytes of an image do not depend on the other images of the batch.
+
+        Raises:
+            InputError: the shape or the size is not one the generator has.
+        """
+        ...

@@ -1,0 +1,118 @@
+"""The layers MobileStyleGAN is made of, as plain differentiable torch modules.
+
+MobileStyleGAN (Belousov, "MobileStyleGAN: A Lightweight Convolutional Neural Network for
+High-Fidelity Image Synthesis", 2021) replaces StyleGAN2's convolutions by depthwise-separable ones
+and its upsampling by inverse Haar wavelet transforms: the channels of a low-resolution map are
+sub-bands of the next higher resolution. Demodulation is constant and folded into the weights.
+
+Channels that an inverse Haar transform reads are stored band after band: all ``ll``, then all
+``lh``, ``hl`` and ``hh``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+SLOPE = 0.2
+"""Negative slope of every leaky ReLU."""
+
+
+def inverse_haar(bands: Tensor) -> Tensor:
+    """Doubles the resolution: (b, 4c, h, w) bands [ll | lh | hl | hh] → (b, c, 2h, 2w).
+
+    The transform's factor 1/2 is left out: the weights in front of it contain it.
+    """
+    batch, channels, height, width = bands.shape
+    ll, lh, hl, hh = bands.chunk(4, dim=1)
+    even, odd, cross_even, cross_odd = ll + lh, ll - lh, hl + hh, hl - hh
+    phases = torch.stack(
+        (even + cross_even, even - cross_even, odd + cross_odd, odd - cross_odd), dim=2
+    )
+    return functional.pixel_shuffle(phases.reshape(batch, channels, height, width), 2)
+
+
+def haar(image: Tensor) -> Tensor:
+    """The opposite of `inverse_haar`: (b, c, 2h, 2w) → (b, 4c, h, w) bands [ll | lh | hl | hh]."""
+    a, b = image[..., ::2, ::2], image[..., ::2, 1::2]
+    c, d = image[..., 1::2, ::2], image[..., 1::2, 1::2]
+    return torch.cat((a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d), dim=1) / 4
+
+
+class Affine(nn.Module):
+    """A row of latents (b, 512) → one factor for each channel, (b, channels, 1, 1)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return functional.linear(latent, self.weight, self.bias)[:, :, None, None]
+
+
+class NoisyConvolution(nn.Module):
+    """Depthwise 3×3 (where there is one) → convolution → fixed noise and bias → leaky ReLU.
+
+    Args:
+        depthwise: (channels, 1, 3, 3) or None.
+        weight: (out, in, 1, 1), or (out, in, 3, 3) where there is no depthwise part.
+        bias: (out,).
+        noise: (1, 1, side, side), already times its strength; the same for every image.
+    """
+
+    noise: Tensor
+
+    def __init__(self, depthwise: Tensor | None, weight: Tensor, bias: Tensor, noise: Tensor):
+        super().__init__()
+        self.depthwise = None if depthwise is None else nn.Parameter(depthwise)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.register_buffer("noise", noise)
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.depthwise is not None:
+            features = functional.conv2d(
+                features, self.depthwise, padding=1, groups=features.shape[1]
+            )
+        padding = self.weight.shape[-1] // 2
+        features = functional.conv2d(features, self.weight, self.bias, padding=padding)
+        return functional.leaky_relu(features + self.noise, SLOPE)
+
+
+class SynthesisBlock(nn.Module):
+    """Inverse Haar upsampling and two convolutions, each modulated by a row of latents.
+
+    The upsampling and the first convolution read the same row. A factor of a channel commutes
+    with the inverse Haar transform, so both are applied at the low resolution.
+    """
+
+    def __init__(
+        self,
+        upsampling_modulation: Affine,
+        modulation1: Affine,
+        convolution1: NoisyConvolution,
+        modulation2: Affine,
+        convolution2: NoisyConvolution,
+    ) -> None:
+        super().__init__()
+        self.upsampling_modulation = upsampling_modulation
+        self.modulation1, self.convolution1 = modulation1, convolution1
+        self.modulation2, self.convolution2 = modulation2, convolution2
+
+    def forward(self, features: Tensor, row1: Tensor, row2: Tensor) -> Tensor:
+        factors = self.upsampling_modulation(row1) * self.modulation1(row1).repeat(1, 4, 1, 1)
+        features = self.convolution1(inverse_haar(features * factors))
+        return self.convolution2(features * self.modulation2(row2))
+
+
+class ImageHead(nn.Module):
+    """Features → RGB: modulated 1×1 convolution to 12 wavelet channels → inverse Haar."""
+
+    def __init__(self, modulation: Affine, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.modulation = modulation
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, features: Tensor, row: Tensor) -> Tensor:
+        bands = functional.conv2d(features * self.modulation(row), self.weight, self.bias)
+        return inverse_haar(bands)

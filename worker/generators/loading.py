@@ -1,0 +1,65 @@
+"""Chooses the backend of the generator for a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from photorig.shared.errors import InputError
+
+from .interface import Generator
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps", "torch-cpu")
+PRECISIONS = ("auto", "f32", "bf16")
+
+
+def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
+    """The default generator on a device.
+
+    Args:
+        device: ``cpu`` runs OpenVINO; ``cuda``, ``mps`` and ``torch-cpu`` run torch; ``auto`` is
+            ``cuda`` or ``mps`` where there is one and ``cpu`` otherwise.
+        precision: ``f32``, ``bf16``, or ``auto``: bf16 where the processor computes in it.
+
+    Raises:
+        InputError: the device or precision is unknown or not there.
+        ModelError: the weights cannot be had.
+    """
+    if device not in DEVICES:
+        raise InputError(f"there is no device {device!r}", f"Choose one of {', '.join(DEVICES)}.")
+    if precision not in PRECISIONS:
+        choices = ", ".join(PRECISIONS)
+        raise InputError(f"there is no precision {precision!r}", f"Choose one of {choices}.")
+    # torch and OpenVINO take a second to import: only what runs is imported.
+    if device == "auto":
+        device = _best_device()
+    if device == "cpu":
+        from .openvino_backend import load_openvino_generator
+
+        return load_openvino_generator(precision)
+    from .torch_backend import load_torch_generator
+
+    return load_torch_generator(_torch_device(device), precision)
+
+
+def _best_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _torch_device(name: str) -> torch.device:
+    import torch
+
+    available = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+        "torch-cpu": lambda: True,
+    }
+    if not available[name]():
+        raise InputError(f"this computer has no {name} device", "Use the device 'cpu'.")
+    return torch.device(name.removeprefix("torch-"))
