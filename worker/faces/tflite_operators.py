@@ -7,6 +7,7 @@ data is moved between operators.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -105,6 +106,24 @@ class Concatenation(nn.Module):
         return torch.cat(parts, self.axis)
 
 
+class _FrozenPReLU(torch.autograd.Function):
+    """PReLU whose slope gets no gradient: PyTorch's own always computes one, at many times the cost.
+
+    x is (rows, columns), slope (columns,).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(x, slope)
+        return F.prelu(x, slope)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        x, slope = ctx.saved_tensors
+        positive = torch.ops.aten.threshold_backward(gradients[0], x, 0)
+        return torch.lerp(positive, gradients[0], slope), None
+
+
 class PReLU(nn.Module):
     """max(x, 0) + slope · min(x, 0) with a slope for each channel."""
 
@@ -115,7 +134,9 @@ class PReLU(nn.Module):
         self.register_buffer("slope", _weights(slope), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(x.permute(0, 3, 1, 2), self.slope).permute(0, 2, 3, 1)
+        # Whole image rows as one long axis: the few channels alone make too short an inner loop.
+        rows = x.reshape(-1, x.shape[2] * x.shape[3])
+        return cast(Tensor, _FrozenPReLU.apply(rows, self.slope.repeat(x.shape[2]))).view(x.shape)
 
 
 class Convolution(nn.Module):
@@ -148,7 +169,7 @@ class Convolution(nn.Module):
         self.pointwise = tensor.shape[2:] == (1, 1) and stride == (1, 1) and groups == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pointwise and x.shape[1] == 1:  # token mixing of the blend shape network
+        if self.pointwise:  # a matrix product over channels is faster than a convolution
             y = F.linear(x, self.weight.flatten(1), self.bias)
             return y if self.fused is None else self.fused(y)
         x = x.permute(0, 3, 1, 2)
