@@ -1,0 +1,263 @@
+"""Owns the device: takes frame requests one by one and hands back encoded frames.
+
+The gateway sees only the Executor interface, so that another executor (several devices, Ray) can
+take LocalExecutor's place. LocalExecutor renders in one thread, encodes in a small pool, and never
+makes the gateway wait: heartbeats are answered while the device is busy.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from photorig.shared.errors import Cancelled, PhotorigError
+from photorig.shared.messages import FrameReply, FrameRequest
+from photorig.shared.schema import ParameterSchema
+
+from .portrait_store import PortraitStore, StoredPortrait
+
+log = logging.getLogger(__name__)
+
+
+class Renderer(Protocol):
+    """What makes a frame; FaceRenderer is one."""
+
+    @property
+    def schema(self) -> ParameterSchema: ...
+    @property
+    def model_id(self) -> str: ...
+
+    def describe(self) -> dict[str, object]:
+        """JSON values by name; ``device``, ``backend`` and ``sizes`` go into WELCOME."""
+
+    def render(self, portrait: Any, request: FrameRequest) -> np.ndarray:
+        """(height, width, 3) uint8 RGB; a pure function of its arguments."""
+
+
+Encoder = Callable[[np.ndarray, str], bytes]
+"""An (h, w, 3) uint8 RGB image and a codec to bytes."""
+
+
+@dataclass(frozen=True)
+class RendererFacts:
+    """What WELCOME says about the renderer."""
+
+    schema: ParameterSchema
+    model_id: str
+    device: str
+    backend: str
+    sizes: tuple[int, ...]
+    description: dict[str, object] = field(default_factory=dict)
+
+    @staticmethod
+    def of(renderer: Renderer) -> RendererFacts:
+        description = dict(renderer.describe())
+        sizes = description.get("sizes", ())
+        return RendererFacts(
+            schema=renderer.schema,
+            model_id=renderer.model_id,
+            device=str(description.get("device", "")),
+            backend=str(description.get("backend", "")),
+            sizes=tuple(int(size) for size in sizes) if isinstance(sizes, (list, tuple)) else (),
+            description=description,
+        )
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """Task ``task_id`` has ended: with a frame, or with the error that prevented it."""
+
+    task_id: int
+    outcome: FrameReply | PhotorigError
+
+
+@dataclass(frozen=True)
+class DeviceStatus:
+    """How long the device has been at its present frame (None if idle), and its last frame time."""
+
+    busy_seconds: float | None
+    milliseconds: float | None
+
+
+class Executor(Protocol):
+    """The device as the gateway sees it. No method waits."""
+
+    @property
+    def facts(self) -> RendererFacts: ...
+
+    def has_room(self) -> bool:
+        """Whether a frame submitted now starts at once."""
+
+    def submit(self, task_id: int, request: FrameRequest, codec: str) -> None:
+        """Start a frame; its FrameDone comes through ``events`` unless it is cancelled."""
+
+    def cancel(self, task_id: int) -> None:
+        """Nobody wants this frame any more; FrameDone still comes, as Cancelled or as a frame."""
+
+    def events(self) -> list[FrameDone]:
+        """What has ended since the last call."""
+
+    def status(self) -> DeviceStatus: ...
+
+    def close(self) -> None: ...
+
+
+class LocalExecutor:
+    """One device in this process.
+
+    Args:
+        make_renderer: called in the device thread, which alone uses what it returns.
+        portraits: where the portraits are.
+        encode: called in the encoding threads.
+
+    ``wake`` may be set; it is called from any thread when ``events`` or ``has_room`` has changed.
+    """
+
+    def __init__(
+        self,
+        make_renderer: Callable[[], Renderer],
+        portraits: PortraitStore,
+        encode: Encoder,
+        encoding_threads: int = 2,
+    ) -> None:
+        self.wake: Callable[[], None] = lambda: None
+        self._make_renderer = make_renderer
+        self._portraits = portraits
+        self._encode = encode
+        self._inbox: queue.SimpleQueue[tuple[int, FrameRequest, str] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[FrameDone] = queue.SimpleQueue()
+        self._pool = ThreadPoolExecutor(encoding_threads, "photorig-encode")
+        self._thread = threading.Thread(target=self._device_loop, name="photorig-device")
+        # A frame that is being computed cannot be interrupted; it must not keep the process alive.
+        self._thread.daemon = True
+        self._started = threading.Event()
+        self._facts: RendererFacts | None = None
+        self._failure: Exception | None = None
+        self._lock = threading.Lock()
+        self._on_device = 0
+        self._cancelled: set[int] = set()
+        self._busy_since: float | None = None
+        self._milliseconds: float | None = None
+
+    def start(self) -> None:
+        """Make the renderer and wait until it is ready. Raises what ``make_renderer`` raised."""
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def facts(self) -> RendererFacts:
+        if self._facts is None:
+            raise RuntimeError("start() has not been called")
+        return self._facts
+
+    def has_room(self) -> bool:
+        with self._lock:
+            return self._on_device == 0
+
+    def submit(self, task_id: int, request: FrameRequest, codec: str) -> None:
+        with self._lock:
+            self._on_device += 1
+        self._inbox.put((task_id, request, codec))
+
+    def cancel(self, task_id: int) -> None:
+        with self._lock:
+            self._cancelled.add(task_id)
+
+    def events(self) -> list[FrameDone]:
+        done = []
+        while True:
+            try:
+                done.append(self._done.get_nowait())
+            except queue.Empty:
+                return done
+
+    def status(self) -> DeviceStatus:
+        since = self._busy_since
+        busy = None if since is None else time.monotonic() - since
+        return DeviceStatus(busy, self._milliseconds)
+
+    def close(self) -> None:
+        """Stop after the present frame, but do not wait for it longer than a moment."""
+        self._inbox.put(None)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2)
+
+    def _device_loop(self) -> None:
+        try:
+            renderer = self._make_renderer()
+            self._facts = RendererFacts.of(renderer)
+        except Exception as error:
+            self._failure = error
+            return
+        finally:
+            self._started.set()
+        while (entry := self._inbox.get()) is not None:
+            self._render(renderer, *entry)
+
+    def _render(self, renderer: Renderer, task_id: int, request: FrameRequest, codec: str) -> None:
+        try:
+            if self._is_cancelled(task_id):
+                self._finish(task_id, Cancelled("The frame was cancelled"))
+                return
+            portrait: StoredPortrait = self._portraits.get(request.portrait)
+            self._busy_since = started = time.monotonic()
+            image = renderer.render(portrait, request)
+            milliseconds = (time.monotonic() - started) * 1000
+            self._milliseconds = milliseconds
+            self._pool.submit(self._encode_frame, task_id, request, codec, image, milliseconds)
+        except Exception as error:
+            self._finish(task_id, _explained(error, request))
+        finally:
+            self._busy_since = None
+            with self._lock:
+                self._on_device -= 1
+            self.wake()
+
+    def _encode_frame(
+        self,
+        task_id: int,
+        request: FrameRequest,
+        codec: str,
+        image: np.ndarray,
+        milliseconds: float,
+    ) -> None:
+        try:
+            height, width = image.shape[:2]
+            content = self._encode(image, codec)
+            self._finish(
+                task_id, FrameReply(request.frame, content, width, height, codec, milliseconds)
+            )
+        except Exception as error:
+            self._finish(task_id, _explained(error, request))
+
+    def _is_cancelled(self, task_id: int) -> bool:
+        with self._lock:
+            return task_id in self._cancelled
+
+    def _finish(self, task_id: int, outcome: FrameReply | PhotorigError) -> None:
+        with self._lock:
+            self._cancelled.discard(task_id)
+        self._done.put(FrameDone(task_id, outcome))
+        self.wake()
+
+
+def _explained(error: Exception, request: FrameRequest) -> PhotorigError:
+    """An edge: the server goes on whatever a frame does, and the client hears a sentence."""
+    if isinstance(error, PhotorigError):
+        return error
+    log.error("frame %d failed", request.frame, exc_info=error)
+    kind = type(error).__name__
+    return PhotorigError(
+        f"The worker failed at frame {request.frame} ({kind})", "See the worker's log."
+    )
