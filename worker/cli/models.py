@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import tomllib
+from typing import Any
 
 from photorig.shared.errors import ModelError
 from photorig.worker.registry import ModelCard, Registry, open_registry
@@ -76,7 +77,7 @@ def _list(registry: Registry, names: list[str], as_json: bool) -> int:
     return 0
 
 
-def _row(registry: Registry, card: ModelCard) -> dict[str, object]:
+def _row(registry: Registry, card: ModelCard) -> dict[str, Any]:
     problem = registry.problem(card.name)
     return {
         "name": card.name,

@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from photorig.shared.errors import ModelError
 
@@ -87,9 +87,7 @@ def _extract_tar(archive: Path, target: Path, file: ModelFile, card: ModelCard) 
             _copy(member, target, file, card)
 
 
-def _copy(
-    stream: BinaryIO | zipfile.ZipExtFile, target: Path, file: ModelFile, card: ModelCard
-) -> None:
+def _copy(stream: IO[bytes], target: Path, file: ModelFile, card: ModelCard) -> None:
     left = file.size
     with target.open("wb") as out:
         while chunk := stream.read(_CHUNK):
