@@ -147,6 +147,7 @@ class FaceLandmarker(nn.Module):
         height, width = images.shape[-2:]
         side = max(height, width)
         whole = images.new_tensor([[width / 2, height / 2, side, 0.0]]).expand(len(images), 4)
+        whole = _as_opencv_samples(whole, _DETECTOR_SIZE)
         square = geometry.crop(images, whole, _DETECTOR_SIZE, "zeros") * 2 - 1
         raw, logits = self.detector(square.permute(0, 2, 3, 1))
         scores = torch.sigmoid(logits[..., 0].clamp(-100, 100))
@@ -178,7 +179,8 @@ class FaceLandmarker(nn.Module):
         if not isinstance(regions, Tensor):
             rows = [(r.center_x, r.center_y, r.size, r.angle) for r in regions]
             regions = images.new_tensor(rows)
-        landmarks, score = self.landmarks(geometry.crop(images, regions, self.crop_size))
+        sampled = _as_opencv_samples(regions, self.crop_size)
+        landmarks, score = self.landmarks(geometry.crop(images, sampled, self.crop_size))
         landmarks = geometry.landmarks_to_image(landmarks, regions)
         height, width = images.shape[-2:]
         face = geometry.metric_face(
@@ -200,6 +202,18 @@ class FaceLandmarker(nn.Module):
         mixed = self.blend_shapes(landmarks_px[:, self.subset, :2])[0]
         # The network's first output is "_neutral"; tongueOut, the last name, it does not know.
         return F.pad(mixed[:, 1:], (0, len(ARKIT_52) - 3 - (mixed.shape[1] - 1)))
+
+
+def _as_opencv_samples(regions: Tensor, size: int) -> Tensor:
+    """Regions moved so that `geometry.crop` takes the samples that MediaPipe takes.
+
+    MediaPipe lets OpenCV warp corner to corner, which lays the centre of the first pixel, not its
+    corner, on the corner of the region: half a crop pixel less half an image pixel to one side.
+    """
+    step = regions[:, 2] / size
+    cosine, sine = regions[:, 3].cos(), regions[:, 3].sin()
+    shift = torch.stack([1 - step * (cosine - sine), 1 - step * (sine + cosine)], -1) / 2
+    return torch.cat([regions[:, :2] + shift, regions[:, 2:]], -1)
 
 
 def _overlap_weights(low: Tensor, high: Tensor, scores: Tensor, best: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ class Concatenation(nn.Module):
 
 
 class _FrozenPReLU(torch.autograd.Function):
-    """PReLU whose slope gets no gradient: PyTorch's own always computes one, at many times the cost.
+    """PReLU whose slope gets no gradient: PyTorch's own computes one at much cost.
 
     x is (rows, columns), slope (columns,).
     """
