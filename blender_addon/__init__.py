@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Photorig for Blender: keyframes on a rigged head drive a photographic face.
+
+Blender calls ``register`` and ``unregister``; nothing else happens when this package is imported.
+"""
+
+from __future__ import annotations
+
+from . import (
+    engine,
+    operators,
+    panels,
+    preferences,
+    properties,
+    render_jobs,
+    worker_link,
+    written_files,
+)
+
+_ROOMS = (
+    preferences,
+    properties,
+    worker_link,
+    operators,
+    engine,
+    written_files,
+    render_jobs,
+    panels,
+)
+"""In the order of their needs: preferences first, because the worker link reads them."""
+
+
+def register() -> None:
+    for room in _ROOMS:
+        room.register()
+
+
+def unregister() -> None:
+    for room in reversed(_ROOMS):
+        room.unregister()

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All differences between Blender 4.2 and 5.2 that Photorig meets, and nothing else.
+
+Every probe looks for the attribute rather than the version: daily builds of Blender have the new
+name long before the release that brought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+
+def strips_of(editor: bpy.types.SequenceEditor) -> Any:
+    """The strips at the top level of a sequence editor (``sequences`` before 4.4)."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def all_strips_of(editor: bpy.types.SequenceEditor) -> Any:
+    """All strips, those inside meta strips too."""
+    return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
+
+
+def strip_length(strip: Any) -> int:
+    """How many frames a strip covers (``frame_final_duration`` goes away in 6.0)."""
+    return int(strip.duration if hasattr(strip, "duration") else strip.frame_final_duration)
+
+
+def strip_content_start(strip: Any) -> int:
+    """The frame at which the first image of an image strip lies."""
+    name = "content_start" if hasattr(strip, "content_start") else "frame_start"
+    return round(getattr(strip, name))
+
+
+def move_strip_content(strip: Any, frame: int) -> None:
+    """Put the first image of a strip at this frame."""
+    name = "content_start" if hasattr(strip, "content_start") else "frame_start"
+    setattr(strip, name, frame)
+
+
+def edited_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose sequencer the person edits; apart from the view layer's since 5.0."""
+    workspace = getattr(context, "workspace", None)
+    return getattr(workspace, "sequencer_scene", None) or context.scene
+
+
+def reload_strip_images(scene: bpy.types.Scene, strip: Any) -> None:
+    """Forget the images of a strip that were decoded before their files changed."""
+    if hasattr(strip, "invalidate_cache"):
+        strip.invalidate_cache("RAW")
+    if hasattr(strip, "update"):
+        strip.update(data=True)
+
+
+def use_png_output(scene: bpy.types.Scene) -> None:
+    """PNG files of 8 bits and three channels."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = "PNG"
+    settings.color_mode = "RGB"
+    settings.color_depth = "8"
+
+
+def driver_without_modifiers(target: Any, path: str) -> bpy.types.FCurve:
+    """A fresh driver on a property; whatever drove it before is replaced.
+
+    A new driver comes with a polynomial modifier in 4.2, which would bend its value.
+    """
+    target.driver_remove(path)
+    curve = target.driver_add(path)
+    for modifier in list(curve.modifiers):
+        curve.modifiers.remove(modifier)
+    return curve
+
+
+def on_exit(function: Callable[..., None], register: bool) -> None:
+    """Call a function just before Blender ends, where Blender can say so (5.1 and newer)."""
+    handlers = getattr(bpy.app.handlers, "exit_pre", None)
+    if handlers is None:
+        return
+    if register and function not in handlers:
+        handlers.append(function)
+    elif not register and function in handlers:
+        handlers.remove(function)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rig's shape keys and head bone compiled to Blender's own drivers on the camera's parameters.
+
+Drivers, because they are evaluated together with the render: a rig that is hidden from it is not.
+All expressions are simple ones, which Blender runs with automatic scripts switched off.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import bpy
+from mathutils import Vector
+
+from .compat import driver_without_modifiers
+from .shared.errors import InputError
+from .shared.vocabulary import parameter_of
+
+_DEGREES = f"{math.degrees(1):.8f}"
+_ALIGNED = math.cos(math.radians(30))
+_AXES = "XYZ"
+_HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
+
+
+@dataclass(frozen=True)
+class _HeadAxis:
+    """A head angle and the armature axis about which it turns counter-clockwise.
+
+    The face looks along −Y with +Z up, as in Blender's front view, where +X is image right.
+    """
+
+    parameter: str
+    axis: tuple[float, float, float]
+
+
+_ROLL = _HeadAxis("headRoll", (0, -1, 0))
+_PITCH = _HeadAxis("headPitch", (-1, 0, 0))
+_YAW = _HeadAxis("headYaw", (0, 0, 1))
+
+
+def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
+    """Drive the parameters by the shape keys that have their names, in any usual spelling.
+
+    Where several keys stand for one parameter (browInnerUp_L and browInnerUp_R), their mean counts.
+
+    Args:
+        camera: camera data.
+        mesh_object: has shape keys; its reference key is left out.
+
+    Returns:
+        The ids of the parameters that are driven now.
+
+    Raises:
+        InputError: no shape key has a known name.
+    """
+    shape_keys = getattr(mesh_object.data, "shape_keys", None)
+    sources: dict[str, list[str]] = {}
+    if shape_keys is not None:
+        for block in shape_keys.key_blocks:
+            parameter = parameter_of(block.name)
+            if parameter is not None and block != shape_keys.reference_key:
+                sources.setdefault(parameter, []).append(block.name)
+    if not sources:
+        raise InputError(
+            f"{mesh_object.name!r} has no shape key with an ARKit name",
+            "Name them as in jawOpen or eyeBlinkLeft, or select another mesh.",
+        )
+    for parameter, names in sources.items():
+        _drive_by_shape_keys(camera, parameter, shape_keys, names)
+    return tuple(sources)
+
+
+def _drive_by_shape_keys(
+    camera: bpy.types.Camera, parameter: str, shape_keys: bpy.types.Key, names: list[str]
+) -> None:
+    driver = driver_without_modifiers(camera, f"photorig.{parameter}").driver
+    for number, name in enumerate(names):
+        variable = driver.variables.new()
+        variable.name = f"key_{number}"
+        variable.type = "SINGLE_PROP"
+        target = variable.targets[0]
+        target.id_type = "KEY"
+        target.id = shape_keys
+        target.data_path = f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+    total = " + ".join(variable.name for variable in driver.variables)
+    driver.type = "SCRIPTED"
+    driver.expression = total if len(names) == 1 else f"({total}) / {len(names)}"
+
+
+def connect_head_bone(
+    camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str
+) -> tuple[str, ...]:
+    """Drive headYaw, headPitch and headRoll by how a bone turned away from its rest pose.
+
+    The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture.
+
+    Args:
+        camera: camera data.
+        armature: object whose rest pose looks along −Y with +Z up.
+        bone_name: the head bone; at rest its axes lie along those of the armature.
+
+    Returns:
+        The ids of the parameters that are driven now.
+
+    Raises:
+        InputError: there is no such bone, or it lies askew at rest.
+    """
+    bone = armature.data.bones.get(bone_name)
+    if bone is None:
+        raise InputError(f"{armature.name!r} has no bone {bone_name!r}", "Choose the head bone.")
+    axes = {head_axis: _bone_axis(bone, head_axis) for head_axis in (_ROLL, _PITCH, _YAW)}
+    # Blender's Euler orders name the axis that turns first: roll, then pitch, then yaw.
+    order = "".join(letter for letter, _ in axes.values())
+    if len(set(order)) < 3:
+        raise InputError(f"The rest pose of {bone_name!r} has no clear front", _ASKEW_HINT)
+    for head_axis, (letter, sign) in axes.items():
+        _drive_by_bone(camera, head_axis.parameter, armature, bone_name, (letter, sign, order))
+    return tuple(head_axis.parameter for head_axis in axes)
+
+
+_ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with the face towards -Y."
+
+
+def _bone_axis(bone: bpy.types.Bone, head_axis: _HeadAxis) -> tuple[str, str]:
+    """Letter and sign ("" or "-") of the bone's own axis that lies along the head axis."""
+    local = bone.matrix_local.to_3x3().inverted() @ Vector(head_axis.axis)
+    letter, component = max(zip(_AXES, local, strict=True), key=lambda pair: abs(pair[1]))
+    if abs(component) < _ALIGNED:
+        raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
+    return letter, "-" if component < 0 else ""
+
+
+def _drive_by_bone(
+    camera: bpy.types.Camera,
+    parameter: str,
+    armature: bpy.types.Object,
+    bone_name: str,
+    rotation: tuple[str, str, str],
+) -> None:
+    letter, sign, order = rotation
+    driver = driver_without_modifiers(camera, f"photorig.{parameter}").driver
+    variable = driver.variables.new()
+    variable.name = "angle"
+    variable.type = "TRANSFORMS"
+    target = variable.targets[0]
+    target.id = armature
+    target.bone_target = bone_name
+    target.transform_space = "LOCAL_SPACE"
+    target.transform_type = f"ROT_{letter}"
+    target.rotation_mode = order
+    driver.type = "SCRIPTED"
+    driver.expression = f"{sign}angle * {_DEGREES}"
+
+
+def guess_head_bone(armature: bpy.types.Object) -> str | None:
+    """The bone that has one of the usual names of a head bone, None where none has."""
+    by_name = {bone.name.lower(): str(bone.name) for bone in armature.data.bones}
+    return next((by_name[name] for name in _HEAD_BONES if name in by_name), None)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From evaluated camera data to a frame request: the one way, for F12, sequences and previews."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from .portrait_file import PortraitFile, read_portrait, resolve
+from .shared.errors import InputError
+from .shared.messages import FrameRequest
+from .shared.schema import ARKIT_52
+
+
+def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
+    """What the worker must render for this camera at this frame.
+
+    Args:
+        camera_data: evaluated, so that animation and drivers have been applied.
+        frame: names the answer; it does not change the picture.
+
+    Raises:
+        InputError: the camera has no portrait.
+    """
+    settings = camera_data.photorig
+    if not settings.portrait_id:
+        raise InputError(
+            f"The camera {camera_data.name!r} has no portrait",
+            settings.portrait_problem or "Load one in Properties > Camera > Photorig.",
+        )
+    return FrameRequest(
+        portrait=settings.portrait_id,
+        parameters=parameter_vector(camera_data),
+        size="full" if settings.size == "FULL" else int(settings.size),
+        mode=settings.mode.lower(),
+        frame=frame,
+    )
+
+
+def parameter_vector(camera_data: bpy.types.Camera) -> np.ndarray:
+    """(n,) float32 in the order and units of the schema."""
+    settings = camera_data.photorig
+    return np.array([getattr(settings, name) for name in ARKIT_52.ids], np.float32)
+
+
+def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:
+    """The portrait file of a camera, checked to be the one that was loaded.
+
+    Raises:
+        InputError: the file is gone, damaged, or has changed since it was loaded.
+    """
+    settings = camera_data.photorig
+    portrait = read_portrait(resolve(settings.portrait_path, camera_data))
+    if portrait.id != settings.portrait_id:
+        raise InputError(
+            f"{str(portrait.path)!r} is not the portrait that the camera"
+            f" {camera_data.name!r} was set up with",
+            "Load the portrait again to use the new file.",
+        )
+    return portrait
+
+
+def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    """The scene's camera object. Raises InputError where there is none."""
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
+        raise InputError(
+            f"The scene {scene.name!r} has no camera", "Add a Photorig head or set a camera."
+        )
+    return camera

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person can do, one file a subject."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import portrait, render, rig, worker
+
+CLASSES = worker.CLASSES + portrait.CLASSES + rig.CLASSES + render.CLASSES
+
+
+def register() -> None:
+    for operator in CLASSES:
+        bpy.utils.register_class(operator)
+
+
+def unregister() -> None:
+    for operator in reversed(CLASSES):
+        bpy.utils.unregister_class(operator)

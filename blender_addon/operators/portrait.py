@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Load the face that a camera shows."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..portrait_file import SUFFIX, read_portrait, resolve
+from .base import PhotorigOperator, camera_in_context, needs_camera
+
+
+class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
+    """Choose the portrait file whose face this camera shows"""
+
+    bl_idname = "photorig.load_portrait"
+    bl_label = "Load Portrait"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(name="Portrait", subtype="FILE_PATH")
+    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_camera(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        portrait = read_portrait(resolve(self.filepath))
+        # The path's update callback keeps id and name beside it.
+        camera_in_context(context).data.photorig.portrait_path = self.filepath
+        self.report({"INFO"}, f"Loaded {portrait.name}")
+        return {"FINISHED"}
+
+
+CLASSES = (PHOTORIG_OT_load_portrait,)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render to the sequencer, cancel that, and the settings for exact pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from .. import compat, render_jobs
+from ..render_settings import use_exact_colours, use_picture_size
+from ..shared.errors import InputError
+from .base import PhotorigOperator, camera_in_context, needs_camera
+
+
+class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
+    """Render the scene's frame range into image files and one image strip.
+
+    Frames that are finished already are not rendered again
+    """
+
+    bl_idname = "photorig.render_to_sequencer"
+    bl_label = "Render to Sequencer"
+    bl_options = {"REGISTER"}
+
+    directory: bpy.props.StringProperty(
+        name="Folder",
+        description="Where the frames go; empty for the folder of the scene's output path",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if render_jobs.is_running():
+            cls.poll_message_set("A sequence is being rendered")
+            return False
+        if context.scene.camera is None:
+            cls.poll_message_set("Set a camera for the scene")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        folder = _output_folder(self.directory or context.scene.render.filepath)
+        plan = render_jobs.plan_sequence(context, compat.edited_scene(context), folder)
+        job = render_jobs.start(plan)
+        if bpy.app.background:
+            render_jobs.run_to_end(job, lambda sentence: self.report({"INFO"}, sentence))
+            self.report({"INFO"}, f"{job.summary} in {folder}")
+        return {"FINISHED"}
+
+
+def _output_folder(path: str) -> Path:
+    """The absolute folder of an output path, which may end in the beginning of a file name."""
+    if path.startswith("//") and not bpy.data.filepath:
+        raise InputError("The output folder is beside a file that has no name", "Save it first.")
+    absolute = bpy.path.abspath(path)
+    folder = Path(absolute) if absolute.endswith(("/", "\\")) else Path(absolute).parent
+    return folder.resolve()
+
+
+class PHOTORIG_OT_cancel_render(PhotorigOperator, bpy.types.Operator):
+    """Stop rendering the sequence. Finished frames are kept"""
+
+    bl_idname = "photorig.cancel_render"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not render_jobs.is_running():
+            cls.poll_message_set("No sequence is being rendered")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        render_jobs.current.cancel()
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_use_exact_colours(PhotorigOperator, bpy.types.Operator):
+    """Set the Standard view transform, no dither and 8-bit PNG, so that the face keeps its colors"""
+
+    bl_idname = "photorig.use_exact_colours"
+    bl_label = "Use Exact Colors"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        use_exact_colours(context.scene)
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_use_picture_size(PhotorigOperator, bpy.types.Operator):
+    """Set the scene's resolution to the size of the face's picture, so that it is not scaled"""
+
+    bl_idname = "photorig.use_picture_size"
+    bl_label = "Use Picture Size"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_camera(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        use_picture_size(context.scene, camera_in_context(context).data)
+        return {"FINISHED"}
+
+
+CLASSES = (
+    PHOTORIG_OT_render_to_sequencer,
+    PHOTORIG_OT_cancel_render,
+    PHOTORIG_OT_use_exact_colours,
+    PHOTORIG_OT_use_picture_size,
+)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a person sees and sets things: camera data, the 3D view's sidebar, render properties."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import render_jobs
+from .engine import ENGINE
+from .operators.base import camera_in_context
+from .preferences import draw_worker_state
+from .render_settings import colour_problem
+from .shared.schema import ARKIT_52
+
+_GROUP_LABELS = {
+    "head": "Head",
+    "eyes": "Eyes",
+    "brows": "Brows",
+    "jaw": "Jaw",
+    "mouth": "Mouth",
+    "other": "Cheeks, Nose, Tongue",
+}
+
+
+def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
+    """The portrait of a camera and how it is shown."""
+    settings = camera.photorig
+    row = layout.row(align=True)
+    row.prop(settings, "portrait_path")
+    row.operator("photorig.load_portrait", text="", icon="FILE_FOLDER")
+    if settings.portrait_problem:
+        layout.label(text=settings.portrait_problem, icon="ERROR")
+    elif settings.portrait_name:
+        layout.label(text=settings.portrait_name, icon="USER")
+    layout.prop(settings, "size")
+    layout.prop(settings, "mode")
+
+
+def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:
+    """All parameters by group; the groups start closed but for the head."""
+    groups = dict.fromkeys(parameter.group for parameter in ARKIT_52.parameters)
+    for group in groups:
+        header, body = layout.panel(f"PHOTORIG_{place}_{group}", default_closed=group != "head")
+        header.label(text=_GROUP_LABELS.get(group, group.capitalize()))
+        if body is not None:
+            column = body.column(align=True)
+            for parameter in ARKIT_52.parameters:
+                if parameter.group == group:
+                    column.prop(camera.photorig, parameter.id)
+
+
+def draw_sequence(layout: bpy.types.UILayout) -> None:
+    """Render to Sequencer: the button, or how far it is."""
+    job = render_jobs.current
+    if job is not None and not job.is_done:
+        row = layout.row(align=True)
+        row.progress(factor=job.progress, text=job.summary)
+        row.operator("photorig.cancel_render", text="", icon="X")
+        return
+    layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
+    if job is not None:
+        layout.label(text=job.summary, icon="ERROR" if job.error else "CHECKMARK")
+
+
+class PHOTORIG_PT_camera(bpy.types.Panel):
+    """Properties > Camera > Photorig."""
+
+    bl_label = "Photorig"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "data"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return getattr(context, "camera", None) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = True
+        draw_portrait(layout, context.camera)
+        draw_parameters(layout, context.camera, "data")
+
+
+class PHOTORIG_PT_sidebar(bpy.types.Panel):
+    """The tab in the 3D view's sidebar: portrait, rig, render, worker in the order of the work."""
+
+    bl_label = "Photorig"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Photorig"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        camera = camera_in_context(context)
+        layout.operator("photorig.add_head", icon="ADD")
+        if camera is not None:
+            draw_portrait(layout.column(), camera.data)
+        layout.operator("photorig.connect_rig", icon="DRIVER")
+        layout.separator()
+        draw_sequence(layout)
+        layout.separator()
+        draw_worker_state(layout)
+
+
+class PHOTORIG_PT_sidebar_parameters(bpy.types.Panel):
+    """The parameters beside the rig, to see what it drives."""
+
+    bl_label = "Parameters"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Photorig"
+    bl_parent_id = "PHOTORIG_PT_sidebar"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return camera_in_context(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        draw_parameters(layout, camera_in_context(context).data, "sidebar")
+
+
+class PHOTORIG_PT_render(bpy.types.Panel):
+    """Properties > Render for this engine: colours, size, worker."""
+
+    bl_label = "Photorig"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "render"
+    COMPAT_ENGINES = {ENGINE}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.engine in cls.COMPAT_ENGINES
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        problem = colour_problem(context.scene)
+        if problem:
+            layout.label(text=problem, icon="ERROR")
+            layout.operator("photorig.use_exact_colours")
+        layout.operator("photorig.use_picture_size")
+        draw_sequence(layout)
+        draw_worker_state(layout)
+
+
+def _draw_in_add_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.operator("photorig.add_head", icon="USER")
+
+
+_CLASSES = (
+    PHOTORIG_PT_camera,
+    PHOTORIG_PT_sidebar,
+    PHOTORIG_PT_sidebar_parameters,
+    PHOTORIG_PT_render,
+)
+
+
+def register() -> None:
+    for panel in _CLASSES:
+        bpy.utils.register_class(panel)
+    bpy.types.VIEW3D_MT_add.append(_draw_in_add_menu)
+
+
+def unregister() -> None:
+    bpy.types.VIEW3D_MT_add.remove(_draw_in_add_menu)
+    for panel in reversed(_CLASSES):
+        bpy.utils.unregister_class(panel)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a .blend file remembers: a portrait and its parameters, on camera data.
+
+A shot is a camera is a portrait. Camera data is always part of what is evaluated for a render, and
+camera-bound timeline markers then cut between portraits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .portrait_file import read_portrait, resolve
+from .shared.errors import PhotorigError
+from .shared.schema import ARKIT_52, Parameter, ParameterSchema
+
+SIZES = (
+    ("256", "256", "Face crop of 256 pixels: the fastest, for blocking"),
+    ("512", "512", "Face crop of 512 pixels"),
+    ("1024", "1024", "Face crop of 1024 pixels"),
+    ("FULL", "Full Photo", "The whole photo at its own resolution with the face put back"),
+)
+MODES = (
+    ("RELATIVE", "Relative", "The rig's rest pose is the photo as it is"),
+    ("ABSOLUTE", "Absolute", "The parameters are the pose and expression seen in the picture"),
+)
+
+
+def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
+    """Keep the portrait's id beside its path; no network here, only the file."""
+    settings.portrait_id = settings.portrait_name = settings.portrait_problem = ""
+    if not settings.portrait_path:
+        return
+    try:
+        portrait = read_portrait(resolve(settings.portrait_path, settings.id_data))
+    except PhotorigError as error:
+        settings.portrait_problem = str(error)
+    else:
+        settings.portrait_id, settings.portrait_name = portrait.id, portrait.name
+
+
+def _float_property(parameter: Parameter) -> Any:
+    is_angle = parameter.unit == "degree"
+    return bpy.props.FloatProperty(
+        name=parameter.label,
+        description=(
+            f"{parameter.label} in degrees" if is_angle else f"{parameter.label}, from 0 to 1"
+        ),
+        default=parameter.default,
+        min=parameter.minimum,
+        max=parameter.maximum,
+        subtype="NONE" if is_angle else "FACTOR",
+        step=100 if is_angle else 1,
+        precision=1 if is_angle else 3,
+    )
+
+
+def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
+    fixed = {
+        "portrait_path": bpy.props.StringProperty(
+            name="Portrait",
+            description="The .portrait file of the face that this camera shows",
+            subtype="FILE_PATH",
+            update=_portrait_path_changed,
+        ),
+        "portrait_id": bpy.props.StringProperty(
+            name="Portrait Id", description="SHA-256 of the portrait file", options={"HIDDEN"}
+        ),
+        "portrait_name": bpy.props.StringProperty(name="Portrait Name", options={"HIDDEN"}),
+        "portrait_problem": bpy.props.StringProperty(
+            name="Portrait Problem", options={"HIDDEN", "SKIP_SAVE"}
+        ),
+        "size": bpy.props.EnumProperty(
+            name="Size",
+            description="What the worker renders",
+            items=SIZES,
+            default="512",
+            options=set(),
+        ),
+        "mode": bpy.props.EnumProperty(
+            name="Mode",
+            description="What the parameters are measured from",
+            items=MODES,
+            default="RELATIVE",
+            options=set(),
+        ),
+    }
+    return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}
+
+
+class PhotorigCameraSettings(bpy.types.PropertyGroup):
+    """``camera.data.photorig``: one animatable number for each parameter of the schema."""
+
+    __annotations__ = _settings_properties(ARKIT_52)
+
+
+def register() -> None:
+    bpy.utils.register_class(PhotorigCameraSettings)
+    bpy.types.Camera.photorig = bpy.props.PointerProperty(
+        type=PhotorigCameraSettings, name="Photorig"
+    )
+
+
+def unregister() -> None:
+    del bpy.types.Camera.photorig
+    bpy.utils.unregister_class(PhotorigCameraSettings)

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render to Sequencer: a frame range streams from the worker into files and an image strip.
+
+The job lives here and not in the operator, so that undo and panels cannot lose it. A timer moves it
+on; without a user interface the operator does. Only the main thread is involved.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .client import RenderJob
+from .frame_index import FrameIndex, file_name, picture_key
+from .frame_request import frame_request, portrait_of, scene_camera
+from .portrait_file import PortraitFile
+from .sequencer import find_strip, refresh_strip
+from .shared.errors import Cancelled, InputError, PhotorigError
+from .shared.messages import FrameRequest
+from .worker_link import link, redraw_panels
+
+_log = logging.getLogger(__name__)
+_TICK_SECONDS = 0.05
+_REFRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    """Everything a job needs, taken from the scene at one moment; later edits do not change it.
+
+    Attributes:
+        scene, edit_scene: names; a reference would not survive undo.
+        folder: absolute, where the frames go.
+        requests: one for each frame to render, in order.
+        portraits: the files behind the requests, by id.
+        names: file name for each scene frame from ``frame_start`` on; a frame that the scene's
+            step leaves out shows the one before it.
+    """
+
+    scene: str
+    edit_scene: str
+    folder: Path
+    frame_start: int
+    requests: tuple[FrameRequest, ...]
+    portraits: dict[str, PortraitFile]
+    names: tuple[str, ...]
+
+
+def plan_sequence(
+    context: bpy.types.Context, edit_scene: bpy.types.Scene, folder: Path
+) -> SequencePlan:
+    """Read the parameters of each frame of the scene's range, and come back to the present frame.
+
+    Raises:
+        InputError: no camera, no portrait, or a portrait file that cannot be used.
+    """
+    scene = context.scene
+    frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
+    present, subframe = scene.frame_current, scene.frame_subframe
+    requests, portraits = [], {}
+    try:
+        for frame in frames:
+            scene.frame_set(frame)
+            depsgraph = context.evaluated_depsgraph_get()
+            camera = scene_camera(scene).evaluated_get(depsgraph)
+            request = frame_request(camera.data, frame)
+            if request.portrait not in portraits:
+                portraits[request.portrait] = portrait_of(camera.data)
+            requests.append(request)
+    finally:
+        scene.frame_set(present, subframe=subframe)
+    names = [
+        file_name(frames[(frame - scene.frame_start) // scene.frame_step])
+        for frame in range(scene.frame_start, scene.frame_end + 1)
+    ]
+    return SequencePlan(
+        scene.name,
+        edit_scene.name,
+        folder,
+        scene.frame_start,
+        tuple(requests),
+        portraits,
+        tuple(names),
+    )
+
+
+class SequenceJob:
+    """Renders what is missing of a plan.
+
+    Attributes:
+        plan: what to render.
+        total, reused, finished: numbers of frames: all; found finished at the start; finished now.
+        error: one sentence once it failed.
+        is_done: whether it ended, well or not.
+    """
+
+    def __init__(self, plan: SequencePlan) -> None:
+        self.plan = plan
+        self.total = len(plan.requests)
+        self.reused = 0
+        self.finished = 0
+        self.error = ""
+        self.is_done = False
+        self._index: FrameIndex | None = None
+        self._keys: dict[int, str] = {}
+        self._job: RenderJob | None = None
+        self._refreshed = 0.0
+
+    @property
+    def progress(self) -> float:
+        return self.finished / max(1, self.total)
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the person who waits."""
+        if self.error:
+            return self.error
+        if self._index is None:
+            return "Waiting for the worker"
+        found = f", {self.reused} of them found finished" if self.reused else ""
+        return f"{self.finished} of {self.total} frames{found}"
+
+    def tick(self) -> None:
+        """Do what can be done without waiting. Never raises; see ``error``."""
+        if self.is_done:
+            return
+        try:
+            if self._index is None:
+                link.poll()
+                if link.is_ready:
+                    self._begin()
+                else:
+                    link.raise_if_failed()
+            else:
+                self._collect()
+        except PhotorigError as error:
+            self._fail(str(error))
+        except Exception as error:
+            _log.exception("render to sequencer failed")
+            self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
+
+    def cancel(self, reason: str = "Cancelled. Finished frames are kept") -> None:
+        if not self.is_done:
+            self._fail(reason)
+
+    def _begin(self) -> None:
+        """Find out what is missing and ask the worker for it."""
+        model_id = link.welcome.model_id
+        index = FrameIndex(self.plan.folder)
+        self._keys = {r.frame: picture_key(r, model_id) for r in self.plan.requests}
+        missing = [r for r in self.plan.requests if not index.is_finished(r.frame, self._keys[r.frame])]
+        self._index = index
+        self.reused = self.finished = self.total - len(missing)
+        if not missing:
+            self._finish()
+            return
+        for portrait in sorted({request.portrait for request in missing}):
+            link.client.upload_portrait(self.plan.portraits[portrait].content)
+        self._job = link.client.start_job(missing, codec="png")
+
+    def _collect(self) -> None:
+        assert self._job is not None and self._index is not None
+        replies = self._job.poll()
+        try:
+            for reply in replies:
+                self._index.store(reply.frame, self._keys[reply.frame], reply.image)
+                self.finished += 1
+        finally:
+            if replies:
+                self._index.save()
+        if self._job.error is not None:
+            raise self._job.error
+        if self._job.done:
+            self._finish()
+        elif replies and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
+            self._refresh_strip()
+
+    def _finish(self) -> None:
+        self._refresh_strip()
+        self.is_done = True
+
+    def _fail(self, reason: str) -> None:
+        self.error, self.is_done = reason, True
+        if self._job is not None and not self._job.done:
+            self._job.cancel()
+        if self.finished:
+            self._refresh_strip()
+
+    def _refresh_strip(self) -> None:
+        self._refreshed = time.monotonic()
+        scene = bpy.data.scenes.get(self.plan.edit_scene)
+        if scene is None:
+            return
+        is_new = find_strip(scene, self.plan.folder) is None
+        name = f"Photorig {self.plan.scene}"
+        refresh_strip(
+            scene, name, self.plan.folder, list(self.plan.names), self.plan.frame_start
+        )
+        if is_new and scene.name == self.plan.scene:
+            # Else F12 in this scene would show the strip instead of rendering the face again.
+            scene.render.use_sequencer = False
+
+
+current: SequenceJob | None = None
+"""The job that runs, or the last one."""
+
+
+def is_running() -> bool:
+    return current is not None and not current.is_done
+
+
+def start(plan: SequencePlan) -> SequenceJob:
+    """Begin a job; a timer moves it on where there is a user interface.
+
+    Raises:
+        InputError: another job runs, or the folder cannot be made.
+    """
+    global current
+    if is_running():
+        raise InputError("A sequence is being rendered", "Wait for it, or cancel it first.")
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"Cannot make the folder {str(plan.folder)!r}: {error.strerror}",
+            "Choose another output folder.",
+        ) from error
+    link.start_if_wanted()
+    current = SequenceJob(plan)
+    if not bpy.app.background:
+        bpy.app.timers.register(_tick, persistent=True)
+    return current
+
+
+def run_to_end(job: SequenceJob, report: Callable[[str], None]) -> None:
+    """Without a user interface: wait for the job, and say how far it is every few seconds.
+
+    Raises:
+        PhotorigError: it failed.
+    """
+    said = time.monotonic()
+    while not job.is_done:
+        job.tick()
+        time.sleep(0.005)
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            report(job.summary)
+    if job.error:
+        raise PhotorigError(job.error.rstrip("."))
+
+
+def _tick() -> float | None:
+    if current is None or current.is_done:
+        return None
+    current.tick()
+    redraw_panels()
+    return None if current.is_done else _TICK_SECONDS
+
+
+@persistent
+def _cancel_before_load(*_arguments: object) -> None:
+    if current is not None:
+        current.cancel("Another file was opened. Finished frames are kept")
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_cancel_before_load)
+
+
+def unregister() -> None:
+    global current
+    bpy.app.handlers.load_pre.remove(_cancel_before_load)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    if current is not None:
+        current.cancel()
+    current = None

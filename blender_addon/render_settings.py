@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scene settings under which a rendered file has exactly the worker's pixels."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import compat
+from .frame_request import portrait_of
+from .shared.provenance import DIGITAL_SOURCE_TYPE
+
+SOURCE_TYPE = DIGITAL_SOURCE_TYPE
+
+
+def colour_problem(scene: bpy.types.Scene) -> str:
+    """Why rendered files will not have the worker's exact colours; "" when they will."""
+    view = scene.view_settings
+    wrong = []
+    if view.view_transform != "Standard":
+        wrong.append(f"the view transform is {view.view_transform}")
+    if view.look not in ("None", ""):
+        wrong.append(f"the look is {view.look}")
+    if view.exposure != 0 or view.gamma != 1 or view.use_curve_mapping:
+        wrong.append("exposure, gamma or curves are set")
+    if scene.display_settings.display_device != "sRGB":
+        wrong.append(f"the display is {scene.display_settings.display_device}")
+    if scene.render.dither_intensity != 0:
+        wrong.append("dither is on")
+    if not wrong:
+        return ""
+    return f"Colours will differ from the portrait: {', '.join(wrong)}. Use Exact Colors."
+
+
+def use_exact_colours(scene: bpy.types.Scene) -> None:
+    """Make rendered files hold the worker's bytes."""
+    scene.display_settings.display_device = "sRGB"
+    view = scene.view_settings
+    view.view_transform = "Standard"
+    view.look = "None"
+    view.exposure, view.gamma, view.use_curve_mapping = 0, 1, False
+    scene.render.dither_intensity = 0
+    compat.use_png_output(scene)
+
+
+def picture_size(camera_data: bpy.types.Camera) -> tuple[int, int]:
+    """(width, height) in pixels of what the worker renders for this camera.
+
+    Raises:
+        InputError: the whole photo is asked for and the portrait cannot be read.
+    """
+    size = camera_data.photorig.size
+    if size == "FULL":
+        return portrait_of(camera_data).photo_size
+    return int(size), int(size)
+
+
+def use_picture_size(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> None:
+    """Set the resolution to that of the worker's picture, so that it is not scaled."""
+    render = scene.render
+    render.resolution_x, render.resolution_y = picture_size(camera_data)
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one owner of the worker process and of the connection to it.
+
+It belongs to the module and holds no Blender data, so opening another file or undo cannot break it.
+A timer on the main thread moves it on; ``render()``, which Blender may call on another thread, only
+reads its state and asks by setting flags.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+
+from . import compat, preferences
+from .client import WorkerClient
+from .shared.connection import ConnectionInfo
+from .shared.errors import Cancelled, ConnectionLost, InputError, PhotorigError
+from .shared.messages import Welcome
+from .worker_process import WorkerProcess
+
+_POLL_SECONDS = 0.25
+_START_TIMEOUT = 120.0
+_CONNECT_TIMEOUT = 5.0
+_HINT_INSTALL = "Install the worker, or set its program in Preferences > Add-ons > Photorig."
+
+STOPPED, STARTING, READY, FAILED = "stopped", "starting", "ready", "failed"
+
+
+class WorkerLink:
+    """State of the worker as the extension sees it.
+
+    Attributes:
+        state: "stopped", "starting", "ready" or "failed".
+        message: one sentence about the state for a person.
+        process: the worker that was started from here, None for one that was connected to.
+        connection: where the worker listens, once it is ready.
+        welcome: what it said about itself, once it is ready.
+        client: for the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self.state = STOPPED
+        self.message = "The worker is not running"
+        self.process: WorkerProcess | None = None
+        self.connection: ConnectionInfo | None = None
+        self.welcome: Welcome | None = None
+        self.client: WorkerClient | None = None
+        self._start_asked = False
+        self._deadline = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == READY
+
+    @property
+    def is_starting(self) -> bool:
+        return self.state == STARTING
+
+    def start(self) -> None:
+        """Start the worker program and return at once.
+
+        Raises:
+            InputError: there is no such program.
+            ConnectionLost: it could not be started.
+        """
+        self.stop()
+        options = preferences.worker_options()
+        executable = find_executable(options.executable)
+        folder = Path(bpy.utils.extension_path_user(__package__, path="worker", create=True))
+        arguments = ["--device", options.device] if options.device != "auto" else []
+        try:
+            self.process = WorkerProcess.start(executable, folder, arguments)
+        except PhotorigError as error:
+            self._fail(str(error))
+            raise
+        self.state, self.message = STARTING, "The worker is starting"
+        self._deadline = time.monotonic() + _START_TIMEOUT
+
+    def start_if_wanted(self) -> None:
+        """Start the worker unless it runs, if the preferences allow that.
+
+        Raises:
+            ConnectionLost: they do not.
+        """
+        if self.state in (READY, STARTING):
+            self.poll()
+        if self.state in (READY, STARTING):
+            return
+        if not preferences.worker_options().auto_start:
+            raise ConnectionLost("No worker is running", "Start it in the Photorig panel.")
+        self.start()
+
+    def connect(self, path: str) -> None:
+        """Connect to a worker that runs already. Raises PhotorigError."""
+        connection = ConnectionInfo.load(path)
+        self.stop()
+        try:
+            self._open(connection)
+        except PhotorigError as error:
+            self._fail(str(error))
+            raise
+
+    def stop(self) -> None:
+        """End the connection, and the worker if it was started from here. Never raises."""
+        self._close()
+        self.state, self.message = STOPPED, "The worker is not running"
+
+    def poll(self) -> None:
+        """Main thread: see whether the worker got ready or was lost. Does not wait long."""
+        try:
+            if self.state == STARTING:
+                self._poll_start()
+            elif self.state == READY:
+                self._poll_life()
+        except PhotorigError as error:
+            self._fail(str(error))
+
+    def _poll_start(self) -> None:
+        assert self.process is not None
+        connection = self.process.poll()
+        if connection is not None:
+            self._open(connection)
+        elif time.monotonic() > self._deadline:
+            raise ConnectionLost(
+                f"The worker did not get ready in {_START_TIMEOUT:.0f} seconds",
+                "See its log in the preferences.",
+            )
+
+    def _poll_life(self) -> None:
+        if self.process is not None:
+            self.process.poll()  # raises ConnectionLost once it has ended
+        elif self.connection is not None and self.connection.is_stale:
+            raise ConnectionLost("The worker has ended", "Start it again.")
+
+    def _open(self, connection: ConnectionInfo) -> None:
+        client = WorkerClient(connection)
+        try:
+            self.welcome = client.connect(_CONNECT_TIMEOUT)
+        except BaseException:
+            client.close()
+            raise
+        self.client, self.connection, self.state = client, connection, READY
+        self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
+
+    def _fail(self, message: str) -> None:
+        self._close(keep_log=True)
+        self.state, self.message = FAILED, message
+
+    def _close(self, keep_log: bool = False) -> None:
+        if self.client is not None:
+            self.client.close()
+        if self.process is not None:
+            self.process.stop()
+            if not keep_log:
+                self.process = None
+        self.client = self.connection = self.welcome = None
+
+    def raise_if_failed(self) -> None:
+        """Raises ConnectionLost where the worker is not and will not be ready."""
+        if self.state in (FAILED, STOPPED):
+            raise ConnectionLost(self.message.rstrip("."))
+
+    def wait_until_ready(self, should_cancel: Callable[[], bool]) -> ConnectionInfo:
+        """Wait for a worker, having it started if need be; for ``render()`` and scripts.
+
+        In a user interface the timer of the main thread does the work meanwhile.
+
+        Raises:
+            ConnectionLost: there is none and none can be started.
+            Cancelled: ``should_cancel`` said so.
+        """
+        if bpy.app.background:
+            self.start_if_wanted()
+        elif self.state in (STOPPED, FAILED):
+            self._start_asked = True
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self.is_ready or self.connection is None:
+            if should_cancel():
+                raise Cancelled("Cancelled while waiting for the worker")
+            if bpy.app.background:
+                self.poll()
+            if not self._start_asked:
+                self.raise_if_failed()
+            if time.monotonic() > deadline:
+                raise ConnectionLost("The worker did not answer", "Start it again.")
+            time.sleep(0.01)
+        return self.connection
+
+    def on_timer(self) -> None:
+        """Main thread, in a user interface."""
+        if self._start_asked:
+            try:
+                self.start_if_wanted()
+            except PhotorigError as error:
+                self._fail(str(error))
+            self._start_asked = False
+        self.poll()
+
+    def log_tail(self) -> str:
+        """The last lines the worker wrote, "" where none was started from here."""
+        return self.process.log_tail() if self.process is not None else ""
+
+
+link = WorkerLink()
+
+
+def find_executable(configured: str) -> str:
+    """The worker program: as configured, else $PHOTORIG_WORKER, else ``photorig`` on the PATH.
+
+    Raises:
+        InputError: there is none.
+    """
+    wanted = configured or os.environ.get("PHOTORIG_WORKER", "") or "photorig"
+    found = shutil.which(bpy.path.abspath(wanted))
+    if found is None:
+        raise InputError(f"There is no worker program {wanted!r}", _HINT_INSTALL)
+    return found
+
+
+def redraw_panels() -> None:
+    """Show a changed state. Without a user interface there is nothing to do."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in ("VIEW_3D", "PROPERTIES", "PREFERENCES", "SEQUENCE_EDITOR"):
+                area.tag_redraw()
+
+
+def _on_timer() -> float:
+    before = (link.state, link.message)
+    try:
+        link.on_timer()
+    except Exception as error:  # an exception would end the timer for good, without a word
+        link.message = f"Photorig failed unexpectedly ({error})"
+    if (link.state, link.message) != before:
+        redraw_panels()
+    return _POLL_SECONDS
+
+
+def _shut_down(*_arguments: object) -> None:
+    link.stop()
+
+
+def register() -> None:
+    atexit.register(_shut_down)
+    compat.on_exit(_shut_down, register=True)
+    if not bpy.app.background:
+        bpy.app.timers.register(_on_timer, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_on_timer):
+        bpy.app.timers.unregister(_on_timer)
+    compat.on_exit(_shut_down, register=False)
+    atexit.unregister(_shut_down)
+    link.stop()

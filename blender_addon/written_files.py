@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every PNG that Blender writes from this engine says that its face was made by a trained model."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from .frame_index import write_atomically
+from .shared.errors import PhotorigError
+from .shared.provenance import PNG_SIGNATURE, Provenance, insert_into_png
+from .version import VERSION
+from .worker_link import link
+
+_log = logging.getLogger(__name__)
+_frame_started = time.time()
+
+
+@persistent
+def _remember_start(*_arguments: object) -> None:
+    global _frame_started
+    _frame_started = time.time()
+
+
+@persistent
+def _add_provenance(scene: bpy.types.Scene, *_arguments: object) -> None:
+    """After a file was written. Blender only logs what a handler raises, so nothing may."""
+    if scene.render.engine != "PHOTORIG":
+        return
+    model_id = link.welcome.model_id if link.welcome is not None else ""
+    for path in _written_now(scene):
+        try:
+            content = path.read_bytes()
+            if content.startswith(PNG_SIGNATURE):
+                write_atomically(path, insert_into_png(content, Provenance(VERSION, model_id)))
+        except (OSError, PhotorigError):
+            _log.exception("cannot add provenance to %s", path)
+
+
+def _written_now(scene: bpy.types.Scene) -> list[Path]:
+    """The file just written: a still has no frame number, a frame of an animation has one.
+
+    The handler is not told which of the two it was, so the time of the file decides.
+    """
+    render = scene.render
+    numbered = Path(bpy.path.abspath(render.frame_path(frame=scene.frame_current)))
+    extension = render.file_extension if render.use_file_extension else ""
+    still = Path(bpy.path.abspath(render.filepath))
+    if extension and still.suffix.lower() != extension:
+        still = still.with_name(still.name + extension)
+    # Some file systems keep times to two seconds.
+    return [
+        path
+        for path in {numbered, still}
+        if path.is_file() and path.stat().st_mtime >= _frame_started - 2
+    ]
+
+
+def register() -> None:
+    bpy.app.handlers.render_pre.append(_remember_start)
+    bpy.app.handlers.render_write.append(_add_provenance)
+
+
+def unregister() -> None:
+    bpy.app.handlers.render_pre.remove(_remember_start)
+    bpy.app.handlers.render_write.remove(_add_provenance)
