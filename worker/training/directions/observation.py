@@ -1,0 +1,99 @@
+"""What a rendered face shows, as differentiable numbers: parameters, identity, surroundings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
+from photorig.worker.faces.landmarker import FaceLandmarker, Measurement
+from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+
+IMAGE_SIZE = 256
+SURROUNDINGS_SIZE = 16
+
+USEFUL_SHIFT: dict[str, float] = {"headYaw": 25.0, "headPitch": 15.0, "headRoll": 10.0}
+"""The shift an animator would call a full move, by parameter id; 1 for coefficients left out."""
+
+NEVER_CONTROLLED = frozenset(
+    "cheekPuff cheekSquintLeft cheekSquintRight jawForward noseSneerLeft noseSneerRight "
+    "tongueOut".split()
+)
+"""Coefficients that the landmarker does not react to on any photo, so nothing can be learned."""
+
+
+def full_move(schema: ParameterSchema = ARKIT_52) -> Tensor:
+    """(n,) a full move of each parameter, in its unit; used to compare degrees and coefficients."""
+    return torch.tensor([USEFUL_SHIFT.get(name, 1.0) for name in schema.ids])
+
+
+def learnable(schema: ParameterSchema = ARKIT_52) -> list[int]:
+    """Positions of the parameters for which directions are learned."""
+    return [i for i, name in enumerate(schema.ids) if name not in NEVER_CONTROLLED]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """b faces as numbers, differentiable with respect to the latents.
+
+    Attributes:
+        parameters: (b, n) in the schema's units.
+        identity: (b, 128) unit vectors of the face descriptor.
+        surroundings: (b, 3, 16, 16) colours in [0, 1] outside head and shoulders, 0 inside.
+        landmarks_px: (b, 478, 3).
+    """
+
+    parameters: Tensor
+    identity: Tensor
+    surroundings: Tensor
+    landmarks_px: Tensor
+
+
+class FaceObserver(nn.Module):
+    """Generator, landmarker and identity descriptor in a row."""
+
+    surroundings_mask: Tensor
+
+    def __init__(
+        self, network: MobileStyleGAN, landmarker: FaceLandmarker, descriptor: IdentityDescriptor
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.landmarker = landmarker
+        self.descriptor = descriptor
+        self.register_buffer("surroundings_mask", _surroundings_mask(), persistent=False)
+
+    def images(self, latents: Tensor) -> Tensor:
+        """(b, 16, 512) to (b, 3, 256, 256) in about [0, 1], not clamped."""
+        images: Tensor = self.network(latents, IMAGE_SIZE)
+        return images * 0.5 + 0.5
+
+    def regions(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Crop of the face in each image (b, 4) and whether one was found (b,)."""
+        return self.landmarker.detect_regions(images.detach().clamp(0, 1))
+
+    def observe(self, images: Tensor, regions: Tensor) -> Observation:
+        """Images (b, 3, 256, 256) and crops (b, 4) to numbers."""
+        measurement: Measurement = self.landmarker.measure(images, regions)
+        chips = face_chips(images, measurement.landmarks_px.detach())
+        identity = functional.normalize(self.descriptor(chips), dim=1)
+        small = functional.adaptive_avg_pool2d(images, SURROUNDINGS_SIZE)
+        return Observation(
+            measurement.parameters,
+            identity,
+            small * self.surroundings_mask,
+            measurement.landmarks_px,
+        )
+
+
+def _surroundings_mask() -> Tensor:
+    """(16, 16) 1 where an FFHQ-aligned image shows neither head, hair nor shoulders, usually."""
+    centres = (torch.arange(SURROUNDINGS_SIZE) + 0.5) / SURROUNDINGS_SIZE
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    head = ((x - 0.5) / 0.40) ** 2 + ((y - 0.48) / 0.50) ** 2 < 1
+    shoulders = y > 0.80
+    return (~(head | shoulders)).float()
