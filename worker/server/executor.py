@@ -42,8 +42,8 @@ class Renderer(Protocol):
         """(height, width, 3) uint8 RGB; a pure function of its arguments."""
 
 
-Encoder = Callable[[np.ndarray, str], bytes]
-"""An (h, w, 3) uint8 RGB image and a codec to bytes."""
+Encoder = Callable[[np.ndarray, str, str], bytes]
+"""An (h, w, 3) uint8 RGB image, a codec and the model id to bytes."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,12 @@ class DeviceStatus:
 
 
 class Executor(Protocol):
-    """The device as the gateway sees it. No method waits."""
+    """The device as the gateway sees it. No method waits.
+
+    ``wake`` may be set; it is called from any thread when ``events`` or ``has_room`` has changed.
+    """
+
+    wake: Callable[[], None]
 
     @property
     def facts(self) -> RendererFacts: ...
@@ -117,8 +122,6 @@ class LocalExecutor:
         make_renderer: called in the device thread, which alone uses what it returns.
         portraits: where the portraits are.
         encode: called in the encoding threads.
-
-    ``wake`` may be set; it is called from any thread when ``events`` or ``has_room`` has changed.
     """
 
     def __init__(
@@ -234,7 +237,7 @@ class LocalExecutor:
     ) -> None:
         try:
             height, width = image.shape[:2]
-            content = self._encode(image, codec)
+            content = self._encode(image, codec, self.facts.model_id)
             self._finish(
                 task_id, FrameReply(request.frame, content, width, height, codec, milliseconds)
             )

@@ -1,0 +1,160 @@
+"""``photorig serve``: the worker that Blender talks to."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from photorig.shared.connection import ConnectionInfo
+from photorig.shared.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "serve",
+        help="run the worker that Blender talks to",
+        description="Run the worker. It prints 'ready' when clients can connect.",
+    )
+    parser.add_argument(
+        "--bind",
+        default=None,
+        metavar="tcp://HOST:PORT",
+        help="where to listen (default: this computer only, any free port)",
+    )
+    parser.add_argument(
+        "--allow-clients",
+        type=Path,
+        metavar="FILE",
+        help="public keys of further clients, one a line; needed to listen beyond this computer",
+    )
+    parser.add_argument(
+        "--connection-file",
+        type=Path,
+        metavar="FILE",
+        help="where to write ports and keys (default: the user's runtime folder)",
+    )
+    parser.add_argument("--parent-pid", type=int, metavar="N", help="end when this process ends")
+    parser.add_argument(
+        "--end-with-stdin", action="store_true", help="end when standard input is closed"
+    )
+    parser.add_argument(
+        "--idle-minutes",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="end after so long without work (default: never)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    parser.add_argument("--bundle", default="default", help="model bundle (default: default)")
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="write the log there and not to standard error",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every message that goes wrong")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.idle_minutes < 0:
+        raise InputError("--idle-minutes is negative", "Give minutes, or 0 for never.")
+    _start_log(args.log_file, args.verbose)
+    # Only now: the libraries behind these take seconds to load, and a wrong option should not.
+    from photorig.worker.portraits.portrait import Portrait
+    from photorig.worker.server.executor import LocalExecutor, Renderer
+    from photorig.worker.server.launch import DEFAULT_BIND, ServerOptions, bind_addresses, serve
+    from photorig.worker.server.portrait_store import PortraitStore
+
+    options = ServerOptions(
+        connection_file=args.connection_file or default_connection_file(),
+        bind=args.bind or DEFAULT_BIND,
+        allowed_keys=read_client_keys(args.allow_clients) if args.allow_clients else (),
+        parent_pid=args.parent_pid,
+        idle_minutes=args.idle_minutes,
+        end_with_stdin=args.end_with_stdin,
+        worker=f"photorig {_version()}",
+    )
+    bind_addresses(options)  # refuse a wrong address before the model is loaded
+
+    def make_renderer() -> Renderer:
+        from photorig.worker.generators import load_generator
+        from photorig.worker.reenactment.bundle import load_bundle
+        from photorig.worker.reenactment.renderer import FaceRenderer
+
+        return FaceRenderer(load_bundle(args.bundle), load_generator(args.device))
+
+    portraits = PortraitStore(
+        platformdirs.user_cache_path("photorig", appauthor=False) / "portraits",
+        Portrait.from_bytes,
+    )
+    executor = LocalExecutor(make_renderer, portraits, encode_frame)
+    try:
+        executor.start()
+        reason = serve(options, executor, portraits, _say_ready)
+    finally:
+        executor.close()
+    log.info("the worker ends: %s", reason)
+    return 0
+
+
+def default_connection_file() -> Path:
+    """In the folder the system clears when the user logs out."""
+    folder = platformdirs.user_runtime_path("photorig", appauthor=False, ensure_exists=False)
+    return folder / "worker.json"
+
+
+def read_client_keys(path: Path) -> tuple[str, ...]:
+    """CURVE public keys (Z85), one a line; ``#`` begins a comment. Raises InputError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read {path}", "Give a text file with one key a line.") from error
+    keys = []
+    for number, line in enumerate(lines, start=1):
+        # Z85 itself contains '#', so a comment needs a line of its own or a space before it.
+        key = "" if line.startswith("# ") else line.split(" #")[0].strip()
+        if key and len(key) != 40:
+            raise InputError(f"{path}, line {number}: this is no key", "A key has 40 characters.")
+        if key:
+            keys.append(key)
+    return tuple(keys)
+
+
+def encode_frame(image: np.ndarray, codec: str, model_id: str) -> bytes:
+    """A frame to bytes; a PNG says which model made it."""
+    from photorig.shared.provenance import Provenance, insert_into_png
+    from photorig.worker.reenactment.encode import encode
+
+    content = encode(image, codec)
+    if codec == "png":
+        content = insert_into_png(content, Provenance(_version(), model_id))
+    return content
+
+
+def _say_ready(info: ConnectionInfo) -> None:
+    print("ready", flush=True)
+
+
+def _start_log(path: Path | None, verbose: bool) -> None:
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if path is not None:
+        try:
+            handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            raise InputError(f"Cannot write the log {path}: {error.strerror}") from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("photorig")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _version() -> str:
+    return importlib.metadata.version("photorig")

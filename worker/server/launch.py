@@ -1,0 +1,246 @@
+"""Starts and ends the server: sockets, connection file, parent watch, signals, idle time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+import zmq
+
+from photorig.shared.connection import (
+    ConnectionInfo,
+    is_loopback,
+    process_alive,
+    remove_connection_file,
+)
+from photorig.shared.errors import InputError
+from photorig.shared.messages import MessageLimits
+
+from .endpoint import Endpoint, KeyGuard, KeyPair
+from .executor import Executor
+from .gateway import BULK, CONTROL, Gateway
+from .portrait_store import PortraitStore
+
+log = logging.getLogger(__name__)
+
+DEFAULT_BIND = "tcp://127.0.0.1:*"
+_POLL_MILLISECONDS = 500
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How the server runs.
+
+    Attributes:
+        connection_file: written when ready, removed at the end.
+        bind: address of the control endpoint. The bulk endpoint takes the next port, or another
+            one of the system's choice.
+        allowed_keys: public keys (Z85) let in besides the connection file's; needed for an address
+            that other computers can reach.
+        parent_pid: end when this process has ended.
+        idle_minutes: end after so long without work; 0 means never.
+        end_with_stdin: end when standard input is closed.
+        worker: program and version, for WELCOME.
+    """
+
+    connection_file: Path
+    bind: str = DEFAULT_BIND
+    allowed_keys: tuple[str, ...] = ()
+    parent_pid: int | None = None
+    idle_minutes: float = 0.0
+    end_with_stdin: bool = False
+    worker: str = "photorig"
+
+
+def serve(
+    options: ServerOptions,
+    executor: Executor,
+    portraits: PortraitStore,
+    on_ready: Callable[[ConnectionInfo], None],
+    limits: MessageLimits | None = None,
+) -> str:
+    """Serve until told to stop; returns why it stopped, as half a sentence for the log.
+
+    Raises:
+        InputError: the address cannot or must not be used, the connection file cannot be written.
+    """
+    control_address, bulk_address = bind_addresses(options)
+    limits = limits or MessageLimits()
+    if not zmq.has("curve"):
+        raise InputError("This ZeroMQ has no encryption (CURVE)", "Install pyzmq from PyPI.")
+    server_keys, client_keys = KeyPair.new(), KeyPair.new()
+    context: zmq.Context[Any] = zmq.Context()
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(context.destroy, 0)
+        guard = KeyGuard(context, (client_keys.public, *options.allowed_keys))
+        # Frames of a client that does not read are bounded by credits on the bulk endpoint, but on
+        # the control endpoint only by this mark.
+        control = Endpoint(context, control_address, server_keys, limits.control_bytes, 32)
+        bulk = Endpoint(context, bulk_address, server_keys, limits.bulk_bytes, 1000)
+        info = ConnectionInfo(
+            control=control.address,
+            bulk=bulk.address,
+            server_public_key=server_keys.public,
+            client_public_key=client_keys.public,
+            client_secret_key=client_keys.secret,
+            pid=os.getpid(),
+        )
+        stop = cleanup.enter_context(StopSignal())
+        executor.wake = stop.wake
+        gateway = Gateway(
+            {CONTROL: control, BULK: bulk},
+            executor,
+            portraits,
+            options.worker,
+            info.nonce,
+            stop.wake,
+            limits,
+        )
+        cleanup.callback(gateway.close)
+        if options.end_with_stdin:
+            stop.watch_stdin()
+        info.save(options.connection_file)
+        cleanup.callback(remove_connection_file, options.connection_file, info)
+        log.info("listening at %s and %s", info.control, info.bulk)
+        on_ready(info)
+        _loop(options, gateway, guard, (control, bulk), stop)
+        return stop.reason
+
+
+def bind_addresses(options: ServerOptions) -> tuple[str, str]:
+    """Addresses of the control and the bulk endpoint. Raises InputError."""
+    hint = "Write it as tcp://127.0.0.1:5600."
+    try:
+        # urlsplit does not take the star that ZeroMQ has for "any port".
+        parts = urlsplit(options.bind.replace(":*", ":0"))
+        host, port = parts.netloc.rpartition(":")[0], parts.port
+    except ValueError as error:
+        raise InputError(f"The address {options.bind!r} cannot be read", hint) from error
+    if parts.scheme != "tcp" or not host or port is None or parts.path:
+        raise InputError(f"The address {options.bind!r} cannot be used", hint)
+    if port > 65534:
+        raise InputError(f"Port {port} leaves none for the second endpoint", hint)
+    if not is_loopback(f"tcp://{host}:{port}") and not options.allowed_keys:
+        raise InputError(
+            f"Other computers could reach {options.bind}, so the clients' keys must be listed",
+            "Give --allow-clients FILE with one public key a line, or leave --bind out.",
+        )
+    if port == 0:
+        return f"tcp://{host}:*", f"tcp://{host}:*"
+    return f"tcp://{host}:{port}", f"tcp://{host}:{port + 1}"
+
+
+class StopSignal:
+    """Wakes the loop from other threads, and remembers why it should stop."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self.reader, self._writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self._writer.setblocking(False)
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+                number = getattr(signal, name, None)
+                if number is not None:
+                    self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self.reader.close()
+        self._writer.close()
+
+    def wake(self) -> None:
+        # Full means that the loop will wake anyway; closed, that it has ended.
+        with contextlib.suppress(OSError):
+            self._writer.send(b"\0")
+
+    def stop(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.wake()
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.reader.recv(4096):
+                pass
+
+    def watch_stdin(self) -> None:
+        """Stop when standard input is closed: the way to end a worker politely on Windows."""
+
+        def watch() -> None:
+            with contextlib.suppress(OSError, ValueError):
+                while os.read(0, 4096):
+                    pass
+            self.stop("standard input was closed")
+
+        threading.Thread(target=watch, name="photorig-stdin", daemon=True).start()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stop(f"signal {signal.Signals(number).name} came")
+
+
+def _loop(
+    options: ServerOptions,
+    gateway: Gateway,
+    guard: KeyGuard,
+    endpoints: tuple[Endpoint, ...],
+    stop: StopSignal,
+) -> None:
+    poller = zmq.Poller()
+    for source in (guard.socket, stop.reader, *(endpoint.socket for endpoint in endpoints)):
+        poller.register(source, zmq.POLLIN)
+    checks = _checks(options, gateway)
+    while not stop.reason:
+        poller.poll(_POLL_MILLISECONDS)
+        stop.drain()
+        guard.answer()
+        gateway.turn()
+        reason = next(checks)
+        if reason:
+            stop.stop(reason)
+
+
+def _checks(options: ServerOptions, gateway: Gateway) -> Iterator[str]:
+    """Why the server should end by itself, "" while it should not; looks once a second."""
+    looked = 0.0
+    while True:
+        now = time.monotonic()
+        if now - looked < 1:
+            yield ""
+            continue
+        looked = now
+        if options.parent_pid is not None and not _parent_alive(options.parent_pid):
+            yield f"its parent {options.parent_pid} has ended"
+        elif not gateway.is_idle:
+            gateway.last_work = now
+            yield ""
+        elif options.idle_minutes and now - gateway.last_work > options.idle_minutes * 60:
+            yield f"there was nothing to do for {options.idle_minutes:g} minutes"
+        else:
+            yield ""
+
+
+def _parent_alive(pid: int) -> bool:
+    # A parent that started us and died leaves us to another process, and its number to anybody.
+    if sys.platform != "win32" and pid == _FIRST_PARENT and os.getppid() != pid:
+        return False
+    return process_alive(pid)
+
+
+_FIRST_PARENT = os.getppid() if hasattr(os, "getppid") else 0
