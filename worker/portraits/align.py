@@ -1,0 +1,99 @@
+"""FFHQ alignment: the square around a head that StyleGAN faces live in.
+
+An *alignment* is a (2, 3) float64 affine map from photo pixels (x, y, 1) to the aligned crop, whose
+corners are (0, 0) and (1, 1). Pixel i covers [i, i + 1). The square may reach beyond the photo.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from photorig.shared.errors import InputError
+
+_RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)  # corners, the subject's sides
+_MOUTH = (61, 291)
+_MAXIMUM_OVERHANG = 1.0  # sides of the square; beyond that there is nothing left to mirror
+
+
+def align_face(landmarks: np.ndarray) -> np.ndarray:
+    """The alignment of a face as FFHQ's authors cut it (Karras et al. 2019, recreate_aligned).
+
+    Args:
+        landmarks: (478, 2 or 3) photo pixels.
+
+    Raises:
+        InputError: eyes and mouth lie in one point.
+    """
+    points = np.asarray(landmarks, np.float64)[:, :2]
+    right, left = points[list(_RIGHT_EYE)].mean(0), points[list(_LEFT_EYE)].mean(0)
+    eyes, mouth = (left + right) / 2, points[list(_MOUTH)].mean(0)
+    across, down = left - right, mouth - eyes
+    # The mean of both directions keeps the square upright for turned and nodding heads.
+    x_axis = across - np.array([-down[1], down[0]])
+    length = float(np.hypot(*x_axis))
+    if not math.isfinite(length) or length < 1e-6:
+        raise InputError("The face is too small to align", "Use a larger picture.")
+    x_axis /= length
+    side = 2 * max(float(np.hypot(*across)) * 2.0, float(np.hypot(*down)) * 1.8)
+    centre = eyes + 0.1 * down
+    linear = np.array([x_axis, [-x_axis[1], x_axis[0]]]) / side
+    return np.column_stack([linear, 0.5 - linear @ centre])
+
+
+def side_in_pixels(alignment: np.ndarray) -> float:
+    """How many photo pixels one side of the aligned square spans."""
+    return 1 / math.sqrt(abs(float(np.linalg.det(alignment[:, :2]))))
+
+
+def to_aligned(points: np.ndarray, alignment: np.ndarray) -> np.ndarray:
+    """(n, 2) photo pixels to positions in the unit square."""
+    return points @ alignment[:, :2].T + alignment[:, 2]
+
+
+def to_photo(points: np.ndarray, alignment: np.ndarray) -> np.ndarray:
+    """(n, 2) positions in the unit square to photo pixels."""
+    return (points - alignment[:, 2]) @ np.linalg.inv(alignment[:, :2]).T
+
+
+def aligned_crop(photo: np.ndarray, alignment: np.ndarray, size: int) -> np.ndarray:
+    """The aligned square, sampled between pixels and low-pass filtered where it shrinks.
+
+    Outside the photo its mirror image continues.
+
+    Args:
+        photo: (h, w, 3) uint8.
+        size: side of the result in pixels.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    photo, alignment = _shrunk(photo, alignment, size)
+    # Twice as dense, then averaged: what is left of the shrinking is at most a factor of two.
+    samples = 2 * size if side_in_pixels(alignment) > size else size
+    scale = np.diag([samples, samples])
+    matrix = scale @ alignment
+    # OpenCV counts from pixel centres: p' = M (p + ½) − ½
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    crop = cv2.warpAffine(
+        photo,
+        matrix,
+        (samples, samples),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    return crop if samples == size else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _shrunk(photo: np.ndarray, alignment: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A photo with much more detail than the crop needs, averaged down first."""
+    factor = side_in_pixels(alignment) / size
+    if factor <= 2:
+        return photo, alignment
+    height, width = photo.shape[:2]
+    smaller = (max(round(width / factor), 1), max(round(height / factor), 1))
+    stretch = np.diag([width / smaller[0], height / smaller[1]])
+    result = cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA)
+    return result, np.column_stack([alignment[:, :2] @ stretch, alignment[:, 2]])
