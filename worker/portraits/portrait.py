@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +22,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
+from photorig.shared.frame_index import write_atomically
 
 FORMAT = "photorig.portrait"
 FORMAT_VERSION = 1
@@ -105,22 +104,8 @@ class Portrait:
         return self._bytes
 
     def save(self, path: Path) -> None:
-        """Write the file in one step, so that a full disk leaves no half file behind."""
-        path = Path(path)
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(self.to_bytes())
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
-        except OSError as error:
-            raise InputError(
-                f"Cannot write {path}: {error.strerror}",
-                "Check the folder, its permissions and the free space.",
-            ) from error
+        """Write the file in one step. Raises InputError, and then leaves no half file behind."""
+        write_atomically(Path(path), self.to_bytes())
 
     @staticmethod
     def load(path: Path) -> Portrait:

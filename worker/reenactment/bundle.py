@@ -76,7 +76,7 @@ class ModelBundle:
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 (hex) over generator, schema, matrix and ranges: what decides a frame's pixels."""
+        """SHA-256 (hex) of what decides a frame's pixels: generator, schema, matrix, ranges."""
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
         for array in (self.directions, self.range_minimum, self.range_maximum):
@@ -86,7 +86,9 @@ class ModelBundle:
     def beyond_range(self, shift: np.ndarray) -> list[str]:
         """Ids of the parameters whose shift (n,) lies outside the trained range."""
         tolerance = 1e-4
-        outside = (shift < self.range_minimum - tolerance) | (shift > self.range_maximum + tolerance)
+        outside = (shift < self.range_minimum - tolerance) | (
+            shift > self.range_maximum + tolerance
+        )
         return [self.schema.ids[i] for i in np.flatnonzero(outside)]
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Frames to bytes. The PNG writer is the only one, so that files are equal however they are asked for."""
+"""Frames to bytes. There is one PNG writer, so files are equal however they are asked for."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ import numpy as np
 from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
-from photorig.worker.generators import Generator
+from photorig.worker.generators import Generator, load_generator
 from photorig.worker.portraits.paste_back import paste_back
 from photorig.worker.portraits.portrait import Portrait
 
-from .bundle import ModelBundle
+from .bundle import ModelBundle, load_bundle
 from .methods import Method, load_method
 
 
@@ -114,3 +114,13 @@ class FaceRenderer:
             raise InputError(f"Cannot render at size {request.size}", f"Use {sizes} or full.")
         if request.mode not in ("relative", "absolute"):
             raise InputError(f"There is no mode {request.mode!r}", "Use relative or absolute.")
+
+
+def load_renderer(device: str = "auto", bundle: str = "default") -> FaceRenderer:
+    """The renderer that every command and the server use. Raises ModelError or InputError.
+
+    Args:
+        device: auto, cpu, cuda or mps.
+        bundle: name of a bundle, or path of a direction matrix file.
+    """
+    return FaceRenderer(load_bundle(bundle), load_generator(device))

@@ -113,10 +113,7 @@ def _person_jacobian(
     }
     return {
         name: torch.stack(
-            [
-                torch.autograd.grad(value, moved, retain_graph=True)[0].flatten()
-                for value in values
-            ]
+            [torch.autograd.grad(value, moved, retain_graph=True)[0].flatten() for value in values]
         )
         for name, values in outputs.items()
     }
@@ -130,9 +127,7 @@ def _projections() -> tuple[Tensor, Tensor]:
     return identity, surroundings / 10
 
 
-def solve_directions(
-    jacobians: Jacobians, covariance: Tensor, weights: JacobianWeights
-) -> Tensor:
+def solve_directions(jacobians: Jacobians, covariance: Tensor, weights: JacobianWeights) -> Tensor:
     """The closed-form solution.
 
     Args:
@@ -177,4 +172,4 @@ def _read(path: Path) -> dict[str, Tensor] | None:
 def _write(path: Path, person: dict[str, Tensor]) -> None:
     partial = path.with_suffix(f".{os.getpid()}.part")
     save_file({name: tensor.half().contiguous() for name, tensor in person.items()}, partial)
-    os.replace(partial, path)
+    partial.replace(path)

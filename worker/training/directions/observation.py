@@ -20,8 +20,15 @@ USEFUL_SHIFT: dict[str, float] = {"headYaw": 25.0, "headPitch": 15.0, "headRoll"
 """The shift an animator would call a full move, by parameter id; 1 for coefficients left out."""
 
 NEVER_CONTROLLED = frozenset(
-    "cheekPuff cheekSquintLeft cheekSquintRight jawForward noseSneerLeft noseSneerRight "
-    "tongueOut".split()
+    {
+        "cheekPuff",
+        "cheekSquintLeft",
+        "cheekSquintRight",
+        "jawForward",
+        "noseSneerLeft",
+        "noseSneerRight",
+        "tongueOut",
+    }
 )
 """Coefficients that the landmarker does not react to on any photo, so nothing can be learned."""
 

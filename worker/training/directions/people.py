@@ -11,9 +11,7 @@ TRAINING, HELD_OUT = 0, 1
 
 
 @torch.no_grad()
-def person_latents(
-    network: MobileStyleGAN, index: int, seed: int, group: int = TRAINING
-) -> Tensor:
+def person_latents(network: MobileStyleGAN, index: int, seed: int, group: int = TRAINING) -> Tensor:
     """(16, 512) latents of one person; truncation varies over [0.65, 0.95] from person to person.
 
     Args:

@@ -1,0 +1,149 @@
+"""``photorig render``: a portrait and a parameter file to frames, without a server or Blender."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photorig.shared.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from photorig.shared.messages import FrameRequest
+    from photorig.worker.portraits.portrait import Portrait
+    from photorig.worker.reenactment.renderer import FaceRenderer
+
+MOVIE_SUFFIX = ".mp4"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "render",
+        help="render a portrait with the parameters of a file",
+        description="Render one frame for each line of a parameter file. Frames that are already "
+        "in the folder and answer the same request are not rendered again.",
+    )
+    parser.add_argument("portrait", type=Path, metavar="x.portrait")
+    parser.add_argument("parameters", type=Path, metavar="params.jsonl")
+    parser.add_argument("--out", type=Path, required=True, help="a folder, or a file x.mp4")
+    parser.add_argument("--size", default="full", help="256, 512, 1024 or full (full)")
+    parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
+    parser.add_argument("--method", default="directions")
+    parser.add_argument("--fps", type=float, default=24.0, help="of a movie (24)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+@dataclass(frozen=True)
+class _Job:
+    renderer: FaceRenderer
+    portrait: Portrait
+    requests: list[FrameRequest]
+
+
+def run(args: argparse.Namespace) -> int:
+    job = _prepare(args)
+    _warn_beyond_range(job)
+    started = time.perf_counter()
+    if args.out.suffix.lower() == MOVIE_SUFFIX:
+        from photorig.worker.reenactment.movie import write_movie
+
+        rendered = write_movie(args.out, _frames(job), args.fps)
+    else:
+        rendered = _write_folder(args.out, job)
+    seconds = time.perf_counter() - started
+    speed = f", {1000 * seconds / rendered:.0f} ms a frame" if rendered else ""
+    finished = len(job.requests) - rendered
+    kept = f" ({finished} were there already)" if finished else ""
+    print(f"Rendered {rendered} frames to {args.out}{kept}{speed}")
+    return 0
+
+
+def _prepare(args: argparse.Namespace) -> _Job:
+    from photorig.shared.messages import FrameRequest
+    from photorig.shared.parameters_file import read
+    from photorig.worker.portraits.portrait import Portrait
+    from photorig.worker.reenactment.renderer import load_renderer
+
+    size = _size(args.size)
+    portrait = Portrait.load(args.portrait)
+    renderer = load_renderer(args.device)
+    lines = read(args.parameters, renderer.schema)
+    if not lines:
+        raise InputError(f"{args.parameters} holds no frames", "Write one JSON object a line.")
+    missing = renderer.schema.rest if args.mode == "relative" else portrait.parameters
+    requests = [
+        FrameRequest(
+            portrait=portrait.id,
+            parameters=renderer.schema.vector(line.values, missing),
+            size=size,
+            mode=args.mode,
+            method=args.method,
+            frame=line.frame,
+        )
+        for line in lines
+    ]
+    return _Job(renderer, portrait, requests)
+
+
+def _size(text: str) -> int | str:
+    if text == "full":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"There is no size {text!r}", "Use 256, 512, 1024 or full.") from None
+
+
+def _warn_beyond_range(job: _Job) -> None:
+    """One warning a parameter, however many frames ask too much of it."""
+    first: dict[str, int] = {}
+    for request in job.requests:
+        asked = job.renderer.asked_shift(job.portrait, request)
+        for name in job.renderer.bundle.beyond_range(asked):
+            first.setdefault(name, request.frame)
+    for name, frame in first.items():
+        response = job.renderer.bundle.responses[job.renderer.schema.index[name]]
+        if response.controllable:
+            why = f"is held within {response.minimum:g} … {response.maximum:g} of change"
+        else:
+            why = "has no effect: this bundle does not control it"
+        print(f"Warning: {name} {why} (first in frame {frame}).", file=sys.stderr)
+
+
+def _frames(job: _Job) -> Iterator[np.ndarray]:
+    from tqdm import tqdm
+
+    for request in tqdm(job.requests, unit="frame", disable=not sys.stderr.isatty()):
+        yield job.renderer.render(job.portrait, request)
+
+
+def _write_folder(folder: Path, job: _Job) -> int:
+    from tqdm import tqdm
+
+    from photorig.shared.frame_index import FrameIndex, picture_key
+    from photorig.worker.reenactment.encode import encode
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
+    index = FrameIndex(folder)
+    keyed = [(request, picture_key(request, job.renderer.model_id)) for request in job.requests]
+    missing = [
+        (request, key) for request, key in keyed if not index.is_finished(request.frame, key)
+    ]
+    try:
+        for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
+            image = job.renderer.render(job.portrait, request)
+            index.store(request.frame, key, encode(image, "png"))
+    finally:
+        # Also when stopped or failed: what is finished is not rendered again.
+        if missing:
+            index.save()
+    return len(missing)

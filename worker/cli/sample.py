@@ -1,0 +1,37 @@
+"""``photorig sample``: a person who does not exist, as a picture and as a portrait to drive."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "sample",
+        help="make a person who does not exist",
+        description="Draw a face from the generator. The same seed is always the same person.",
+    )
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--truncation", type=float, default=0.7, help="variety, 0 to 1 (0.7)")
+    parser.add_argument("--out", type=Path, required=True, help="picture to write (PNG)")
+    parser.add_argument("--portrait", type=Path, help="portrait to write beside it")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def run(args: argparse.Namespace) -> int:
+    from photorig.shared.frame_index import write_atomically
+    from photorig.worker.faces.net3d import Net3D
+    from photorig.worker.generators import load_generator
+    from photorig.worker.portraits.sample import sample_portrait
+    from photorig.worker.reenactment.encode import encode
+
+    portrait = sample_portrait(
+        load_generator(args.device), Net3D(), seed=args.seed, truncation=args.truncation
+    )
+    write_atomically(args.out, encode(portrait.photo, "png"))
+    print(f"Wrote {args.out}")
+    if args.portrait:
+        portrait.save(args.portrait)
+        print(f"Wrote {args.portrait}")
+    return 0
