@@ -1,4 +1,4 @@
-"""What all tests share. Runs in the worker's environment and in Blender's: import nothing of either."""
+"""What all tests share. Runs in the worker's environment and in Blender's alike."""
 
 from __future__ import annotations
 
