@@ -10,8 +10,8 @@ import numpy as np
 from photorig.worker.portraits.align import side_in_pixels, to_photo
 
 _MARGIN = 0.01  # of the crop's side stays outside the mask altogether
-_CORNER = 0.38  # radius of the mask's corners, same unit: heads are round
-_FEATHER = 0.16  # width of the blend, same unit
+_CORNER = 0.3  # radius of the mask's corners, same unit: heads are round
+_FEATHER = 0.1  # width of the blend, same unit
 
 
 def paste_back(photo: np.ndarray, crop: np.ndarray, alignment: np.ndarray) -> np.ndarray:
