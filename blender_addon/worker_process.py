@@ -145,7 +145,7 @@ class WorkerProcess:
         )
 
     def stop(self, patience: float = 5.0) -> None:
-        """End the worker: ask, and end it by force if it has not gone after ``patience`` seconds."""
+        """End the worker: ask, then insist if it has not gone after ``patience`` seconds."""
         if self._process is None:
             return
         if self._process.stdin is not None:
@@ -178,8 +178,6 @@ class WorkerProcess:
 def _environment() -> dict[str, str]:
     """The environment for the worker's own Python, without what belongs to Blender's."""
     dropped = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
-    if os.environ.get("PHOTORIG_KEEP_PYTHONPATH"):
-        dropped = ("PYTHONHOME",)
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 

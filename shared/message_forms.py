@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, NoReturn
 
-import numpy as np
-
 from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
 from .messages import (
     CODECS,
@@ -97,6 +95,14 @@ class _Body:
         return value
 
 
+def schema_error() -> ProtocolError:
+    """The two sides have different parameter schemas."""
+    return ProtocolError(
+        "The worker and the extension know different parameters",
+        "Install the extension and the worker of the same Photorig version.",
+    )
+
+
 def frame_request_form(request: FrameRequest, schema_hash: str, codec: str) -> Form:
     body = {
         "portrait": request.portrait,
@@ -118,10 +124,7 @@ def read_frame_request(message: Message, schema: ParameterSchema) -> tuple[Frame
     """
     body = _Body(message)
     if body.text("schema") != schema.hash:
-        raise ProtocolError(
-            "The worker and the extension know different parameters",
-            "Install the extension and the worker of the same Photorig version.",
-        )
+        raise schema_error()
     codec = body.text("codec")
     if codec not in CODECS:
         raise ProtocolError(f"The frame codec {codec!r} is unknown", "Use raw or png.")

@@ -51,6 +51,17 @@ class VersionMismatch(ProtocolError):
         self.message_id = message_id
 
 
+def version_error(extension: tuple[int, int], worker: tuple[int, int]) -> ProtocolError:
+    """For two sides of different major versions: the sentence that says which one to update."""
+    if extension[0] > worker[0]:
+        hint = "Update the worker: it is older than the extension."
+    else:
+        hint = "Update the extension: it is older than the worker."
+    return ProtocolError(
+        f"The extension speaks protocol {extension[0]} and the worker protocol {worker[0]}", hint
+    )
+
+
 class MalformedBody(ProtocolError):
     """The framing is right but the content is not, so that an answer can name the message."""
 

@@ -35,6 +35,7 @@ from photorig.shared.protocol import (
     VersionMismatch,
     decode,
     encode,
+    version_error,
 )
 
 from .endpoint import Endpoint, Sent
@@ -115,6 +116,7 @@ class Gateway:
         )
         self._handlers: dict[tuple[str, str], Callable[[Asked, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
+            (BULK, "ping"): self._ping,
             (CONTROL, "preview"): self._preview,
             (CONTROL, "end_job"): self._end_job,
             (BULK, "end_job"): self._end_job,
@@ -164,7 +166,7 @@ class Gateway:
             self._dispatch(asked, message)
         except VersionMismatch as error:
             asked = replace(asked, header=Header("unknown", error.message_id or ""))
-            self._reply_error(asked, version_error(error.peer), "version")
+            self._reply_error(asked, version_error(extension=error.peer, worker=VERSION), "version")
         except UnknownPortrait as error:
             self._reply_error(asked, error, "unknown-portrait")
         except MalformedBody as error:
@@ -406,17 +408,6 @@ class Gateway:
         for task_id, task in self._tasks.items():
             if task.client == session.id:
                 self._executor.cancel(task_id)
-
-
-def version_error(client: tuple[int, int]) -> ProtocolError:
-    """Which side to update, for a client of another major version."""
-    if client[0] > VERSION[0]:
-        hint = "Update the worker: it is older than the extension."
-    else:
-        hint = "Update the extension: it is older than the worker."
-    return ProtocolError(
-        f"The extension speaks protocol {client[0]} and the worker protocol {VERSION[0]}", hint
-    )
 
 
 def _job_name(message: Message) -> str:

@@ -1,0 +1,480 @@
+"""The extension's side of the wire: previews, single frames, render jobs, uploads.
+
+No bpy, no threads. Everything polls and returns at once, except ``connect``, ``upload_portrait``
+and ``request_frame``, which wait in short steps and can be cancelled. ``request_frame`` opens a
+connection of its own, so that the render thread and the main thread never share a socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import zmq
+
+from .channel import SLOW_SECONDS, Channel, WorkerError, never
+from .shared import message_forms as forms
+from .shared.connection import ConnectionInfo
+from .shared.errors import Cancelled, ConnectionLost, PhotorigError
+from .shared.message_forms import Form
+from .shared.messages import FrameReply, FrameRequest, Heartbeat, PortraitInfo, Welcome
+from .shared.protocol import Message
+from .shared.schema import ARKIT_52
+
+_REMEMBERED_PORTRAITS = 16
+_PREVIEWS_IN_THE_AIR = 2
+
+
+class RenderJob:
+    """Frames that are being rendered; call ``poll`` regularly until ``done``.
+
+    A frame counts as stored when ``poll`` is called again after the one that returned it: only
+    then may the worker send the next one beyond the window. Frames come in any order.
+
+    Attributes:
+        error: why the job ended early, None otherwise; ``poll`` never raises it.
+        total: how many frames were asked for.
+    """
+
+    def __init__(
+        self,
+        client: WorkerClient,
+        name: str,
+        requests: Iterable[FrameRequest],
+        codec: str,
+        window: int,
+    ) -> None:
+        self.error: PhotorigError | None = None
+        self._client = client
+        self._name = name
+        self._codec = codec
+        self._window = window
+        self._requests = list(requests)
+        self.total = len(self._requests)
+        self._missing = dict(enumerate(self._requests))
+        self._unsent = iter(range(self.total))
+        self._next: int | None = next(self._unsent, None)
+        self._in_the_air = 0
+        self._arrived: list[tuple[int, FrameReply]] = []
+        self._unacknowledged: list[int] = []
+        self._is_open = False
+        self._ended = False
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will come: all frames have been returned, or ``error`` is set."""
+        return self.error is not None or (not self._missing and not self._arrived)
+
+    @property
+    def missing(self) -> list[FrameRequest]:
+        """The requests whose frames ``poll`` has not returned, to go on with another job."""
+        arrived = (self._requests[seq] for seq, _ in self._arrived)
+        return [*arrived, *self._missing.values()]
+
+    def poll(self) -> list[FrameReply]:
+        """The frames that have come since the last call; returns at once and raises nothing."""
+        if self.error is None:
+            try:
+                self._client.poll()
+                self._acknowledge()
+                self._send_some()
+            except PhotorigError as error:
+                self._fail(error)
+        frames = [reply for _, reply in self._arrived]
+        self._unacknowledged += [seq for seq, _ in self._arrived]
+        self._arrived.clear()
+        if self.done:
+            self._end()
+        return frames
+
+    def cancel(self) -> None:
+        """Stop; frames that were not returned yet are lost, ``error`` becomes Cancelled."""
+        if not self.done:
+            self._fail(Cancelled("The render was cancelled"))
+        self._end()
+
+    def _send_some(self) -> None:
+        bulk = self._client.bulk
+        if not self._is_open:
+            self._is_open = (
+                bulk.send("job", Form({"window": self._window}), job=self._name) is not None
+            )
+        # A few windows ahead keep the worker busy without filling the socket.
+        while self._is_open and self._next is not None and self._in_the_air < 4 * self._window:
+            request = self._requests[self._next]
+            form = forms.frame_request_form(request, ARKIT_52.hash, self._codec)
+            sent = bulk.send("render", form, seq=self._next, job=self._name, frame=request.frame)
+            if sent is None:
+                return
+            self._in_the_air += 1
+            self._next = next(self._unsent, None)
+
+    def _acknowledge(self) -> None:
+        while self._unacknowledged:
+            seq = self._unacknowledged[-1]
+            if self._client.bulk.send("ack", Form({}), seq=seq, job=self._name) is None:
+                return
+            self._unacknowledged.pop()
+
+    def _receive(self, message: Message) -> None:
+        if message.header.kind == "error":
+            self._fail(forms.read_error(message).exception())
+            self._end()
+        elif message.header.kind == "frame" and self.error is None:
+            seq = message.header.seq
+            if seq is None or seq not in self._missing:
+                return
+            del self._missing[seq]
+            self._in_the_air -= 1
+            self._arrived.append((seq, forms.read_frame_reply(message)))
+
+    def _fail(self, error: PhotorigError) -> None:
+        self.error = self.error or error
+
+    def _end(self) -> None:
+        """Tell the worker, once; on the control endpoint, where it does not wait behind frames."""
+        if self._ended:
+            return
+        self._ended = True
+        self._client._end_job(self._name, self._is_open)
+
+
+@dataclass
+class _View:
+    """Previews of one view: numbers grow, and only the newest frame is of interest."""
+
+    seq: int = 0
+    shown: int = 0
+    in_the_air: int = 0
+    waiting: tuple[int, FrameRequest, str] | None = None
+    reply: FrameReply | None = None
+    error: PhotorigError | None = None
+
+
+class WorkerClient:
+    """A connection to one worker.
+
+    After a worker restart, ``reconnect`` with the new connection info: portraits that were loaded
+    through this client are uploaded again when they are needed.
+
+    Args:
+        connection: from the connection file.
+        name: program and version, for the worker's log.
+    """
+
+    def __init__(self, connection: ConnectionInfo, name: str = "photorig-extension") -> None:
+        self.connection = connection
+        self.welcome: Welcome | None = None
+        self._name = name
+        self._context: zmq.Context[Any] | None = None
+        self._control: Channel | None = None
+        self._bulk: Channel | None = None
+        self._jobs: dict[str, RenderJob] = {}
+        self._job_count = 0
+        self._views: dict[str, _View] = {}
+        self._portraits: OrderedDict[str, bytes] = OrderedDict()
+        self._known: dict[str, PortraitInfo] = {}
+
+    # --- the connection
+
+    def connect(self, timeout: float = 10.0, should_cancel: Callable[[], bool] = never) -> Welcome:
+        """Connect and say hello.
+
+        Raises:
+            ConnectionLost: the worker has ended or does not answer within ``timeout`` seconds.
+            ProtocolError: it is of another version; the message says which side to update.
+            Cancelled: ``should_cancel`` said so.
+        """
+        self.close()
+        if self.connection.is_stale:
+            raise ConnectionLost("The worker has ended", "Start the worker again.")
+        self._context = zmq.Context()
+        session = secrets.token_hex(16)
+        try:
+            self._control = self._channel(self._context, self.connection.control, session)
+            self._bulk = self._channel(self._context, self.connection.bulk, session)
+            self.welcome = self._control.greet(timeout, should_cancel)
+            self._bulk.greet(timeout, should_cancel)
+        except WorkerError as error:
+            self.close()
+            raise error.error from None
+        except BaseException:
+            self.close()
+            raise
+        return self.welcome
+
+    def reconnect(self, connection: ConnectionInfo, timeout: float = 10.0) -> Welcome:
+        """Leave the old worker, if it still is there, for a new one. Raises what connect raises."""
+        self.close()
+        self.connection = connection
+        return self.connect(timeout)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._control is not None
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """What the worker last said about itself, None before the first answer."""
+        return None if self._control is None else self._control.heartbeat
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the worker has left a ping unanswered for some seconds."""
+        return self._control is not None and self._control.silent_seconds > SLOW_SECONDS
+
+    def poll(self) -> None:
+        """Send what waits, take what has come, ping. Returns at once.
+
+        Raises:
+            ConnectionLost: the worker has gone; the client is closed then.
+            ProtocolError: what came cannot be read; the client is closed then.
+        """
+        try:
+            for channel in (self.control, self.bulk):
+                for message in channel.receive():
+                    self._dispatch(message)
+                channel.keep_alive()
+            self._send_previews()
+        except PhotorigError as error:
+            self._abandon(error)
+            raise
+
+    def close(self) -> None:
+        """Close at once; jobs that were running end with ConnectionLost. May be called again."""
+        self._abandon(ConnectionLost("The connection to the worker was closed", "Connect again."))
+
+    @property
+    def control(self) -> Channel:
+        """Raises ConnectionLost where there is no connection."""
+        return self._open(self._control)
+
+    @property
+    def bulk(self) -> Channel:
+        """Raises ConnectionLost where there is no connection."""
+        return self._open(self._bulk)
+
+    # --- portraits
+
+    def upload_portrait(
+        self, data: bytes, should_cancel: Callable[[], bool] = never
+    ) -> PortraitInfo:
+        """Make sure that the worker has this portrait file; sends it only where it has not.
+
+        Raises:
+            InputError: the data are no portrait.
+            ConnectionLost, Cancelled.
+        """
+        portrait_id = hashlib.sha256(data).hexdigest()
+        self._portraits[portrait_id] = data
+        self._portraits.move_to_end(portrait_id)
+        while len(self._portraits) > _REMEMBERED_PORTRAITS:
+            self._portraits.popitem(last=False)
+        return self._ensure_portrait(portrait_id, should_cancel)
+
+    # --- one frame, for the render engine
+
+    def request_frame(
+        self,
+        request: FrameRequest,
+        codec: str = "raw",
+        should_cancel: Callable[[], bool] = never,
+    ) -> FrameReply:
+        """Render one frame and wait for it. May be called from another thread than the rest.
+
+        Raises:
+            ConnectionLost: the worker has gone.
+            Cancelled: ``should_cancel`` said so.
+            InputError, ModelError, ProtocolError: what the worker reports.
+        """
+        context: zmq.Context[Any] = zmq.Context()
+        channel = None
+        try:
+            channel = self._channel(context, self.connection.bulk, secrets.token_hex(16))
+            channel.greet(10.0, should_cancel)
+            try:
+                return self._render_one(channel, request, codec, should_cancel)
+            except WorkerError as error:
+                if error.reason != "unknown-portrait" or request.portrait not in self._portraits:
+                    raise
+            # A worker that was started again has not seen this portrait yet.
+            self._upload(channel, request.portrait, should_cancel)
+            return self._render_one(channel, request, codec, should_cancel)
+        except WorkerError as error:
+            raise error.error from None
+        finally:
+            if channel is not None:
+                channel.close()
+            context.destroy(linger=0)
+
+    # --- many frames
+
+    def start_job(
+        self, requests: Iterable[FrameRequest], codec: str = "png", window: int = 4
+    ) -> RenderJob:
+        """Begin to render frames; see RenderJob.
+
+        Raises:
+            InputError: the worker lacks a portrait and this client does not have it either.
+            ConnectionLost.
+        """
+        wanted = list(requests)
+        for portrait_id in dict.fromkeys(request.portrait for request in wanted):
+            self._ensure_portrait(portrait_id)
+        self._job_count += 1
+        job = RenderJob(self, f"job-{self._job_count}", wanted, codec, window)
+        self._jobs[job._name] = job
+        return job
+
+    # --- previews
+
+    def submit_preview(self, view: str, request: FrameRequest, codec: str = "raw") -> None:
+        """Ask for a preview; it replaces what the same view has asked for before.
+
+        Raises:
+            InputError: the worker lacks the portrait and this client does not have it either.
+            ConnectionLost.
+        """
+        self._ensure_portrait(request.portrait)
+        state = self._views.setdefault(view, _View())
+        state.seq += 1
+        state.waiting = (state.seq, request, codec)
+        self.poll()
+
+    def poll_preview(self, view: str) -> FrameReply | None:
+        """The newest frame of a view, once; None where nothing new has come.
+
+        Raises:
+            ConnectionLost, or what the worker reports about the newest request.
+        """
+        self.poll()
+        state = self._views.get(view)
+        if state is None:
+            return None
+        error, state.error = state.error, None
+        if error is not None:
+            raise error
+        reply, state.reply = state.reply, None
+        return reply
+
+    # --- inside
+
+    def _open(self, channel: Channel | None) -> Channel:
+        if channel is None:
+            raise ConnectionLost("There is no connection to a worker", "Start the worker.")
+        return channel
+
+    def _channel(self, context: zmq.Context[Any], address: str, session: str) -> Channel:
+        return Channel(context, self.connection, address, session, self._name)
+
+    def _abandon(self, error: PhotorigError) -> None:
+        for job in list(self._jobs.values()):
+            job._fail(error)
+        self._jobs.clear()
+        self._views.clear()
+        self._known.clear()
+        self.welcome = None
+        for channel in (self._control, self._bulk):
+            if channel is not None:
+                channel.close()
+        self._control = self._bulk = None
+        if self._context is not None:
+            self._context.destroy(linger=0)
+            self._context = None
+
+    def _ensure_portrait(
+        self, portrait_id: str, should_cancel: Callable[[], bool] = never
+    ) -> PortraitInfo:
+        if portrait_id not in self._known:
+            try:
+                self._known[portrait_id] = self._query_or_upload(portrait_id, should_cancel)
+            except WorkerError as error:
+                raise error.error from None
+        return self._known[portrait_id]
+
+    def _query_or_upload(self, portrait_id: str, should_cancel: Callable[[], bool]) -> PortraitInfo:
+        form = forms.portrait_reference_form(portrait_id)
+        try:
+            return self._portrait_answer(self.bulk, "portrait_query", form, should_cancel)
+        except WorkerError as error:
+            if error.reason != "unknown-portrait" or portrait_id not in self._portraits:
+                raise
+        return self._upload(self.bulk, portrait_id, should_cancel)
+
+    def _upload(
+        self, channel: Channel, portrait_id: str, should_cancel: Callable[[], bool]
+    ) -> PortraitInfo:
+        form = forms.portrait_upload_form(portrait_id, self._portraits[portrait_id])
+        return self._portrait_answer(channel, "portrait_upload", form, should_cancel)
+
+    def _portrait_answer(
+        self, channel: Channel, kind: str, form: Form, should_cancel: Callable[[], bool]
+    ) -> PortraitInfo:
+        return forms.read_portrait_info(self._wait_for(channel, kind, form, should_cancel))
+
+    def _render_one(
+        self,
+        channel: Channel,
+        request: FrameRequest,
+        codec: str,
+        should_cancel: Callable[[], bool],
+    ) -> FrameReply:
+        form = forms.frame_request_form(request, ARKIT_52.hash, codec)
+        answer = self._wait_for(channel, "render", form, should_cancel, frame=request.frame)
+        return forms.read_frame_reply(answer)
+
+    def _wait_for(
+        self,
+        channel: Channel,
+        kind: str,
+        form: Form,
+        should_cancel: Callable[[], bool],
+        frame: int | None = None,
+    ) -> Message:
+        """Ask and wait; what else comes on this channel meanwhile goes where it belongs."""
+        question = channel.ask(kind, form, should_cancel, frame=frame)
+        while (answer := channel.answer(question)) is None:
+            channel.wait(should_cancel)
+            for message in channel.receive():
+                self._dispatch(message)
+        return answer
+
+    def _dispatch(self, message: Message) -> None:
+        header = message.header
+        if header.job is not None:
+            job = self._jobs.get(header.job)
+            if job is not None:
+                job._receive(message)
+            return
+        view = header.body.get("view")
+        if isinstance(view, str) and view in self._views and header.seq is not None:
+            self._receive_preview(self._views[view], header.seq, message)
+
+    def _receive_preview(self, view: _View, seq: int, message: Message) -> None:
+        view.in_the_air = max(0, view.in_the_air - 1)
+        if message.header.kind == "frame" and seq > view.shown:
+            view.shown, view.reply = seq, forms.read_frame_reply(message)
+        elif message.header.kind == "error" and seq == view.seq:
+            view.error = forms.read_error(message).exception()
+
+    def _send_previews(self) -> None:
+        for name, view in self._views.items():
+            if view.waiting is None or view.in_the_air >= _PREVIEWS_IN_THE_AIR:
+                continue
+            seq, request, codec = view.waiting
+            body, payloads = forms.frame_request_form(request, ARKIT_52.hash, codec)
+            form = Form({**body, "view": name}, payloads)
+            if self.control.send("preview", form, seq=seq, frame=request.frame) is not None:
+                view.waiting = None
+                view.in_the_air += 1
+
+    def _end_job(self, name: str, is_open: bool) -> None:
+        self._jobs.pop(name, None)
+        if is_open and self._control is not None:
+            with contextlib.suppress(PhotorigError):
+                self._control.send("end_job", Form({}), job=name)
