@@ -11,12 +11,17 @@ Channels that an inverse Haar transform reads are stored band after band: all ``
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SLOPE = 0.2
-"""Negative slope of every leaky ReLU."""
+from .weights import SLOPE, AffineWeights, BlockWeights, ConvolutionWeights, ImageHeadWeights
+
+
+def as_tensor(values: np.ndarray) -> Tensor:
+    """A float32 tensor with memory of its own; arrays read from a file cannot be written to."""
+    return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
 def inverse_haar(bands: Tensor) -> Tensor:
@@ -43,31 +48,27 @@ def haar(image: Tensor) -> Tensor:
 class Affine(nn.Module):
     """A row of latents (b, 512) → one factor for each channel, (b, channels, 1, 1)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weights: AffineWeights) -> None:
         super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.weight = nn.Parameter(as_tensor(weights.weight))
+        self.bias = nn.Parameter(as_tensor(weights.bias))
 
     def forward(self, latent: Tensor) -> Tensor:
         return functional.linear(latent, self.weight, self.bias)[:, :, None, None]
 
 
 class NoisyConvolution(nn.Module):
-    """Depthwise 3×3 (where there is one) → convolution → fixed noise and bias → leaky ReLU.
-
-    Args:
-        depthwise: (channels, 1, 3, 3) or None.
-        weight: (out, in, 1, 1), or (out, in, 3, 3) where there is no depthwise part.
-        bias: (out,).
-        noise: (1, 1, side, side), already times its strength; the same for every image.
-    """
+    """Depthwise 3×3 (where there is one) → convolution → fixed noise and bias → leaky ReLU."""
 
     noise: Tensor
 
-    def __init__(self, depthwise: Tensor | None, weight: Tensor, bias: Tensor, noise: Tensor):
+    def __init__(self, weights: ConvolutionWeights) -> None:
         super().__init__()
-        self.depthwise = None if depthwise is None else nn.Parameter(depthwise)
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-        self.register_buffer("noise", noise)
+        depthwise = weights.depthwise
+        self.depthwise = None if depthwise is None else nn.Parameter(as_tensor(depthwise))
+        self.weight = nn.Parameter(as_tensor(weights.weight))
+        self.bias = nn.Parameter(as_tensor(weights.bias))
+        self.register_buffer("noise", as_tensor(weights.noise))
 
     def forward(self, features: Tensor) -> Tensor:
         if self.depthwise is not None:
@@ -86,18 +87,13 @@ class SynthesisBlock(nn.Module):
     with the inverse Haar transform, so both are applied at the low resolution.
     """
 
-    def __init__(
-        self,
-        upsampling_modulation: Affine,
-        modulation1: Affine,
-        convolution1: NoisyConvolution,
-        modulation2: Affine,
-        convolution2: NoisyConvolution,
-    ) -> None:
+    def __init__(self, weights: BlockWeights) -> None:
         super().__init__()
-        self.upsampling_modulation = upsampling_modulation
-        self.modulation1, self.convolution1 = modulation1, convolution1
-        self.modulation2, self.convolution2 = modulation2, convolution2
+        self.upsampling_modulation = Affine(weights.upsampling)
+        self.modulation1 = Affine(weights.modulation1)
+        self.convolution1 = NoisyConvolution(weights.convolution1)
+        self.modulation2 = Affine(weights.modulation2)
+        self.convolution2 = NoisyConvolution(weights.convolution2)
 
     def forward(self, features: Tensor, row1: Tensor, row2: Tensor) -> Tensor:
         factors = self.upsampling_modulation(row1) * self.modulation1(row1).repeat(1, 4, 1, 1)
@@ -108,10 +104,11 @@ class SynthesisBlock(nn.Module):
 class ImageHead(nn.Module):
     """Features → RGB: modulated 1×1 convolution to 12 wavelet channels → inverse Haar."""
 
-    def __init__(self, modulation: Affine, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weights: ImageHeadWeights) -> None:
         super().__init__()
-        self.modulation = modulation
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.modulation = Affine(weights.modulation)
+        self.weight = nn.Parameter(as_tensor(weights.weight))
+        self.bias = nn.Parameter(as_tensor(weights.bias))
 
     def forward(self, features: Tensor, row: Tensor) -> Tensor:
         bands = functional.conv2d(features * self.modulation(row), self.weight, self.bias)

@@ -1,7 +1,7 @@
-"""Reads the constants of an OpenVINO intermediate representation with the standard library and numpy.
+"""Reads the constants of an OpenVINO network file with the standard library and numpy.
 
-An IR is a pair of files: ``NAME.xml`` describes the graph, ``NAME.bin`` holds the constants one
-after the other. Nothing of OpenVINO itself is needed to read them.
+An OpenVINO intermediate representation (IR) is a pair of files: ``NAME.xml`` describes the graph,
+``NAME.bin`` holds the constants one after the other. OpenVINO itself is not needed to read them.
 """
 
 from __future__ import annotations

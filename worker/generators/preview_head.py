@@ -8,20 +8,20 @@ where the colours are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from photorig.shared.errors import ModelError
-from photorig.worker.registry import own_weights
 
-from .layers import SLOPE, inverse_haar
+from .layers import as_tensor, inverse_haar
+from .weights import N_ROWS, SLOPE, W_DIM
 
-HEADS_FILE = "preview-heads.safetensors"
 N_BANDS = 12
-W_DIM = 512
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,15 @@ class PreviewHead(nn.Module):
 
     latent_center: Tensor
     latent_scale: Tensor
+    feature_scale: Tensor
 
-    def __init__(self, shape: HeadShape, n_rows: int = 16) -> None:
+    def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.shape = shape
-        n_style = (n_rows - shape.first_row) * W_DIM
+        n_style = (N_ROWS - shape.first_row) * W_DIM
         self.register_buffer("latent_center", torch.zeros(W_DIM))
         self.register_buffer("latent_scale", torch.ones(W_DIM))
+        self.register_buffer("feature_scale", torch.ones(1, shape.channels, 1, 1))
         self.modulation = StyleAffine(n_style, shape.channels, 1.0)
         self.linear = nn.Conv2d(shape.channels, N_BANDS, 1)
         self.reduce = nn.Conv2d(shape.channels, shape.width, 1)
@@ -101,7 +103,7 @@ class PreviewHead(nn.Module):
         """The image as 12 wavelet channels (b, 12, size/2, size/2)."""
         rows = latents[:, self.shape.first_row :]
         style = ((rows - self.latent_center) / self.latent_scale).flatten(1)
-        features = features * self.modulation(style)
+        features = features * (self.modulation(style) * self.feature_scale)
         inner = functional.leaky_relu(self.reduce(features), SLOPE)
         inner = inner + self.layer1(inner, style)
         inner = self.layer2(inner, style) * self.output_modulation(style)
@@ -109,42 +111,32 @@ class PreviewHead(nn.Module):
         return bands
 
 
-def load_preview_heads() -> dict[int, PreviewHead]:
-    """The project's own preview heads by image size.
+def heads_from_tensors(
+    tensors: Mapping[int, Mapping[str, np.ndarray]],
+) -> dict[int, PreviewHead]:
+    """Preview heads from their tensors by image size, as `weights.split_by_size` gives them.
 
     Raises:
-        ModelError: the file is missing, damaged or of another form.
+        ModelError: a head is of another form.
     """
-    from safetensors.torch import load_file
-
-    return heads_from_tensors(load_file(own_weights(HEADS_FILE)))
-
-
-def heads_from_tensors(tensors: dict[str, Tensor]) -> dict[int, PreviewHead]:
-    """Preview heads from tensors named ``256.linear.weight`` and so on (any float type)."""
     heads = {}
     for shape in HEAD_SHAPES:
-        prefix = f"{shape.size}."
-        state = {
-            name.removeprefix(prefix): tensor.float()
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        if not state:
+        if shape.size not in tensors:
             continue
         head = PreviewHead(shape)
+        state = {name: as_tensor(values) for name, values in tensors[shape.size].items()}
         try:
             head.load_state_dict(state)
         except RuntimeError as error:
             raise ModelError(
-                f"the preview head for {shape.size} does not have the form that is expected: {error}"
+                f"the preview head for {shape.size} is not of the expected form: {error}"
             ) from error
         heads[shape.size] = head.eval().requires_grad_(False)
     return heads
 
 
 def heads_to_tensors(heads: dict[int, PreviewHead]) -> dict[str, Tensor]:
-    """The opposite of `heads_from_tensors`, in half precision."""
+    """The heads as tensors named ``256.linear.weight`` and so on, in half precision."""
     return {
         f"{size}.{name}": tensor.half().contiguous()
         for size, head in heads.items()

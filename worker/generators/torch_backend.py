@@ -5,33 +5,33 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .latents import checked_latents
-from .mobile_stylegan import MobileStyleGAN, blocks_for, load_mobile_stylegan, to_uint8
+from .latents import checked_latents, expand_latents, map_latents
+from .mobile_stylegan import MobileStyleGAN, to_uint8
+from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
 
 class TorchGenerator:
     """Implements `Generator` with the torch module, one image at a time."""
 
-    def __init__(self, network: MobileStyleGAN, device: torch.device, precision: str) -> None:
-        self._network = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    n_rows, w_dim, sizes = N_ROWS, W_DIM, SIZES
+
+    def __init__(self, weights: GeneratorWeights, device: torch.device, precision: str) -> None:
+        self._weights = weights
+        self._network = MobileStyleGAN(weights).to(device).to(memory_format=torch.channels_last)
         self._device = device
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.model_id = network.model_id
-        self.n_rows, self.w_dim, self.sizes = network.n_rows, network.w_dim, network.sizes
-        self.mean_latent = network.mean_latent.cpu().numpy()
-        self.latent_std = network.latent_std.cpu().numpy()
+        self.model_id = weights.model_id
+        self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
         self.device = device.type
         self.backend = f"torch {precision}"
 
     def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray:
         """See `Generator.map`."""
-        with torch.inference_mode():
-            w = self._network.map(torch.from_numpy(np.float32(z)).to(self._device), truncation)
-        return w.cpu().numpy()
+        return map_latents(self._weights, z, truncation)
 
     def expand(self, w: np.ndarray) -> np.ndarray:
         """See `Generator.expand`."""
-        return np.repeat(np.float32(w)[:, None, :], self.n_rows, axis=1)
+        return expand_latents(w)
 
     def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
         """See `Generator.synthesize`."""
@@ -55,4 +55,4 @@ class TorchGenerator:
 def load_torch_generator(device: torch.device, precision: str) -> TorchGenerator:
     """The default generator on a torch device; precision ``auto`` is f32."""
     precision = "f32" if precision == "auto" else precision
-    return TorchGenerator(load_mobile_stylegan(), device, precision)
+    return TorchGenerator(load_weights(), device, precision)

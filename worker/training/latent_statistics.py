@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from photorig.worker.generators.mobile_stylegan import (
+from photorig.worker.generators.latents import map_latents
+from photorig.worker.generators.weights import (
     MODEL_CARD,
     STATISTICS_FILE,
     W_DIM,
     LatentStatistics,
-    read_mobile_stylegan,
+    read_weights,
 )
 from photorig.worker.registry import fetch
 from photorig.worker.registry.registry import MODELS_FOLDER
@@ -24,25 +24,23 @@ SEED = 0
 
 def measure(folder: Path, n_samples: int = N_SAMPLES, seed: int = SEED) -> LatentStatistics:
     """Mean and standard deviation of w over ``n_samples`` random z, summed in double precision."""
-    unknown = LatentStatistics(torch.zeros(W_DIM), torch.ones(W_DIM))
-    network = read_mobile_stylegan(folder, unknown)
+    unknown = LatentStatistics(np.zeros(W_DIM, np.float32), np.ones(W_DIM, np.float32))
+    weights = read_weights(folder, unknown, {})
     random = np.random.default_rng(seed)
     total, total_of_squares = np.zeros(W_DIM), np.zeros(W_DIM)
-    for start in range(0, n_samples, 4096):
-        count = min(4096, n_samples - start)
-        z = random.standard_normal((count, W_DIM), dtype=np.float32)
-        with torch.no_grad():
-            w = network.map(torch.from_numpy(z)).double().numpy()
-        total += w.sum(axis=0)
-        total_of_squares += np.square(w).sum(axis=0)
+    for _ in range(n_samples):
+        z = random.standard_normal((1, W_DIM), dtype=np.float32)
+        w = map_latents(weights, z, truncation=1.0)[0].astype(np.float64)
+        total += w
+        total_of_squares += np.square(w)
     mean = total / n_samples
     std = np.sqrt(total_of_squares / n_samples - np.square(mean))
-    return LatentStatistics(torch.from_numpy(mean).float(), torch.from_numpy(std).float())
+    return LatentStatistics(mean.astype(np.float32), std.astype(np.float32))
 
 
 def main() -> None:
     """Writes models/latent-statistics.safetensors and seals its card."""
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
     statistics = measure(fetch(MODEL_CARD))
     tensors = {"mean_latent": statistics.mean, "latent_std": statistics.std}

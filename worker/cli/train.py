@@ -1,0 +1,28 @@
+"""``photorig train``: trains the project's own weights."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+TRAININGS = {
+    "preview-heads": ("preview_heads", "image heads of 256² and 512²"),
+    "head-shapes": ("head_data", "shape keys of the rigged head in the extension"),
+    "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
+}
+"""Sub-command → (module of photorig.worker.training, summary)."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("train", help="train the project's own weights")
+    trainings = parser.add_subparsers(dest="training", metavar="WHAT", required=True)
+    for name, (module, summary) in TRAININGS.items():
+        _module(module).add_arguments(trainings.add_parser(name, help=summary))
+
+
+def run(args: argparse.Namespace) -> int:
+    return int(_module(TRAININGS[args.training][0]).run(args) or 0)
+
+
+def _module(name: str):
+    return importlib.import_module(f"photorig.worker.training.{name}")
