@@ -21,7 +21,7 @@ from .frame_index import FrameIndex, file_name, picture_key
 from .frame_request import frame_request, portrait_of, scene_camera
 from .portrait_file import PortraitFile
 from .sequencer import find_strip, refresh_strip
-from .shared.errors import Cancelled, InputError, PhotorigError
+from .shared.errors import InputError, PhotorigError
 from .shared.messages import FrameRequest
 from .worker_link import link, redraw_panels
 
@@ -154,7 +154,9 @@ class SequenceJob:
         model_id = link.welcome.model_id
         index = FrameIndex(self.plan.folder)
         self._keys = {r.frame: picture_key(r, model_id) for r in self.plan.requests}
-        missing = [r for r in self.plan.requests if not index.is_finished(r.frame, self._keys[r.frame])]
+        missing = [
+            r for r in self.plan.requests if not index.is_finished(r.frame, self._keys[r.frame])
+        ]
         self._index = index
         self.reused = self.finished = self.total - len(missing)
         if not missing:
@@ -199,9 +201,7 @@ class SequenceJob:
             return
         is_new = find_strip(scene, self.plan.folder) is None
         name = f"Photorig {self.plan.scene}"
-        refresh_strip(
-            scene, name, self.plan.folder, list(self.plan.names), self.plan.frame_start
-        )
+        refresh_strip(scene, name, self.plan.folder, list(self.plan.names), self.plan.frame_start)
         if is_new and scene.name == self.plan.scene:
             # Else F12 in this scene would show the strip instead of rendering the face again.
             scene.render.use_sequencer = False

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,14 +19,13 @@ import bpy
 from . import compat, preferences
 from .client import WorkerClient
 from .shared.connection import ConnectionInfo
-from .shared.errors import Cancelled, ConnectionLost, InputError, PhotorigError
+from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.messages import Welcome
-from .worker_process import WorkerProcess
+from .worker_process import WorkerProcess, find_executable
 
 _POLL_SECONDS = 0.25
 _START_TIMEOUT = 120.0
 _CONNECT_TIMEOUT = 5.0
-_HINT_INSTALL = "Install the worker, or set its program in Preferences > Add-ons > Photorig."
 
 STOPPED, STARTING, READY, FAILED = "stopped", "starting", "ready", "failed"
 
@@ -66,18 +64,23 @@ class WorkerLink:
         """Start the worker program and return at once.
 
         Raises:
-            InputError: there is no such program.
-            ConnectionLost: it could not be started.
+            InputError: there is no such program, or it cannot be run.
         """
         self.stop()
         options = preferences.worker_options()
-        executable = find_executable(options.executable)
         folder = Path(bpy.utils.extension_path_user(__package__, path="worker", create=True))
-        arguments = ["--device", options.device] if options.device != "auto" else []
+        # Each Blender has a worker of its own.
+        name = f"worker-{os.getpid()}"
         try:
-            self.process = WorkerProcess.start(executable, folder, arguments)
+            self.process = WorkerProcess(
+                [find_executable(bpy.path.abspath(options.executable)), "serve"],
+                connection_file=folder / f"{name}.json",
+                log_file=folder / f"{name}.log",
+                arguments=["--device", options.device] if options.device != "auto" else [],
+            )
+            self.process.start()
         except PhotorigError as error:
-            self._fail(str(error))
+            self._fail(error)
             raise
         self.state, self.message = STARTING, "The worker is starting"
         self._deadline = time.monotonic() + _START_TIMEOUT
@@ -103,7 +106,7 @@ class WorkerLink:
         try:
             self._open(connection)
         except PhotorigError as error:
-            self._fail(str(error))
+            self._fail(error)
             raise
 
     def stop(self) -> None:
@@ -119,11 +122,11 @@ class WorkerLink:
             elif self.state == READY:
                 self._poll_life()
         except PhotorigError as error:
-            self._fail(str(error))
+            self._fail(error)
 
     def _poll_start(self) -> None:
         assert self.process is not None
-        connection = self.process.poll()
+        connection = self.process.poll_ready()
         if connection is not None:
             self._open(connection)
         elif time.monotonic() > self._deadline:
@@ -134,7 +137,8 @@ class WorkerLink:
 
     def _poll_life(self) -> None:
         if self.process is not None:
-            self.process.poll()  # raises ConnectionLost once it has ended
+            if not self.process.is_running:
+                raise ConnectionLost("The worker has ended", self.process.log_tail())
         elif self.connection is not None and self.connection.is_stale:
             raise ConnectionLost("The worker has ended", "Start it again.")
 
@@ -148,9 +152,11 @@ class WorkerLink:
         self.client, self.connection, self.state = client, connection, READY
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, error: PhotorigError) -> None:
         self._close(keep_log=True)
-        self.state, self.message = FAILED, message
+        # A hint may be the end of the worker's log, whose last line says what went wrong.
+        hint = error.hint.strip().rpartition("\n")[2]
+        self.state, self.message = FAILED, f"{error.message}. {hint}".strip()
 
     def _close(self, keep_log: bool = False) -> None:
         if self.client is not None:
@@ -198,7 +204,7 @@ class WorkerLink:
             try:
                 self.start_if_wanted()
             except PhotorigError as error:
-                self._fail(str(error))
+                self._fail(error)
             self._start_asked = False
         self.poll()
 
@@ -208,19 +214,6 @@ class WorkerLink:
 
 
 link = WorkerLink()
-
-
-def find_executable(configured: str) -> str:
-    """The worker program: as configured, else $PHOTORIG_WORKER, else ``photorig`` on the PATH.
-
-    Raises:
-        InputError: there is none.
-    """
-    wanted = configured or os.environ.get("PHOTORIG_WORKER", "") or "photorig"
-    found = shutil.which(bpy.path.abspath(wanted))
-    if found is None:
-        raise InputError(f"There is no worker program {wanted!r}", _HINT_INSTALL)
-    return found
 
 
 def redraw_panels() -> None:

@@ -1,0 +1,80 @@
+"""A worker that paints test cards: the real server around a renderer without models.
+
+The picture is noise seeded by everything it depends on, so that two requests give the same pixels
+only if they are the same. Each rendered frame is noted in the file $PHOTORIG_TEST_LOG names;
+$PHOTORIG_TEST_DELAY is the time one takes in seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from photorig.shared.messages import FrameRequest
+from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.encode import encode
+from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.launch import ServerOptions, serve
+from photorig.worker.server.portrait_store import PortraitStore
+
+
+class CardRenderer:
+    """Has the form of FaceRenderer."""
+
+    schema: ParameterSchema = ARKIT_52
+    model_id = "card"
+
+    def describe(self) -> dict[str, object]:
+        return {"device": "test", "backend": "cards", "sizes": [256, 512, 1024]}
+
+    def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        time.sleep(float(os.environ.get("PHOTORIG_TEST_DELAY", "0")))
+        with Path(os.environ["PHOTORIG_TEST_LOG"]).open("a") as log:
+            log.write(f"{request.frame}\n")
+        if request.size == "full":
+            height, width = portrait.photo.shape[:2]
+        else:
+            height = width = request.size
+        return card(request, width, height)
+
+
+def card(request: FrameRequest, width: int, height: int) -> np.ndarray:
+    """(height, width, 3) uint8 noise that is a function of the picture asked for."""
+    portrait, parameters, size, mode, method = request.picture
+    text = f"{portrait} {parameters.hex()} {size} {mode} {method}"
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    parser.add_argument("--connection-file", type=Path, required=True)
+    parser.add_argument("--parent-pid", type=int)
+    parser.add_argument("--end-with-stdin", action="store_true")
+    options = parser.parse_args()
+    portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
+    executor = LocalExecutor(CardRenderer, portraits, encode)
+    executor.start()
+    serve(
+        ServerOptions(
+            options.connection_file,
+            parent_pid=options.parent_pid,
+            end_with_stdin=options.end_with_stdin,
+        ),
+        executor,
+        portraits,
+        lambda info: print("ready", flush=True),
+    )
+    executor.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Runs inside Blender's Python module, with the extension installed from its zip.
+
+    PHOTORIG_EXTENSION_ZIP   the zip; it is built when this is not set
+    PHOTORIG_WORKER          the real worker program; tests that need it are skipped without
+
+Most tests use card_worker.py: the real server around a renderer that paints a pattern made from
+the request's bytes, so that any change of any parameter changes pixels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_RESOURCES = tempfile.mkdtemp(prefix="photorig-blender-")
+# Read by Blender when bpy is imported: extensions and preferences of these tests alone.
+os.environ["BLENDER_USER_RESOURCES"] = _RESOURCES
+os.environ["PHOTORIG_TEST_LOG"] = str(Path(_RESOURCES) / "rendered.log")
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import bpy  # noqa: E402
+from portrait_files import write_portrait  # noqa: E402
+
+PACKAGE = "bl_ext.user_default.photorig"
+_exit_status = 1
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    global _exit_status
+    _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without Blender's own clean-up.
+
+    At a normal exit 4.2 crashes and 4.5 hangs for ever where any Python class is registered.
+    """
+    link = sys.modules.get(f"{PACKAGE}.worker_link")
+    if link is not None:
+        link.link.stop()
+    shutil.rmtree(_RESOURCES, ignore_errors=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)
+
+
+@pytest.fixture(scope="session")
+def extension_zip() -> Path:
+    """The extension's zip for this Blender."""
+    given = os.environ.get("PHOTORIG_EXTENSION_ZIP")
+    if given:
+        return Path(given)
+    script = ROOT / "blender_addon" / "packaging" / "build_zip.py"
+    out = Path(_RESOURCES) / "zip"
+    done = subprocess.run(
+        [sys.executable, str(script), "--out", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def addon(extension_zip: Path) -> ModuleType:
+    """The installed and enabled extension."""
+    bpy.ops.extensions.package_install_files(
+        repo="user_default", filepath=str(extension_zip), enable_on_install=True
+    )
+    return importlib.import_module(PACKAGE)
+
+
+@pytest.fixture(scope="session")
+def modules(addon: ModuleType) -> SimpleNamespace:
+    """The extension's modules by name; relative imports hide them from a plain import."""
+    names = (
+        "colour drivers engine frame_index frame_request portrait_file render_jobs"
+        " render_settings sequencer worker_link compat"
+    ).split()
+    loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
+    for name in ("schema", "provenance", "messages", "errors"):
+        loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
+    return SimpleNamespace(**loaded)
+
+
+@pytest.fixture
+def scene(addon: ModuleType) -> Iterator[bpy.types.Scene]:
+    """An empty file with a camera; 64 × 48 pixels, frames 1 to 4, exact colours."""
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.engine = "PHOTORIG"
+    scene.frame_start, scene.frame_end = 1, 4
+    bpy.ops.photorig.use_exact_colours()
+    yield scene
+    worker_link = importlib.import_module(f"{PACKAGE}.worker_link")
+    worker_link.link.stop()
+
+
+def _worker_python() -> Path:
+    """The Python of the worker's environment."""
+    program = os.environ.get("PHOTORIG_WORKER")
+    if program:
+        folder = Path(program).resolve().parent
+    else:
+        folder = ROOT / ".build" / "venv-worker" / ("Scripts" if os.name == "nt" else "bin")
+    python = folder / ("python.exe" if os.name == "nt" else "python")
+    if not python.exists():
+        pytest.skip("needs the worker's virtual environment: run 'python build.py setup'")
+    return python
+
+
+@pytest.fixture(scope="session")
+def card_worker_program() -> Path:
+    """A program that takes the worker's arguments and paints test cards."""
+    program = Path(_RESOURCES) / "card-worker"
+    script = Path(__file__).with_name("card_worker.py")
+    program.write_text(f'#!/bin/sh\nexec "{_worker_python()}" "{script}" "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+@pytest.fixture
+def card_worker(addon: ModuleType, card_worker_program: Path) -> Iterator[Path]:
+    """Preferences that name the test-card worker; yields the log of rendered frames."""
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    preferences.executable = str(card_worker_program)
+    preferences.auto_start = True
+    log = Path(os.environ["PHOTORIG_TEST_LOG"])
+    log.write_text("")
+    os.environ.pop("PHOTORIG_TEST_DELAY", None)
+    yield log
+    importlib.import_module(f"{PACKAGE}.worker_link").link.stop()
+    preferences.executable = ""
+
+
+@pytest.fixture
+def portrait(tmp_path: Path, modules: SimpleNamespace) -> Path:
+    """A small but complete .portrait file."""
+    return write_portrait(tmp_path / "face.portrait", modules.schema.ARKIT_52.hash)
+
+
+@pytest.fixture
+def shot(scene: bpy.types.Scene, portrait: Path, card_worker: Path) -> bpy.types.Scene:
+    """A scene whose camera shows the portrait, with a keyframed jaw and yaw, at 256 pixels."""
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    settings = scene.camera.data.photorig
+    settings.size = "256"
+    for frame, jaw, yaw in ((1, 0.0, -20.0), (4, 0.6, 20.0)):
+        settings.jawOpen, settings.headYaw = jaw, yaw
+        settings.keyframe_insert("jawOpen", frame=frame)
+        settings.keyframe_insert("headYaw", frame=frame)
+    bpy.ops.photorig.use_picture_size()
+    return scene

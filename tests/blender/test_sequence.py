@@ -1,0 +1,241 @@
+"""Render to Sequencer: files, index and strip; what is finished is never rendered again."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from portrait_files import read_pixels
+
+
+def _render(folder: Path) -> None:
+    bpy.ops.photorig.render_to_sequencer(directory=f"{folder}/")
+
+
+def _rendered(log: Path) -> list[int]:
+    """Frames the worker has rendered, and forget them."""
+    frames = sorted(int(line) for line in log.read_text().split())
+    log.write_text("")
+    return frames
+
+
+def _strips(scene: bpy.types.Scene, modules: SimpleNamespace) -> list:
+    return list(modules.compat.strips_of(scene.sequence_editor))
+
+
+def test_it_writes_the_frames_and_adds_one_strip(
+    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "frames"
+    _render(folder)
+    names = [f"frame_{frame:04d}.png" for frame in range(1, 5)]
+    assert sorted(path.name for path in folder.glob("*.png")) == names
+    (strip,) = _strips(shot, modules)
+    assert [element.filename for element in strip.elements] == names
+    assert modules.compat.strip_content_start(strip) == 1
+    assert modules.compat.strip_length(strip) == 4
+
+
+def test_its_pixels_are_those_of_the_engine(shot: bpy.types.Scene, tmp_path: Path) -> None:
+    shot.render.filepath = str(tmp_path / "anim_")
+    bpy.ops.render.render(animation=True)
+    _render(tmp_path / "frames")
+    for frame in range(1, 5):
+        engine = read_pixels(tmp_path / f"anim_{frame:04d}.png")
+        sequence = read_pixels(tmp_path / "frames" / f"frame_{frame:04d}.png")
+        np.testing.assert_array_equal(engine, sequence)
+
+
+def test_f12_still_renders_the_face_after_the_strip_was_added(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    _render(tmp_path / "frames")
+    _rendered(card_worker)
+    shot.frame_set(2)
+    bpy.ops.render.render()
+    assert _rendered(card_worker) == [2]
+
+
+def test_finished_frames_are_not_rendered_again(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    assert _rendered(card_worker) == [1, 2, 3, 4]
+    _render(tmp_path)
+    assert _rendered(card_worker) == []
+
+
+def test_only_frames_whose_parameters_changed_are_rendered_again(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    _rendered(card_worker)
+    settings = shot.camera.data.photorig
+    settings.keyframe_insert("mouthSmileLeft", frame=3)
+    settings.mouthSmileLeft = 1.0
+    settings.keyframe_insert("mouthSmileLeft", frame=4)
+    _render(tmp_path)
+    assert _rendered(card_worker) == [4]
+
+
+def test_a_missing_or_truncated_file_is_rendered_again(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    _rendered(card_worker)
+    (tmp_path / "frame_0002.png").unlink()
+    (tmp_path / "frame_0003.png").write_bytes(b"half")
+    _render(tmp_path)
+    assert _rendered(card_worker) == [2, 3]
+
+
+def test_another_size_or_mode_is_another_picture(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    shot.frame_end = 1
+    _render(tmp_path)
+    shot.camera.data.photorig.size = "512"
+    _render(tmp_path)
+    shot.camera.data.photorig.mode = "ABSOLUTE"
+    _render(tmp_path)
+    assert _rendered(card_worker) == [1, 1, 1]
+
+
+def test_a_damaged_index_costs_time_and_nothing_else(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    _rendered(card_worker)
+    (tmp_path / "photorig_frames.json").write_text('{"version": 1, "frames": [')
+    _render(tmp_path)
+    assert _rendered(card_worker) == [1, 2, 3, 4]
+    assert len(json.loads((tmp_path / "photorig_frames.json").read_text())["frames"]) == 4
+
+
+def test_a_killed_worker_leaves_its_frames_and_the_next_run_continues(
+    shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    os.environ["PHOTORIG_TEST_DELAY"] = "0.5"
+    shot.frame_end = 8
+    bpy.ops.photorig.start_worker()
+    pid = modules.worker_link.link.connection.pid
+    killer = subprocess.Popen(["sh", "-c", f"sleep 2; kill -{int(signal.SIGKILL)} {pid}"])
+    with pytest.raises(RuntimeError):
+        _render(tmp_path)
+    killer.wait()
+    finished = {int(path.stem[-4:]) for path in tmp_path.glob("frame_*.png")}
+    assert 0 < len(finished) < 8
+    _rendered(card_worker)
+    os.environ["PHOTORIG_TEST_DELAY"] = "0"
+    _render(tmp_path)
+    assert set(_rendered(card_worker)) == set(range(1, 9)) - finished
+    assert len(list(tmp_path.glob("frame_*.png"))) == 8
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_the_strip_is_refreshed_in_place(
+    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    (strip,) = _strips(shot, modules)
+    strip.channel, strip.blend_alpha = 5, 0.5
+    shot.frame_start, shot.frame_end = 2, 7
+    _render(tmp_path)
+    (strip,) = _strips(shot, modules)
+    assert (strip.channel, strip.blend_alpha) == (5, 0.5)
+    assert len(strip.elements) == 6
+    assert strip.elements[0].filename == "frame_0002.png"
+    assert modules.compat.strip_content_start(strip) == 2
+    shot.frame_end = 3
+    _render(tmp_path)
+    assert len(_strips(shot, modules)[0].elements) == 2
+
+
+def test_a_frame_step_holds_each_picture(
+    shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    shot.frame_step = 2
+    _render(tmp_path)
+    assert _rendered(card_worker) == [1, 3]
+    (strip,) = _strips(shot, modules)
+    shown = [element.filename for element in strip.elements]
+    assert shown == ["frame_0001.png"] * 2 + ["frame_0003.png"] * 2
+
+
+def test_the_present_frame_is_kept(shot: bpy.types.Scene, tmp_path: Path) -> None:
+    shot.frame_set(3)
+    _render(tmp_path)
+    assert shot.frame_current == 3
+
+
+def test_frames_go_into_the_folder_of_the_output_path(
+    shot: bpy.types.Scene, tmp_path: Path
+) -> None:
+    shot.render.filepath = str(tmp_path / "out" / "shot_")
+    bpy.ops.photorig.render_to_sequencer()
+    assert (tmp_path / "out" / "frame_0001.png").exists()
+
+
+def test_an_output_beside_an_unsaved_file_is_refused(shot: bpy.types.Scene) -> None:
+    shot.render.filepath = "//frames/"
+    with pytest.raises(RuntimeError, match="Save it first"):
+        bpy.ops.photorig.render_to_sequencer()
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(
+    shot: bpy.types.Scene,
+    card_worker: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_bytes = Path.write_bytes
+    written: list[str] = []
+
+    def full_after_two(path: Path, content: bytes) -> int:
+        if path.name.startswith(".frame_"):
+            if len(written) == 2:
+                write_bytes(path, content[:10])
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written.append(path.name)
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full_after_two)
+    with pytest.raises(RuntimeError, match="disk .* is full"):
+        _render(tmp_path)
+    monkeypatch.undo()
+    finished = sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".png")
+    assert len(finished) == 2
+    assert not list(tmp_path.glob(".*.part"))
+    _rendered(card_worker)
+    _render(tmp_path)
+    assert len(_rendered(card_worker)) == 2
+
+
+def test_frames_carry_their_provenance(
+    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    _render(tmp_path)
+    content = (tmp_path / "frame_0001.png").read_bytes()
+    found = modules.provenance.read_provenance(content)
+    assert found.digital_source_type == modules.provenance.DIGITAL_SOURCE_TYPE
+
+
+def test_opening_another_file_ends_the_job_and_keeps_its_frames(
+    shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    bpy.ops.photorig.start_worker()
+    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.render_jobs.start(plan)
+    while job.finished == 0 and not job.is_done:
+        job.tick()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert job.is_done
+    assert list(tmp_path.glob("frame_*.png"))
