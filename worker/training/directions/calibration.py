@@ -1,0 +1,239 @@
+"""Amplitudes and responses of a direction matrix, by measurement on the images a user would get.
+
+The estimator is not linear and a local slope says little about a full move, so every row is scaled
+until what is asked is what is seen, and its range ends where the face stops to follow or the person
+is lost. What is finally reported is measured on people that nothing was fitted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from photorig.shared.schema import ARKIT_52
+from photorig.worker.generators import Generator
+from photorig.worker.reenactment.bundle import ParameterResponse
+
+from .observation import IMAGE_SIZE, FaceObserver, full_move
+
+FRACTIONS = (0.25, 0.5, 0.75, 1.0)
+"""Parts of a parameter's range at which its response is measured."""
+
+MINIMUM_IDENTITY = 0.72
+"""Mean cosine to the source that a move of an expression must keep; below, its range is cut.
+
+The descriptor calls two photos of one person the same above about 0.82, of two people below 0.68,
+so this is the middle: still nearer to the same person than to another one."""
+
+MINIMUM_IDENTITY_OF_ANGLE = 0.5
+"""The same for head angles: the cosine between real photos of one person falls with them too."""
+
+MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
+MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
+"""A parameter that answers less exactly or over less range is not called controllable."""
+
+
+@dataclass(frozen=True)
+class People:
+    """People to measure on: latents (m, 16, 512), parameters (m, n), identity (m, 128)."""
+
+    latents: Tensor
+    parameters: Tensor
+    identity: Tensor
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Response to one parameter on m people.
+
+    Attributes:
+        asked: (m, s) change asked for, in the parameter's unit.
+        change: (m, s, n) change of all parameters; NaN where no face was found.
+        identity: (m, s) cosine to the source.
+    """
+
+    asked: np.ndarray
+    change: np.ndarray
+    identity: np.ndarray
+
+
+class Rig:
+    """Generator and measuring instruments; what is measured are the 8-bit images users get."""
+
+    def __init__(self, generator: Generator, observer: FaceObserver) -> None:
+        self.generator = generator
+        self.observer = observer
+
+    @torch.no_grad()
+    def measure(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """(b, 16, 512) to parameters (b, n) and identity (b, 128); NaN where no face is found."""
+        images = self.generator.synthesize(latents.numpy(), IMAGE_SIZE)
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        regions, found = self.observer.regions(pixels)
+        parameters = torch.full((len(latents), len(ARKIT_52)), torch.nan)
+        identity = torch.full((len(latents), 128), torch.nan)
+        if found.any():
+            seen = self.observer.observe(pixels[found], regions[found])
+            parameters[found], identity[found] = seen.parameters, seen.identity
+        return parameters, identity
+
+    def people(self, latents: Tensor) -> People:
+        """Measure the sources; people without a face are left out."""
+        parameters, identity = self.measure(latents)
+        found = parameters.isfinite().all(1)
+        return People(latents[found], parameters[found], identity[found])
+
+    def sweep(
+        self, directions: Tensor, people: People, position: int, low: float, high: float
+    ) -> Sweep:
+        """Ask for FRACTIONS of ``high``, and of ``low`` where it is not 0, on all people.
+
+        Args:
+            directions: (n, n_rows, 512) per unit.
+
+        Returns:
+            Moves that would leave a coefficient's [0, 1] are asked for only as far as they go.
+        """
+        amounts = [fraction * high for fraction in FRACTIONS]
+        if low < 0:
+            amounts += [fraction * low for fraction in FRACTIONS]
+        parameter = ARKIT_52.parameters[position]
+        have = people.parameters[:, position, None]
+        asked = torch.tensor(amounts)[None].expand(len(have), -1)
+        asked = (have + asked).clamp(parameter.minimum, parameter.maximum) - have
+        latents = people.latents[:, None].repeat(1, len(amounts), 1, 1)
+        n_rows = directions.shape[1]
+        latents[:, :, :n_rows] += asked[..., None, None] * directions[position]
+        parameters, identity = self.measure(latents.flatten(0, 1))
+        shape = (len(have), len(amounts), -1)
+        change = parameters.reshape(shape) - people.parameters[:, None]
+        cosine = (identity.reshape(shape) * people.identity[:, None]).sum(-1)
+        return Sweep(asked.numpy(), change.numpy(), cosine.numpy())
+
+
+def lowest(position: int, high: float) -> float:
+    """Angles move both ways, coefficients up only."""
+    return -high if ARKIT_52.parameters[position].unit == "degree" else 0.0
+
+
+def calibrate(
+    rig: Rig,
+    directions: Tensor,
+    ranges: np.ndarray,
+    positions: list[int],
+    people: People,
+    *,
+    rounds: int = 2,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[Tensor, np.ndarray]:
+    """Scale rows until asked = seen, and shorten ranges to where that holds for the person.
+
+    Args:
+        directions: (n, n_rows, 512) per unit.
+        ranges: (n,) largest move wanted, in each parameter's unit.
+
+    Returns:
+        The scaled directions and the shortened ranges.
+    """
+    directions, ranges = directions.clone(), ranges.copy()
+    for round_number in range(rounds):
+        for position in positions:
+            high = float(ranges[position])
+            sweep = rig.sweep(directions, people, position, lowest(position, high), high)
+            gain, linearity = fit_gain(sweep, position)
+            correction = float(np.clip(1 / max(gain, 1e-3), 0.4, 2.5))
+            directions[position] *= correction
+            ranges[position] = _kept_range(sweep, position, high, correction)
+            if progress:
+                progress(
+                    f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
+                    f"R² {linearity:.2f}, range {high:.2f} → {ranges[position]:.2f}"
+                )
+    return directions, ranges
+
+
+def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
+    """Least-squares gain through the origin and R² of measured against asked, all people pooled."""
+    asked, seen = sweep.asked.ravel(), sweep.change[:, :, position].ravel()
+    keep = np.isfinite(seen) & (np.abs(asked) > 1e-6)
+    asked, seen = asked[keep], seen[keep]
+    if len(asked) < 2:
+        return 0.0, 0.0
+    gain = float(asked @ seen / (asked @ asked))
+    residual = seen - gain * asked
+    total = float(np.square(seen).sum())
+    return gain, 1 - float(np.square(residual).sum()) / max(total, 1e-12)
+
+
+def _kept_range(sweep: Sweep, position: int, high: float, correction: float) -> float:
+    """The largest measured part of the range at which the person is still the person.
+
+    ``correction`` stretches the row, so the same face is now asked for with a smaller number.
+    """
+    is_angle = ARKIT_52.parameters[position].unit == "degree"
+    bar = MINIMUM_IDENTITY_OF_ANGLE if is_angle else MINIMUM_IDENTITY
+    identity = np.nanmean(sweep.identity, 0)
+    steps = len(FRACTIONS)
+    kept = 0.0
+    for i, fraction in enumerate(FRACTIONS):
+        worst = identity[i] if len(identity) == steps else min(identity[i], identity[i + steps])
+        if worst < bar:
+            break
+        kept = fraction
+    # One step beyond the last good one was not good; half a step is a fair guess between them.
+    kept = min(1.0, kept + 0.125) if kept else 0.125
+    return high * kept / max(correction, 1.0) if kept < 1 else high
+
+
+def responses(
+    rig: Rig,
+    directions: Tensor,
+    ranges: np.ndarray,
+    positions: list[int],
+    people: People,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[list[ParameterResponse], np.ndarray]:
+    """What the finished matrix does, on people that nothing was fitted to.
+
+    Returns:
+        One response for each of the n parameters, and the (n, n) crosstalk: |change| of the column
+        in full moves, for the whole range of the row.
+    """
+    n = len(ARKIT_52)
+    full = full_move().numpy()
+    crosstalk = np.zeros((n, n))
+    result = [ParameterResponse(False, 0.0, 0.0, 0.0, 0.0, 0.0) for _ in range(n)]
+    for position in positions:
+        high = float(ranges[position])
+        sweep = rig.sweep(directions, people, position, lowest(position, high), high)
+        gain, linearity = fit_gain(sweep, position)
+        last = sweep.change[:, len(FRACTIONS) - 1 :: len(FRACTIONS)]
+        crosstalk[position] = np.nanmean(np.abs(last), (0, 1)) / full
+        others = np.delete(crosstalk[position], position)
+        unit = ARKIT_52.parameters[position].unit
+        controllable = (
+            MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
+            and linearity >= MINIMUM_LINEARITY
+            and high >= MINIMUM_RANGE[unit]
+        )
+        # Coefficients may also be lowered: a face that smiles in the photo can stop smiling.
+        result[position] = ParameterResponse(
+            controllable=bool(controllable),
+            minimum=-high if controllable else 0.0,
+            maximum=high if controllable else 0.0,
+            gain=round(gain, 4),
+            linearity=round(linearity, 4),
+            crosstalk=round(float(others.mean()), 4),
+        )
+        if progress:
+            identity = float(np.nanmean(sweep.identity[:, len(FRACTIONS) - 1 :: len(FRACTIONS)]))
+            progress(
+                f"{ARKIT_52.ids[position]}: {'yes' if controllable else 'no '} gain {gain:.2f} "
+                f"R² {linearity:.2f} range {high:.2f} crosstalk {others.mean():.3f} / "
+                f"{others.max():.2f} identity {identity:.2f}"
+            )
+    return result, crosstalk
