@@ -189,4 +189,4 @@ def _write_chunk(path: Path, chunk: FaceSamples) -> None:
     """Whole or not at all: a run killed while writing must not leave half a file."""
     partial = path.with_suffix(f".{os.getpid()}.part")
     save_file(chunk.tensors(), partial)
-    os.replace(partial, path)
+    partial.replace(path)
