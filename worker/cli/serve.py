@@ -70,7 +70,13 @@ def run(args: argparse.Namespace) -> int:
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.server.executor import LocalExecutor, Renderer
-    from photorig.worker.server.launch import DEFAULT_BIND, ServerOptions, bind_addresses, serve
+    from photorig.worker.server.launch import (
+        DEFAULT_BIND,
+        ServerOptions,
+        StopSignal,
+        bind_addresses,
+        serve,
+    )
     from photorig.worker.server.portrait_store import PortraitStore
 
     options = ServerOptions(
@@ -96,11 +102,12 @@ def run(args: argparse.Namespace) -> int:
         Portrait.from_bytes,
     )
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
-    try:
-        executor.start()
-        reason = serve(options, executor, portraits, _say_ready)
-    finally:
-        executor.close()
+    with StopSignal() as stop:
+        try:
+            executor.start()
+            reason = serve(options, executor, portraits, _say_ready, stop)
+        finally:
+            executor.close()
     log.info("the worker ends: %s", reason)
     return 0
 

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 CONTROL, BULK = "control", "bulk"
 _PROBE_AFTER_SECONDS = 5.0
+_MANY_SESSIONS = 64
 _MESSAGES_PER_TURN = {CONTROL: 256, BULK: 64}
 
 
@@ -212,6 +213,8 @@ class Gateway:
                 "The extension and the worker know no common frame codec",
                 "Install the extension and the worker of the same Photorig version.",
             )
+        if len(self._sessions) > _MANY_SESSIONS:
+            self._probe(0.0)  # each rendered still is a session; drop those that have gone
         session = self._sessions.greet(asked.endpoint, asked.routing_id, hello)
         session.heard = time.monotonic()
         log.info("%s says hello on %s", hello.client, asked.endpoint)
@@ -391,11 +394,11 @@ class Gateway:
         elif result is Sent.PEER_FULL:
             log.warning("dropped a %r message for a client that does not read", header.kind)
 
-    def _probe(self) -> None:
+    def _probe(self, after_seconds: float = _PROBE_AFTER_SECONDS) -> None:
         """Notice clients that have gone without a word, so that nothing is rendered for them."""
         now = time.monotonic()
         for session in self._sessions:
-            if now - max(session.heard, session.probed) < _PROBE_AFTER_SECONDS:
+            if now - max(session.heard, session.probed) < after_seconds:
                 continue
             session.probed = now
             for name, routing_id in list(session.routes.items()):

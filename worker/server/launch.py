@@ -69,6 +69,7 @@ def serve(
     executor: Executor,
     portraits: PortraitStore,
     on_ready: Callable[[ConnectionInfo], None],
+    stop: StopSignal,
     limits: MessageLimits | None = None,
 ) -> str:
     """Serve until told to stop; returns why it stopped, as half a sentence for the log.
@@ -97,7 +98,6 @@ def serve(
             client_secret_key=client_keys.secret,
             pid=os.getpid(),
         )
-        stop = cleanup.enter_context(StopSignal())
         executor.wake = stop.wake
         gateway = Gateway(
             {CONTROL: control, BULK: bulk},
@@ -143,7 +143,10 @@ def bind_addresses(options: ServerOptions) -> tuple[str, str]:
 
 
 class StopSignal:
-    """Wakes the loop from other threads, and remembers why it should stop."""
+    """Wakes the loop from other threads, and remembers why it should stop.
+
+    As a context manager in the main thread it also takes the signals that end a process.
+    """
 
     def __init__(self) -> None:
         self.reason = ""
