@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_head(path: Path, shapes: HeadShapes, mesh: HeadMesh) -> None:
-    """The head in Blender's axes and metres, as plain arrays (no pickle), for blender_addon/head.py.
+    """The head in Blender's axes and metres: plain arrays, no pickle, for blender_addon/head.py.
 
     Shape offsets are kept at half precision: a step of 2e-5 m at the strongest key.
     """
