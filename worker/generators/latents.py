@@ -26,7 +26,8 @@ def map_latents(weights: GeneratorWeights, z: np.ndarray, truncation: float) -> 
     """
     if z.ndim != 2 or z.shape[1] != W_DIM:
         raise InputError(f"random codes must be (n, {W_DIM}), not {z.shape}")
-    return np.stack([_map_one(weights, code, truncation) for code in np.float32(z)])
+    codes = np.asarray(z, dtype=np.float32)
+    return np.stack([_map_one(weights, code, truncation) for code in codes])
 
 
 def _map_one(weights: GeneratorWeights, z: np.ndarray, truncation: float) -> np.ndarray:
@@ -40,7 +41,7 @@ def _map_one(weights: GeneratorWeights, z: np.ndarray, truncation: float) -> np.
 
 def expand_latents(w: np.ndarray) -> np.ndarray:
     """w (b, 512) → latents (b, 16, 512) float32 with the same row sixteen times."""
-    return np.repeat(np.float32(w)[:, None, :], N_ROWS, axis=1)
+    return np.repeat(np.asarray(w, dtype=np.float32)[:, None, :], N_ROWS, axis=1)
 
 
 def checked_latents(latents: np.ndarray) -> np.ndarray:

@@ -56,10 +56,10 @@ def _torch_device(name: str) -> torch.device:
     import torch
 
     available = {
-        "cuda": torch.cuda.is_available,
-        "mps": torch.backends.mps.is_available,
-        "torch-cpu": lambda: True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "torch-cpu": True,
     }
-    if not available[name]():
+    if not available[name]:
         raise InputError(f"this computer has no {name} device", "Use the device 'cpu'.")
     return torch.device(name.removeprefix("torch-"))

@@ -17,7 +17,8 @@ class TorchGenerator:
 
     def __init__(self, weights: GeneratorWeights, device: torch.device, precision: str) -> None:
         self._weights = weights
-        self._network = MobileStyleGAN(weights).to(device).to(memory_format=torch.channels_last)
+        self._network = MobileStyleGAN(weights).to(device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = device
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model_id = weights.model_id

@@ -30,7 +30,7 @@ from .openvino_ir import read_constants
 
 logger = logging.getLogger(__name__)
 
-SIZES = (256, 512, 1024)
+SIZES: tuple[int, ...] = (256, 512, 1024)
 N_ROWS = 16
 W_DIM = 512
 N_BLOCKS = 7
