@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All differences between Blender 4.2 and 5.2 that Photorig meets, and nothing else.
 
-Every probe looks for the attribute rather than the version: daily builds of Blender have the new
-name long before the release that brought it.
+Where an attribute can be probed it is, rather than the version: daily builds of Blender have a new
+name long before the release that brings it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
+
+
+def path_options() -> set[str]:
+    """Options of a property that may hold a path beginning with "//"; 4.5 asks that it says so."""
+    return {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 
 def strips_of(editor: bpy.types.SequenceEditor) -> Any:

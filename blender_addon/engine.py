@@ -64,8 +64,8 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
         if problem:
             self.report({"WARNING"}, problem)
         camera = (self.camera_override or scene_camera(scene)).evaluated_get(depsgraph)
-        portrait = portrait_of(camera.data)
         request = frame_request(camera.data, scene.frame_current)
+        portrait = portrait_of(camera.data)
         self.update_stats("", "Photorig: waiting for the worker")
         client = WorkerClient(link.wait_until_ready(self.test_break))
         try:

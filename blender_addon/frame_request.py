@@ -68,3 +68,23 @@ def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
             f"The scene {scene.name!r} has no camera", "Add a Photorig head or set a camera."
         )
     return camera
+
+
+def tag_sources(camera: bpy.types.Object) -> None:
+    """Have everything that drives a camera's parameters evaluated anew.
+
+    A script may set a custom property without Blender noticing. A render evaluates all from the
+    start and sees it; without this, the view layer's evaluation, which we read, would not.
+    """
+    waiting: list[bpy.types.ID] = [camera, camera.data]
+    seen: set[bpy.types.ID] = set()
+    while waiting:
+        block = waiting.pop()
+        if block in seen:
+            continue
+        seen.add(block)
+        block.update_tag()
+        animation = getattr(block, "animation_data", None)
+        for curve in animation.drivers if animation is not None else ():
+            for variable in curve.driver.variables:
+                waiting += [target.id for target in variable.targets if target.id is not None]

@@ -11,6 +11,7 @@ from typing import Any
 
 import bpy
 
+from .compat import path_options
 from .portrait_file import read_portrait, resolve
 from .shared.errors import PhotorigError
 from .shared.schema import ARKIT_52, Parameter, ParameterSchema
@@ -40,6 +41,10 @@ def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types
         settings.portrait_id, settings.portrait_name = portrait.id, portrait.name
 
 
+def _changed(_settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
+    """Does nothing; a property that has a callback is re-evaluated when a script sets it, too."""
+
+
 def _float_property(parameter: Parameter) -> Any:
     is_angle = parameter.unit == "degree"
     return bpy.props.FloatProperty(
@@ -53,6 +58,7 @@ def _float_property(parameter: Parameter) -> Any:
         subtype="NONE" if is_angle else "FACTOR",
         step=100 if is_angle else 1,
         precision=1 if is_angle else 3,
+        update=_changed,
     )
 
 
@@ -62,6 +68,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             name="Portrait",
             description="The .portrait file of the face that this camera shows",
             subtype="FILE_PATH",
+            options={"ANIMATABLE"} | path_options(),
             update=_portrait_path_changed,
         ),
         "portrait_id": bpy.props.StringProperty(
@@ -77,6 +84,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             items=SIZES,
             default="512",
             options=set(),
+            update=_changed,
         ),
         "mode": bpy.props.EnumProperty(
             name="Mode",
@@ -84,6 +92,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             items=MODES,
             default="RELATIVE",
             options=set(),
+            update=_changed,
         ),
     }
     return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}

@@ -18,7 +18,7 @@ from bpy.app.handlers import persistent
 
 from .client import RenderJob
 from .frame_index import FrameIndex, file_name, picture_key
-from .frame_request import frame_request, portrait_of, scene_camera
+from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
 from .portrait_file import PortraitFile
 from .sequencer import find_strip, refresh_strip
 from .shared.errors import InputError, PhotorigError
@@ -64,6 +64,9 @@ def plan_sequence(
     frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
     present, subframe = scene.frame_current, scene.frame_subframe
     requests, portraits = [], {}
+    for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
+        if camera is not None and camera.type == "CAMERA":
+            tag_sources(camera)
     try:
         for frame in frames:
             scene.frame_set(frame)

@@ -139,8 +139,8 @@ class WorkerLink:
         if self.process is not None:
             if not self.process.is_running:
                 raise ConnectionLost("The worker has ended", self.process.log_tail())
-        elif self.connection is not None and self.connection.is_stale:
-            raise ConnectionLost("The worker has ended", "Start it again.")
+        assert self.client is not None
+        self.client.poll()
 
     def _open(self, connection: ConnectionInfo) -> None:
         client = WorkerClient(connection)

@@ -18,10 +18,10 @@ import numpy as np
 
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.worker.cli.serve import encode_frame
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
-from photorig.worker.server.launch import ServerOptions, serve
+from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
 
 
@@ -61,19 +61,16 @@ def main() -> None:
     parser.add_argument("--end-with-stdin", action="store_true")
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
-    executor = LocalExecutor(CardRenderer, portraits, encode)
-    executor.start()
-    serve(
-        ServerOptions(
-            options.connection_file,
-            parent_pid=options.parent_pid,
-            end_with_stdin=options.end_with_stdin,
-        ),
-        executor,
-        portraits,
-        lambda info: print("ready", flush=True),
+    executor = LocalExecutor(CardRenderer, portraits, encode_frame)
+    settings = ServerOptions(
+        options.connection_file,
+        parent_pid=options.parent_pid,
+        end_with_stdin=options.end_with_stdin,
     )
-    executor.close()
+    with StopSignal() as stop:
+        executor.start()
+        serve(settings, executor, portraits, lambda info: print("ready", flush=True), stop)
+        executor.close()
 
 
 if __name__ == "__main__":

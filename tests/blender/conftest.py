@@ -34,6 +34,19 @@ import bpy  # noqa: E402
 from portrait_files import write_portrait  # noqa: E402
 
 PACKAGE = "bl_ext.user_default.photorig"
+_MODULES = (
+    "colour",
+    "compat",
+    "drivers",
+    "engine",
+    "frame_index",
+    "frame_request",
+    "portrait_file",
+    "render_jobs",
+    "render_settings",
+    "sequencer",
+    "worker_link",
+)
 _exit_status = 1
 
 
@@ -84,11 +97,7 @@ def addon(extension_zip: Path) -> ModuleType:
 @pytest.fixture(scope="session")
 def modules(addon: ModuleType) -> SimpleNamespace:
     """The extension's modules by name; relative imports hide them from a plain import."""
-    names = (
-        "colour drivers engine frame_index frame_request portrait_file render_jobs"
-        " render_settings sequencer worker_link compat"
-    ).split()
-    loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in names}
+    loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
     for name in ("schema", "provenance", "messages", "errors"):
         loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
     return SimpleNamespace(**loaded)

@@ -124,6 +124,22 @@ def test_a_rig_that_is_hidden_from_the_render_drives_as_well(
     assert 0 < blinks[1] < blinks[2] < 1
 
 
+def test_a_custom_property_that_a_script_set_unnoticed_counts(
+    shot: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace, tmp_path
+) -> None:
+    rig.armature["smile"] = 0.0
+    driver = shot.camera.data.driver_add("photorig.mouthSmileLeft").driver
+    variable = driver.variables.new()
+    variable.name, variable.targets[0].id = "smile", rig.armature
+    variable.targets[0].data_path = '["smile"]'
+    driver.expression = "smile"
+    position = modules.schema.ARKIT_52.index["mouthSmileLeft"]
+    for value in (0.25, 0.75):
+        rig.armature["smile"] = value
+        plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+        assert plan.requests[0].parameters[position] == pytest.approx(value)
+
+
 def test_the_operator_connects_the_selected_mesh_and_armature(
     scene: bpy.types.Scene, rig: SimpleNamespace
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -100,7 +102,6 @@ def test_camera_markers_cut_between_portraits(
 @pytest.mark.parametrize("still", [True, False])
 def test_a_worker_that_dies_gives_an_error_and_no_black_frame(
     shot: bpy.types.Scene,
-    card_worker: Path,
     modules: SimpleNamespace,
     tmp_path: Path,
     still: bool,
@@ -108,20 +109,12 @@ def test_a_worker_that_dies_gives_an_error_and_no_black_frame(
     os.environ["PHOTORIG_TEST_DELAY"] = "30"
     bpy.ops.photorig.start_worker()
     pid = modules.worker_link.link.connection.pid
-    killer = _kill_when_rendering(card_worker, pid)
+    killer = subprocess.Popen(["sh", "-c", f"sleep 1.5; kill -{int(signal.SIGKILL)} {pid}"])
     shot.render.filepath = str(tmp_path / "frame_")
     with pytest.raises(RuntimeError, match=r"worker|connection"):
         bpy.ops.render.render(write_still=still, animation=not still)
     killer.wait()
     assert not list(tmp_path.glob("frame_*"))
-
-
-def _kill_when_rendering(log: Path, pid: int):
-    """A process of its own that kills the worker once it works on a frame."""
-    import subprocess
-
-    del log
-    return subprocess.Popen(["sh", "-c", f"sleep 1.5; kill -{int(signal.SIGKILL)} {pid}"])
 
 
 def test_a_missing_worker_program_gives_an_error_and_no_file(
@@ -154,7 +147,10 @@ def test_a_worker_that_failed_is_started_again_by_the_next_render(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     bpy.ops.photorig.start_worker()
-    os.kill(modules.worker_link.link.connection.pid, signal.SIGKILL)
+    link = modules.worker_link.link
+    os.kill(link.connection.pid, signal.SIGKILL)
+    while link.process.is_running:
+        time.sleep(0.01)
     _render_still(shot, tmp_path / "still.png")
     assert (tmp_path / "still.png").exists()
 

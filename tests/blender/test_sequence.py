@@ -208,7 +208,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
         return write_bytes(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full_after_two)
-    with pytest.raises(RuntimeError, match="disk .* is full"):
+    with pytest.raises(RuntimeError, match=r"disk .* is full"):
         _render(tmp_path)
     monkeypatch.undo()
     finished = sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".png")
