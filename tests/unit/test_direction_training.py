@@ -1,0 +1,88 @@
+"""The parts of direction training that can be checked on worlds whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from photorig.shared.schema import ARKIT_52
+from photorig.worker.training.directions.calibration import Sweep, fit_gain
+from photorig.worker.training.directions.gradient import Whitening
+from photorig.worker.training.directions.jacobian import (
+    N_ROWS,
+    Jacobians,
+    JacobianWeights,
+    solve_directions,
+)
+from photorig.worker.training.directions.observation import NEVER_CONTROLLED, learnable
+
+D = N_ROWS * 512
+
+
+def _world(n_people: int = 6) -> Jacobians:
+    """Two parameters; what changes identity overlaps with the first one's gradient."""
+    random = torch.Generator().manual_seed(0)
+    base = torch.randn(3, D, generator=random) / D**0.5
+    first = base[0] + base[2]
+    parameters = torch.stack([first, base[1]]).expand(n_people, 2, D)
+    identity = base[2].expand(n_people, 1, D) * 3
+    return Jacobians(parameters, identity, torch.zeros(n_people, 1, D))
+
+
+def test_a_full_move_changes_its_parameter_by_one_and_the_other_hardly() -> None:
+    world = _world()
+    shift = solve_directions(world, torch.eye(512), JacobianWeights(shrinkage=0.01, row_tie=0.0))
+    effect = world.parameters[0] @ shift.flatten(1).T
+    torch.testing.assert_close(effect.diagonal(), torch.ones(2), atol=1e-3, rtol=0)
+    assert effect[0, 1].abs() < 0.05
+    assert effect[1, 0].abs() < 0.05
+
+
+def test_weight_on_identity_keeps_the_person() -> None:
+    world = _world()
+
+    def identity_change(weight: float) -> float:
+        weights = JacobianWeights(identity=weight, shrinkage=0.01, row_tie=0.0)
+        shift = solve_directions(world, torch.eye(512), weights)
+        return float((world.identity[0] @ shift[0].flatten()).abs())
+
+    assert identity_change(30.0) < 0.2 * identity_change(0.0)
+
+
+def test_tied_rows_move_together() -> None:
+    weights = JacobianWeights(row_tie=1e4)
+    shift = solve_directions(_world(), torch.eye(512), weights)
+    spread = (shift - shift.mean(1, keepdim=True)).norm() / shift.norm()
+    assert spread < 0.1
+
+
+def test_whitening_gives_unit_covariance_and_can_be_undone() -> None:
+    random = torch.Generator().manual_seed(1)
+    mixing = torch.randn(512, 512, generator=random)
+    covariance = mixing @ mixing.T / 512
+    whitening = Whitening.of(covariance)
+    whitened = whitening.whiten(torch.eye(512))
+    torch.testing.assert_close(whitening.shift(whitened), torch.eye(512), atol=1e-2, rtol=0)
+
+
+def test_gain_is_the_slope_of_seen_against_asked() -> None:
+    asked = np.tile([0.25, 0.5, 0.75, 1.0], (3, 1))
+    change = np.zeros((3, 4, len(ARKIT_52)))
+    change[:, :, 5] = 0.8 * asked
+    gain, linearity = fit_gain(Sweep(asked, change, np.ones((3, 4))), 5)
+    assert abs(gain - 0.8) < 1e-9
+    assert linearity > 0.999
+
+
+def test_frames_without_a_face_do_not_count_in_the_gain() -> None:
+    asked = np.tile([0.5, 1.0], (2, 1))
+    change = np.zeros((2, 2, len(ARKIT_52)))
+    change[0, :, 5], change[1] = asked[0], np.nan
+    gain, _ = fit_gain(Sweep(asked, change, np.ones((2, 2))), 5)
+    assert abs(gain - 1) < 1e-9
+
+
+def test_coefficients_that_no_photo_excites_are_not_learned() -> None:
+    names = {ARKIT_52.ids[i] for i in learnable()}
+    assert not names & NEVER_CONTROLLED
+    assert {"headYaw", "jawOpen", "mouthSmileLeft"} <= names

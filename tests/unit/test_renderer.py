@@ -1,0 +1,116 @@
+"""The one way from parameters to pixels: pure, zero at rest, held within the trained range."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from photorig.shared.errors import InputError
+from photorig.shared.messages import FrameRequest
+from photorig.shared.schema import ARKIT_52
+from photorig.worker.reenactment.renderer import FaceRenderer
+
+from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+
+PORTRAIT = tiny_portrait()
+
+
+@pytest.fixture(scope="module")
+def renderer() -> FaceRenderer:
+    return FaceRenderer(tiny_bundle(), TinyGenerator())
+
+
+def request(values: dict[str, float] | None = None, **fields: Any) -> FrameRequest:
+    fields.setdefault("size", 8)
+    vector = ARKIT_52.vector(values or {}, fields.pop("missing", None))
+    return FrameRequest(portrait=PORTRAIT.id, parameters=vector, **fields)
+
+
+def test_a_frame_is_the_same_bytes_whatever_was_rendered_before(renderer: FaceRenderer) -> None:
+    requests = [request({"jawOpen": i / 10, "headYaw": 0.1 * i}) for i in range(6)]
+    forward = [renderer.render(PORTRAIT, r).tobytes() for r in requests]
+    renderer.render(tiny_portrait(9), request({"jawOpen": 0.3}))
+    backward = [renderer.render(PORTRAIT, r).tobytes() for r in reversed(requests)]
+    assert forward == backward[::-1]
+    assert len(set(forward)) == len(forward)
+
+
+def test_a_fresh_renderer_gives_the_same_bytes(renderer: FaceRenderer) -> None:
+    other = FaceRenderer(tiny_bundle(), TinyGenerator())
+    asked = request({"mouthPucker": 0.4})
+    assert other.render(PORTRAIT, asked).tobytes() == renderer.render(PORTRAIT, asked).tobytes()
+
+
+def test_rest_in_relative_mode_renders_the_portraits_own_latents(renderer: FaceRenderer) -> None:
+    own = TinyGenerator().synthesize(PORTRAIT.latents[None], 8)[0]
+    np.testing.assert_array_equal(renderer.render(PORTRAIT, request()), own)
+
+
+def test_the_measured_parameters_in_absolute_mode_render_the_same(renderer: FaceRenderer) -> None:
+    asked = request(missing=PORTRAIT.parameters, mode="absolute")
+    own = TinyGenerator().synthesize(PORTRAIT.latents[None], 8)[0]
+    np.testing.assert_array_equal(renderer.render(PORTRAIT, asked), own)
+
+
+def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRenderer) -> None:
+    have = float(PORTRAIT.parameters[ARKIT_52.index["jawOpen"]])
+    relative = request({"jawOpen": 0.25})
+    absolute = request({"jawOpen": have + 0.25}, missing=PORTRAIT.parameters, mode="absolute")
+    np.testing.assert_allclose(
+        renderer.parameter_shift(PORTRAIT, relative),
+        renderer.parameter_shift(PORTRAIT, absolute),
+        atol=1e-6,
+    )
+
+
+def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> None:
+    from photorig.worker.reenactment.methods import Directions
+
+    bundle = tiny_bundle()
+    shift = np.zeros(len(ARKIT_52), np.float32)
+    shift[3], shift[7] = 0.2, 0.4
+    latents = Directions(bundle).drive(PORTRAIT, shift)
+    moved = 0.2 * bundle.directions[3] + 0.4 * bundle.directions[7]
+    np.testing.assert_allclose(latents[:8], PORTRAIT.latents[:8] + moved, atol=1e-5)
+    np.testing.assert_array_equal(latents[8:], PORTRAIT.latents[8:])
+
+
+def test_moves_beyond_the_trained_range_stop_at_its_end(renderer: FaceRenderer) -> None:
+    at_end, beyond = request({"jawOpen": 0.5}), request({"jawOpen": 0.9})
+    np.testing.assert_array_equal(
+        renderer.render(PORTRAIT, at_end), renderer.render(PORTRAIT, beyond)
+    )
+    asked = renderer.asked_shift(PORTRAIT, beyond)
+    assert renderer.bundle.beyond_range(asked) == ["jawOpen"]
+
+
+def test_full_size_leaves_the_photo_outside_the_face_alone(renderer: FaceRenderer) -> None:
+    frame = renderer.render(PORTRAIT, request({"jawOpen": 0.4}, size="full"))
+    assert frame.shape == PORTRAIT.photo.shape
+    np.testing.assert_array_equal(frame[:5], PORTRAIT.photo[:5])
+    assert (frame != PORTRAIT.photo).any()
+
+
+@pytest.mark.parametrize(
+    ("portrait", "asked", "sentence"),
+    [
+        (replace(PORTRAIT, model_id="another"), request(), "another generator"),
+        (replace(PORTRAIT, schema_hash="another"), request(), "other parameters"),
+        (PORTRAIT, request(size=9), "size 9"),
+        (PORTRAIT, request(method="stylemask"), "no method"),
+    ],
+    ids=["generator", "schema", "size", "method"],
+)
+def test_what_cannot_be_rendered_is_refused(
+    renderer: FaceRenderer, portrait: Any, asked: FrameRequest, sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        renderer.render(portrait, asked)
+
+
+def test_a_bundle_of_another_generator_is_refused() -> None:
+    with pytest.raises(InputError, match="another generator"):
+        FaceRenderer(replace(tiny_bundle(), model_id="another"), TinyGenerator())

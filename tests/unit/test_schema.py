@@ -1,0 +1,49 @@
+"""The parameter schema: names, order, limits, and sentences for what does not fit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from photorig.shared.errors import InputError
+from photorig.shared.schema import ARKIT_52, ParameterSchema
+
+
+def test_the_default_schema_is_three_angles_and_fifty_two_coefficients() -> None:
+    assert len(ARKIT_52) == 55
+    assert ARKIT_52.ids[:3] == ("headYaw", "headPitch", "headRoll")
+    assert {p.unit for p in ARKIT_52.parameters[3:]} == {"coefficient"}
+    assert len(set(ARKIT_52.ids)) == 55
+
+
+def test_mirroring_twice_gives_the_parameter_back() -> None:
+    for parameter in ARKIT_52.parameters:
+        partner = ARKIT_52.parameters[ARKIT_52.index[parameter.mirror]]
+        assert partner.mirror == parameter.id
+    assert ARKIT_52.parameters[ARKIT_52.index["eyeBlinkLeft"]].mirror == "eyeBlinkRight"
+
+
+def test_a_vector_holds_named_values_and_rest_elsewhere() -> None:
+    vector = ARKIT_52.vector({"jawOpen": 0.4})
+    assert vector.dtype == np.float32
+    assert ARKIT_52.named(vector)["jawOpen"] == pytest.approx(0.4)
+    assert np.count_nonzero(vector) == 1
+
+
+def test_an_unknown_name_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(InputError, match="Did you mean 'jawOpen'"):
+        ARKIT_52.vector({"JawOpen": 0.4})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "0.4", None, True])
+def test_what_is_no_finite_number_is_refused(value: object) -> None:
+    with pytest.raises(InputError, match="jawOpen"):
+        ARKIT_52.vector({"jawOpen": value})  # type: ignore[dict-item]
+
+
+def test_the_schema_comes_back_from_json_with_the_same_hash() -> None:
+    copy = ParameterSchema.from_json(ARKIT_52.to_json())
+    assert copy == ARKIT_52
+    assert copy.hash == ARKIT_52.hash
