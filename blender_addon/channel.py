@@ -74,6 +74,7 @@ class Channel:
         self.heartbeat: Heartbeat | None = None
         self._answers: dict[str, Message | WorkerError] = {}
         self._expected: set[str] = set()
+        self._is_greeted = False
         self._pinged = 0.0
         self._process_checked = 0.0
         self._turned = time.monotonic()
@@ -111,7 +112,7 @@ class Channel:
             raise version_error(extension=VERSION, worker=self._connection.version)
         deadline = time.monotonic() + timeout
         while (question := self.send("hello", forms.hello_form(self._hello))) is None:
-            self._wait(deadline, should_cancel)
+            self._wait(deadline, should_cancel, zmq.POLLOUT)
         self.expect(question)
         while (answer := self.answer(question)) is None:
             self._wait(deadline, should_cancel)
@@ -123,6 +124,7 @@ class Channel:
             )
         if welcome.schema.hash != ARKIT_52.hash:
             raise forms.schema_error()
+        self._is_greeted = True
         return welcome
 
     def send(
@@ -147,7 +149,7 @@ class Channel:
     ) -> str:
         """Send as soon as possible and expect an answer; returns the message id."""
         while (message_id := self.send(kind, form, **header)) is None:
-            self._wait(None, should_cancel)
+            self._wait(None, should_cancel, zmq.POLLOUT)
         self.expect(message_id)
         return message_id
 
@@ -200,7 +202,7 @@ class Channel:
                 f"The worker has been silent for {LOST_SECONDS:.0f} seconds",
                 "Look at the worker's log, or start it again.",
             )
-        if now - self._pinged > PING_SECONDS:
+        if self._is_greeted and now - self._pinged > PING_SECONDS:
             self._pinged = now
             self.send("ping", Form({}))
             if self._silent_since is None:
@@ -213,13 +215,18 @@ class Channel:
         self.send("bye", Form({}))
         self._socket.close(0)
 
-    def _wait(self, deadline: float | None, should_cancel: Callable[[], bool]) -> None:
+    def _wait(
+        self,
+        deadline: float | None,
+        should_cancel: Callable[[], bool],
+        event: int = zmq.POLLIN,
+    ) -> None:
         if should_cancel():
             raise Cancelled("Stopped by the user")
         if deadline is not None and time.monotonic() > deadline:
             raise ConnectionLost("The worker does not answer", "Start the worker again.")
         self.keep_alive()
-        self._socket.poll(_POLL_MILLISECONDS, zmq.POLLIN)
+        self._socket.poll(_POLL_MILLISECONDS, event)
 
     def _read(self, parts: list[memoryview]) -> Message | None:
         try:

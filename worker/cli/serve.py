@@ -101,7 +101,12 @@ def run(args: argparse.Namespace) -> int:
         platformdirs.user_cache_path("photorig", appauthor=False) / "portraits",
         Portrait.from_bytes,
     )
+
+    def encode_frame(image: np.ndarray, codec: str) -> bytes:
+        return encode(image, codec, executor.facts.model_id)
+
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
+    # From here on a signal ends the worker cleanly, also while the model is loading.
     with StopSignal() as stop:
         try:
             executor.start()
@@ -135,12 +140,12 @@ def read_client_keys(path: Path) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def encode_frame(image: np.ndarray, codec: str, model_id: str) -> bytes:
+def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
     """A frame to bytes; a PNG says which model made it."""
     from photorig.shared.provenance import Provenance, insert_into_png
-    from photorig.worker.reenactment.encode import encode
+    from photorig.worker.reenactment import encode as encoding
 
-    content = encode(image, codec)
+    content = encoding.encode(image, codec)
     if codec == "png":
         content = insert_into_png(content, Provenance(_version(), model_id))
     return content

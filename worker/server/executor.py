@@ -42,8 +42,8 @@ class Renderer(Protocol):
         """(height, width, 3) uint8 RGB; a pure function of its arguments."""
 
 
-Encoder = Callable[[np.ndarray, str, str], bytes]
-"""An (h, w, 3) uint8 RGB image, a codec and the model id to bytes."""
+Encoder = Callable[[np.ndarray, str], bytes]
+"""An (h, w, 3) uint8 RGB image and a codec to bytes."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class LocalExecutor:
     ) -> None:
         try:
             height, width = image.shape[:2]
-            content = self._encode(image, codec, self.facts.model_id)
+            content = self._encode(image, codec)
             self._finish(
                 task_id, FrameReply(request.frame, content, width, height, codec, milliseconds)
             )

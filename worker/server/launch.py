@@ -69,10 +69,15 @@ def serve(
     executor: Executor,
     portraits: PortraitStore,
     on_ready: Callable[[ConnectionInfo], None],
-    stop: StopSignal,
+    stop: StopSignal | None = None,
     limits: MessageLimits | None = None,
 ) -> str:
     """Serve until told to stop; returns why it stopped, as half a sentence for the log.
+
+    Args:
+        executor: started; the caller closes it.
+        on_ready: called when clients can connect.
+        stop: where the caller can stop the server; signals end it where there is none.
 
     Raises:
         InputError: the address cannot or must not be used, the connection file cannot be written.
@@ -98,6 +103,7 @@ def serve(
             client_secret_key=client_keys.secret,
             pid=os.getpid(),
         )
+        stop = stop or cleanup.enter_context(StopSignal())
         executor.wake = stop.wake
         gateway = Gateway(
             {CONTROL: control, BULK: bulk},

@@ -1,0 +1,146 @@
+"""The real server around a renderer that paints test cards, for tests of the wire.
+
+As a program it takes the options of ``photorig serve`` that matter here; as a module it offers the
+same server in a thread of the test, with a gate that holds the device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from photorig.shared.connection import ConnectionInfo
+from photorig.shared.messages import FrameRequest, MessageLimits
+from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.encode import encode
+from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.launch import ServerOptions, StopSignal, serve
+from photorig.worker.server.portrait_store import PortraitStore
+
+SIZE = 64
+DEFECT = 66.0
+"""A jawOpen for which the renderer fails in a way nobody foresaw."""
+
+
+def portrait_bytes(seed: int) -> bytes:
+    """A valid portrait file, different for each seed."""
+    random = np.random.default_rng(seed)
+    return Portrait(
+        latents=random.normal(size=(16, 512)).astype(np.float32),
+        parameters=random.uniform(0, 1, len(ARKIT_52)).astype(np.float32),
+        photo=random.integers(0, 256, (SIZE, SIZE, 3), np.uint8),
+        alignment=Portrait.aligned_photo(SIZE),
+        model_id="card",
+        schema_hash=ARKIT_52.hash,
+        name=f"Nobody {seed}",
+    ).to_bytes()
+
+
+def card(portrait_id: str, parameters: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3) uint8 whose first pixels are the parameters and the portrait, as bytes."""
+    image = np.zeros(size * size * 3, np.uint8)
+    content = np.asarray(parameters, "<f4").tobytes() + bytes.fromhex(portrait_id)
+    image[: len(content)] = np.frombuffer(content, np.uint8)
+    return image.reshape(size, size, 3)
+
+
+class CardRenderer:
+    """Has the form of FaceRenderer.
+
+    Attributes:
+        gate: while it is clear, the device is busy.
+        rendered: frame numbers in the order in which the device made them.
+    """
+
+    schema: ParameterSchema = ARKIT_52
+    model_id = "card"
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self.gate = threading.Event()
+        self.gate.set()
+        self.rendered: list[int] = []
+
+    def describe(self) -> dict[str, object]:
+        return {"device": "test", "backend": "cards", "sizes": [SIZE]}
+
+    def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        self.gate.wait(20)
+        time.sleep(self.delay)
+        self.rendered.append(request.frame)
+        if request.parameters[ARKIT_52.index["jawOpen"]] == DEFECT:
+            raise ZeroDivisionError("a defect")
+        return card(portrait.id, request.parameters, SIZE)
+
+
+class RunningServer:
+    """The server in a thread of this process."""
+
+    def __init__(self, folder: Path, limits: MessageLimits | None = None) -> None:
+        self.renderer = CardRenderer()
+        self.file = folder / "worker.json"
+        self.portraits = PortraitStore(folder / "portraits", Portrait.from_bytes)
+        self.info: ConnectionInfo
+        self.reason = ""
+        self._stop = StopSignal()
+        self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode)
+        self._limits = limits
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> RunningServer:
+        self._executor.start()
+        self._thread.start()
+        assert self._ready.wait(20), "the server did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.renderer.gate.set()
+        self._stop.stop("the test is over")
+        self._thread.join(10)
+        self._executor.close()
+        assert self.reason == "the test is over", "the server died"
+
+    def _run(self) -> None:
+        options = ServerOptions(self.file, worker="card server")
+        self.reason = serve(
+            options, self._executor, self.portraits, self._on_ready, self._stop, self._limits
+        )
+
+    def _on_ready(self, info: ConnectionInfo) -> None:
+        self.info = info
+        self._ready.set()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["serve"])
+    parser.add_argument("--connection-file", type=Path, required=True)
+    parser.add_argument("--portraits", type=Path, required=True)
+    parser.add_argument("--parent-pid", type=int)
+    parser.add_argument("--end-with-stdin", action="store_true")
+    parser.add_argument("--idle-minutes", type=float, default=0.0)
+    parser.add_argument("--delay", type=float, default=0.0)
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO)
+    portraits = PortraitStore(args.portraits, Portrait.from_bytes)
+    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode)
+    executor.start()
+    options = ServerOptions(
+        args.connection_file,
+        parent_pid=args.parent_pid,
+        end_with_stdin=args.end_with_stdin,
+        idle_minutes=args.idle_minutes,
+    )
+    serve(options, executor, portraits, lambda info: print("ready", flush=True))
+    executor.close()
+
+
+if __name__ == "__main__":
+    main()
