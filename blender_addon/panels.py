@@ -121,7 +121,9 @@ class PHOTORIG_PT_sidebar_parameters(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        draw_parameters(layout, camera_in_context(context).data, "sidebar")
+        camera = camera_in_context(context)
+        if camera is not None:
+            draw_parameters(layout, camera.data, "sidebar")
 
 
 class PHOTORIG_PT_render(bpy.types.Panel):

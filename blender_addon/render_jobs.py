@@ -17,11 +17,11 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .client import RenderJob
-from .frame_index import FrameIndex, file_name, picture_key
 from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
 from .portrait_file import PortraitFile
 from .sequencer import find_strip, refresh_strip
 from .shared.errors import InputError, PhotorigError
+from .shared.frame_index import FrameIndex, file_name, picture_key
 from .shared.messages import FrameRequest
 from .worker_link import link, redraw_panels
 
@@ -148,13 +148,14 @@ class SequenceJob:
             _log.exception("render to sequencer failed")
             self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
 
-    def cancel(self, reason: str = "Cancelled. Finished frames are kept") -> None:
+    def cancel(self, reason: str) -> None:
+        """End with a sentence that says why; finished frames stay."""
         if not self.is_done:
             self._fail(reason)
 
     def _begin(self) -> None:
         """Find out what is missing and ask the worker for it."""
-        model_id = link.welcome.model_id
+        client, model_id = link.in_use()
         index = FrameIndex(self.plan.folder)
         self._keys = {r.frame: picture_key(r, model_id) for r in self.plan.requests}
         missing = [
@@ -166,8 +167,8 @@ class SequenceJob:
             self._finish()
             return
         for portrait in sorted({request.portrait for request in missing}):
-            link.client.upload_portrait(self.plan.portraits[portrait].content)
-        self._job = link.client.start_job(missing, codec="png")
+            client.upload_portrait(self.plan.portraits[portrait].content)
+        self._job = client.start_job(missing, codec="png")
 
     def _collect(self) -> None:
         assert self._job is not None and self._index is not None
@@ -216,6 +217,12 @@ current: SequenceJob | None = None
 
 def is_running() -> bool:
     return current is not None and not current.is_done
+
+
+def cancel(reason: str = "Cancelled. Finished frames are kept") -> None:
+    """End the job that runs, if one does."""
+    if current is not None:
+        current.cancel(reason)
 
 
 def start(plan: SequencePlan) -> SequenceJob:
@@ -268,8 +275,7 @@ def _tick() -> float | None:
 
 @persistent
 def _cancel_before_load(*_arguments: object) -> None:
-    if current is not None:
-        current.cancel("Another file was opened. Finished frames are kept")
+    cancel("Another file was opened. Finished frames are kept")
 
 
 def register() -> None:
@@ -281,6 +287,5 @@ def unregister() -> None:
     bpy.app.handlers.load_pre.remove(_cancel_before_load)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
-    if current is not None:
-        current.cancel()
+    cancel()
     current = None

@@ -136,11 +136,9 @@ class WorkerLink:
             )
 
     def _poll_life(self) -> None:
-        if self.process is not None:
-            if not self.process.is_running:
-                raise ConnectionLost("The worker has ended", self.process.log_tail())
-        assert self.client is not None
-        self.client.poll()
+        if self.process is not None and not self.process.is_running:
+            raise ConnectionLost("The worker has ended", self.process.log_tail())
+        self.in_use()[0].poll()
 
     def _open(self, connection: ConnectionInfo) -> None:
         client = WorkerClient(connection)
@@ -166,6 +164,12 @@ class WorkerLink:
             if not keep_log:
                 self.process = None
         self.client = self.connection = self.welcome = None
+
+    def in_use(self) -> tuple[WorkerClient, str]:
+        """Main thread: the client and the model's id. Raises ConnectionLost where not ready."""
+        if self.client is None or self.welcome is None:
+            raise ConnectionLost(self.message.rstrip("."))
+        return self.client, self.welcome.model_id
 
     def raise_if_failed(self) -> None:
         """Raises ConnectionLost where the worker is not and will not be ready."""

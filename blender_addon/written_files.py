@@ -10,8 +10,8 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from .frame_index import write_atomically
 from .shared.errors import PhotorigError
+from .shared.frame_index import write_atomically
 from .shared.provenance import PNG_SIGNATURE, Provenance, insert_into_png
 from .version import VERSION
 from .worker_link import link

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import bpy
 
-from ..shared.errors import PhotorigError
+from ..shared.errors import InputError, PhotorigError
 
 _log = logging.getLogger(__name__)
 
 
 class PhotorigOperator:
     """Base of all operators: a subclass writes ``run`` and raises what goes wrong."""
+
+    bl_idname: str
+    report: Callable[[set[str], str], None]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -36,6 +40,14 @@ def camera_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
         if candidate is not None and candidate.type == "CAMERA":
             return candidate
     return None
+
+
+def camera_data_in_context(context: bpy.types.Context) -> bpy.types.Camera:
+    """The data of the camera that is meant. Raises InputError where there is none."""
+    camera = camera_in_context(context)
+    if camera is None:
+        raise InputError("There is no camera", "Select one, or set one for the scene.")
+    return camera.data
 
 
 def needs_camera(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:

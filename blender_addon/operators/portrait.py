@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..portrait_file import SUFFIX, read_portrait, resolve
-from .base import PhotorigOperator, camera_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
 class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
@@ -30,7 +30,7 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         portrait = read_portrait(resolve(self.filepath))
         # The path's update callback keeps id and name beside it.
-        camera_in_context(context).data.photorig.portrait_path = self.filepath
+        camera_data_in_context(context).photorig.portrait_path = self.filepath
         self.report({"INFO"}, f"Loaded {portrait.name}")
         return {"FINISHED"}
 

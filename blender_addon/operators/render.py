@@ -10,7 +10,7 @@ import bpy
 from .. import compat, render_jobs
 from ..render_settings import use_exact_colours, use_picture_size
 from ..shared.errors import InputError
-from .base import PhotorigOperator, camera_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
 class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
@@ -73,7 +73,7 @@ class PHOTORIG_OT_cancel_render(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        render_jobs.current.cancel()
+        render_jobs.cancel()
         return {"FINISHED"}
 
 
@@ -101,7 +101,7 @@ class PHOTORIG_OT_use_picture_size(PhotorigOperator, bpy.types.Operator):
         return needs_camera(cls, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        use_picture_size(context.scene, camera_in_context(context).data)
+        use_picture_size(context.scene, camera_data_in_context(context))
         return {"FINISHED"}
 
 

@@ -7,7 +7,7 @@ import bpy
 
 from ..drivers import connect_head_bone, connect_shape_keys, guess_head_bone
 from ..shared.errors import InputError
-from .base import PhotorigOperator, camera_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
 class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
@@ -55,7 +55,7 @@ class PHOTORIG_OT_connect_rig(PhotorigOperator, bpy.types.Operator):
         return needs_camera(cls, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        camera = camera_in_context(context).data
+        camera = camera_data_in_context(context)
         driven: list[str] = []
         for item in context.selected_objects:
             if item.type == "ARMATURE":

@@ -18,8 +18,8 @@ import numpy as np
 
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52, ParameterSchema
-from photorig.worker.cli.serve import encode_frame
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--end-with-stdin", action="store_true")
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
-    executor = LocalExecutor(CardRenderer, portraits, encode_frame)
+    executor = LocalExecutor(CardRenderer, portraits, encode)
     settings = ServerOptions(
         options.connection_file,
         parent_pid=options.parent_pid,

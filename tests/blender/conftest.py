@@ -39,7 +39,6 @@ _MODULES = (
     "compat",
     "drivers",
     "engine",
-    "frame_index",
     "frame_request",
     "portrait_file",
     "render_jobs",
@@ -98,7 +97,7 @@ def addon(extension_zip: Path) -> ModuleType:
 def modules(addon: ModuleType) -> SimpleNamespace:
     """The extension's modules by name; relative imports hide them from a plain import."""
     loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
-    for name in ("schema", "provenance", "messages", "errors"):
+    for name in ("schema", "provenance", "parameters_file", "errors"):
         loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
     return SimpleNamespace(**loaded)
 

@@ -1,0 +1,92 @@
+"""Invariant 3, with the real worker: engine, sequence and command line give the same pixels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from portrait_files import read_pixels
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMES = range(1, 4)
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """The real worker."""
+    given = os.environ.get("PHOTORIG_WORKER")
+    path = Path(given) if given else ROOT / ".build" / "venv-worker" / "bin" / "photorig"
+    if not path.exists():
+        pytest.skip("needs the worker: run 'python build.py setup'")
+    return path
+
+
+def _photorig(program: Path, *arguments: object) -> None:
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def person(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait of a person who does not exist."""
+    folder = tmp_path_factory.mktemp("person")
+    path = folder / "person.portrait"
+    _photorig(program, "sample", "--seed", 3, "--out", folder / "p.png", "--portrait", path)
+    return path
+
+
+@pytest.fixture
+def performance(
+    scene: bpy.types.Scene, addon: ModuleType, program: Path, person: Path
+) -> Iterator[bpy.types.Scene]:
+    """Three frames of a turning, speaking head at 256 pixels, on the real worker."""
+    preferences = bpy.context.preferences.addons[addon.__name__].preferences
+    preferences.executable, preferences.auto_start = str(program), True
+    bpy.ops.photorig.load_portrait(filepath=str(person))
+    settings = scene.camera.data.photorig
+    settings.size = "256"
+    scene.frame_end = FRAMES[-1]
+    for frame, yaw, jaw in ((1, -10.0, 0.0), (3, 12.0, 0.6)):
+        settings.headYaw, settings.jawOpen = yaw, jaw
+        settings.keyframe_insert("headYaw", frame=frame)
+        settings.keyframe_insert("jawOpen", frame=frame)
+    bpy.ops.photorig.use_picture_size()
+    yield scene
+    preferences.executable = ""
+
+
+def test_engine_sequence_and_command_line_agree(
+    performance: bpy.types.Scene,
+    modules: SimpleNamespace,
+    program: Path,
+    person: Path,
+    tmp_path: Path,
+) -> None:
+    performance.render.filepath = str(tmp_path / "engine" / "frame_")
+    bpy.ops.render.render(animation=True)
+    bpy.ops.photorig.render_to_sequencer(directory=f"{tmp_path / 'sequence'}/")
+    plan = modules.render_jobs.plan_sequence(bpy.context, performance, tmp_path)
+    frames = [
+        modules.parameters_file.FrameParameters(
+            request.frame, modules.schema.ARKIT_52.named(request.parameters)
+        )
+        for request in plan.requests
+    ]
+    modules.parameters_file.write(tmp_path / "params.jsonl", frames)
+    arguments = (person, tmp_path / "params.jsonl", "--out", tmp_path / "cli", "--size", 256)
+    _photorig(program, "render", *arguments)
+
+    pictures = []
+    for frame in FRAMES:
+        name = f"frame_{frame:04d}.png"
+        engine = read_pixels(tmp_path / "engine" / name)
+        np.testing.assert_array_equal(engine, read_pixels(tmp_path / "sequence" / name))
+        np.testing.assert_array_equal(engine, read_pixels(tmp_path / "cli" / name))
+        pictures.append(engine)
+    assert (pictures[0] != pictures[2]).any()
