@@ -14,7 +14,7 @@ import numpy as np
 
 from photorig.shared.errors import ModelError
 
-_FLOAT_TYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
+_FLOAT_TYPES: dict[str, np.dtype] = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_constants(description: Path) -> list[NamedConstant]:
         data = layer.find("data")
         if layer.get("type") != "Const" or data is None:
             continue
-        dtype = _FLOAT_TYPES.get(data.get("element_type", ""))
+        dtype: np.dtype | None = _FLOAT_TYPES.get(data.get("element_type", ""))
         if dtype is not None:
             constants.append(NamedConstant(_tensor_name(layer), _read_values(data, dtype, blob)))
     return constants
