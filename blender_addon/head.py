@@ -27,6 +27,7 @@ _COLOURS = {
     "Lips": (0.52, 0.22, 0.20),
     "Brows": (0.10, 0.06, 0.04),
     "Mouth": (0.07, 0.015, 0.015),
+    "Teeth": (0.70, 0.67, 0.60),
     "Eye White": (0.86, 0.86, 0.83),
     "Iris": (0.10, 0.23, 0.33),
     "Pupil": (0.005, 0.005, 0.005),
@@ -35,7 +36,7 @@ _PUPIL_ANGLE, _IRIS_ANGLE = 0.19, 0.47  # radians from the line of sight
 _GAZE_SIDEWAYS, _GAZE_UPWARDS = math.radians(28), math.radians(22)
 _BLINK_RETREAT, _SQUINT_RETREAT = 0.003, 0.0015
 """Metres by which an eye goes back under closing lids, whose vertices move along straight lines."""
-_CAMERA_DISTANCE, _CAMERA_LENS = 0.85, 66.0
+_CAMERA_DISTANCE, _CAMERA_LENS = 0.85, 78.0
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ def _add_camera(
     camera.data.sensor_fit = "VERTICAL"  # the whole face is in the picture, however wide that is
     camera.data.clip_start = 0.01
     camera.parent = armature
-    camera.location = (0, -_CAMERA_DISTANCE, 0.005)
+    camera.location = (0, -_CAMERA_DISTANCE, 0.01)
     camera.rotation_euler = (math.pi / 2, 0, 0)
     return camera
 

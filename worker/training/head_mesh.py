@@ -21,8 +21,8 @@ from .face_topology import (
     mirror_vertices,
 )
 
-MATERIALS = ("Skin", "Lips", "Brows", "Mouth")
-SKIN, LIPS, BROWS, MOUTH = range(len(MATERIALS))
+MATERIALS = ("Skin", "Lips", "Brows", "Mouth", "Teeth")
+SKIN, LIPS, BROWS, MOUTH, TEETH = range(len(MATERIALS))
 PIVOT = (0.0, -3.0, -4.5)
 """Where the head turns and nods: the top of the neck, a little below and behind the ears."""
 
@@ -117,6 +117,7 @@ def build_head_mesh(
     builder = _Builder(face, uv)
     _add_face(builder, triangles, mirror)
     _add_mouth(builder, face, uv)
+    _add_teeth(builder, face)
     _add_skull(builder, face, uv)
     _add_neck(builder)
     eyes = eye_centres(face, mirror)
@@ -181,6 +182,22 @@ def _add_mouth(builder: _Builder, face: np.ndarray, uv: np.ndarray) -> None:
     back = mean - (0.0, 0.0, 4.2)
     centre = builder.add_ring(back[None], uv[ring].mean(0)[None], 0.5 * follow.mean(0)[None])
     builder.close(near, centre[0], MOUTH)
+
+
+def _add_teeth(builder: _Builder, face: np.ndarray) -> None:
+    """An arc of upper teeth behind the lips, held by the skull: a smile shows it."""
+    parting = face[list(INNER_LIPS)].mean(0)
+    side = np.linspace(-2.6, 2.6, 13)
+    depth = parting[2] - 0.75 - 0.24 * side**2
+    nothing, uv = np.zeros((13, N_VERTICES)), np.zeros((13, 2))
+    rows = []
+    for height in (0.95, -0.12):
+        points = np.stack([side, np.broadcast_to(parting[1] + height, 13), depth], 1)
+        rows.append(builder.add_ring(points, uv, nothing))
+    upper, lower = rows
+    for i in range(12):
+        builder.add_triangle((upper[i], lower[i], lower[i + 1]), TEETH)
+        builder.add_triangle((upper[i], lower[i + 1], upper[i + 1]), TEETH)
 
 
 def _add_skull(builder: _Builder, face: np.ndarray, uv: np.ndarray) -> None:

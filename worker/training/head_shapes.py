@@ -32,11 +32,12 @@ RIDGE = 1.5
 POSE_SCALE = 15.0
 LID_THICKNESS = 0.2
 _SIDEWAYS = 0.3  # of the blink's extrapolation: lids close downwards, the rest pinches the corners
+_LIP_CONTACT = 0.9  # of the gap between the lips; all of it would let them touch in a line
 _OPENNESS = 0.8  # how far the rest face goes from the canonical face's sleepy lids to open eyes
 LARGEST_GAIN = 1.6
-EXAGGERATION = {"mouthSmile": 1.35, "mouthUpperUp": 1.25, "mouthPucker": 1.5, "eyeWide": 1.2}
+EXAGGERATION = {"mouthSmile": 1.8, "mouthUpperUp": 1.25, "mouthPucker": 1.5, "eyeWide": 1.2}
 """Shapes that read too faint on a bare mesh, where skin, teeth and cheeks do not help them."""
-LONGEST_MOVE = {"jawOpen": 2.8}
+LONGEST_MOVE = {"jawOpen": 2.8, "mouthSmile": 1.5}
 LONGEST_MOVE_ELSE = 1.1
 """cm at value 1; what a linear extrapolation sends further would tear the face."""
 FEWEST_SAMPLES = 500
@@ -89,7 +90,7 @@ def learn_shapes(samples: FaceSamples, canonical: np.ndarray) -> HeadShapes:
     neutral = vertices.mean(0) - np.tensordot(parameters[:, _HEAD:].mean(0), offsets, 1)
     offsets = offsets * _gain(gram.diagonal()[:n_shapes])[:, None, None]
     names = ARKIT_52.ids[_HEAD:]
-    rest = _rest(canonical, neutral, mirror)
+    rest = _closed_lips(_rest(canonical, neutral, mirror))
     offsets = _localised(names, offsets, canonical, mirror)
     offsets = _limited(names, offsets)
     offsets = _closed_lids(names, offsets, rest, mirror)
@@ -149,6 +150,16 @@ def _rest(canonical: np.ndarray, neutral: np.ndarray, mirror: np.ndarray) -> np.
         weight = _smooth_step(_distance(canonical, canonical[ring]), reach, 0.0)
         rest += amount * weight[:, None] * (neutral - canonical - shift)
     return rest
+
+
+def _closed_lips(rest: np.ndarray) -> np.ndarray:
+    """Brings the inner edges of the lips together; what lies around them follows."""
+    upper = np.array(INNER_LIPS[1:10])
+    lower = np.array(INNER_LIPS[:10:-1])
+    gap = rest[upper] - rest[lower]
+    correction = np.zeros_like(rest)
+    correction[upper], correction[lower] = -_LIP_CONTACT / 2 * gap, _LIP_CONTACT / 2 * gap
+    return rest + _spread(correction, np.concatenate([upper, lower]), rest, reach=1.5)
 
 
 def _localised(
