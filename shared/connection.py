@@ -7,6 +7,7 @@ its owner may read it.
 from __future__ import annotations
 
 import ctypes
+import ipaddress
 import json
 import os
 import platform
@@ -22,7 +23,6 @@ from .protocol import VERSION
 
 FORMAT = "photorig.connection"
 _MAX_BYTES = 64 << 10
-_LOOPBACK = ("tcp://127.", "tcp://[::1]", "tcp://localhost:")
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,12 @@ def remove_connection_file(path: Path | str, info: ConnectionInfo) -> None:
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Whether an endpoint is reachable from this computer only."""
-    return endpoint.startswith(_LOOPBACK)
+    """Whether an endpoint, ``tcp://host:port``, is reachable from this computer only."""
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def process_alive(pid: int) -> bool:

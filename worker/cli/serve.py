@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--connection-file",
         type=Path,
         metavar="FILE",
-        help="where to write ports and keys (default: the user's runtime folder)",
+        help="where to write ports and keys (default: in the user's folder)",
     )
     parser.add_argument("--parent-pid", type=int, metavar="N", help="end when this process ends")
     parser.add_argument(
@@ -118,9 +118,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def default_connection_file() -> Path:
-    """In the folder the system clears when the user logs out."""
-    folder = platformdirs.user_runtime_path("photorig", appauthor=False, ensure_exists=False)
-    return folder / "worker.json"
+    """In a folder that only the user can open; the file goes when the worker ends."""
+    return platformdirs.user_state_path("photorig", appauthor=False) / "worker.json"
 
 
 def read_client_keys(path: Path) -> tuple[str, ...]:

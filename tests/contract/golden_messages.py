@@ -1,0 +1,178 @@
+"""One message of every kind, fixed byte for byte.
+
+    python tests/contract/golden_messages.py
+
+writes them anew, and with them the examples in docs/protocol.md. Bytes that change are a change of
+the protocol: only a new version may do that.
+
+A .bin file is the parts of the message, each after its length as a big-endian 32-bit number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from photorig.shared import message_forms as forms
+from photorig.shared.message_forms import ErrorReport, Form
+from photorig.shared.messages import (
+    FrameReply,
+    FrameRequest,
+    Heartbeat,
+    Hello,
+    MessageLimits,
+    PortraitInfo,
+    Welcome,
+)
+from photorig.shared.protocol import Header, encode
+from photorig.shared.schema import Parameter, ParameterSchema
+
+FOLDER = Path(__file__).with_name("golden")
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
+
+SCHEMA = ParameterSchema(
+    "two",
+    (
+        Parameter("headYaw", "Head Yaw", "head", "degree", -90.0, 90.0, 0.0, "headYaw"),
+        Parameter("jawOpen", "Jaw Open", "jaw", "coefficient", 0.0, 1.0, 0.0, "jawOpen"),
+    ),
+)
+PORTRAIT = "7d" * 32
+REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, frame=24)
+PIXELS = bytes(range(12))
+
+
+def _messages() -> dict[str, tuple[Header, Form]]:
+    hello = Hello("5e" * 16, "photorig-extension 0.1.0, Blender 4.5.15", ("raw", "png"), "5c" * 32)
+    welcome = Welcome(
+        version=(1, 0),
+        nonce="0c" * 16,
+        worker="photorig 0.1.0",
+        device="cpu",
+        backend="openvino bf16",
+        model_id="a1" * 16,
+        codecs=("raw", "png"),
+        schema=SCHEMA,
+        limits=MessageLimits(),
+        sizes=(256, 512, 1024),
+        milliseconds=31.5,
+        description={"bundle": "default"},
+    )
+    info = PortraitInfo(
+        PORTRAIT,
+        "Nobody",
+        np.array([3.0, 0.0], np.float32),
+        1024,
+        1024,
+        np.array([[[200, 160, 140]]], np.uint8),
+    )
+    frame = forms.frame_request_form(REQUEST, "5c" * 32, "raw")
+    png = forms.frame_request_form(REQUEST, "5c" * 32, "png")
+    reply = forms.frame_reply_form(FrameReply(24, PIXELS, 2, 2, "raw", 31.5))
+    preview = Form({**frame.body, "view": "viewport-1"}, frame.payloads)
+    shown = Form({**reply.body, "view": "viewport-1"}, reply.payloads)
+    unknown = ErrorReport(
+        "input",
+        "The worker does not have the portrait 7d7d7d7d7d7d",
+        "Load the portrait again.",
+        "unknown-portrait",
+    )
+    empty = Form({})
+    view = Form({"view": "viewport-1"})
+    return {
+        "hello": (Header("hello", "c1"), forms.hello_form(hello)),
+        "welcome": (Header("welcome", "w1", re="c1"), forms.welcome_form(welcome)),
+        "ping": (Header("ping", "c2"), empty),
+        "pong": (Header("pong", "w2", re="c2"), forms.heartbeat_form(Heartbeat(0.25, 3, 31.5))),
+        "probe": (Header("probe", "w3"), empty),
+        "portrait_query": (Header("portrait_query", "c3"), forms.portrait_reference_form(PORTRAIT)),
+        "error": (Header("error", "w4", re="c3"), forms.error_form(unknown)),
+        "portrait_upload": (
+            Header("portrait_upload", "c4"),
+            forms.portrait_upload_form(PORTRAIT, b"file content"),
+        ),
+        "portrait": (Header("portrait", "w5", re="c4"), forms.portrait_info_form(info)),
+        "preview": (Header("preview", "c5", seq=7, frame=24), preview),
+        "superseded": (Header("superseded", "w6", re="c5", seq=7, frame=24), view),
+        "preview_frame": (Header("frame", "w7", re="c5", seq=7, frame=24), shown),
+        "job": (Header("job", "c6", job="job-1"), Form({"window": 4})),
+        "job_opened": (Header("job_opened", "w8", re="c6", job="job-1"), Form({"window": 4})),
+        "render": (Header("render", "c7", seq=0, job="job-1", frame=24), png),
+        "frame": (Header("frame", "w9", re="c7", seq=0, job="job-1", frame=24), reply),
+        "ack": (Header("ack", "c8", seq=0, job="job-1"), empty),
+        "end_job": (Header("end_job", "c9", job="job-1"), empty),
+        "job_ended": (Header("job_ended", "w10", re="c9", job="job-1"), empty),
+        "bye": (Header("bye", "c10"), empty),
+    }
+
+
+MESSAGES = {
+    name: (replace(header, body=form.body), form.payloads)
+    for name, (header, form) in _messages().items()
+}
+
+
+def encoded(name: str) -> list[bytes]:
+    """The parts of a message as this code writes them."""
+    return [bytes(part) for part in encode(*MESSAGES[name])]
+
+
+def join(parts: list[bytes]) -> bytes:
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
+def split(content: bytes) -> list[bytes]:
+    parts = []
+    while content:
+        end = 4 + struct.unpack(">I", content[:4])[0]
+        parts.append(content[4:end])
+        content = content[end:]
+    return parts
+
+
+def readable(value: object) -> str:
+    """JSON with lists of numbers and texts on one line."""
+    text = json.dumps(value, indent=1, sort_keys=True)
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
+
+
+def example(name: str) -> str:
+    """The message as the document shows it."""
+    parts = split((FOLDER / f"{name}.bin").read_bytes())
+    lines = [readable(json.loads(parts[1]))]
+    lines += [f"payload {i}: {part.hex(' ')}" for i, part in enumerate(parts[2:])]
+    return "\n".join(lines)
+
+
+def with_examples(document: str) -> str:
+    """The document with the example after each marker as the golden file has it."""
+    return re.sub(
+        r"(<!-- golden: (\w+) -->\n)```\n.*?\n```\n",
+        lambda match: f"{match[1]}```\n{example(match[2])}\n```\n",
+        document,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for name in MESSAGES:
+        parts = encoded(name)
+        (FOLDER / f"{name}.bin").write_bytes(join(parts))
+        description = {
+            "header": json.loads(parts[1]),
+            "payloads": [part.hex() for part in parts[2:]],
+        }
+        text = readable(description) + "\n"
+        (FOLDER / f"{name}.json").write_text(text, encoding="utf-8", newline="\n")
+    document = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(with_examples(document), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The bytes on the wire are those of the golden files, and the document shows those files."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from golden_messages import (
+    DOCUMENT,
+    FOLDER,
+    MESSAGES,
+    PIXELS,
+    PORTRAIT,
+    REQUEST,
+    SCHEMA,
+    encoded,
+    split,
+    with_examples,
+)
+
+from photorig.shared import message_forms as forms
+from photorig.shared.protocol import MAGIC, Message, decode
+
+NAMES = sorted(MESSAGES)
+
+
+def golden(name: str) -> list[bytes]:
+    return split((FOLDER / f"{name}.bin").read_bytes())
+
+
+def message(name: str) -> Message:
+    return decode(golden(name), 1 << 20)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_messages_are_written_as_the_golden_bytes(name: str) -> None:
+    assert encoded(name) == golden(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_bytes_are_what_their_description_says(name: str) -> None:
+    description = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    magic, header, *payloads = golden(name)
+    assert magic == MAGIC
+    assert json.loads(header) == description["header"]
+    assert [payload.hex() for payload in payloads] == description["payloads"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_bytes_are_read_as_the_message(name: str) -> None:
+    assert message(name).header == MESSAGES[name][0]
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == set(NAMES)
+
+
+def test_the_golden_frame_holds_its_pixels() -> None:
+    assert forms.read_frame_reply(message("frame")).image == PIXELS
+
+
+def test_the_golden_error_names_its_reason() -> None:
+    assert forms.read_error(message("error")).reason == "unknown-portrait"
+
+
+def test_the_golden_welcome_holds_the_schema() -> None:
+    assert forms.read_welcome(message("welcome")).schema == SCHEMA
+
+
+def test_the_golden_request_is_little_endian_float32() -> None:
+    payload = message("render").payload("parameters")
+    assert bytes(payload.data) == bytes.fromhex("00004841 0000803e")
+    np.testing.assert_array_equal(payload.array(), REQUEST.parameters)
+
+
+def test_the_golden_portrait_has_its_id() -> None:
+    assert forms.read_portrait_info(message("portrait")).id == PORTRAIT
+
+
+def test_the_document_shows_the_golden_files() -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert with_examples(document) == document
+
+
+def test_the_document_explains_every_kind() -> None:
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- golden: (\w+) -->", document)) == set(NAMES)
