@@ -111,7 +111,8 @@ class SequenceJob:
         self.error = ""
         self.is_done = False
         self._index: FrameIndex | None = None
-        self._keys: dict[int, str] = {}
+        self._key_of: dict[int, str] = {}
+        self._frames_of: dict[str, list[int]] = {}
         self._job: RenderJob | None = None
         self._refreshed = 0.0
 
@@ -154,15 +155,22 @@ class SequenceJob:
             self._fail(reason)
 
     def _begin(self) -> None:
-        """Find out what is missing and ask the worker for it."""
+        """Find out what is missing and ask the worker for it, each picture once."""
         client, model_id = link.in_use()
         index = FrameIndex(self.plan.folder)
-        self._keys = {r.frame: picture_key(r, model_id) for r in self.plan.requests}
-        missing = [
-            r for r in self.plan.requests if not index.is_finished(r.frame, self._keys[r.frame])
-        ]
+        missing: list[FrameRequest] = []
+        for request in self.plan.requests:
+            key = picture_key(request, model_id)
+            if index.is_finished(request.frame, key):
+                continue
+            # A pose that is held gives the same picture in all its frames.
+            frames = self._frames_of.setdefault(key, [])
+            if not frames:
+                missing.append(request)
+                self._key_of[request.frame] = key
+            frames.append(request.frame)
         self._index = index
-        self.reused = self.finished = self.total - len(missing)
+        self.reused = self.finished = self.total - sum(map(len, self._frames_of.values()))
         if not missing:
             self._finish()
             return
@@ -171,12 +179,15 @@ class SequenceJob:
         self._job = client.start_job(missing, codec="png")
 
     def _collect(self) -> None:
+        """Store what has come; after an error, too, so that nothing finished is lost."""
         assert self._job is not None and self._index is not None
         replies = self._job.poll()
         try:
             for reply in replies:
-                self._index.store(reply.frame, self._keys[reply.frame], reply.image)
-                self.finished += 1
+                key = self._key_of[reply.frame]
+                for frame in self._frames_of[key]:
+                    self._index.store(frame, key, reply.image)
+                    self.finished += 1
         finally:
             if replies:
                 self._index.save()
@@ -190,6 +201,8 @@ class SequenceJob:
     def _finish(self) -> None:
         self._refresh_strip()
         self.is_done = True
+        if not bpy.app.background:
+            bpy.ops.ed.undo_push(message="Render to Sequencer")
 
     def _fail(self, reason: str) -> None:
         self.error, self.is_done = reason, True

@@ -185,7 +185,9 @@ class WorkerLink:
             ConnectionLost: there is none and none can be started.
             Cancelled: ``should_cancel`` said so.
         """
-        if bpy.app.background:
+        # While a render job runs the main thread is free, and its timer with it.
+        is_main_thread = bpy.app.background or not bpy.app.is_job_running("RENDER")
+        if is_main_thread:
             self.start_if_wanted()
         elif self.state in (STOPPED, FAILED):
             self._start_asked = True
@@ -193,7 +195,7 @@ class WorkerLink:
         while not self.is_ready or self.connection is None:
             if should_cancel():
                 raise Cancelled("Cancelled while waiting for the worker")
-            if bpy.app.background:
+            if is_main_thread:
                 self.poll()
             if not self._start_asked:
                 self.raise_if_failed()

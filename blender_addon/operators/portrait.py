@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import bpy
 
 from ..portrait_file import SUFFIX, read_portrait, resolve
@@ -30,9 +32,17 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         portrait = read_portrait(resolve(self.filepath))
         # The path's update callback keeps id and name beside it.
-        camera_data_in_context(context).photorig.portrait_path = self.filepath
+        camera_data_in_context(context).photorig.portrait_path = _as_stored(context, self.filepath)
         self.report({"INFO"}, f"Loaded {portrait.name}")
         return {"FINISHED"}
+
+
+def _as_stored(context: bpy.types.Context, path: str) -> str:
+    """Relative to the .blend file if the person's preferences ask for that and it is possible."""
+    if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
+        with contextlib.suppress(ValueError):  # another drive
+            return str(bpy.path.relpath(path))
+    return path
 
 
 CLASSES = (PHOTORIG_OT_load_portrait,)

@@ -114,7 +114,8 @@ def test_a_portrait_beside_the_file_is_found_by_a_relative_path(
     scene: bpy.types.Scene, portrait: Path, modules: SimpleNamespace
 ) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(portrait.with_name("shot.blend")))
-    bpy.context.scene.camera.data.photorig.portrait_path = "//face.portrait"
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    assert bpy.context.scene.camera.data.photorig.portrait_path == "//face.portrait"
     found = modules.frame_request.portrait_of(bpy.context.scene.camera.data)
     assert found.path == portrait
     assert found.photo_size == (40, 30)

@@ -124,6 +124,9 @@ def test_a_killed_worker_leaves_its_frames_and_the_next_run_continues(
     shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     os.environ["PHOTORIG_TEST_DELAY"] = "0.5"
+    shot.camera.data.photorig.keyframe_insert("headPitch", frame=1)
+    shot.camera.data.photorig.headPitch = 20
+    shot.camera.data.photorig.keyframe_insert("headPitch", frame=8)
     shot.frame_end = 8
     bpy.ops.photorig.start_worker()
     pid = modules.worker_link.link.connection.pid
@@ -156,7 +159,18 @@ def test_the_strip_is_refreshed_in_place(
     assert modules.compat.strip_content_start(strip) == 2
     shot.frame_end = 3
     _render(tmp_path)
-    assert len(_strips(shot, modules)[0].elements) == 2
+    (strip,) = _strips(shot, modules)
+    assert len(strip.elements) == modules.compat.strip_length(strip) == 2
+
+
+def test_a_held_pose_is_rendered_once(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    shot.frame_end = 7
+    _render(tmp_path)
+    assert _rendered(card_worker) == [1, 2, 3, 4]
+    held = [(tmp_path / f"frame_{frame:04d}.png").read_bytes() for frame in range(4, 8)]
+    assert all(picture == held[0] for picture in held)
 
 
 def test_a_frame_step_holds_each_picture(
