@@ -65,7 +65,7 @@ def _check_output(path: Path) -> None:
     """Fail before the work, not after it."""
     if path.is_dir():
         raise InputError(f"{path} is a folder", "Give a file name, for example params.jsonl.")
-    if not path.parent.is_dir():
+    if not path.absolute().parent.is_dir():
         raise InputError(f"There is no folder {path.parent}", "Make it first.")
 
 

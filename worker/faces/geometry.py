@@ -127,7 +127,8 @@ def similarity(source: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor,
 def head_angles(rotation: Tensor) -> Tensor:
     """(b, 3, 3) rotation, y up and z towards the camera, to (b, 3) yaw, pitch, roll in degrees.
 
-    yaw > 0 nose to image right, pitch > 0 nose up, roll > 0 counter-clockwise in the image.
+    yaw > 0 nose to image right, pitch > 0 nose up, roll > 0 counter-clockwise in the image; the
+    rotation is yaw about the upright axis after pitch after roll.
     """
     yaw = torch.atan2(rotation[:, 0, 2], rotation[:, 2, 2])
     level = (rotation[:, 1, 0] ** 2 + rotation[:, 1, 1] ** 2).clamp_min(1e-12).sqrt()

@@ -1,0 +1,163 @@
+"""FFHQ alignment and pasting back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from photorig.shared.errors import InputError
+from photorig.worker.portraits.align import (
+    align_face,
+    aligned_crop,
+    side_in_pixels,
+    to_aligned,
+    to_photo,
+)
+from photorig.worker.portraits.paste_back import paste_back, paste_mask
+
+
+def landmarks(turn: float = 0.0, scale: float = 1.0, centre=(200.0, 150.0)) -> np.ndarray:
+    """(478, 3): a face whose eyes are 60 px apart and 70 px above its mouth, turned in degrees."""
+    points = np.zeros((478, 3))
+    points[[33, 133], :2] = [[-40, 0], [-20, 0]]
+    points[[362, 263], :2] = [[20, 0], [40, 0]]
+    points[[61, 291], :2] = [[-25, 70], [25, 70]]
+    angle = np.deg2rad(turn)
+    turning = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points[:, :2] = points[:, :2] @ turning.T * scale + centre
+    return points
+
+
+def smooth_photo(height: int = 300, width: int = 400) -> np.ndarray:
+    """Slow waves of colour: can be resampled with hardly a loss."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    waves = [np.sin(x / 31), np.cos(y / 23), np.sin((x + y) / 37)]
+    return np.rint(127 + 100 * np.stack(waves, -1)).astype(np.uint8)
+
+
+def test_the_square_is_the_one_of_ffhq():
+    # Karras' formula by hand: x = (60, 0) − rot90(0, 70) → (130, 0); 1.8 · 70 > 2 · 60
+    alignment = align_face(landmarks())
+    assert side_in_pixels(alignment) == pytest.approx(2 * 126)
+    assert to_photo(np.array([[0.5, 0.5]]), alignment)[0] == pytest.approx([200, 157])
+
+
+@pytest.mark.parametrize("turn", [-35, 0, 50, 120])
+def test_the_square_turns_and_grows_with_the_face(turn):
+    straight = to_aligned(landmarks()[:, :2], align_face(landmarks()))
+    turned_face = landmarks(turn, 1.7, (90, 410))
+    turned = to_aligned(turned_face[:, :2], align_face(turned_face))
+    assert np.allclose(straight, turned)
+
+
+def test_photo_and_aligned_positions_are_inverse():
+    alignment = align_face(landmarks(20))
+    points = np.array([[3.0, 4.0], [250.0, 111.0]])
+    assert np.allclose(to_photo(to_aligned(points, alignment), alignment), points)
+
+
+def test_a_face_in_one_point_cannot_be_aligned():
+    with pytest.raises(InputError, match="too small"):
+        align_face(np.zeros((478, 3)))
+
+
+def test_the_crop_shows_the_photo_between_its_pixels():
+    # The red channel grows by one a pixel, so that its value tells the place.
+    photo = np.zeros((250, 250, 3), np.uint8)
+    photo[..., 0] = np.arange(250)[None]
+    alignment = np.array([[1 / 100, 0, -0.3025], [0, 1 / 100, -0.5]])  # left edge at 30.25
+    crop = aligned_crop(photo, alignment, 100)
+    # crop pixel 10 has its centre at 30.25 + 10.5 = 40.75, where red is 40.25
+    assert crop[50, 10, 0] == 40
+    doubled = aligned_crop(photo, alignment, 400)
+    assert np.all(np.diff(doubled[200, :, 0].astype(int)) >= 0)
+
+
+def test_an_aligned_photo_is_its_own_crop():
+    photo = smooth_photo(256, 256)
+    alignment = np.array([[1 / 256, 0, 0], [0, 1 / 256, 0]])
+    assert np.array_equal(aligned_crop(photo, alignment, 256), photo)
+
+
+@pytest.mark.parametrize("factor", [1.5, 2, 3.3, 8])
+def test_shrinking_averages_instead_of_skipping(factor):
+    size = 64
+    side = round(size * factor)
+    noise = np.random.default_rng(0).integers(0, 2, (side, side, 1), np.uint8) * 255
+    photo = noise.repeat(3, 2)
+    alignment = np.array([[1 / side, 0, 0], [0, 1 / side, 0]])
+    spread = aligned_crop(photo, alignment, size)[4:-4, 4:-4].std()
+    assert spread < 160 / factor  # picking single pixels would leave 127
+
+
+def test_beyond_the_edge_the_photo_is_mirrored():
+    photo = smooth_photo(100, 100)
+    alignment = np.array([[1 / 100, 0, 0.5], [0, 1 / 100, 0]])  # square starts 50 px to the left
+    crop = aligned_crop(photo, alignment, 100)
+    assert np.array_equal(crop[:, 50:], photo[:, :50])
+    assert np.array_equal(crop[:, 49], photo[:, 1])
+
+
+def test_pasting_the_untouched_crop_gives_the_photo_again():
+    photo = smooth_photo()
+    alignment = align_face(landmarks(15))
+    again = paste_back(photo, aligned_crop(photo, alignment, 512), alignment)
+    assert np.abs(again.astype(int) - photo).max() <= 2
+
+
+@pytest.mark.parametrize("turn", [0, 30])
+def test_outside_the_mask_not_a_bit_changes(turn):
+    photo = np.random.default_rng(1).integers(0, 256, (300, 400, 3), np.uint8)
+    alignment = align_face(landmarks(turn))
+    black, white = (np.full((256, 256, 3), level, np.uint8) for level in (0, 255))
+    outside = paste_mask(300, 400, alignment) == 0
+    assert outside.any() and not outside.all()
+    for crop in (black, white):
+        assert np.array_equal(paste_back(photo, crop, alignment)[outside], photo[outside])
+
+
+def test_in_the_middle_only_the_crop_is_seen():
+    photo, alignment = smooth_photo(), align_face(landmarks())
+    pasted = paste_back(photo, np.full((256, 256, 3), 7, np.uint8), alignment)
+    inside = paste_mask(300, 400, alignment) == 1
+    assert np.all(pasted[inside] == 7)
+    assert np.all(pasted[landmarks()[33, 1].astype(int), landmarks()[33, 0].astype(int)] == 7)
+
+
+def test_the_mask_is_smooth_and_ends_within_the_square():
+    alignment = np.array([[1 / 256, 0, 0], [0, 1 / 256, 0]])
+    mask = paste_mask(256, 256, alignment)
+    assert mask[0].max() == mask[:, 0].max() == mask[-1].max() == mask[:, -1].max() == 0
+    assert mask[128, 128] == 1
+    assert np.abs(np.diff(mask, axis=0)).max() < 0.1
+    assert np.allclose(mask, mask[:, ::-1])
+
+
+def test_a_square_beyond_the_edge_is_pasted_as_far_as_the_photo_goes():
+    photo = smooth_photo()
+    alignment = align_face(landmarks(centre=(10.0, 20.0)))
+    pasted = paste_back(photo, np.full((256, 256, 3), 200, np.uint8), alignment)
+    assert pasted.shape == photo.shape
+    assert np.all(pasted[27, 10] == 200)
+    assert np.array_equal(pasted[:, 300:], photo[:, 300:])
+
+
+def test_a_square_that_misses_the_photo_changes_nothing():
+    photo = smooth_photo()
+    alignment = align_face(landmarks(centre=(-900.0, 20.0)))
+    assert np.array_equal(paste_back(photo, np.zeros((64, 64, 3), np.uint8), alignment), photo)
+
+
+def test_a_large_crop_is_averaged_into_a_small_face():
+    photo = np.full((60, 60, 3), 128, np.uint8)
+    alignment = np.array([[1 / 60, 0, 0], [0, 1 / 60, 0]])
+    checks = (np.indices((960, 960)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    pasted = paste_back(photo, checks, alignment)
+    assert np.abs(pasted.astype(int) - 128).max() <= 1
+
+
+def test_the_photo_given_is_left_alone():
+    photo = smooth_photo()
+    before = photo.copy()
+    paste_back(photo, np.zeros((64, 64, 3), np.uint8), align_face(landmarks()))
+    assert np.array_equal(photo, before)
