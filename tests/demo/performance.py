@@ -1,7 +1,7 @@
 """A little performance of three seconds: someone is called, looks round, is glad and says hello.
 
-Keyframes as an animator would set them at 24 frames a second: (frame, value) by channel, head angles
-in degrees and shape keys from 0 to 1. What is not keyed stays at rest. Between keys Blender eases.
+Keyframes as an animator would set them at 24 frames a second: (frame, value) by channel, head
+angles in degrees, shape keys from 0 to 1. What is not keyed rests. Between keys Blender eases.
 
     1-12   at ease; a breath, then a blink and a small dip before the turn (anticipation)
    12-26   turns to the picture's right along an arc; the eyes arrive first, brows follow

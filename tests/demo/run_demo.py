@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,6 +25,7 @@ SEED = 20
 """A person with a calm face, seen from the front, so that rest is a good place to start from."""
 PACKAGE = "bl_ext.user_default.photorig"
 N_MEASURED = 8
+_spoken = sys.stdout
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -58,7 +61,8 @@ def main(words: list[str]) -> int:
     # Read when bpy is imported: extensions and preferences of this demo alone.
     os.environ["BLENDER_USER_RESOURCES"] = resources
     try:
-        speed = make_film(arguments, portrait, out)
+        with quiet_blender(out / "blender.log"):
+            speed = make_film(arguments, portrait, out)
     finally:
         stop_worker()
         shutil.rmtree(resources, ignore_errors=True)
@@ -102,6 +106,7 @@ def make_film(arguments: argparse.Namespace, portrait: Path, out: Path) -> Speed
     import bpy
 
     install(arguments.extension, arguments.worker)
+    bpy.context.preferences.filepaths.save_version = 0
     import film
     import scene as demo_scene
 
@@ -130,6 +135,28 @@ def make_film(arguments: argparse.Namespace, portrait: Path, out: Path) -> Speed
     scene.frame_set(poses[-1])
     bpy.ops.wm.save_mainfile()
     return speed
+
+
+@contextmanager
+def quiet_blender(log: Path) -> Iterator[None]:
+    """Blender's own lines, a few for each frame, go into a file; ``say`` still speaks."""
+    global _spoken
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    _spoken = os.fdopen(os.dup(1), "w")
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, original in zip((1, 2), kept, strict=True):
+                os.dup2(original, stream)
+                os.close(original)
+            _spoken = sys.stdout
 
 
 def beside(portrait: Path, out: Path) -> Path:
@@ -173,7 +200,7 @@ def stop_worker() -> None:
 
 
 def say(sentence: str) -> None:
-    print(f"demo: {sentence}.", flush=True)
+    print(f"demo: {sentence}.", file=_spoken, flush=True)
 
 
 if __name__ == "__main__":

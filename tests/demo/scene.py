@@ -23,7 +23,9 @@ def build_scene(blend: Path, portrait: Path, size: str, n_frames: int) -> bpy.ty
     _animate(bpy.data.objects["Head"], bpy.data.objects["Head Rig"], n_frames)
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     scene.camera.data.photorig.size = size.upper()
-    bpy.ops.photorig.load_portrait(filepath=f"//{portrait.name}")
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    # Beside the file, so that the folder can be moved.
+    scene.camera.data.photorig.portrait_path = f"//{portrait.name}"
     scene.render.engine = "PHOTORIG"
     bpy.ops.photorig.use_exact_colours()
     bpy.ops.photorig.use_picture_size()
