@@ -181,8 +181,23 @@ def _localised(
     for i, name in enumerate(names):
         part = next((part for part in masks if name.startswith(part)), None)
         if part is not None:
-            result[i] = offsets[i] * masks[part][:, None]
+            result[i] = offsets[i] * (masks[part] * _own_side(name, face[:, 0]))[:, None]
     return result
+
+
+def _own_side(name: str, sideways: np.ndarray) -> np.ndarray:
+    """(n,) 1 on the side that the shape is named after, fading over the middle of the face.
+
+    Both sides seldom differ in the samples, so a regression mixes them up to a degree.
+    """
+    if name in ("mouthLeft", "mouthRight", "jawLeft", "jawRight"):
+        return np.ones_like(sideways)
+    blend = 1.8 if name.startswith("mouth") else 0.8
+    if name.endswith("Left"):
+        return _smooth_step(sideways, -blend, blend)
+    if name.endswith("Right"):
+        return _smooth_step(sideways, blend, -blend)
+    return np.ones_like(sideways)
 
 
 def _limited(names: tuple[str, ...], offsets: np.ndarray) -> np.ndarray:
