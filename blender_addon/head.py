@@ -242,7 +242,7 @@ def _eye_mesh(radius: float) -> bpy.types.Mesh:
     for angle in rings:
         sideways, forward = radius * math.sin(angle), -radius * math.cos(angle)
         vertices += [(sideways * math.cos(a), forward, sideways * math.sin(a)) for a in around]
-    faces = [(0, 1 + i, 1 + (i + 1) % sides) for i in range(sides)]
+    faces: list[tuple[int, ...]] = [(0, 1 + i, 1 + (i + 1) % sides) for i in range(sides)]
     materials = [2] * sides
     for ring in range(len(rings) - 1):
         inner, outer = 1 + ring * sides, 1 + (ring + 1) * sides
