@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -103,7 +102,7 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     env=_environment(),
-                    **_platform_options(),
+                    creationflags=_creation_flags(),
                 )
         except OSError as error:
             raise InputError(
@@ -181,7 +180,6 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
-def _platform_options() -> dict[str, int]:
-    if sys.platform != "win32":
-        return {}
-    return {"creationflags": subprocess.CREATE_NO_WINDOW}
+def _creation_flags() -> int:
+    """Keeps Windows from opening a console window; no other system has such flags."""
+    return getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -62,7 +62,12 @@ def test_a_portrait_is_sent_once_however_many_clients_have_it(
 ) -> None:
     added = []
     add = server.portraits.add
-    monkeypatch.setattr(server.portraits, "add", lambda *args: added.append(args[0]) or add(*args))
+
+    def counted(portrait_id: str, content: bytes) -> Any:
+        added.append(portrait_id)
+        return add(portrait_id, content)
+
+    monkeypatch.setattr(server.portraits, "add", counted)
     for _ in range(3):
         connect(server.file).upload_portrait(portrait)
     assert len(added) == 1

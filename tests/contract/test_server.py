@@ -128,7 +128,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_costs_only_the_missing_frames(
     client = connect_to(worker, connect)
     info = client.upload_portrait(portrait)
     job = client.start_job(frame_requests(addon, info.id, range(12)), codec="raw")
-    frames = []
+    frames: list[Any] = []
     while len(frames) < 3:
         frames += job.poll()
     os.kill(client.connection.pid, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -7,7 +7,7 @@ import pytest
 from photorig.shared.errors import InputError
 from photorig.worker.cli.main import main
 from photorig.worker.cli.serve import read_client_keys
-from photorig.worker.server.launch import ServerOptions, bind_addresses
+from photorig.worker.server.launch import ServerOptions, bind_addresses, local_address
 
 KEY = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 
@@ -62,10 +62,20 @@ def test_client_keys_are_read_one_a_line(tmp_path: Path) -> None:
     assert read_client_keys(file) == (KEY, KEY)
 
 
-def test_a_line_that_is_no_key_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["key", "\u00e4" * 40, "~" * 40, KEY[:-1], KEY + KEY])
+def test_a_line_that_is_no_key_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "keys"
-    file.write_text(f"{KEY}\nkey\n")
+    file.write_text(f"{KEY}\n{line}\n", encoding="utf-8")
     with pytest.raises(InputError, match="line 2"):
         read_client_keys(file)
+
+
+def test_a_missing_list_of_keys_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Cannot read"):
         read_client_keys(tmp_path / "none")
+
+
+def test_clients_of_this_computer_are_sent_to_an_address_they_can_reach() -> None:
+    assert local_address("tcp://0.0.0.0:5600") == "tcp://127.0.0.1:5600"
+    assert local_address("tcp://[::]:5600") == "tcp://[::1]:5600"
+    assert local_address("tcp://192.0.2.7:5600") == "tcp://192.0.2.7:5600"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from zmq.utils import z85
 
 from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
@@ -73,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.server.launch import (
         DEFAULT_BIND,
         ServerOptions,
-        StopSignal,
         bind_addresses,
         serve,
     )
@@ -106,13 +106,11 @@ def run(args: argparse.Namespace) -> int:
         return encode(image, codec, executor.facts.model_id)
 
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
-    # From here on a signal ends the worker cleanly, also while the model is loading.
-    with StopSignal() as stop:
-        try:
-            executor.start()
-            reason = serve(options, executor, portraits, _say_ready, stop)
-        finally:
-            executor.close()
+    try:
+        executor.start()
+        reason = serve(options, executor, portraits, _say_ready)
+    finally:
+        executor.close()
     log.info("the worker ends: %s", reason)
     return 0
 
@@ -132,10 +130,15 @@ def read_client_keys(path: Path) -> tuple[str, ...]:
     for number, line in enumerate(lines, start=1):
         # Z85 itself contains '#', so a comment needs a line of its own or a space before it.
         key = "" if line.startswith("# ") else line.split(" #")[0].strip()
-        if key and len(key) != 40:
+        if not key:
+            continue
+        try:
+            is_key = len(z85.decode(key)) == 32
+        except (KeyError, ValueError):
+            is_key = False
+        if not is_key:
             raise InputError(f"{path}, line {number}: this is no key", "A key has 40 characters.")
-        if key:
-            keys.append(key)
+        keys.append(key)
     return tuple(keys)
 
 

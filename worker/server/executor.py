@@ -217,6 +217,8 @@ class LocalExecutor:
             self._busy_since = started = time.monotonic()
             image = renderer.render(portrait, request)
             milliseconds = (time.monotonic() - started) * 1000
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+                raise TypeError(f"the renderer gave {image.dtype} {image.shape}")
             self._milliseconds = milliseconds
             self._pool.submit(self._encode_frame, task_id, request, codec, image, milliseconds)
         except Exception as error:

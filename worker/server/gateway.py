@@ -188,6 +188,8 @@ class Gateway:
             self._hello(asked, message)
             return
         session = self._sessions.find(asked.endpoint, asked.routing_id)
+        if session is None and kind == "bye":
+            return
         if session is None:
             error = ProtocolError("The worker does not know this client", "Connect again.")
             self._reply_error(asked, error, "hello-first")
@@ -217,7 +219,9 @@ class Gateway:
             self._probe(0.0)  # each rendered still is a session; drop those that have gone
         session = self._sessions.greet(asked.endpoint, asked.routing_id, hello)
         session.heard = time.monotonic()
-        log.info("%s says hello on %s", hello.client, asked.endpoint)
+        # Each still has a session of its own on the bulk endpoint: too many for the plain log.
+        level = logging.INFO if asked.endpoint == CONTROL else logging.DEBUG
+        log.log(level, "%s says hello", hello.client)
         facts = self._executor.facts
         welcome = Welcome(
             version=(VERSION[0], min(VERSION[1], message.header.version[1])),
@@ -265,7 +269,12 @@ class Gateway:
             # A frame on its own is a job of one; no name on the wire has a slash.
             job = f"single/{next(self._task_ids)}"
             self._scheduler.open_job(session.id, job, 1)
-        self._scheduler.render(Task(session.id, job, False, message.header.seq or 0, work))
+        try:
+            self._scheduler.render(Task(session.id, job, False, message.header.seq or 0, work))
+        except ProtocolError:
+            if message.header.job is None:
+                self._scheduler.close_job(session.id, job)
+            raise
         self.last_work = time.monotonic()
 
     def _ack(self, asked: Asked, session: Session, message: Message) -> None:

@@ -96,8 +96,8 @@ def serve(
         control = Endpoint(context, control_address, server_keys, limits.control_bytes, 32)
         bulk = Endpoint(context, bulk_address, server_keys, limits.bulk_bytes, 1000)
         info = ConnectionInfo(
-            control=control.address,
-            bulk=bulk.address,
+            control=local_address(control.address),
+            bulk=local_address(bulk.address),
             server_public_key=server_keys.public,
             client_public_key=client_keys.public,
             client_secret_key=client_keys.secret,
@@ -146,6 +146,11 @@ def bind_addresses(options: ServerOptions) -> tuple[str, str]:
     if port == 0:
         return f"tcp://{host}:*", f"tcp://{host}:*"
     return f"tcp://{host}:{port}", f"tcp://{host}:{port + 1}"
+
+
+def local_address(address: str) -> str:
+    """Where clients of this computer reach a socket that listens at all addresses."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 class StopSignal:
