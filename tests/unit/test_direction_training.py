@@ -9,14 +9,14 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.training.directions.calibration import Sweep, fit_gain
 from photorig.worker.training.directions.gradient import Whitening
 from photorig.worker.training.directions.jacobian import (
-    N_ROWS,
     Jacobians,
     JacobianWeights,
     solve_directions,
 )
 from photorig.worker.training.directions.observation import NEVER_CONTROLLED, learnable
 
-D = N_ROWS * 512
+D = 2 * 512  # two rows are enough to see whether they are tied
+ANGLES = torch.tensor([True, True])
 
 
 def _world(n_people: int = 6) -> Jacobians:
@@ -26,12 +26,15 @@ def _world(n_people: int = 6) -> Jacobians:
     first = base[0] + base[2]
     parameters = torch.stack([first, base[1]]).expand(n_people, 2, D)
     identity = base[2].expand(n_people, 1, D) * 3
-    return Jacobians(parameters, identity, torch.zeros(n_people, 1, D))
+    return Jacobians(
+        torch.full((n_people, 2), 0.5), parameters, identity, torch.zeros(n_people, 1, D)
+    )
 
 
 def test_a_full_move_changes_its_parameter_by_one_and_the_other_hardly() -> None:
     world = _world()
-    shift = solve_directions(world, torch.eye(512), JacobianWeights(shrinkage=0.01, row_tie=0.0))
+    weights = JacobianWeights(shrinkage=0.01, row_tie=0.0)
+    shift = solve_directions(world, torch.eye(512), ANGLES, weights)
     effect = world.parameters[0] @ shift.flatten(1).T
     torch.testing.assert_close(effect.diagonal(), torch.ones(2), atol=1e-3, rtol=0)
     assert effect[0, 1].abs() < 0.05
@@ -43,7 +46,7 @@ def test_weight_on_identity_keeps_the_person() -> None:
 
     def identity_change(weight: float) -> float:
         weights = JacobianWeights(identity=weight, shrinkage=0.01, row_tie=0.0)
-        shift = solve_directions(world, torch.eye(512), weights)
+        shift = solve_directions(world, torch.eye(512), ANGLES, weights)
         return float((world.identity[0] @ shift[0].flatten()).abs())
 
     assert identity_change(30.0) < 0.2 * identity_change(0.0)
@@ -51,7 +54,7 @@ def test_weight_on_identity_keeps_the_person() -> None:
 
 def test_tied_rows_move_together() -> None:
     weights = JacobianWeights(row_tie=1e4)
-    shift = solve_directions(_world(), torch.eye(512), weights)
+    shift = solve_directions(_world(), torch.eye(512), ANGLES, weights)
     spread = (shift - shift.mean(1, keepdim=True)).norm() / shift.norm()
     assert spread < 0.1
 

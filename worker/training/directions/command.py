@@ -148,7 +148,8 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
         seed=work.seed,
         progress=lambda done, count: work.say(f"Jacobians of {done} of {count} people"),
     )
-    return solve_directions(jacobians, covariance, JacobianWeights())
+    is_angle = full_move()[work.positions] != 1
+    return solve_directions(jacobians, covariance, is_angle, JacobianWeights())
 
 
 def _reach(work: _Run, start: Tensor) -> Tensor:

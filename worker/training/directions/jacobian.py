@@ -8,6 +8,9 @@ parameter minimises, summed over the people,
 
 where L whitens by the covariance of w, so that a shift along which faces vary little costs more,
 and μ pulls the rows of W+ towards a common shift, that is towards W, where faces are natural.
+
+Coefficients are logistic outputs: near 0 and 1 they hardly move, whatever the face does. J_p is
+therefore taken of a softened logit, so that a mouth that happens to be shut counts as well.
 """
 
 from __future__ import annotations
@@ -34,12 +37,16 @@ N_SURROUNDINGS = 6
 
 @dataclass(frozen=True)
 class JacobianWeights:
-    """α, λ, μ above; surroundings weigh α·``surroundings``. λ is relative to the mean diagonal."""
+    """α, λ, μ above, λ and μ relative to the mean diagonal; surroundings weigh α·``surroundings``.
+
+    ``saturation`` softens the logit: a coefficient c counts 1 / (4 c (1 − c) + saturation).
+    """
 
     identity: float = 30.0
     surroundings: float = 4.0
     shrinkage: float = 0.3
     row_tie: float = 1.0
+    saturation: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,19 @@ class Jacobians:
     """Jacobians of m people over the first N_ROWS rows of W+, outputs in full moves.
 
     Attributes:
+        measured: (m, k) the parameters themselves, in full moves.
         parameters: (m, k, N_ROWS·512) of the learnable parameters, per full move.
         identity: (m, N_IDENTITY, N_ROWS·512) of random projections of the unit descriptor.
         surroundings: (m, N_SURROUNDINGS, N_ROWS·512) of random projections of the colours.
     """
 
+    measured: Tensor
     parameters: Tensor
     identity: Tensor
     surroundings: Tensor
+
+
+_NAMES = ("measured", "parameters", "identity", "surroundings")
 
 
 def collect_jacobians(
@@ -87,12 +99,7 @@ def collect_jacobians(
             if progress:
                 progress(len(people), n_people)
         index += 1
-    return Jacobians(
-        *(
-            torch.stack([person[name].float() for person in people])
-            for name in ("parameters", "identity", "surroundings")
-        )
-    )
+    return Jacobians(*(torch.stack([person[name].float() for person in people]) for name in _NAMES))
 
 
 def _person_jacobian(
@@ -103,7 +110,7 @@ def _person_jacobian(
     images = observer.images(torch.cat([moved, latents[:, N_ROWS:]], 1))
     regions, found = observer.regions(images)
     if not bool(found[0]):
-        return {name: torch.zeros(0) for name in ("parameters", "identity", "surroundings")}
+        return {name: torch.zeros(0) for name in _NAMES}
     observation = observer.observe(images, regions)
     identity_map, surroundings_map = _projections()
     outputs = {
@@ -111,12 +118,13 @@ def _person_jacobian(
         "identity": identity_map @ observation.identity[0],
         "surroundings": surroundings_map @ observation.surroundings[0].flatten(),
     }
-    return {
+    gradients = {
         name: torch.stack(
             [torch.autograd.grad(value, moved, retain_graph=True)[0].flatten() for value in values]
         )
         for name, values in outputs.items()
     }
+    return gradients | {"measured": outputs["parameters"].detach()}
 
 
 def _projections() -> tuple[Tensor, Tensor]:
@@ -127,38 +135,44 @@ def _projections() -> tuple[Tensor, Tensor]:
     return identity, surroundings / 10
 
 
-def solve_directions(jacobians: Jacobians, covariance: Tensor, weights: JacobianWeights) -> Tensor:
+def solve_directions(
+    jacobians: Jacobians, covariance: Tensor, is_angle: Tensor, weights: JacobianWeights
+) -> Tensor:
     """The closed-form solution.
 
     Args:
         covariance: (512, 512) of w.
+        is_angle: (k,) bool; angles do not saturate.
 
     Returns:
-        (k, N_ROWS, 512) shift per full move of each parameter, by the mean local slope.
+        (k, n_rows, 512) shift per full move of each parameter, by the mean local slope.
     """
     values, vectors = torch.linalg.eigh(covariance)
     whitening = vectors * values.clamp_min(values.max() * 1e-5).sqrt()
+    n_people, n_parameters, n_inputs = jacobians.parameters.shape
+    n_rows = n_inputs // 512
 
     def whitened(jacobian: Tensor) -> Tensor:
-        rows = jacobian.reshape(-1, N_ROWS, 512) @ whitening
-        return rows.reshape(len(rows), -1)
+        rows = jacobian.reshape(-1, n_rows, 512) @ whitening
+        return rows.reshape(-1, n_inputs)
 
-    n_people, n_parameters = jacobians.parameters.shape[:2]
-    parameters = whitened(jacobians.parameters)
+    openness = 4 * jacobians.measured * (1 - jacobians.measured) + weights.saturation
+    weight = torch.where(is_angle, 1.0, 1 / openness)
+    parameters = whitened(jacobians.parameters * weight[:, :, None])
     gram = parameters.T @ parameters
     identity = whitened(jacobians.identity)
     gram += weights.identity * (identity.T @ identity)
     surroundings = whitened(jacobians.surroundings)
     gram += weights.identity * weights.surroundings * (surroundings.T @ surroundings)
     gram /= n_people
-    target = parameters.reshape(n_people, n_parameters, -1).mean(0)
     scale = float(gram.diagonal().mean())
-    gram += weights.shrinkage * scale * torch.eye(len(gram))
-    tie = torch.eye(N_ROWS) - torch.full((N_ROWS, N_ROWS), 1 / N_ROWS)
+    gram += weights.shrinkage * scale * torch.eye(n_inputs)
+    tie = torch.eye(n_rows) - torch.full((n_rows, n_rows), 1 / n_rows)
     gram += weights.row_tie * scale * torch.kron(tie, torch.eye(512))
-    solution = torch.linalg.solve(gram, target.T)  # (N_ROWS·512, k)
-    slope = (target @ solution).diagonal()
-    shift = solution.T.reshape(n_parameters, N_ROWS, 512) @ whitening.T
+    target = parameters.reshape(n_people, n_parameters, n_inputs).mean(0)
+    solution = torch.linalg.solve(gram, target.T)
+    slope = (whitened(jacobians.parameters.mean(0)) @ solution).diagonal()
+    shift = solution.T.reshape(n_parameters, n_rows, 512) @ whitening.T
     return shift / slope.clamp_min(0.02)[:, None, None]
 
 
