@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import bpy
 import numpy as np
@@ -102,7 +103,9 @@ def _inside_border(pixels: np.ndarray, render: bpy.types.RenderSettings) -> np.n
     return pixels[bottom:top, left:right]
 
 
-_UNUSED_PANELS = {"VIEWLAYER_PT_filter", "VIEWLAYER_PT_layer_passes"}
+_UNUSED_PANELS = re.compile(
+    r"(RENDER|VIEWLAYER|MATERIAL)_PT_(freestyle|gpencil|grease_pencil|filter|layer_passes)"
+)
 
 
 def _panels_of_every_engine() -> list[type[bpy.types.Panel]]:
@@ -111,7 +114,7 @@ def _panels_of_every_engine() -> list[type[bpy.types.Panel]]:
         panel
         for panel in bpy.types.Panel.__subclasses__()
         if "BLENDER_RENDER" in getattr(panel, "COMPAT_ENGINES", ())
-        and panel.__name__ not in _UNUSED_PANELS
+        and not _UNUSED_PANELS.match(panel.__name__)
     ]
 
 

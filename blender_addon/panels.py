@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
 
 from . import render_jobs
@@ -12,6 +14,7 @@ from .preferences import draw_worker_state
 from .render_settings import colour_problem
 from .shared.schema import ARKIT_52
 
+_ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _GROUP_LABELS = {
     "head": "Head",
     "eyes": "Eyes",
@@ -22,14 +25,24 @@ _GROUP_LABELS = {
 }
 
 
+def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
+    pixels = bpy.context.region.width / bpy.context.preferences.system.ui_scale
+    lines = textwrap.wrap(text, max(16, int((pixels - _ICON_PIXELS) / _LETTER_PIXELS)))
+    column = layout.column(align=True)
+    for number, line in enumerate(lines):
+        column.label(text=line, icon="BLANK1" if number else icon)
+
+
 def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     """The portrait of a camera and how it is shown."""
     settings = camera.photorig
-    row = layout.row(align=True)
-    row.prop(settings, "portrait_path")
-    row.operator("photorig.load_portrait", text="", icon="FILE_FOLDER")
+    if not settings.portrait_path:
+        layout.operator("photorig.load_portrait", icon="USER")
+        return
+    layout.prop(settings, "portrait_path")
     if settings.portrait_problem:
-        layout.label(text=settings.portrait_problem, icon="ERROR")
+        draw_sentence(layout, settings.portrait_problem, "ERROR")
     elif settings.portrait_name:
         layout.label(text=settings.portrait_name, icon="USER")
     layout.prop(settings, "size")
@@ -59,7 +72,7 @@ def draw_sequence(layout: bpy.types.UILayout) -> None:
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
     if job is not None:
-        layout.label(text=job.summary, icon="ERROR" if job.error else "CHECKMARK")
+        draw_sentence(layout, job.summary, "ERROR" if job.error else "CHECKMARK")
 
 
 class PHOTORIG_PT_camera(bpy.types.Panel):
@@ -69,7 +82,6 @@ class PHOTORIG_PT_camera(bpy.types.Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "data"
-    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -143,7 +155,7 @@ class PHOTORIG_PT_render(bpy.types.Panel):
         layout = self.layout
         problem = colour_problem(context.scene)
         if problem:
-            layout.label(text=problem, icon="ERROR")
+            draw_sentence(layout, problem, "ERROR")
             layout.operator("photorig.use_exact_colours")
         layout.operator("photorig.use_picture_size")
         draw_sequence(layout)

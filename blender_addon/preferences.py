@@ -66,11 +66,12 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
 
 def draw_worker_state(layout: bpy.types.UILayout, with_log: bool = False) -> None:
     """The worker's state in a sentence, and what can be done about it."""
+    from .panels import draw_sentence
     from .worker_link import link
 
     column = layout.column()
     icon = {"ready": "CHECKMARK", "starting": "TIME", "failed": "ERROR"}.get(link.state, "BLANK1")
-    column.label(text=link.message, icon=icon)
+    draw_sentence(column, link.message, icon)
     row = column.row(align=True)
     if link.is_ready or link.is_starting:
         row.operator("photorig.stop_worker")

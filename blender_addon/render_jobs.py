@@ -144,7 +144,8 @@ class SequenceJob:
             else:
                 self._collect()
         except PhotorigError as error:
-            self._fail(str(error))
+            # A lost worker shows here as a closed connection; the link knows what happened.
+            self._fail(str(error) if link.is_ready else link.message)
         except Exception as error:
             _log.exception("render to sequencer failed")
             self._fail(f"Photorig failed unexpectedly ({error}). See the console.")

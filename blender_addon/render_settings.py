@@ -28,7 +28,7 @@ def colour_problem(scene: bpy.types.Scene) -> str:
         wrong.append("dither is on")
     if not wrong:
         return ""
-    return f"Colours will differ from the portrait: {', '.join(wrong)}. Use Exact Colors."
+    return f"Colors will differ from the portrait's: {', '.join(wrong)}. Use Exact Colors."
 
 
 def use_exact_colours(scene: bpy.types.Scene) -> None:
