@@ -26,8 +26,9 @@ from .jacobian import JacobianWeights, collect_jacobians, solve_directions
 from .observation import FaceObserver, full_move, learnable
 from .people import HELD_OUT, TRAINING, person_latents
 
-CALIBRATION_PEOPLE = range(20_000, 20_012)
-REPORTED_PEOPLE = range(24)
+REACH_PEOPLE = range(20_000, 20_005)
+CALIBRATION_PEOPLE = range(20_000, 20_010)
+REPORTED_PEOPLE = range(20)
 PICTURED_PEOPLE = range(100, 110)
 COVARIANCE_SAMPLES = 20_000
 
@@ -154,8 +155,8 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
 
 def _reach(work: _Run, start: Tensor) -> Tensor:
     """(k,) part of a full move that the closed-form shifts reach with the person kept."""
-    people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, start, people)
+    people = work.rig.people(_latents(work, REACH_PEOPLE, TRAINING))
+    directions, ranges = _calibrated(work, start, people, rounds=1)
     full = full_move()[work.positions]
     # The start of the training is the calibrated matrix, in full moves again.
     start.copy_(directions[work.positions] * full[:, None, None])
@@ -164,7 +165,7 @@ def _reach(work: _Run, start: Tensor) -> Tensor:
 
 def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[ParameterResponse]]:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, trained, people)
+    directions, ranges = _calibrated(work, trained, people, rounds=2)
     reported = work.rig.people(_latents(work, REPORTED_PEOPLE, HELD_OUT))
     work.say(f"Measured on {len(reported.latents)} people that nothing was fitted to:")
     measured, _ = responses(work.rig, directions, ranges, work.positions, reported, work.say)
@@ -175,13 +176,21 @@ def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[Param
     return directions, ranges, measured
 
 
-def _calibrated(work: _Run, shifts: Tensor, people: People) -> tuple[Tensor, np.ndarray]:
+def _calibrated(
+    work: _Run, shifts: Tensor, people: People, rounds: int
+) -> tuple[Tensor, np.ndarray]:
     """Per full move of the learnable parameters to per unit of all, scaled by measurement."""
     full = full_move()
     directions = torch.zeros(len(ARKIT_52), *shifts.shape[1:])
     directions[work.positions] = shifts / full[work.positions][:, None, None]
     return calibrate(
-        work.rig, directions, full.numpy().copy(), work.positions, people, progress=work.say
+        work.rig,
+        directions,
+        full.numpy().copy(),
+        work.positions,
+        people,
+        rounds=rounds,
+        progress=work.say,
     )
 
 
