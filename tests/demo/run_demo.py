@@ -64,7 +64,7 @@ def main(words: list[str]) -> int:
         with quiet_blender(out / "blender.log"):
             speed = make_film(arguments, portrait, out)
     finally:
-        stop_worker()
+        stop_worker(out / "worker.log")
         shutil.rmtree(resources, ignore_errors=True)
     for name in ("demo.blend", "frames", "demo.mp4", "contact_sheet.png"):
         print(out / name)
@@ -193,10 +193,12 @@ def measure(scene: object, frames: tuple[int, ...], sequence: float | None) -> S
     return Speed(median(worker), median(round_trips), sequence)
 
 
-def stop_worker() -> None:
-    link = sys.modules.get(f"{PACKAGE}.worker_link")
-    if link is not None:
-        link.link.stop()
+def stop_worker(log: Path) -> None:
+    """End the worker that was started here; the end of what it wrote is kept for an engineer."""
+    module = sys.modules.get(f"{PACKAGE}.worker_link")
+    if module is not None:
+        log.write_text(module.link.log_tail())
+        module.link.stop()
 
 
 def say(sentence: str) -> None:
@@ -210,6 +212,7 @@ if __name__ == "__main__":
     except (DemoError, RuntimeError, OSError) as error:
         # An operator that reported an error raises RuntimeError("Error: …").
         print(f"demo: {str(error).strip().removeprefix('Error: ')}", file=sys.stderr)
+        print("demo: what Blender and the worker said is in blender.log and worker.log.")
     except KeyboardInterrupt:
         print("demo: stopped; run it again to go on with the missing frames.", file=sys.stderr)
         code = 130

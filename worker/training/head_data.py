@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 
 from .face_samples import collect_samples
@@ -62,10 +61,11 @@ def run(args: argparse.Namespace) -> int:
     """Samples faces, learns the shapes, writes the head and says what is in it."""
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.generators import load_generator
+    from photorig.worker.registry.cache import default_cache_folder
 
     torch.set_num_threads(args.threads)
     landmarker = load_landmarker()
-    cache = args.cache or Path(platformdirs.user_cache_dir("photorig")) / "face-samples"
+    cache = args.cache or default_cache_folder() / "face-samples"
     samples = collect_samples(
         load_generator("cpu"),
         landmarker,
