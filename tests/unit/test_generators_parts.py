@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 
 from photorig.shared.errors import InputError, ModelError
 from photorig.worker.generators import load_generator
+from photorig.worker.generators.benchmark import measure
 from photorig.worker.generators.latents import checked_latents
 from photorig.worker.generators.layers import haar, inverse_haar
-from photorig.worker.generators.openvino_backend import thread_count
 from photorig.worker.generators.openvino_ir import read_constants
 from photorig.worker.generators.preview_head import (
     HEAD_SHAPES,
@@ -20,6 +21,7 @@ from photorig.worker.generators.preview_head import (
     heads_from_tensors,
     heads_to_tensors,
 )
+from photorig.worker.generators.threads import thread_count
 from photorig.worker.generators.weights import band_order, blocks_for, split_by_size
 
 NETWORK = """<?xml version="1.0"?>
@@ -144,3 +146,28 @@ def test_a_preview_head_of_another_form_is_refused():
     }
     with pytest.raises(ModelError, match="preview head for 256"):
         heads_from_tensors(split_by_size(tensors))
+
+
+class SleepyGenerator:
+    """Takes a fixed time for an image, and much longer for its first, as one that compiles does."""
+
+    device, w_dim = "cpu", 4
+    mean_latent = latent_std = np.ones(4, np.float32)
+
+    def __init__(self, backend: str, seconds: float) -> None:
+        self.backend, self._seconds, self._first = backend, seconds, 0.2
+
+    def expand(self, w: np.ndarray) -> np.ndarray:
+        return w
+
+    def synthesize(self, latents: np.ndarray, size: int) -> None:
+        time.sleep(self._first + self._seconds)
+        self._first = 0.0
+
+
+def test_backends_are_timed_against_the_first_without_the_first_image():
+    contenders = [SleepyGenerator("slow", 0.04), SleepyGenerator("quick", 0.01)]
+    slow, quick = measure(contenders, [256], rounds=3)
+    assert (slow.backend, slow.speedup) == ("slow", 1.0)
+    assert 40 <= slow.milliseconds < 200
+    assert quick.speedup > 1.5

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import numpy as np
 import openvino
-import psutil
 
 from photorig.shared.errors import InputError
 
 from .latents import checked_latents, expand_latents, map_latents
 from .openvino_graph import build_graph
+from .threads import thread_count
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
-
-THREADS_VARIABLE = "PHOTORIG_THREADS"
 
 
 class OpenVinoGenerator:
@@ -83,24 +80,6 @@ def load_openvino_generator(precision: str = "auto") -> OpenVinoGenerator:
 def has_bfloat16() -> bool:
     """Whether this processor has bf16 instructions, so that bf16 is faster than f32."""
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def thread_count() -> int:
-    """Threads to render with: ``PHOTORIG_THREADS``, or one for each core this process may use.
-
-    Two threads on one core slow each other down here, so sibling threads do not count.
-
-    Raises:
-        InputError: ``PHOTORIG_THREADS`` is not a number above zero.
-    """
-    chosen = os.environ.get(THREADS_VARIABLE, "")
-    if chosen:
-        if not chosen.isdecimal() or int(chosen) < 1:
-            raise InputError(f"{THREADS_VARIABLE} is {chosen!r}, not a number of threads")
-        return int(chosen)
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return max(1, min(cores, allowed))
 
 
 def _compile_options(precision: str, threads: int) -> dict[str, object]:

@@ -7,6 +7,7 @@ import torch
 
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
+from .threads import thread_count
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
 
@@ -56,4 +57,6 @@ class TorchGenerator:
 def load_torch_generator(device: torch.device, precision: str) -> TorchGenerator:
     """The default generator on a torch device; precision ``auto`` is f32."""
     precision = "f32" if precision == "auto" else precision
+    if device.type == "cpu":
+        torch.set_num_threads(thread_count())
     return TorchGenerator(load_weights(), device, precision)
