@@ -46,11 +46,11 @@ class FitSettings:
 
     steps: int = 160
     refine_steps: int = 10
-    learning_rate: float = 0.03
+    learning_rate: float = 0.05
     refine_learning_rate: float = 0.05
     identity_weight: float = 1.5
     landmark_weight: float = 0.02
-    mean_weight: float = 0.02
+    mean_weight: float = 0.015
     landmark_interval: int = 4
 
 
@@ -218,7 +218,11 @@ class _Fit:
         detail = self.target.detailed.shape[-1]
         seen = F.avg_pool2d(image, LARGE // detail)
         small = F.avg_pool2d(image, LARGE // SMALL)
-        return _pixel_distance(seen, self.target.detailed) + self._likeness(small)
+        # The preview must keep its colours too: it reads the same rows in another way.
+        preview = self.models.generator(self.latents, SMALL) * 0.5 + 0.5
+        distance = _pixel_distance(seen, self.target.detailed)
+        distance = distance + _pixel_distance(preview, self.target.small)
+        return distance + self._likeness(small)
 
     def _likeness(self, image: Tensor) -> Tensor:
         """Identity, and the pull to the mean latent."""
