@@ -106,7 +106,7 @@ def _material(name: str) -> bpy.types.Material:
         colour = (*_COLOURS[name], 1.0)
         material.diffuse_color = colour
         material.roughness = 0.5
-        if not material.use_nodes:
+        if material.node_tree is None:  # always there from 5.0 on, where the switch goes away
             material.use_nodes = True
         shader = next(n for n in material.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
         shader.inputs["Base Color"].default_value = colour
