@@ -68,7 +68,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             name="Portrait",
             description="The .portrait file of the face that this camera shows",
             subtype="FILE_PATH",
-            options={"ANIMATABLE"} | path_options(),
+            options=path_options(),
             update=_portrait_path_changed,
         ),
         "portrait_id": bpy.props.StringProperty(

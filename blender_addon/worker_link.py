@@ -137,7 +137,7 @@ class WorkerLink:
 
     def _poll_life(self) -> None:
         if self.process is not None and not self.process.is_running:
-            raise ConnectionLost("The worker has ended", self.process.log_tail())
+            raise ConnectionLost("The worker has ended", self.log_tail() or "Start it again.")
         self.in_use()[0].poll()
 
     def _open(self, connection: ConnectionInfo) -> None:
@@ -215,8 +215,11 @@ class WorkerLink:
         self.poll()
 
     def log_tail(self) -> str:
-        """The last lines the worker wrote, "" where none was started from here."""
-        return self.process.log_tail() if self.process is not None else ""
+        """The last lines of the log of a worker that was started from here, "" without any."""
+        if self.process is None:
+            return ""
+        log_file = self.process.log_file
+        return self.process.log_tail() if log_file.is_file() and log_file.stat().st_size else ""
 
 
 link = WorkerLink()
