@@ -91,7 +91,7 @@ class Portrait:
             "schema_hash": self.schema_hash,
             "name": self.name,
         }
-        tensors = {
+        tensors: dict[str, np.ndarray] = {
             "latents": np.ascontiguousarray(self.latents, np.float32),
             "parameters": np.ascontiguousarray(self.parameters, np.float32),
             "alignment": np.ascontiguousarray(self.alignment, np.float64),
