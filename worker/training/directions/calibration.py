@@ -88,20 +88,26 @@ class Rig:
         return People(latents[found], parameters[found], identity[found])
 
     def sweep(
-        self, directions: Tensor, people: People, position: int, low: float, high: float
+        self,
+        directions: Tensor,
+        people: People,
+        position: int,
+        high: float,
+        fractions: tuple[float, ...] = FRACTIONS,
     ) -> Sweep:
-        """Ask for FRACTIONS of ``high``, and of ``low`` where it is not 0, on all people.
+        """Ask all people for fractions of ``high``, and for angles of ``-high`` too.
 
         Args:
             directions: (n, n_rows, 512) per unit.
+            fractions: rising, the last one 1.
 
         Returns:
             Moves that would leave a coefficient's [0, 1] are asked for only as far as they go.
         """
-        amounts = [fraction * high for fraction in FRACTIONS]
-        if low < 0:
-            amounts += [fraction * low for fraction in FRACTIONS]
         parameter = ARKIT_52.parameters[position]
+        amounts = [fraction * high for fraction in fractions]
+        if parameter.unit == "degree":
+            amounts += [-fraction * high for fraction in fractions]
         have = people.parameters[:, position, None]
         asked = torch.tensor(amounts)[None].expand(len(have), -1)
         asked = (have + asked).clamp(parameter.minimum, parameter.maximum) - have
@@ -115,11 +121,6 @@ class Rig:
         return Sweep(asked.numpy(), change.numpy(), cosine.numpy())
 
 
-def lowest(position: int, high: float) -> float:
-    """Angles move both ways, coefficients up only."""
-    return -high if ARKIT_52.parameters[position].unit == "degree" else 0.0
-
-
 def calibrate(
     rig: Rig,
     directions: Tensor,
@@ -128,6 +129,7 @@ def calibrate(
     people: People,
     *,
     rounds: int = 2,
+    fractions: tuple[float, ...] = FRACTIONS,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Tensor, np.ndarray]:
     """Scale rows until asked = seen, and shorten ranges to where that holds for the person.
@@ -143,11 +145,11 @@ def calibrate(
     for round_number in range(rounds):
         for position in positions:
             high = float(ranges[position])
-            sweep = rig.sweep(directions, people, position, lowest(position, high), high)
+            sweep = rig.sweep(directions, people, position, high, fractions)
             gain, linearity = fit_gain(sweep, position)
             correction = float(np.clip(1 / max(gain, 1e-3), 0.4, 2.5))
             directions[position] *= correction
-            ranges[position] = _kept_range(sweep, position, high, correction)
+            ranges[position] = _kept_range(sweep, position, high, correction, fractions)
             if progress:
                 progress(
                     f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
@@ -169,7 +171,9 @@ def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
     return gain, 1 - float(np.square(residual).sum()) / max(total, 1e-12)
 
 
-def _kept_range(sweep: Sweep, position: int, high: float, correction: float) -> float:
+def _kept_range(
+    sweep: Sweep, position: int, high: float, correction: float, fractions: tuple[float, ...]
+) -> float:
     """The largest measured part of the range at which the person is still the person.
 
     ``correction`` stretches the row, so the same face is now asked for with a smaller number.
@@ -177,15 +181,16 @@ def _kept_range(sweep: Sweep, position: int, high: float, correction: float) -> 
     is_angle = ARKIT_52.parameters[position].unit == "degree"
     bar = MINIMUM_IDENTITY_OF_ANGLE if is_angle else MINIMUM_IDENTITY
     identity = np.nanmean(sweep.identity, 0)
-    steps = len(FRACTIONS)
+    steps = len(fractions)
     kept = 0.0
-    for i, fraction in enumerate(FRACTIONS):
+    for i, fraction in enumerate(fractions):
         worst = identity[i] if len(identity) == steps else min(identity[i], identity[i + steps])
         if worst < bar:
             break
         kept = fraction
     # One step beyond the last good one was not good; half a step is a fair guess between them.
-    kept = min(1.0, kept + 0.125) if kept else 0.125
+    half_step = fractions[0] / 2
+    kept = min(1.0, kept + half_step) if kept else half_step
     return high * kept / max(correction, 1.0) if kept < 1 else high
 
 
@@ -209,7 +214,7 @@ def responses(
     result = [ParameterResponse(False, 0.0, 0.0, 0.0, 0.0, 0.0) for _ in range(n)]
     for position in positions:
         high = float(ranges[position])
-        sweep = rig.sweep(directions, people, position, lowest(position, high), high)
+        sweep = rig.sweep(directions, people, position, high)
         gain, linearity = fit_gain(sweep, position)
         last = sweep.change[:, len(FRACTIONS) - 1 :: len(FRACTIONS)]
         crosstalk[position] = np.nanmean(np.abs(last), (0, 1)) / full

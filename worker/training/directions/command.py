@@ -19,14 +19,15 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import load_generator
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 
-from .calibration import People, Rig, calibrate, responses
+from .calibration import FRACTIONS, People, Rig, calibrate, responses
 from .contact_sheet import contact_sheet
 from .gradient import GradientSettings, Whitening, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
 from .observation import FaceObserver, full_move, learnable
 from .people import HELD_OUT, TRAINING, person_latents
 
-REACH_PEOPLE = range(20_000, 20_005)
+REACH_PEOPLE = range(20_000, 20_003)
+REACH_FRACTIONS = (0.5, 1.0)
 CALIBRATION_PEOPLE = range(20_000, 20_010)
 REPORTED_PEOPLE = range(20)
 PICTURED_PEOPLE = range(100, 110)
@@ -156,7 +157,7 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
 def _reach(work: _Run, start: Tensor) -> Tensor:
     """(k,) part of a full move that the closed-form shifts reach with the person kept."""
     people = work.rig.people(_latents(work, REACH_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, start, people, rounds=1)
+    directions, ranges = _calibrated(work, start, people, 1, REACH_FRACTIONS)
     full = full_move()[work.positions]
     # The start of the training is the calibrated matrix, in full moves again.
     start.copy_(directions[work.positions] * full[:, None, None])
@@ -165,7 +166,7 @@ def _reach(work: _Run, start: Tensor) -> Tensor:
 
 def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[ParameterResponse]]:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, trained, people, rounds=2)
+    directions, ranges = _calibrated(work, trained, people, 2, FRACTIONS)
     reported = work.rig.people(_latents(work, REPORTED_PEOPLE, HELD_OUT))
     work.say(f"Measured on {len(reported.latents)} people that nothing was fitted to:")
     measured, _ = responses(work.rig, directions, ranges, work.positions, reported, work.say)
@@ -177,7 +178,7 @@ def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[Param
 
 
 def _calibrated(
-    work: _Run, shifts: Tensor, people: People, rounds: int
+    work: _Run, shifts: Tensor, people: People, rounds: int, fractions: tuple[float, ...]
 ) -> tuple[Tensor, np.ndarray]:
     """Per full move of the learnable parameters to per unit of all, scaled by measurement."""
     full = full_move()
@@ -190,6 +191,7 @@ def _calibrated(
         work.positions,
         people,
         rounds=rounds,
+        fractions=fractions,
         progress=work.say,
     )
 
