@@ -270,12 +270,19 @@ class WorkerClient:
             InputError: the data are no portrait.
             ConnectionLost, Cancelled.
         """
+        return self._ensure_portrait(self.remember_portrait(data), should_cancel)
+
+    def remember_portrait(self, data: bytes) -> str:
+        """Have a portrait file at hand for when the worker lacks it; returns its id.
+
+        Needs no connection, so that ``request_frame`` can do with the one it makes.
+        """
         portrait_id = hashlib.sha256(data).hexdigest()
         self._portraits[portrait_id] = data
         self._portraits.move_to_end(portrait_id)
         while len(self._portraits) > _REMEMBERED_PORTRAITS:
             self._portraits.popitem(last=False)
-        return self._ensure_portrait(portrait_id, should_cancel)
+        return portrait_id
 
     # --- one frame, for the render engine
 

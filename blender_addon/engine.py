@@ -69,13 +69,9 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
         portrait = portrait_of(camera.data)
         self.update_stats("", "Photorig: waiting for the worker")
         client = WorkerClient(link.wait_until_ready(self.test_break))
-        try:
-            welcome = client.connect()
-            client.upload_portrait(portrait.content)
-            self.update_stats("", f"Photorig: {portrait.name} on {welcome.device}")
-            reply = client.request_frame(request, codec="raw", should_cancel=self.test_break)
-        finally:
-            client.close()
+        client.remember_portrait(portrait.content)
+        self.update_stats("", f"Photorig: {portrait.name}")
+        reply = client.request_frame(request, codec="raw", should_cancel=self.test_break)
         self.update_progress(1.0)
         return reply
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import tomllib
 import zipfile
 from pathlib import Path
@@ -68,7 +69,6 @@ def test_nothing_can_unpickle(extension_zip: Path) -> None:
 def test_it_can_be_disabled_and_enabled_again(addon: ModuleType) -> None:
     bpy.ops.preferences.addon_disable(module=addon.__name__)
     assert not hasattr(bpy.types.Camera, "photorig")
-    assert not hasattr(bpy.ops.photorig.start_worker, "bl_rna") or True
     bpy.ops.preferences.addon_enable(module=addon.__name__)
     assert hasattr(bpy.types.Camera, "photorig")
 
@@ -91,3 +91,31 @@ def test_every_operator_explains_itself(addon: ModuleType) -> None:
 
 def test_the_vendored_schema_is_the_workers(modules: SimpleNamespace) -> None:
     assert len(modules.schema.ARKIT_52) == 55
+
+
+def test_it_connects_to_a_worker_that_runs_elsewhere_and_leaves_it_running(
+    scene: bpy.types.Scene, modules: SimpleNamespace, card_worker_program: Path, tmp_path: Path
+) -> None:
+    connection_file = tmp_path / "worker.json"
+    worker = subprocess.Popen(
+        [card_worker_program, "serve", "--connection-file", connection_file],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stdout.readline() == "ready\n"
+        bpy.ops.photorig.connect_worker(filepath=str(connection_file))
+        assert modules.worker_link.link.is_ready
+        bpy.ops.photorig.stop_worker()
+        assert not modules.worker_link.link.is_ready
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+def test_a_connection_file_that_is_not_there_is_a_sentence(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="No worker has written"):
+        bpy.ops.photorig.connect_worker(filepath=str(tmp_path / "nothing.json"))
