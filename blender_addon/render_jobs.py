@@ -257,7 +257,7 @@ def start(plan: SequencePlan) -> SequenceJob:
         ) from error
     link.start_if_wanted()
     current = SequenceJob(plan)
-    if not bpy.app.background:
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, persistent=True)
     return current
 
