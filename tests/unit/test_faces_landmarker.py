@@ -44,8 +44,8 @@ def assert_agrees(landmarker: FaceLandmarker, net3d: Net3D, image: np.ndarray) -
     measured = landmarker.measure(tensor, landmarker.detect(tensor))
     reference = net3d.analyze_one(image)
     difference = np.abs(measured.parameters[0].numpy() - reference.parameters)
-    assert difference[:3].max() < 0.5  # degrees
-    assert difference[3:].max() < 0.06
+    assert difference[:3].max() < 0.25  # degrees
+    assert difference[3:].max() < 0.04
     offset = measured.landmarks_px[0].numpy() - reference.landmarks
     assert np.abs(offset[:, :2]).mean() < 0.5  # pixels
     assert np.abs(measured.transform[0].numpy() - reference.transform).max() < 0.5  # cm

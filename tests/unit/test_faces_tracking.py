@@ -29,7 +29,7 @@ class Script:
 
 def centres(script: Script, number: int = 0) -> list[float | None]:
     images = [np.zeros((4, 4, 3), np.uint8)] * len(script.frames)
-    measured = measure_frames(images, script, number)
+    measured = measure_frames(images, script.analyze, number)
     return [m.face and (m.face.box[0] + m.face.box[2]) / 2 for m in measured]
 
 

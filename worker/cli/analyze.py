@@ -6,12 +6,18 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photorig.shared import parameters_file
 from photorig.shared.errors import InputError
 from photorig.shared.parameters_file import FrameParameters
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.cli.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from photorig.worker.faces.net3d import FaceMeasurement
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,17 +38,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.faces.pictures import read_frames
+    from photorig.worker.faces.search import find_faces
     from photorig.worker.faces.tracking import measure_frames
 
     _check_output(args.out)
     total, frames = read_frames(args.file)
     chosen: int = args.face or 0
+    net3d = Net3D()
+
+    def analyze(image: np.ndarray) -> list[FaceMeasurement]:
+        # The search for small faces takes long, and in frames without one it is in vain.
+        return find_faces(image, net3d) if total == 1 else net3d.analyze(image)
+
     found: list[FrameParameters] = []
     missing: list[int] = []
     most_faces = 0
     try:
         with Progress("frames", total) as progress:
-            for measured in measure_frames(frames, Net3D(), chosen):
+            for measured in measure_frames(frames, analyze, chosen):
                 most_faces = max(most_faces, measured.n_faces)
                 if measured.face is None:
                     missing.append(measured.frame)
@@ -77,7 +90,7 @@ def _nothing_found(path: Path, face: int, most_faces: int) -> InputError:
         )
     return InputError(
         f"No face was found in {path}",
-        "The face has to fill a tenth of the picture's width and be seen from the front.",
+        "In a video the face has to fill an eighth of the width, and be seen from the front.",
     )
 
 

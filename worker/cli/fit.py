@@ -53,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     photo = read_picture(path)
 
     from photorig.worker.faces.net3d import Net3D, choose_face
+    from photorig.worker.faces.search import find_faces
     from photorig.worker.portraits.fit import (
         FitProgress,
         FitSettings,
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         load_fit_models,
     )
 
-    faces = Net3D().analyze(photo)
+    faces = find_faces(photo, Net3D())
     face = choose_face(faces, args.face or 0)
     if len(faces) > 1 and args.face is None:
         print(

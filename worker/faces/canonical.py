@@ -6,6 +6,7 @@ Message layout: face_geometry/protos/geometry_pipeline_metadata.proto and mesh_3
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,24 @@ class CanonicalFace:
     uv: np.ndarray
     triangles: np.ndarray
     weights: np.ndarray
+
+
+METADATA_FILE = "geometry_pipeline_metadata_landmarks.binarypb"
+"""Its name inside face_landmarker.task."""
+
+
+def load_canonical_face() -> CanonicalFace:
+    """The registry's canonical face. Raises ModelError."""
+    from photorig.worker.registry import fetch
+
+    try:
+        with zipfile.ZipFile(fetch("face-landmarker") / "face_landmarker.task") as bundle:
+            return read_canonical_face(bundle.read(METADATA_FILE))
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            f"The canonical face cannot be read: {error}",
+            "Run `photorig models verify face-landmarker`.",
+        ) from error
 
 
 def read_canonical_face(data: bytes) -> CanonicalFace:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from photorig.shared.errors import ModelError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces import geometry
-from photorig.worker.faces.canonical import read_canonical_face
+from photorig.worker.faces.canonical import METADATA_FILE, read_canonical_face
 from photorig.worker.faces.tflite import TFLiteModule
 
 BUNDLE_FILE = "face_landmarker.task"
@@ -107,7 +107,7 @@ class FaceLandmarker(nn.Module):
                 mesh = bundle.read("face_landmarks_detector.tflite")
                 blend_shapes = bundle.read("face_blendshapes.tflite")
                 detector = bundle.read("face_detector.tflite")
-                metadata = bundle.read("geometry_pipeline_metadata_landmarks.binarypb")
+                metadata = bundle.read(METADATA_FILE)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise ModelError(
                 f"The face landmarker cannot be read: {error}",

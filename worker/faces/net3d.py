@@ -131,7 +131,7 @@ def choose_face(faces: list[FaceMeasurement], face: int = 0) -> FaceMeasurement:
     if not faces:
         raise InputError(
             "No face was found",
-            "Use a picture with a face of at least a tenth of its width, not seen from the side.",
+            "Use a picture with a larger face that is not seen from the side.",
         )
     if not 0 <= face < len(faces):
         found = "one face was" if len(faces) == 1 else f"{len(faces)} faces were"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, Net3D, choose_face
+from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, choose_face
 
 _MAXIMUM_MOVE = 1.0  # face sizes between frames; farther away it is somebody else
 
@@ -22,9 +22,13 @@ class MeasuredFrame:
 
 
 def measure_frames(
-    frames: Iterable[np.ndarray], net3d: Net3D, face: int = 0
+    frames: Iterable[np.ndarray],
+    analyze: Callable[[np.ndarray], list[FaceMeasurement]],
+    face: int = 0,
 ) -> Iterator[MeasuredFrame]:
     """Pose and expression of the same face in every frame.
+
+    ``analyze`` finds the faces of a frame, largest first: `Net3D.analyze` or more.
 
     The ``face``-th largest of the first frame that shows so many is followed by its place. Where
     it is not seen, the frame has None.
@@ -32,7 +36,7 @@ def measure_frames(
     last: FaceMeasurement | None = None
     missed = 0
     for number, image in enumerate(frames, start=1):
-        faces = [found for found in net3d.analyze(image) if found.size >= MINIMUM_FACE]
+        faces = [found for found in analyze(image) if found.size >= MINIMUM_FACE]
         if last is None:
             chosen = choose_face(faces, face) if face < len(faces) else None
         else:
