@@ -178,7 +178,7 @@ class Outcome:
 
 def lint(worker: Environment) -> list[Outcome]:
     folders = os.pathsep.join(map(str, (DEVELOPMENT, ROOT / ".ci")))
-    types = {"MYPYPATH": folders, "MYPY_CACHE_DIR": str(BUILD / "mypy")}
+    types = {"MYPYPATH": folders}
     steps = {
         "ruff check": ([worker.tool("ruff"), "check", "."], {}),
         "ruff format": ([worker.tool("ruff"), "format", "--check", "."], {}),
@@ -209,7 +209,7 @@ def pytest(
     start = time.monotonic()
     say(f"— {step}")
     command = [environment.tool("python"), "-m", "pytest", "-q", f"--junitxml={report}"]
-    command += ["-o", f"cache_dir={BUILD / 'pytest-cache'}", *arguments]
+    command += arguments
     code = run(command, timeout, child_environment(**settings))
     outcome = read_report(step, report, code)
     outcome.seconds = time.monotonic() - start

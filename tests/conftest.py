@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+try:
+    import hypothesis
+except ImportError:  # Blender's environment goes without
+    pass
+else:
+    # A busy computer is no bug: time is not judged, and no examples are kept between runs.
+    hypothesis.settings.register_profile(
+        "photorig",
+        deadline=None,
+        database=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("photorig")
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Get the models a test marked ``weights("name", …)`` needs.

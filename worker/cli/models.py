@@ -112,9 +112,12 @@ def _verify(registry: Registry, names: list[str], as_json: bool) -> int:
             print(f"{name}: {problem or 'every checksum is right'}")
     if broken:
         first, problem = next(iter(broken.items()))
+        fetchable = [name for name in broken if registry.card(name).source.type != "own"]
         raise ModelError(
             f"{len(broken)} of {len(problems)} models cannot be used ({first}: {problem})",
-            f"Run 'photorig models fetch {' '.join(broken)}'.",
+            f"Run 'photorig models fetch {' '.join(fetchable)}'."
+            if fetchable
+            else "Install Photorig again.",
         )
     return 0
 
