@@ -5,6 +5,7 @@ Standard library only. Everything made here lies in .build/.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -198,22 +200,57 @@ def default_blender() -> str:
 
 def prepare(environment: Environment) -> Environment:
     """Make the environment or bring it up to date, and return it."""
-    stamp = environment.folder / "photorig.stamp"
-    if stamp.is_file() and stamp.read_text(encoding="utf-8") == environment.stamp:
+    if is_up_to_date(environment):
         return environment
+    BUILD.mkdir(exist_ok=True)
+    with exclusive(BUILD / f"{environment.name}.lock"):
+        if not is_up_to_date(environment):  # else another build has just done it
+            fill(environment)
+    return environment
+
+
+def is_up_to_date(environment: Environment) -> bool:
+    stamp = environment.folder / "photorig.stamp"
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == environment.stamp
+
+
+def fill(environment: Environment) -> None:
     start = time.monotonic()
-    say(f"Preparing {environment.folder.relative_to(ROOT)} (the first time takes some minutes) …")
-    python = environment.tool("python")
-    if not Path(python).is_file():
+    shown = environment.folder.relative_to(BUILD.parent)
+    say(f"Preparing {shown} (the first time takes some minutes) …")
+    if not has_right_python(environment):
         make_virtual_environment(environment)
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    pip += ["--no-warn-script-location", "--progress-bar", "off"]
+    pip = [environment.tool("python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    pip += ["--no-input", "--no-warn-script-location", "--progress-bar", "off"]
     run_pip([*pip, *environment.packages], environment)
     if environment.editable:
         run_pip([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], environment)
-    stamp.write_text(environment.stamp, encoding="utf-8")
+    (environment.folder / "photorig.stamp").write_text(environment.stamp, encoding="utf-8")
     say(f"  ready after {time.monotonic() - start:.0f} s")
-    return environment
+
+
+def has_right_python(environment: Environment) -> bool:
+    """Whether there is an environment already, made with the Python that is wanted now."""
+    settings = environment.folder / "pyvenv.cfg"
+    if not settings.is_file() or not Path(environment.tool("python")).is_file():
+        return False
+    version = re.search(r"(?m)^version(?:_info)? *= *(\d+)\.(\d+)", settings.read_text())
+    return version is not None and (int(version[1]), int(version[2])) == environment.python
+
+
+@contextlib.contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Let one build at a time work on something; the others wait."""
+    with path.open("a+") as lock:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def make_virtual_environment(environment: Environment) -> None:

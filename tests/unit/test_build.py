@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,43 @@ def test_an_environment_whose_stamp_is_right_is_left_alone(
     (environment.folder / "photorig.stamp").write_text(environment.stamp)
     monkeypatch.setattr(environments, "run_pip", lambda *_: pytest.fail("pip was run"))
     assert environments.prepare(environment) is environment
+
+
+@pytest.mark.parametrize(
+    ("version", "right"), [("3.11.7", True), ("3.12.1", False), ("3.1.1", False)]
+)
+def test_an_environment_of_another_python_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, right: bool
+) -> None:
+    monkeypatch.setattr(environments, "BUILD", tmp_path)
+    environment = environments.Environment("x", (3, 11), ())
+    program = Path(environment.tool("python"))
+    program.parent.mkdir(parents=True)
+    program.touch()
+    (environment.folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+    assert environments.has_right_python(environment) is right
+
+
+def test_two_builds_at_once_fill_an_environment_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "BUILD", tmp_path)
+    environment = environments.Environment("x", (3, 11), ())
+    fillings = []
+
+    def fill(_: object) -> None:
+        fillings.append(1)
+        time.sleep(0.3)
+        environment.folder.mkdir()
+        (environment.folder / "photorig.stamp").write_text(environment.stamp)
+
+    monkeypatch.setattr(environments, "fill", fill)
+    threads = [threading.Thread(target=environments.prepare, args=[environment]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert fillings == [1]
 
 
 def test_a_failing_pip_is_explained_in_a_sentence_that_names_the_log(
