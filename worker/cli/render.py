@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from photorig.shared.errors import InputError
 
@@ -91,9 +91,9 @@ def _prepare(args: argparse.Namespace) -> _Job:
     return _Job(renderer, portrait, requests)
 
 
-def _size(text: str) -> int | str:
+def _size(text: str) -> int | Literal["full"]:
     if text == "full":
-        return text
+        return "full"
     try:
         return int(text)
     except ValueError:

@@ -173,7 +173,8 @@ def initial_head(shape: HeadShape, network: MobileStyleGAN, lessons: list[Lesson
     normal += 1e-4 * len(features) * torch.eye(len(normal), dtype=torch.float64)
     solution = torch.linalg.solve(normal, design.T @ bands.double()).float()
     head.linear.weight.copy_(solution[:-1].T[:, :, None, None])
-    head.linear.bias.copy_(solution[-1])
+    if head.linear.bias is not None:
+        head.linear.bias.copy_(solution[-1])
     head.output.weight.mul_(0.1)
     return head
 
