@@ -11,19 +11,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from photorig.worker.generators.layers import inverse_haar
-from photorig.worker.generators.preview_head import HEAD_SHAPES
+from photorig.worker.generators.layers import Affine, inverse_haar
+from photorig.worker.generators.preview_head import HEAD_SHAPES, N_COMPONENTS
+from photorig.worker.generators.weights import AffineWeights
 from photorig.worker.training import preview_heads
 from photorig.worker.training.preview_heads import CROP, Crops, Lesson, Settings, crop_loss
+from photorig.worker.training.style_projection import StyleProjection, style_projection
 
-NETWORK = SimpleNamespace(
-    n_rows=16, w_dim=512, mean_latent=torch.zeros(512), latent_std=torch.ones(512)
-)
 SETTINGS = Settings(lessons=4, pool=2, held_out=1, steps_per_lesson=1, crops=(2, 2))
 
 
 class LinearTeacher:
     """Lessons whose images are a fixed linear map of the features."""
+
+    def projection(self, seed: int, first_row: int, n_components: int) -> StyleProjection:
+        random = torch.Generator().manual_seed(seed)
+        matrix = torch.randn(n_components, (16 - first_row) * 512, generator=random) / 50
+        return StyleProjection(matrix, torch.zeros(n_components), 1.0)
 
     def lesson(self, seed: int, index: int) -> Lesson:
         random = torch.Generator().manual_seed(1000 * seed + index)
@@ -39,23 +43,52 @@ class LinearTeacher:
 def test_a_head_starts_at_the_least_squares_solution():
     teacher = LinearTeacher()
     shape = HEAD_SHAPES[0]
-    head = preview_heads.initial_head(shape, NETWORK, [teacher.lesson(0, i) for i in range(4)])
+    projection = teacher.projection(0, shape.first_row, N_COMPONENTS)
+    lessons = [teacher.lesson(0, index) for index in range(4)]
+    head = preview_heads.initial_head(shape, projection, lessons)
     torch.nn.init.zeros_(head.output.weight)
     torch.nn.init.zeros_(head.output.bias)
     (quality,) = preview_heads.judge({shape.size: head}, [teacher.lesson(0, 9)])
     assert quality.psnr > 40
 
 
+def small_network() -> SimpleNamespace:
+    """One block and a head on three rows of four numbers; only the first two of each matter."""
+
+    def affine(seed: int) -> Affine:
+        random = np.random.default_rng(seed)
+        weight = random.standard_normal((5, 4)) * [1, 1, 0, 0]
+        return Affine(AffineWeights(weight, np.ones(5)))
+
+    block = SimpleNamespace(
+        upsampling_modulation=affine(0), modulation1=affine(1), modulation2=affine(2)
+    )
+    head = SimpleNamespace(modulation=affine(3))
+    return SimpleNamespace(
+        n_rows=3, w_dim=4, mean_latent=torch.zeros(4), blocks=[block], image_head=head
+    )
+
+
+def test_the_style_holds_all_that_the_skipped_layers_see():
+    latents = torch.randn(200, 3, 4, generator=torch.Generator().manual_seed(0))
+    projection = style_projection(small_network(), 1, latents, n_components=4)
+    assert projection.explained == pytest.approx(1.0)
+    style = latents[:, 1:].flatten(1) @ projection.matrix.T + projection.offset
+    assert float(style[:, 0].square().mean()) == pytest.approx(1.0, rel=1e-3)
+    ignored = torch.tensor([0.0, 0.0, 1.0, 1.0] * 2)
+    assert (projection.matrix @ ignored).abs().max() < 1e-5
+
+
 @pytest.mark.slow
 def test_a_training_that_is_continued_gives_the_same_heads(tmp_path: Path):
     teacher = LinearTeacher()
     shorter = Settings(**{**vars(SETTINGS), "lessons": 3})
-    whole = preview_heads.train(NETWORK, teacher, SETTINGS, None)
+    whole = preview_heads.train(teacher, SETTINGS, None)
     with pytest.MonkeyPatch.context() as patch:
         # The schedule is that of the whole training; only the end comes early.
         patch.setattr(Settings, "steps", SETTINGS.steps)
-        preview_heads.train(NETWORK, teacher, shorter, tmp_path)
-    continued = preview_heads.train(NETWORK, teacher, SETTINGS, tmp_path)
+        preview_heads.train(teacher, shorter, tmp_path)
+    continued = preview_heads.train(teacher, SETTINGS, tmp_path)
     for size, head in whole.items():
         for expected, value in zip(head.parameters(), continued[size].parameters(), strict=True):
             assert torch.equal(expected, value)

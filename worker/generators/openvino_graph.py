@@ -109,12 +109,14 @@ def _preview_head(head: Mapping[str, np.ndarray], features: Node, latents: Node)
 
 
 def _style(head: Mapping[str, np.ndarray], latents: Node) -> Node:
-    n_style = head["modulation.linear.weight"].shape[1]
-    first_row = N_ROWS - n_style // W_DIM
+    """StyleEncoder.forward of preview_head.py: (1, n_style)."""
+    projection = head["style.projection"]
+    first_row = N_ROWS - projection.shape[1] // W_DIM
     rows = ops.slice(latents, np.array([first_row]), np.array([N_ROWS]), np.array([1]), [1])
-    centred = ops.subtract(rows, head["latent_center"].reshape(1, 1, W_DIM))
-    scaled = ops.divide(centred, head["latent_scale"].reshape(1, 1, W_DIM))
-    return ops.reshape(scaled, np.array([1, n_style]), special_zero=False)
+    rows = ops.reshape(rows, np.array([1, projection.shape[1]]), special_zero=False)
+    components = _affine(AffineWeights(projection, head["style.offset"]), rows)
+    hidden = AffineWeights(head["style.hidden.weight"], head["style.hidden.bias"])
+    return ops.concat([components, _leaky_relu(_affine(hidden, components))], axis=1)
 
 
 def _style_factors(head: Mapping[str, np.ndarray], name: str, style: Node) -> Node:
@@ -143,10 +145,14 @@ def _row(latents: Node, index: int) -> Node:
 
 def _factors(weights: AffineWeights, row: Node) -> Node:
     """A row (1, n) → (1, channels, 1, 1)."""
-    product = ops.matmul(row, ops.constant(weights.weight), False, True)
-    shifted = ops.add(product, weights.bias.reshape(1, -1))
     shape = np.array([1, len(weights.bias), 1, 1])
-    return ops.reshape(shifted, shape, special_zero=False)
+    return ops.reshape(_affine(weights, row), shape, special_zero=False)
+
+
+def _affine(weights: AffineWeights, row: Node) -> Node:
+    """A row (1, n) → (1, channels)."""
+    product = ops.matmul(row, ops.constant(weights.weight), False, True)
+    return ops.add(product, weights.bias.reshape(1, -1))
 
 
 def _convolution(weights: ConvolutionWeights, features: Node) -> Node:

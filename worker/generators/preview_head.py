@@ -22,6 +22,8 @@ from .layers import as_tensor, inverse_haar
 from .weights import N_ROWS, SLOPE, W_DIM
 
 N_BANDS = 12
+N_COMPONENTS = 64
+N_STYLE = 128
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,36 @@ class HeadShape:
 HEAD_SHAPES = (HeadShape(256, 256, 11, 56), HeadShape(512, 128, 13, 32))
 
 
-class StyleAffine(nn.Module):
-    """Several rows of latents, normalised and flattened → one value for each channel."""
+class StyleEncoder(nn.Module):
+    """Latents → style (b, N_STYLE): principal components of what the skipped layers see of them.
 
-    def __init__(self, n_inputs: int, channels: int, initial: float) -> None:
+    The projection is computed, not learned (worker/training/style_projection.py); a small layer
+    beside it gives the products of components that one modulation after the other makes.
+    """
+
+    projection: Tensor
+    offset: Tensor
+
+    def __init__(self, first_row: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(n_inputs, channels)
+        self.first_row = first_row
+        n_inputs = (N_ROWS - first_row) * W_DIM
+        self.register_buffer("projection", torch.zeros(N_COMPONENTS, n_inputs))
+        self.register_buffer("offset", torch.zeros(N_COMPONENTS))
+        self.hidden = nn.Linear(N_COMPONENTS, N_STYLE - N_COMPONENTS)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        rows = latents[:, self.first_row :].flatten(1)
+        components = functional.linear(rows, self.projection, self.offset)
+        return torch.cat((components, functional.leaky_relu(self.hidden(components), SLOPE)), 1)
+
+
+class StyleAffine(nn.Module):
+    """Style (b, N_STYLE) → one value for each channel (b, channels, 1, 1)."""
+
+    def __init__(self, channels: int, initial: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(N_STYLE, channels)
         nn.init.zeros_(self.linear.weight)
         nn.init.constant_(self.linear.bias, initial)
 
@@ -61,9 +87,9 @@ class StyleAffine(nn.Module):
 class SeparableLayer(nn.Module):
     """Modulation → depthwise 3×3 → 1×1 convolution → leaky ReLU."""
 
-    def __init__(self, n_style: int, channels: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.modulation = StyleAffine(n_style, channels, 1.0)
+        self.modulation = StyleAffine(channels, 1.0)
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
         self.pointwise = nn.Conv2d(channels, channels, 1)
 
@@ -75,25 +101,21 @@ class SeparableLayer(nn.Module):
 class PreviewHead(nn.Module):
     """A modulated linear map to 12 wavelet channels, and a narrow non-linear branch beside it."""
 
-    latent_center: Tensor
-    latent_scale: Tensor
     feature_scale: Tensor
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__()
         self.shape = shape
-        n_style = (N_ROWS - shape.first_row) * W_DIM
-        self.register_buffer("latent_center", torch.zeros(W_DIM))
-        self.register_buffer("latent_scale", torch.ones(W_DIM))
+        self.style = StyleEncoder(shape.first_row)
         self.register_buffer("feature_scale", torch.ones(1, shape.channels, 1, 1))
-        self.modulation = StyleAffine(n_style, shape.channels, 1.0)
+        self.modulation = StyleAffine(shape.channels, 1.0)
         self.linear = nn.Conv2d(shape.channels, N_BANDS, 1)
         self.reduce = nn.Conv2d(shape.channels, shape.width, 1)
-        self.layer1 = SeparableLayer(n_style, shape.width)
-        self.layer2 = SeparableLayer(n_style, shape.width)
-        self.output_modulation = StyleAffine(n_style, shape.width, 1.0)
+        self.layer1 = SeparableLayer(shape.width)
+        self.layer2 = SeparableLayer(shape.width)
+        self.output_modulation = StyleAffine(shape.width, 1.0)
         self.output = nn.Conv2d(shape.width, N_BANDS, 1)
-        self.colour = StyleAffine(n_style, N_BANDS, 0.0)
+        self.colour = StyleAffine(N_BANDS, 0.0)
 
     def forward(self, features: Tensor, latents: Tensor) -> Tensor:
         """features (b, channels, size/2, size/2), latents (b, 16, 512) → (b, 3, size, size)."""
@@ -101,8 +123,7 @@ class PreviewHead(nn.Module):
 
     def bands(self, features: Tensor, latents: Tensor) -> Tensor:
         """The image as 12 wavelet channels (b, 12, size/2, size/2)."""
-        rows = latents[:, self.shape.first_row :]
-        style = ((rows - self.latent_center) / self.latent_scale).flatten(1)
+        style = self.style(latents)
         features = features * (self.modulation(style) * self.feature_scale)
         inner = functional.leaky_relu(self.reduce(features), SLOPE)
         inner = inner + self.layer1(inner, style)
@@ -136,9 +157,12 @@ def heads_from_tensors(
 
 
 def heads_to_tensors(heads: dict[int, PreviewHead]) -> dict[str, Tensor]:
-    """The heads as tensors named ``256.linear.weight`` and so on, in half precision."""
+    """The heads as tensors named ``256.linear.weight`` and so on.
+
+    In half precision, but for the projection of the latents, whose numbers are too small for that.
+    """
     return {
-        f"{size}.{name}": tensor.half().contiguous()
+        f"{size}.{name}": (tensor if name.startswith("style.") else tensor.half()).contiguous()
         for size, head in heads.items()
         for name, tensor in head.state_dict().items()
     }

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from photorig.worker.generators.layers import haar, inverse_haar
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
+from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
 from photorig.worker.generators.preview_head import (
     HEAD_SHAPES,
+    N_COMPONENTS,
     HeadShape,
     PreviewHead,
     heads_from_tensors,
@@ -34,6 +35,7 @@ from photorig.worker.generators.preview_head import (
 from photorig.worker.generators.weights import HEADS_FILE, split_by_size
 
 from .preview_teacher import Lesson, Teacher
+from .style_projection import StyleProjection
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +63,9 @@ class Settings:
         threads: threads of the processor to use.
     """
 
-    lessons: int = 1000
+    lessons: int = 900
     pool: int = 96
-    steps_per_lesson: int = 12
+    steps_per_lesson: int = 8
     crops: tuple[int, ...] = (8, 16)
     learning_rate: float = 2e-3
     held_out: int = 16
@@ -92,9 +94,8 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     settings = Settings(lessons=args.lessons, seed=args.seed, threads=args.threads)
     torch.set_num_threads(settings.threads)
-    network = load_mobile_stylegan()
-    teacher = Teacher(network, settings.threads)
-    heads = train(network, teacher, settings, args.checkpoint)
+    teacher = Teacher(load_mobile_stylegan(), settings.threads)
+    heads = train(teacher, settings, args.checkpoint)
     save_file(heads_to_tensors(heads), args.out)
     for quality in judge(
         heads_from_tensors(split_by_size(load_numpy_file(args.out))), held_out(teacher, settings)
@@ -156,13 +157,13 @@ def judge(heads: dict[int, PreviewHead], lessons: list[Lesson]) -> list[Quality]
 
 
 @torch.no_grad()
-def initial_head(shape: HeadShape, network: MobileStyleGAN, lessons: list[Lesson]) -> PreviewHead:
+def initial_head(
+    shape: HeadShape, projection: StyleProjection, lessons: list[Lesson]
+) -> PreviewHead:
     """A head whose linear part is the least-squares solution on some pixels of the lessons."""
     head = PreviewHead(shape)
-    head.latent_center.copy_(network.mean_latent)
-    # The scale makes the flattened style a vector of about unit length.
-    n_style = (network.n_rows - shape.first_row) * network.w_dim
-    head.latent_scale.copy_(network.latent_std * math.sqrt(n_style))
+    head.style.projection.copy_(projection.matrix)
+    head.style.offset.copy_(projection.offset)
     pixels = [_some_pixels(lesson, shape.size) for lesson in lessons]
     features = torch.cat([pixel.features for pixel in pixels])
     bands = torch.cat([pixel.bands for pixel in pixels])
@@ -173,8 +174,7 @@ def initial_head(shape: HeadShape, network: MobileStyleGAN, lessons: list[Lesson
     normal += 1e-4 * len(features) * torch.eye(len(normal), dtype=torch.float64)
     solution = torch.linalg.solve(normal, design.T @ bands.double()).float()
     head.linear.weight.copy_(solution[:-1].T[:, :, None, None])
-    if head.linear.bias is not None:
-        head.linear.bias.copy_(solution[-1])
+    head.linear.bias.copy_(solution[-1])
     head.output.weight.mul_(0.1)
     return head
 
@@ -319,9 +319,7 @@ def _charbonnier(error: Tensor) -> Tensor:
     return (error.square() + 0.01**2).sqrt().mean()
 
 
-def train(
-    network: MobileStyleGAN, teacher: Teacher, settings: Settings, checkpoint: Path | None
-) -> dict[int, PreviewHead]:
+def train(teacher: Teacher, settings: Settings, checkpoint: Path | None) -> dict[int, PreviewHead]:
     """Trains both heads. Returns the moving averages, by size."""
     torch.manual_seed(settings.seed)
     tests = held_out(teacher, settings)
@@ -337,7 +335,10 @@ def train(
     )
     if saved is None:
         for pupil in pupils:
-            pupil.begin(initial_head(pupil.head.shape, network, list(pool)))
+            shape = pupil.head.shape
+            projection = teacher.projection(settings.seed, shape.first_row, N_COMPONENTS)
+            logger.info("style of %d: %.1f %%", shape.size, 100 * projection.explained)
+            pupil.begin(initial_head(shape, projection, list(pool)))
     _report(pupils, tests, first, 0.0)
     start, losses = time.monotonic(), []
     for lesson in range(first, settings.lessons):

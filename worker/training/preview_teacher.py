@@ -13,6 +13,11 @@ from torch.nn import functional
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 from photorig.worker.generators.preview_head import HEAD_SHAPES
 
+from .style_projection import StyleProjection, style_projection
+
+N_PROJECTED = 2000
+"""Latents that the style projection is computed from."""
+
 BLOCK_BEFORE_HEAD = {256: 4, 512: 5}
 
 
@@ -54,6 +59,12 @@ class Teacher:
         graph.reshape(list(example.shape))
         options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": n_threads}
         self._compiled = openvino.Core().compile_model(graph, "CPU", options)
+
+    def projection(self, seed: int, first_row: int, n_components: int) -> StyleProjection:
+        """The combinations of latents from a row on that matter to the skipped layers."""
+        draws = (np.random.default_rng((seed, 2 * 10**6 + index)) for index in range(N_PROJECTED))
+        latents = torch.stack([draw_latents(self._network, draw) for draw in draws])
+        return style_projection(self._network, first_row, latents, n_components)
 
     def lesson(self, seed: int, index: int) -> Lesson:
         """Lesson number ``index`` of the course ``seed``; always the same one."""
