@@ -47,7 +47,7 @@ class FitSettings:
     steps: int = 160
     refine_steps: int = 10
     learning_rate: float = 0.05
-    refine_learning_rate: float = 0.05
+    refine_learning_rate: float = 0.015
     identity_weight: float = 1.5
     landmark_weight: float = 0.02
     mean_weight: float = 0.015
