@@ -121,3 +121,19 @@ def test_a_model_that_is_not_there_fails_verification(
     monkeypatch.setenv("PHOTORIG_CACHE", str(tmp_path))
     assert cli.main(["models", "verify", "random-face"]) == 1
     assert "photorig models fetch random-face" in capsys.readouterr().err
+
+
+def test_doctor_tells_versions_devices_and_models_to_other_programs(capsys) -> None:
+    assert cli.main(["doctor", "--no-speed", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["versions"]["photorig"] == "0.1.0"
+    assert "cpu" in report["devices"]
+    assert set(report["models"]) >= {"random-face", "face-landmarker", "directions"}
+
+
+@pytest.mark.weights("random-face")
+def test_doctor_measures_a_frame_at_every_size(capsys) -> None:
+    assert cli.main(["doctor", "--frames", "1", "--json"]) == 0
+    speed = json.loads(capsys.readouterr().out)["speed"]
+    assert set(speed["milliseconds_per_frame"]) == {"256", "512", "1024"}
+    assert all(value > 1 for value in speed["milliseconds_per_frame"].values())

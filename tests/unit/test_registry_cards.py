@@ -9,7 +9,7 @@ import pytest
 
 from photorig.shared.errors import ModelError
 from photorig.worker.registry.cards import read_card, read_cards
-from photorig.worker.registry.registry import MODELS_FOLDER
+from photorig.worker.registry.registry import MODELS_FOLDER, open_registry
 from photorig.worker.registry.seal import seal
 
 CARD = """
@@ -118,3 +118,10 @@ def test_sealing_writes_the_checksum_of_new_weights_and_keeps_the_rest(tmp_path:
 def test_a_card_of_foreign_weights_cannot_be_sealed(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="does not come with Photorig"):
         seal(written(tmp_path, CARD))
+
+
+def test_the_weights_that_come_with_photorig_are_what_their_cards_say() -> None:
+    registry = open_registry()
+    own = [card.name for card in registry.cards.values() if card.source.type == "own"]
+    assert {name: registry.problem(name) for name in own} == dict.fromkeys(own, "")
+    assert {"preview-heads", "directions"} <= set(own)
