@@ -129,7 +129,7 @@ def command_models(args: argparse.Namespace) -> int:
 
 
 def command_bench(args: argparse.Namespace) -> int:
-    return run([prepare_worker().tool("photorig"), "doctor"], 1800)
+    return run([prepare_worker().tool("photorig"), "bench"], 1800)
 
 
 def command_demo(args: argparse.Namespace) -> int:
