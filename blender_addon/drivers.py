@@ -7,6 +7,7 @@ All expressions are simple ones, which Blender runs with automatic scripts switc
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from .shared.vocabulary import parameter_of
 
 _DEGREES = f"{math.degrees(1):.8f}"
 _ALIGNED = math.cos(math.radians(30))
-_AXES = "XYZ"
+_LETTERS = "XYZ"
 _HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
 
 
@@ -34,9 +35,12 @@ class _HeadAxis:
     axis: tuple[float, float, float]
 
 
-_ROLL = _HeadAxis("headRoll", (0, -1, 0))
-_PITCH = _HeadAxis("headPitch", (-1, 0, 0))
-_YAW = _HeadAxis("headYaw", (0, 0, 1))
+_HEAD_AXES = (
+    _HeadAxis("headRoll", (0, -1, 0)),
+    _HeadAxis("headPitch", (-1, 0, 0)),
+    _HeadAxis("headYaw", (0, 0, 1)),
+)
+"""In the order in which they turn: roll, then pitch, then yaw, as Blender names Euler orders."""
 
 
 def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
@@ -93,7 +97,8 @@ def connect_head_bone(
 ) -> tuple[str, ...]:
     """Drive headYaw, headPitch and headRoll by how a bone turned away from its rest pose.
 
-    The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture.
+    The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture. The
+    turns of neck bones below the head are added, which is exact where they share an axis.
 
     Args:
         camera: camera data.
@@ -109,48 +114,78 @@ def connect_head_bone(
     bone = armature.data.bones.get(bone_name)
     if bone is None:
         raise InputError(f"{armature.name!r} has no bone {bone_name!r}", "Choose the head bone.")
-    axes = {head_axis: _bone_axis(bone, head_axis) for head_axis in (_ROLL, _PITCH, _YAW)}
-    # Blender's Euler orders name the axis that turns first: roll, then pitch, then yaw.
-    order = "".join(letter for letter, _ in axes.values())
-    if len(set(order)) < 3:
-        raise InputError(f"The rest pose of {bone_name!r} has no clear front", _ASKEW_HINT)
-    for head_axis, (letter, sign) in axes.items():
-        _drive_by_bone(camera, head_axis.parameter, armature, bone_name, (letter, sign, order))
-    return tuple(head_axis.parameter for head_axis in axes)
+    turns = [_bone_turn(bone)]
+    for neck_bone in _neck_bones(bone):
+        # A neck that leans far forward turns about axes of its own; the head alone counts then.
+        with contextlib.suppress(InputError):
+            turns.append(_bone_turn(neck_bone))
+    for head_axis in _HEAD_AXES:
+        _drive_by_bones(camera, head_axis, armature, turns)
+    return tuple(head_axis.parameter for head_axis in _HEAD_AXES)
 
 
 _ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with the face towards -Y."
 
 
-def _bone_axis(bone: bpy.types.Bone, head_axis: _HeadAxis) -> tuple[str, str]:
-    """Letter and sign ("" or "-") of the bone's own axis that lies along the head axis."""
-    local = bone.matrix_local.to_3x3().inverted() @ Vector(head_axis.axis)
-    letter, component = max(zip(_AXES, local, strict=True), key=lambda pair: abs(pair[1]))
-    if abs(component) < _ALIGNED:
-        raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
-    return letter, "-" if component < 0 else ""
+@dataclass(frozen=True)
+class _BoneTurn:
+    """How to read a bone's rotation as head angles.
+
+    Attributes:
+        bone: its name.
+        axes: by head axis, letter and sign ("" or "-") of the bone's own axis that lies along it.
+        order: Euler order in which roll turns first, then pitch, then yaw.
+    """
+
+    bone: str
+    axes: dict[_HeadAxis, tuple[str, str]]
+    order: str
 
 
-def _drive_by_bone(
+def _bone_turn(bone: bpy.types.Bone) -> _BoneTurn:
+    """Raises InputError where the bone lies askew at rest."""
+    to_bone = bone.matrix_local.to_3x3().inverted()
+    axes = {}
+    for head_axis in _HEAD_AXES:
+        local = to_bone @ Vector(head_axis.axis)
+        letter, component = max(zip(_LETTERS, local, strict=True), key=lambda pair: abs(pair[1]))
+        if abs(component) < _ALIGNED:
+            raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
+        axes[head_axis] = (letter, "-" if component < 0 else "")
+    return _BoneTurn(bone.name, axes, "".join(letter for letter, _ in axes.values()))
+
+
+def _neck_bones(bone: bpy.types.Bone) -> list[bpy.types.Bone]:
+    """The bones right below the head bone that are named as a neck."""
+    necks = []
+    while bone.parent is not None and "neck" in bone.parent.name.lower():
+        bone = bone.parent
+        necks.append(bone)
+    return necks
+
+
+def _drive_by_bones(
     camera: bpy.types.Camera,
-    parameter: str,
+    head_axis: _HeadAxis,
     armature: bpy.types.Object,
-    bone_name: str,
-    rotation: tuple[str, str, str],
+    turns: list[_BoneTurn],
 ) -> None:
-    letter, sign, order = rotation
-    driver = driver_without_modifiers(camera, f"photorig.{parameter}").driver
-    variable = driver.variables.new()
-    variable.name = "angle"
-    variable.type = "TRANSFORMS"
-    target = variable.targets[0]
-    target.id = armature
-    target.bone_target = bone_name
-    target.transform_space = "LOCAL_SPACE"
-    target.transform_type = f"ROT_{letter}"
-    target.rotation_mode = order
+    driver = driver_without_modifiers(camera, f"photorig.{head_axis.parameter}").driver
+    terms = []
+    for number, turn in enumerate(turns):
+        letter, sign = turn.axes[head_axis]
+        variable = driver.variables.new()
+        variable.name = f"angle_{number}"
+        variable.type = "TRANSFORMS"
+        target = variable.targets[0]
+        target.id = armature
+        target.bone_target = turn.bone
+        target.transform_space = "LOCAL_SPACE"
+        target.transform_type = f"ROT_{letter}"
+        target.rotation_mode = turn.order
+        terms.append(f"{sign or '+'} {variable.name}")
     driver.type = "SCRIPTED"
-    driver.expression = f"{sign}angle * {_DEGREES}"
+    driver.expression = f"({' '.join(terms)}) * {_DEGREES}"
 
 
 def guess_head_bone(armature: bpy.types.Object) -> str | None:

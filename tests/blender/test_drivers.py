@@ -81,6 +81,26 @@ def test_the_head_bone_gives_the_angles_a_viewer_in_front_sees(
     assert parameters.headRoll == pytest.approx(roll, abs=1e-3)
 
 
+def test_the_turn_of_a_neck_bone_counts(
+    scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
+) -> None:
+    bpy.context.view_layer.objects.active = rig.armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = rig.armature.data.edit_bones
+    neck = bones.new("neck")
+    neck.head, neck.tail = (0, 0, -0.1), (0, 0, 0)
+    bones["head"].parent = neck
+    bpy.ops.object.mode_set(mode="OBJECT")
+    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    _turn(SimpleNamespace(bone=rig.armature.pose.bones["neck"]), 10, 0, 0)
+    _turn(SimpleNamespace(bone=rig.armature.pose.bones["head"]), 15, 8, 0)
+    parameters = _parameters(scene)
+    assert parameters.headYaw == pytest.approx(25, abs=1e-3)
+    assert parameters.headPitch == pytest.approx(8, abs=1e-3)
+    curves = scene.camera.data.animation_data.drivers
+    assert all(curve.driver.is_simple_expression for curve in curves)
+
+
 def test_a_head_bone_with_other_own_axes_gives_the_same_angles(
     scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
