@@ -149,7 +149,10 @@ def calibrate(
             gain, linearity = fit_gain(sweep, position)
             correction = float(np.clip(1 / max(gain, 1e-3), 0.4, 2.5))
             directions[position] *= correction
-            ranges[position] = _kept_range(sweep, position, high, correction, fractions)
+            # What even the largest correction does not make visible is out of reach.
+            within_reach = min(1.0, gain * correction)
+            kept = _kept_range(sweep, position, high, correction, fractions)
+            ranges[position] = kept * max(within_reach, 0.01)
             if progress:
                 progress(
                     f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
