@@ -173,8 +173,8 @@ def initial_head(
     normal = design.T @ design
     normal += 1e-4 * len(features) * torch.eye(len(normal), dtype=torch.float64)
     solution = torch.linalg.solve(normal, design.T @ bands.double()).float()
-    head.linear.weight.copy_(solution[:-1].T[:, :, None, None])
-    head.linear.bias.copy_(solution[-1])
+    weight, bias = solution[:-1].T[:, :, None, None], solution[-1]
+    head.linear.load_state_dict({"weight": weight, "bias": bias})
     head.output.weight.mul_(0.1)
     return head
 

@@ -8,6 +8,7 @@ colours of new faces wrong; so it reads the principal components of those modula
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,7 +71,8 @@ def _modulation_matrix(network: MobileStyleGAN, first_row: int) -> Tensor:
 
 def _row_readers(network: MobileStyleGAN) -> list[tuple[int, Affine]]:
     """The row and the modulation of each layer after the 4² convolution."""
-    readers = []
+    readers: list[tuple[int, Affine]] = []
+    block: Any  # the type checker knows a ModuleList's members as modules of any kind
     for index, block in enumerate(network.blocks):
         readers.append((2 * index + 1, block.upsampling_modulation))
         readers.append((2 * index + 1, block.modulation1))
