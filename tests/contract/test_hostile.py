@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,24 @@ from card_server import SIZE, RunningServer, portrait_bytes
 from photorig.shared import message_forms as forms
 from photorig.shared.connection import ConnectionInfo
 from photorig.shared.message_forms import Form
-from photorig.shared.messages import FrameRequest, Hello, MessageLimits
+from photorig.shared.messages import FrameRequest, Heartbeat, Hello, MessageLimits
 from photorig.shared.protocol import MAGIC, Header, Message, Payload, decode, encode
 from photorig.shared.schema import ARKIT_52
+from photorig.worker.server import gateway, sessions
 from photorig.worker.server.endpoint import KeyPair
 
 LIMIT = 1 << 28
+
+
+_open_peers: list[Peer] = []
+
+
+@pytest.fixture(autouse=True)
+def close_peers() -> Iterator[None]:
+    """A socket left open by a test that failed would hang the next ones."""
+    yield
+    while _open_peers:
+        _open_peers.pop().close()
 
 
 class Peer:
@@ -33,6 +45,7 @@ class Peer:
     def __init__(
         self, info: ConnectionInfo, endpoint: str = "bulk", keys: KeyPair | None = None
     ) -> None:
+        _open_peers.append(self)
         self._context: zmq.Context[Any] = zmq.Context()
         self.socket = self._context.socket(zmq.DEALER)
         self.socket.linger = 0
@@ -87,6 +100,15 @@ def frame_form(portrait_id: str, **changes: object) -> Form:
     return Form({**body, **changes}, payloads)
 
 
+def wait_for(condition: Callable[[], bool], seconds: float = 5) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 @pytest.fixture
 def peer(server: RunningServer) -> Iterator[Peer]:
     """Has said hello on the bulk endpoint. Afterwards the server must still work."""
@@ -98,7 +120,6 @@ def peer(server: RunningServer) -> Iterator[Peer]:
     other.greet()
     other.send("render", frame_form(other.upload(portrait_bytes(3))))
     answer = other.receive()
-    other.close()
     assert answer is not None
     assert answer.header.kind == "frame"
 
@@ -155,7 +176,6 @@ def test_who_has_not_said_hello_is_asked_to(server: RunningServer) -> None:
     stranger = Peer(server.info)
     stranger.send("ping")
     assert stranger.error().reason == "hello-first"
-    stranger.close()
 
 
 @pytest.mark.parametrize("session", ["", "xyz", "A" * 32, "0" * 33])
@@ -244,27 +264,100 @@ def test_frames_for_a_job_that_is_not_open_are_refused(peer: Peer) -> None:
     assert "needs a job" in peer.error().message
 
 
-def test_a_client_that_vanishes_in_the_middle_of_a_job_leaves_the_device_free(
-    server: RunningServer,
-) -> None:
+def heartbeat(peer: Peer) -> Heartbeat:
+    peer.send("ping")
+    answer = peer.receive()
+    assert answer is not None
+    return forms.read_heartbeat(answer)
+
+
+def queue_length(peer: Peer) -> int:
+    return heartbeat(peer).queue_length
+
+
+def start_job(server: RunningServer, frames: int) -> Peer:
+    """A client with a job whose window is full as soon as four frames are made."""
     peer = Peer(server.info)
     peer.greet()
     portrait_id = peer.upload(portrait_bytes(1))
-    server.renderer.gate.clear()
-    peer.send("job", Form({"window": 16}), job="j")
-    for seq in range(200):
+    peer.send("job", Form({"window": 4}), job="j")
+    for seq in range(frames):
         peer.send("render", frame_form(portrait_id), job="j", seq=seq)
-    time.sleep(0.1)
+    return peer
+
+
+def test_a_client_that_vanishes_with_frames_in_flight_leaves_the_device_free(
+    server: RunningServer,
+) -> None:
+    server.renderer.gate.clear()
+    peer, other = start_job(server, 200), Peer(server.info)
+    other.greet()
+    assert wait_for(lambda: queue_length(other) == 199)
     peer.close()
     server.renderer.gate.set()
-    other = Peer(server.info)
-    other.greet()
-    other.send("render", frame_form(portrait_id), frame=77)
+    assert wait_for(lambda: queue_length(other) == 0)
+    other.send("render", frame_form(other.upload(portrait_bytes(1))), frame=77)
     answer = other.receive()
-    other.close()
     assert answer is not None
     assert answer.header.frame == 77
-    assert len(server.renderer.rendered) < 20
+    # The frame that was in flight, and at most one that began before that one could not be sent.
+    assert len(server.renderer.rendered) <= 3
+
+
+def test_a_client_that_vanishes_while_nothing_is_sent_to_it_is_noticed(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "_PROBE_AFTER_SECONDS", 0.3)
+    peer, other = start_job(server, 50), Peer(server.info)
+    other.greet()
+    assert wait_for(lambda: len(server.renderer.rendered) == 4)
+    time.sleep(0.5)
+    assert queue_length(other) == 46, "a client that is there was forgotten"
+    peer.close()
+    assert wait_for(lambda: queue_length(other) == 0)
+
+
+def test_clients_that_come_and_vanish_do_not_use_up_the_sessions(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "_MANY_SESSIONS", 4)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 10)
+    for _ in range(20):
+        peer = Peer(server.info)
+        peer.greet()
+        peer.close()
+
+
+def test_one_client_too_many_is_told_so(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 1)
+    first, second = Peer(server.info), Peer(server.info)
+    first.greet()
+    second.send("hello", forms.hello_form(Hello("0" * 32, "p", ("raw",), "")))
+    assert "Too many clients" in second.error().message
+
+
+def test_a_preview_that_was_replaced_is_told_so(server: RunningServer) -> None:
+    session = secrets.token_hex(16)
+    control, bulk = Peer(server.info, "control"), Peer(server.info)
+    control.greet(session)
+    bulk.greet(session)
+    form = frame_form(bulk.upload(portrait_bytes(1)), view="v")
+    server.renderer.gate.clear()
+    control.send("preview", form, seq=0)
+    assert wait_for(lambda: heartbeat(bulk).busy_seconds is not None)
+    for seq in (1, 2, 3):
+        control.send("preview", form, seq=seq)
+    first, second = control.receive(), control.receive()
+    server.renderer.gate.set()
+    answers = [first, second, control.receive(), control.receive()]
+    assert [(a.header.kind, a.header.seq, a.header.body["view"]) for a in answers if a] == [
+        ("superseded", 1, "v"),
+        ("superseded", 2, "v"),
+        ("frame", 0, "v"),
+        ("frame", 3, "v"),
+    ]
 
 
 def test_a_client_that_does_not_read_does_not_hold_up_another(server: RunningServer) -> None:
@@ -284,8 +377,6 @@ def test_a_client_that_does_not_read_does_not_hold_up_another(server: RunningSer
             deaf.socket.send_multipart(parts, zmq.NOBLOCK)
     bulk.send("render", frame_form(portrait_id), frame=5)
     answer = bulk.receive()
-    deaf.close()
-    bulk.close()
     assert answer is not None
     assert answer.header.frame == 5
 
@@ -299,8 +390,6 @@ def test_a_message_over_the_limit_cuts_its_sender_off_and_nobody_else(tmp_path: 
         assert large.receive(0.5) is None
         small.send("ping")
         answer = small.receive()
-        large.close()
-        small.close()
         assert answer is not None
         assert answer.header.kind == "pong"
 
@@ -311,7 +400,6 @@ def test_a_key_that_is_not_on_the_list_gets_no_answer(server: RunningServer) -> 
     with contextlib.suppress(zmq.Again):
         stranger.send("hello", forms.hello_form(hello))
     assert stranger.receive(0.5) is None
-    stranger.close()
 
 
 def test_a_session_cannot_be_joined_by_a_socket_of_another(server: RunningServer) -> None:

@@ -201,14 +201,13 @@ def test_a_pause_of_the_client_is_not_taken_for_silence_of_the_worker(
     start: Callable[..., Any],
     connect: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
+    portrait: bytes,
 ) -> None:
     monkeypatch.setattr(addon.channel, "LOST_SECONDS", 1.0)
     client = connect_to(start(), connect)
-    wait_for(lambda: client.poll() or client.heartbeat)
-    client.poll()
-    time.sleep(2.5)
-    client.poll()
-    client.poll()
+    assert wait_for(lambda: client.poll() or client.bulk.silent_seconds), "no ping was sent"
+    time.sleep(1.5)
+    assert client.upload_portrait(portrait).name == "Nobody 1"
 
 
 def test_a_connection_file_of_a_dead_worker_is_stale(

@@ -141,7 +141,7 @@ class Gateway:
             self._receive(name)
         self._collect()
         self._feed_device()
-        self._probe()
+        self._probe(_PROBE_AFTER_SECONDS)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -403,7 +403,7 @@ class Gateway:
         elif result is Sent.PEER_FULL:
             log.warning("dropped a %r message for a client that does not read", header.kind)
 
-    def _probe(self, after_seconds: float = _PROBE_AFTER_SECONDS) -> None:
+    def _probe(self, after_seconds: float) -> None:
         """Notice clients that have gone without a word, so that nothing is rendered for them."""
         now = time.monotonic()
         for session in self._sessions:
