@@ -19,20 +19,21 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
 
 
 def test_raw_is_rgb_row_by_row() -> None:
-    assert np.frombuffer(encode(IMAGE, "raw"), np.uint8).reshape(20, 30, 3).tolist() == (
+    assert np.frombuffer(encode(IMAGE, "raw", "m"), np.uint8).reshape(20, 30, 3).tolist() == (
         IMAGE.tolist()
     )
 
 
 def test_a_png_keeps_every_pixel_and_says_that_a_model_made_it() -> None:
-    content = encode(IMAGE, "png")
+    content = encode(IMAGE, "png", "some model")
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), IMAGE)
     assert DIGITAL_SOURCE_TYPE.encode() in content
+    assert b"some model" in content
 
 
 def test_an_unknown_codec_is_refused() -> None:
     with pytest.raises(InputError, match="webp"):
-        encode(IMAGE, "webp")
+        encode(IMAGE, "webp", "m")
 
 
 def test_a_movie_has_all_frames_in_time_and_says_that_a_model_made_it(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def _write_folder(folder: Path, job: _Job) -> int:
     try:
         for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
             image = job.renderer.render(job.portrait, request)
-            index.store(request.frame, key, encode(image, "png"))
+            index.store(request.frame, key, encode(image, "png", job.renderer.model_id))
     finally:
         # Also when stopped or failed: what is finished is not rendered again.
         if missing:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     portrait = sample_portrait(
         load_generator(args.device), Net3D(), seed=args.seed, truncation=args.truncation
     )
-    write_atomically(args.out, encode(portrait.photo, "png"))
+    write_atomically(args.out, encode(portrait.photo, "png", portrait.model_id))
     print(f"Wrote {args.out}")
     if args.portrait:
         portrait.save(args.portrait)

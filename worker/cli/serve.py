@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     _start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.portraits.portrait import Portrait
+    from photorig.worker.reenactment.encode import encode
     from photorig.worker.server.executor import LocalExecutor, Renderer
     from photorig.worker.server.launch import (
         DEFAULT_BIND,
@@ -91,11 +92,9 @@ def run(args: argparse.Namespace) -> int:
     bind_addresses(options)  # refuse a wrong address before the model is loaded
 
     def make_renderer() -> Renderer:
-        from photorig.worker.generators import load_generator
-        from photorig.worker.reenactment.bundle import load_bundle
-        from photorig.worker.reenactment.renderer import FaceRenderer
+        from photorig.worker.reenactment.renderer import load_renderer
 
-        return FaceRenderer(load_bundle(args.bundle), load_generator(args.device))
+        return load_renderer(args.device, args.bundle)
 
     portraits = PortraitStore(
         platformdirs.user_cache_path("photorig", appauthor=False) / "portraits",
@@ -140,17 +139,6 @@ def read_client_keys(path: Path) -> tuple[str, ...]:
             raise InputError(f"{path}, line {number}: this is no key", "A key has 40 characters.")
         keys.append(key)
     return tuple(keys)
-
-
-def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
-    """A frame to bytes; a PNG says which model made it."""
-    from photorig.shared.provenance import Provenance, insert_into_png
-    from photorig.worker.reenactment import encode as encoding
-
-    content = encoding.encode(image, codec)
-    if codec == "png":
-        content = insert_into_png(content, Provenance(_version(), model_id))
-    return content
 
 
 def _say_ready(info: ConnectionInfo) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.provenance import insert_into_png
+from photorig.shared.provenance import Provenance, insert_into_png
 
 CODECS = ("raw", "png")
 
 
-def encode(image: np.ndarray, codec: str) -> bytes:
+def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
     """An (height, width, 3) uint8 sRGB image to bytes.
 
     Args:
         codec: ``raw`` for RGB bytes row by row from the top, ``png`` for a PNG file that carries
             the IPTC digital source type of AI-composited media.
+        model_id: of the renderer or generator that made the face, told in the PNG.
 
     Raises:
         InputError: there is no such codec.
@@ -27,5 +30,6 @@ def encode(image: np.ndarray, codec: str) -> bytes:
         # Level 1: higher levels cost more time than the face itself and save a few percent.
         settings = [cv2.IMWRITE_PNG_COMPRESSION, 1]
         _, content = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), settings)
-        return insert_into_png(content.tobytes())
+        provenance = Provenance(importlib.metadata.version("photorig"), model_id)
+        return insert_into_png(content.tobytes(), provenance)
     raise InputError(f"There is no codec {codec!r}", f"Use one of {', '.join(CODECS)}.")
