@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from photorig.shared.schema import ARKIT_52
-from photorig.worker.training.directions.calibration import Sweep, fit_gain
+from photorig.worker.training.directions.calibration import Sweep, fit_gain, good_steps, new_range
 from photorig.worker.training.directions.gradient import Whitening
 from photorig.worker.training.directions.jacobian import (
     Jacobians,
@@ -16,6 +16,7 @@ from photorig.worker.training.directions.jacobian import (
 from photorig.worker.training.directions.observation import NEVER_CONTROLLED, learnable
 
 D = 2 * 512  # two rows are enough to see whether they are tied
+JAW = ARKIT_52.index["jawOpen"]
 ANGLES = torch.tensor([True, True])
 
 
@@ -89,3 +90,24 @@ def test_coefficients_that_no_photo_excites_are_not_learned() -> None:
     names = {ARKIT_52.ids[i] for i in learnable()}
     assert not names & NEVER_CONTROLLED
     assert {"headYaw", "jawOpen", "mouthSmileLeft"} <= names
+
+
+def _sweep_with_identity(identity: list[float]) -> Sweep:
+    asked = np.array([[0.25, 0.5, 0.75, 1.0]])
+    return Sweep(asked, np.zeros((1, 4, len(ARKIT_52))), np.array([identity]))
+
+
+def test_a_range_ends_where_the_person_is_lost() -> None:
+    assert good_steps(_sweep_with_identity([0.95, 0.9, 0.6, 0.9]), JAW, 4) == 2
+    assert good_steps(_sweep_with_identity([0.95, 0.9, 0.9, 0.9]), JAW, 4) == 4
+
+
+def test_a_range_ends_where_a_face_is_lost() -> None:
+    assert good_steps(_sweep_with_identity([0.95, np.nan, 0.9, 0.9]), JAW, 4) == 1
+
+
+def test_what_no_correction_brings_within_sight_gets_a_short_range() -> None:
+    fractions = (0.25, 0.5, 0.75, 1.0)
+    assert new_range(1.0, fractions, 4, gain=0.1, linearity=0.9, correction=2.5) == 0.25
+    assert new_range(1.0, fractions, 4, gain=0.8, linearity=0.9, correction=1.25) == 1.0
+    assert new_range(1.0, fractions, 2, gain=0.8, linearity=0.9, correction=1.25) == 0.4

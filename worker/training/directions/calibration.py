@@ -146,19 +146,56 @@ def calibrate(
         for position in positions:
             high = float(ranges[position])
             sweep = rig.sweep(directions, people, position, high, fractions)
-            gain, linearity = fit_gain(sweep, position)
+            good = good_steps(sweep, position, len(fractions))
+            if good == 0:
+                ranges[position] = high * fractions[0] / 2
+                continue
+            gain, linearity = fit_gain(_first_steps(sweep, good, len(fractions)), position)
             correction = float(np.clip(1 / max(gain, 1e-3), 0.4, 2.5))
             directions[position] *= correction
-            # What even the largest correction does not make visible is out of reach.
-            within_reach = min(1.0, gain * correction)
-            kept = _kept_range(sweep, position, high, correction, fractions)
-            ranges[position] = kept * max(within_reach, 0.01)
+            ranges[position] = new_range(high, fractions, good, gain, linearity, correction)
             if progress:
                 progress(
                     f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
                     f"R² {linearity:.2f}, range {high:.2f} → {ranges[position]:.2f}"
                 )
     return directions, ranges
+
+
+def good_steps(sweep: Sweep, position: int, steps: int) -> int:
+    """How many of the first steps leave every person a face, and the mean person themselves."""
+    is_angle = ARKIT_52.parameters[position].unit == "degree"
+    bar = MINIMUM_IDENTITY_OF_ANGLE if is_angle else MINIMUM_IDENTITY
+    lost = ~np.isfinite(sweep.identity)
+    identity = np.where(lost, 0.0, sweep.identity).mean(0)
+    good = (identity >= bar) & ~lost.any(0)
+    both_ways = good.reshape(-1, steps).all(0)
+    return steps if both_ways.all() else int(both_ways.argmin())
+
+
+def _first_steps(sweep: Sweep, good: int, steps: int) -> Sweep:
+    """The sweep without the steps that went too far."""
+    keep = np.tile(np.arange(steps) < good, sweep.asked.shape[1] // steps)
+    return Sweep(sweep.asked[:, keep], sweep.change[:, keep], sweep.identity[:, keep])
+
+
+def new_range(
+    high: float,
+    fractions: tuple[float, ...],
+    good: int,
+    gain: float,
+    linearity: float,
+    correction: float,
+) -> float:
+    """The range in units of the corrected row."""
+    kept = high
+    if good < len(fractions):
+        # The next step was too far; the same face is now asked for with a smaller number.
+        kept = high * fractions[good - 1] / max(correction, 1.0)
+    if linearity < MINIMUM_LINEARITY:
+        kept *= 0.6  # what does not answer in proportion is tried again over less
+    # What even the largest correction does not make visible is out of reach.
+    return kept * float(np.clip(gain * correction, 0.01, 1.0))
 
 
 def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
@@ -172,29 +209,6 @@ def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
     residual = seen - gain * asked
     total = float(np.square(seen).sum())
     return gain, 1 - float(np.square(residual).sum()) / max(total, 1e-12)
-
-
-def _kept_range(
-    sweep: Sweep, position: int, high: float, correction: float, fractions: tuple[float, ...]
-) -> float:
-    """The largest measured part of the range at which the person is still the person.
-
-    ``correction`` stretches the row, so the same face is now asked for with a smaller number.
-    """
-    is_angle = ARKIT_52.parameters[position].unit == "degree"
-    bar = MINIMUM_IDENTITY_OF_ANGLE if is_angle else MINIMUM_IDENTITY
-    identity = np.nanmean(sweep.identity, 0)
-    steps = len(fractions)
-    kept = 0.0
-    for i, fraction in enumerate(fractions):
-        worst = identity[i] if len(identity) == steps else min(identity[i], identity[i + steps])
-        if worst < bar:
-            break
-        kept = fraction
-    # One step beyond the last good one was not good; half a step is a fair guess between them.
-    half_step = fractions[0] / 2
-    kept = min(1.0, kept + half_step) if kept else half_step
-    return high * kept / max(correction, 1.0) if kept < 1 else high
 
 
 def responses(
@@ -219,12 +233,15 @@ def responses(
         high = float(ranges[position])
         sweep = rig.sweep(directions, people, position, high)
         gain, linearity = fit_gain(sweep, position)
-        last = sweep.change[:, len(FRACTIONS) - 1 :: len(FRACTIONS)]
-        crosstalk[position] = np.nanmean(np.abs(last), (0, 1)) / full
+        last = slice(len(FRACTIONS) - 1, None, len(FRACTIONS))
+        faces_lost = not np.isfinite(sweep.identity).all()
+        change = np.nan_to_num(np.abs(sweep.change[:, last])).mean((0, 1))
+        crosstalk[position] = change / full
         others = np.delete(crosstalk[position], position)
         unit = ARKIT_52.parameters[position].unit
         controllable = (
-            MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
+            not faces_lost
+            and MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
             and linearity >= MINIMUM_LINEARITY
             and high >= MINIMUM_RANGE[unit]
         )
@@ -238,7 +255,7 @@ def responses(
             crosstalk=round(float(others.mean()), 4),
         )
         if progress:
-            identity = float(np.nanmean(sweep.identity[:, len(FRACTIONS) - 1 :: len(FRACTIONS)]))
+            identity = float(np.nan_to_num(sweep.identity[:, last]).mean())
             progress(
                 f"{ARKIT_52.ids[position]}: {'yes' if controllable else 'no '} gain {gain:.2f} "
                 f"R² {linearity:.2f} range {high:.2f} crosstalk {others.mean():.3f} / "
