@@ -46,11 +46,11 @@ class FitSettings:
 
     steps: int = 160
     refine_steps: int = 10
-    learning_rate: float = 0.05
+    learning_rate: float = 0.04
     refine_learning_rate: float = 0.015
     identity_weight: float = 1.5
     landmark_weight: float = 0.02
-    mean_weight: float = 0.015
+    mean_weight: float = 0.02
     landmark_interval: int = 4
 
 
