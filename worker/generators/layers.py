@@ -30,12 +30,13 @@ def inverse_haar(bands: Tensor) -> Tensor:
     The transform's factor 1/2 is left out: the weights in front of it contain it.
     """
     batch, channels, height, width = bands.shape
-    ll, lh, hl, hh = bands.chunk(4, dim=1)
+    # Channels last: neighbours in memory stay together, which is quicker than a pixel shuffle.
+    ll, lh, hl, hh = bands.permute(0, 2, 3, 1).chunk(4, dim=-1)
     even, odd, cross_even, cross_odd = ll + lh, ll - lh, hl + hh, hl - hh
-    phases = torch.stack(
-        (even + cross_even, even - cross_even, odd + cross_odd, odd - cross_odd), dim=2
-    )
-    return functional.pixel_shuffle(phases.reshape(batch, channels, height, width), 2)
+    upper = torch.stack((even + cross_even, even - cross_even), dim=3)
+    lower = torch.stack((odd + cross_odd, odd - cross_odd), dim=3)
+    image = torch.stack((upper, lower), dim=2)
+    return image.reshape(batch, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
 
 
 def haar(image: Tensor) -> Tensor:
@@ -43,6 +44,18 @@ def haar(image: Tensor) -> Tensor:
     a, b = image[..., ::2, ::2], image[..., ::2, 1::2]
     c, d = image[..., 1::2, ::2], image[..., 1::2, 1::2]
     return torch.cat((a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d), dim=1) / 4
+
+
+def convolution(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolution of (b, c, h, w) with (out, c, side, side), padded to keep the resolution.
+
+    Torch takes a slow path for 1×1 kernels; with the channels last they are a matrix product.
+    """
+    side = weight.shape[-1]
+    if side > 1:
+        return functional.conv2d(features, weight, bias, padding=side // 2)
+    product = functional.linear(features.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias)
+    return product.permute(0, 3, 1, 2)
 
 
 class Affine(nn.Module):
@@ -75,8 +88,7 @@ class NoisyConvolution(nn.Module):
             features = functional.conv2d(
                 features, self.depthwise, padding=1, groups=features.shape[1]
             )
-        padding = self.weight.shape[-1] // 2
-        features = functional.conv2d(features, self.weight, self.bias, padding=padding)
+        features = convolution(features, self.weight, self.bias)
         return functional.leaky_relu(features + self.noise, SLOPE)
 
 
@@ -111,5 +123,4 @@ class ImageHead(nn.Module):
         self.bias = nn.Parameter(as_tensor(weights.bias))
 
     def forward(self, features: Tensor, row: Tensor) -> Tensor:
-        bands = functional.conv2d(features * self.modulation(row), self.weight, self.bias)
-        return inverse_haar(bands)
+        return inverse_haar(convolution(features * self.modulation(row), self.weight, self.bias))

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from photorig.shared.errors import ModelError
 
-from .layers import as_tensor, inverse_haar
+from .layers import as_tensor, convolution, inverse_haar
 from .weights import N_ROWS, SLOPE, W_DIM
 
 N_BANDS = 12
@@ -94,8 +94,8 @@ class SeparableLayer(nn.Module):
         self.pointwise = nn.Conv2d(channels, channels, 1)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
-        features = self.pointwise(self.depthwise(features * self.modulation(style)))
-        return functional.leaky_relu(features, SLOPE)
+        features = self.depthwise(features * self.modulation(style))
+        return functional.leaky_relu(_pointwise(self.pointwise, features), SLOPE)
 
 
 class PreviewHead(nn.Module):
@@ -125,11 +125,16 @@ class PreviewHead(nn.Module):
         """The image as 12 wavelet channels (b, 12, size/2, size/2)."""
         style = self.style(latents)
         features = features * (self.modulation(style) * self.feature_scale)
-        inner = functional.leaky_relu(self.reduce(features), SLOPE)
+        inner = functional.leaky_relu(_pointwise(self.reduce, features), SLOPE)
         inner = inner + self.layer1(inner, style)
         inner = self.layer2(inner, style) * self.output_modulation(style)
-        bands: Tensor = self.linear(features) + self.output(inner) + self.colour(style)
-        return bands
+        bands = _pointwise(self.linear, features) + _pointwise(self.output, inner)
+        return bands + self.colour(style)
+
+
+def _pointwise(layer: nn.Conv2d, features: Tensor) -> Tensor:
+    assert layer.bias is not None
+    return convolution(features, layer.weight, layer.bias)
 
 
 def heads_from_tensors(
