@@ -46,14 +46,11 @@ def haar(image: Tensor) -> Tensor:
     return torch.cat((a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d), dim=1) / 4
 
 
-def convolution(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Convolution of (b, c, h, w) with (out, c, side, side), padded to keep the resolution.
+def pointwise(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """1×1 convolution of (b, c, h, w) with (out, c, 1, 1).
 
-    Torch takes a slow path for 1×1 kernels; with the channels last they are a matrix product.
+    Torch takes a slow path for these kernels; with the channels last they are a matrix product.
     """
-    side = weight.shape[-1]
-    if side > 1:
-        return functional.conv2d(features, weight, bias, padding=side // 2)
     product = functional.linear(features.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias)
     return product.permute(0, 3, 1, 2)
 
@@ -88,7 +85,10 @@ class NoisyConvolution(nn.Module):
             features = functional.conv2d(
                 features, self.depthwise, padding=1, groups=features.shape[1]
             )
-        features = convolution(features, self.weight, self.bias)
+        if self.depthwise is None:
+            features = functional.conv2d(features, self.weight, self.bias, padding=1)
+        else:
+            features = pointwise(features, self.weight, self.bias)
         return functional.leaky_relu(features + self.noise, SLOPE)
 
 
@@ -123,4 +123,4 @@ class ImageHead(nn.Module):
         self.bias = nn.Parameter(as_tensor(weights.bias))
 
     def forward(self, features: Tensor, row: Tensor) -> Tensor:
-        return inverse_haar(convolution(features * self.modulation(row), self.weight, self.bias))
+        return inverse_haar(pointwise(features * self.modulation(row), self.weight, self.bias))

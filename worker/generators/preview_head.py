@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from photorig.shared.errors import ModelError
 
-from .layers import as_tensor, convolution, inverse_haar
+from .layers import as_tensor, inverse_haar, pointwise
 from .weights import N_ROWS, SLOPE, W_DIM
 
 N_BANDS = 12
@@ -134,7 +134,7 @@ class PreviewHead(nn.Module):
 
 def _pointwise(layer: nn.Conv2d, features: Tensor) -> Tensor:
     assert layer.bias is not None
-    return convolution(features, layer.weight, layer.bias)
+    return pointwise(features, layer.weight, layer.bias)
 
 
 def heads_from_tensors(
