@@ -7,13 +7,13 @@ import torch
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.training.directions.calibration import Sweep, fit_gain, good_steps, new_range
-from photorig.worker.training.directions.gradient import Whitening
 from photorig.worker.training.directions.jacobian import (
     Jacobians,
     JacobianWeights,
     solve_directions,
 )
 from photorig.worker.training.directions.observation import NEVER_CONTROLLED, learnable
+from photorig.worker.training.directions.whitening import Whitening
 
 D = 2 * 512  # two rows are enough to see whether they are tied
 JAW = ARKIT_52.index["jawOpen"]
@@ -106,8 +106,8 @@ def test_a_range_ends_where_a_face_is_lost() -> None:
     assert good_steps(_sweep_with_identity([0.95, np.nan, 0.9, 0.9]), JAW, 4) == 1
 
 
-def test_what_no_correction_brings_within_sight_gets_a_short_range() -> None:
+def test_a_range_is_what_was_seen_and_some_room() -> None:
     fractions = (0.25, 0.5, 0.75, 1.0)
-    assert new_range(1.0, fractions, 4, gain=0.1, linearity=0.9, correction=2.5) == 0.25
-    assert new_range(1.0, fractions, 4, gain=0.8, linearity=0.9, correction=1.25) == 1.0
-    assert new_range(1.0, fractions, 2, gain=0.8, linearity=0.9, correction=1.25) == 0.4
+    assert new_range(1.0, fractions, 4, gain=0.1, linearity=0.9) < 0.2
+    assert new_range(1.0, fractions, 2, gain=0.8, linearity=0.9) == 0.4
+    assert new_range(0.1, fractions, 4, gain=5.0, linearity=0.9) == 0.75

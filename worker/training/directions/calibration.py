@@ -19,6 +19,7 @@ from photorig.worker.generators import Generator
 from photorig.worker.reenactment.bundle import ParameterResponse
 
 from .observation import IMAGE_SIZE, FaceObserver, full_move
+from .whitening import Whitening
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Parts of a parameter's range at which its response is measured."""
@@ -31,6 +32,10 @@ so this is the middle: still nearer to the same person than to another one."""
 
 MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
+
+MAXIMUM_SHIFT = 3.0
+"""Longest shift of a row of W+, in standard deviations of w. Beyond about this the picture falls
+apart although landmarks and identity, measured through networks that can be deceived, stay fine."""
 
 MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
 MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
@@ -124,24 +129,27 @@ class Rig:
 def calibrate(
     rig: Rig,
     directions: Tensor,
-    ranges: np.ndarray,
     positions: list[int],
     people: People,
+    whitening: Whitening,
     *,
-    rounds: int = 2,
+    rounds: int,
     fractions: tuple[float, ...] = FRACTIONS,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Tensor, np.ndarray]:
-    """Scale rows until asked = seen, and shorten ranges to where that holds for the person.
+    """Scale rows until asked = seen, and end ranges where the picture or the person would be lost.
 
     Args:
         directions: (n, n_rows, 512) per unit.
-        ranges: (n,) largest move wanted, in each parameter's unit.
 
     Returns:
-        The scaled directions and the shortened ranges.
+        The scaled directions and (n,) ranges in the parameters' units, 0 outside ``positions``.
     """
-    directions, ranges = directions.clone(), ranges.copy()
+    directions = directions.clone()
+    full = full_move().numpy()
+    ranges = np.zeros(len(full))
+    for position in positions:
+        ranges[position] = min(full[position], _natural_limit(directions[position], whitening))
     for round_number in range(rounds):
         for position in positions:
             high = float(ranges[position])
@@ -151,15 +159,22 @@ def calibrate(
                 ranges[position] = high * fractions[0] / 2
                 continue
             gain, linearity = fit_gain(_first_steps(sweep, good, len(fractions)), position)
-            correction = float(np.clip(1 / max(gain, 1e-3), 0.4, 2.5))
-            directions[position] *= correction
-            ranges[position] = new_range(high, fractions, good, gain, linearity, correction)
+            directions[position] *= float(np.clip(1 / max(gain, 1e-3), 0.05, 4.0))
+            reach = new_range(high, fractions, good, gain, linearity)
+            limit = _natural_limit(directions[position], whitening)
+            ranges[position] = min(full[position], limit, reach)
             if progress:
                 progress(
                     f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
                     f"R² {linearity:.2f}, range {high:.2f} → {ranges[position]:.2f}"
                 )
     return directions, ranges
+
+
+def _natural_limit(row: Tensor, whitening: Whitening) -> float:
+    """The move at which (n_rows, 512) per unit gets as long as MAXIMUM_SHIFT."""
+    length = float(whitening.whiten(row).norm(dim=-1).mean())
+    return MAXIMUM_SHIFT / max(length, 1e-9)
 
 
 def good_steps(sweep: Sweep, position: int, steps: int) -> int:
@@ -180,22 +195,18 @@ def _first_steps(sweep: Sweep, good: int, steps: int) -> Sweep:
 
 
 def new_range(
-    high: float,
-    fractions: tuple[float, ...],
-    good: int,
-    gain: float,
-    linearity: float,
-    correction: float,
+    high: float, fractions: tuple[float, ...], good: int, gain: float, linearity: float
 ) -> float:
-    """The range in units of the corrected row."""
-    kept = high
-    if good < len(fractions):
-        # The next step was too far; the same face is now asked for with a smaller number.
-        kept = high * fractions[good - 1] / max(correction, 1.0)
-    if linearity < MINIMUM_LINEARITY:
-        kept *= 0.6  # what does not answer in proportion is tried again over less
-    # What even the largest correction does not make visible is out of reach.
-    return kept * float(np.clip(gain * correction, 0.01, 1.0))
+    """The range in units of the row that was just corrected: what was seen, and room to grow.
+
+    Args:
+        high: range in units before the correction.
+        good: how many of the fractions of it were good.
+    """
+    seen = high * fractions[good - 1] * max(gain, 0.01)
+    room = 1.5 if good == len(fractions) else 1.0
+    in_proportion = 1.0 if linearity >= MINIMUM_LINEARITY else 0.6
+    return seen * room * in_proportion
 
 
 def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:

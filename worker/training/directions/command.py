@@ -21,13 +21,15 @@ from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 
 from .calibration import FRACTIONS, People, Rig, calibrate, responses
 from .contact_sheet import contact_sheet
-from .gradient import GradientSettings, Whitening, train
+from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
 from .observation import FaceObserver, full_move, learnable
 from .people import HELD_OUT, TRAINING, person_latents
+from .whitening import Whitening
 
 REACH_PEOPLE = range(20_000, 20_003)
 REACH_FRACTIONS = (0.5, 1.0)
+REACH_ROUNDS, CALIBRATION_ROUNDS = 2, 3
 CALIBRATION_PEOPLE = range(20_000, 20_010)
 REPORTED_PEOPLE = range(20)
 PICTURED_PEOPLE = range(100, 110)
@@ -57,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--people", type=int, default=100, help="for the Jacobians (100)")
-    parser.add_argument("--steps", type=int, default=600, help="of gradient training (600)")
+    parser.add_argument("--steps", type=int, default=300, help="of gradient training (300)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write (JPEG)")
@@ -67,22 +69,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     work = _prepare(args)
-    whitening_covariance = _covariance(work)
-    start = _closed_form(work, args.people, whitening_covariance)
-    reach = _reach(work, start)
+    covariance = _covariance(work)
+    whitening = Whitening.of(covariance)
+    start = _closed_form(work, args.people, covariance)
+    reach = _reach(work, start, whitening)
     settings = GradientSettings(steps=args.steps)
     trained = train(
         work.observer,
         start,
         reach,
         work.positions,
-        Whitening.of(whitening_covariance),
+        whitening,
         settings,
         seed=work.seed,
         cache=work.cache,
         progress=lambda step, terms: _say_step(work, step, settings.steps, terms),
     )
-    directions, ranges, measured = _finish(work, trained)
+    directions, ranges, measured = _finish(work, trained, whitening)
     bundle = ModelBundle(
         name="default",
         directions=directions.numpy(),
@@ -154,19 +157,23 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
     return solve_directions(jacobians, covariance, is_angle, JacobianWeights())
 
 
-def _reach(work: _Run, start: Tensor) -> Tensor:
+def _reach(work: _Run, start: Tensor, whitening: Whitening) -> Tensor:
     """(k,) part of a full move that the closed-form shifts reach with the person kept."""
     people = work.rig.people(_latents(work, REACH_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, start, people, 1, REACH_FRACTIONS)
+    directions, ranges = _calibrated(work, start, people, whitening, REACH_ROUNDS, REACH_FRACTIONS)
     full = full_move()[work.positions]
     # The start of the training is the calibrated matrix, in full moves again.
     start.copy_(directions[work.positions] * full[:, None, None])
     return torch.from_numpy(ranges)[work.positions].float() / full
 
 
-def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[ParameterResponse]]:
+def _finish(
+    work: _Run, trained: Tensor, whitening: Whitening
+) -> tuple[Tensor, np.ndarray, list[ParameterResponse]]:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, trained, people, 2, FRACTIONS)
+    directions, ranges = _calibrated(
+        work, trained, people, whitening, CALIBRATION_ROUNDS, FRACTIONS
+    )
     reported = work.rig.people(_latents(work, REPORTED_PEOPLE, HELD_OUT))
     work.say(f"Measured on {len(reported.latents)} people that nothing was fitted to:")
     measured, _ = responses(work.rig, directions, ranges, work.positions, reported, work.say)
@@ -178,7 +185,12 @@ def _finish(work: _Run, trained: Tensor) -> tuple[Tensor, np.ndarray, list[Param
 
 
 def _calibrated(
-    work: _Run, shifts: Tensor, people: People, rounds: int, fractions: tuple[float, ...]
+    work: _Run,
+    shifts: Tensor,
+    people: People,
+    whitening: Whitening,
+    rounds: int,
+    fractions: tuple[float, ...],
 ) -> tuple[Tensor, np.ndarray]:
     """Per full move of the learnable parameters to per unit of all, scaled by measurement."""
     full = full_move()
@@ -187,9 +199,9 @@ def _calibrated(
     return calibrate(
         work.rig,
         directions,
-        full.numpy().copy(),
         work.positions,
         people,
+        whitening,
         rounds=rounds,
         fractions=fractions,
         progress=work.say,

@@ -44,8 +44,8 @@ class JacobianWeights:
 
     identity: float = 30.0
     surroundings: float = 4.0
-    shrinkage: float = 0.3
-    row_tie: float = 1.0
+    shrinkage: float = 30.0
+    row_tie: float = 30.0
     saturation: float = 0.25
 
 
