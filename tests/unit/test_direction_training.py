@@ -6,7 +6,12 @@ import numpy as np
 import torch
 
 from photorig.shared.schema import ARKIT_52
-from photorig.worker.training.directions.calibration import Sweep, fit_gain, good_steps, new_range
+from photorig.worker.training.directions.calibration import (
+    Sweep,
+    fit_gain,
+    furthest,
+    good_steps,
+)
 from photorig.worker.training.directions.jacobian import (
     Jacobians,
     JacobianWeights,
@@ -106,8 +111,19 @@ def test_a_range_ends_where_a_face_is_lost() -> None:
     assert good_steps(_sweep_with_identity([0.95, np.nan, 0.9, 0.9]), JAW, 4) == 1
 
 
-def test_a_range_is_what_was_seen_and_some_room() -> None:
-    fractions = (0.25, 0.5, 0.75, 1.0)
-    assert new_range(1.0, fractions, 4, gain=0.1, linearity=0.9) < 0.2
-    assert new_range(1.0, fractions, 2, gain=0.8, linearity=0.9) == 0.4
-    assert new_range(0.1, fractions, 4, gain=5.0, linearity=0.9) == 0.75
+STEPS = (0.25, 0.5, 0.75, 1.0)
+
+
+def test_a_row_goes_as_far_as_a_full_move() -> None:
+    amplitude, reached = furthest(np.array([0.4, 0.8, 1.2, 1.6]), STEPS, full=1.0)
+    assert reached == 1.0
+    np.testing.assert_allclose(amplitude, 0.625)
+
+
+def test_a_row_that_reaches_less_goes_as_far_as_it_rises() -> None:
+    assert furthest(np.array([0.1, 0.2, 0.3, 0.25]), STEPS, full=1.0) == (0.75, 0.3)
+    assert furthest(np.array([0.1, 0.2]), STEPS, full=1.0) == (0.5, 0.2)
+
+
+def test_a_row_that_does_nothing_goes_nowhere() -> None:
+    assert furthest(np.array([-0.1, 0.2, 0.3, 0.4]), STEPS, full=1.0) == (0.0, 0.0)

@@ -99,23 +99,23 @@ class Rig:
         position: int,
         high: float,
         fractions: tuple[float, ...] = FRACTIONS,
+        clamp: bool = True,
     ) -> Sweep:
         """Ask all people for fractions of ``high``, and for angles of ``-high`` too.
 
         Args:
             directions: (n, n_rows, 512) per unit.
             fractions: rising, the last one 1.
-
-        Returns:
-            Moves that would leave a coefficient's [0, 1] are asked for only as far as they go.
+            clamp: ask for moves that would leave a coefficient's [0, 1] only as far as they go.
         """
         parameter = ARKIT_52.parameters[position]
         amounts = [fraction * high for fraction in fractions]
         if parameter.unit == "degree":
             amounts += [-fraction * high for fraction in fractions]
         have = people.parameters[:, position, None]
-        asked = torch.tensor(amounts)[None].expand(len(have), -1)
-        asked = (have + asked).clamp(parameter.minimum, parameter.maximum) - have
+        asked = torch.tensor(amounts)[None].repeat(len(have), 1)
+        if clamp:
+            asked = (have + asked).clamp(parameter.minimum, parameter.maximum) - have
         latents = people.latents[:, None].repeat(1, len(amounts), 1, 1)
         n_rows = directions.shape[1]
         latents[:, :, :n_rows] += asked[..., None, None] * directions[position]
@@ -137,44 +137,71 @@ def calibrate(
     fractions: tuple[float, ...] = FRACTIONS,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[Tensor, np.ndarray]:
-    """Scale rows until asked = seen, and end ranges where the picture or the person would be lost.
+    """Find how far each row can go, then scale it until asked = seen.
 
     Args:
-        directions: (n, n_rows, 512) per unit.
+        directions: (n, n_rows, 512); only the direction of each row matters.
+        rounds: how often the scale is corrected by what is seen.
 
     Returns:
-        The scaled directions and (n,) ranges in the parameters' units, 0 outside ``positions``.
+        The directions per unit and (n,) ranges in the parameters' units, 0 outside ``positions``.
     """
     directions = directions.clone()
-    full = full_move().numpy()
-    ranges = np.zeros(len(full))
+    ranges = np.zeros(len(directions))
     for position in positions:
-        ranges[position] = min(full[position], _natural_limit(directions[position], whitening))
-    for round_number in range(rounds):
-        for position in positions:
-            high = float(ranges[position])
-            sweep = rig.sweep(directions, people, position, high, fractions)
-            good = good_steps(sweep, position, len(fractions))
-            if good == 0:
-                ranges[position] = high * fractions[0] / 2
-                continue
-            gain, linearity = fit_gain(_first_steps(sweep, good, len(fractions)), position)
-            directions[position] *= float(np.clip(1 / max(gain, 1e-3), 0.05, 4.0))
-            reach = new_range(high, fractions, good, gain, linearity)
-            limit = _natural_limit(directions[position], whitening)
-            ranges[position] = min(full[position], limit, reach)
-            if progress:
-                progress(
-                    f"round {round_number + 1} {ARKIT_52.ids[position]}: gain {gain:.2f}, "
-                    f"R² {linearity:.2f}, range {high:.2f} → {ranges[position]:.2f}"
-                )
+        length = float(whitening.whiten(directions[position]).norm(dim=-1).mean())
+        directions[position] *= MAXIMUM_SHIFT / max(length, 1e-9)
+        few = _least_of(people, position)
+        sweep = rig.sweep(directions, few, position, 1.0, fractions, clamp=False)
+        good = good_steps(sweep, position, len(fractions))
+        seen = _mean_change(sweep, position, len(fractions))[:good]
+        amplitude, reached = furthest(seen, fractions, float(full_move()[position]))
+        directions[position] *= amplitude / max(reached, 1e-3)
+        ranges[position] = reached
+        gains = []
+        for _ in range(rounds if reached > 0 else 0):
+            sweep = rig.sweep(directions, people, position, reached, fractions)
+            gain, linearity = fit_gain(sweep, position)
+            gains.append(f"{gain:.2f} (R² {linearity:.2f})")
+            directions[position] *= float(np.clip(1 / max(gain, 1e-3), 0.7, 1.4))
+        if progress:
+            progress(
+                f"{ARKIT_52.ids[position]}: reaches {reached:.2f} with {amplitude:.2f} of the "
+                f"longest shift, gain {', '.join(gains)}"
+            )
     return directions, ranges
 
 
-def _natural_limit(row: Tensor, whitening: Whitening) -> float:
-    """The move at which (n_rows, 512) per unit gets as long as MAXIMUM_SHIFT."""
-    length = float(whitening.whiten(row).norm(dim=-1).mean())
-    return MAXIMUM_SHIFT / max(length, 1e-9)
+def _least_of(people: People, position: int) -> People:
+    """For coefficients the half of the people who have least of it: the others have no room."""
+    if ARKIT_52.parameters[position].unit == "degree":
+        return people
+    least = people.parameters[:, position].argsort()[: (len(people.latents) + 1) // 2]
+    return People(people.latents[least], people.parameters[least], people.identity[least])
+
+
+def _mean_change(sweep: Sweep, position: int, steps: int) -> np.ndarray:
+    """(steps,) mean change in the direction asked for; of angles the mean of both ways."""
+    change = np.nan_to_num(sweep.change[:, :, position]) * np.sign(sweep.asked)
+    return change.mean(0).reshape(-1, steps).mean(0)
+
+
+def furthest(seen: np.ndarray, fractions: tuple[float, ...], full: float) -> tuple[float, float]:
+    """How far to go along a row, as (part of the longest shift, change seen there).
+
+    Args:
+        seen: (s,) mean change at the first s fractions.
+        full: change at which to stop even if the row goes further.
+    """
+    amplitude = reached = 0.0
+    for fraction, change in zip(fractions, seen, strict=False):
+        if change <= reached:
+            break
+        if change >= full:
+            part = (full - reached) / (change - reached)
+            return amplitude + part * (fraction - amplitude), full
+        amplitude, reached = fraction, float(change)
+    return amplitude, reached
 
 
 def good_steps(sweep: Sweep, position: int, steps: int) -> int:
@@ -186,27 +213,6 @@ def good_steps(sweep: Sweep, position: int, steps: int) -> int:
     good = (identity >= bar) & ~lost.any(0)
     both_ways = good.reshape(-1, steps).all(0)
     return steps if both_ways.all() else int(both_ways.argmin())
-
-
-def _first_steps(sweep: Sweep, good: int, steps: int) -> Sweep:
-    """The sweep without the steps that went too far."""
-    keep = np.tile(np.arange(steps) < good, sweep.asked.shape[1] // steps)
-    return Sweep(sweep.asked[:, keep], sweep.change[:, keep], sweep.identity[:, keep])
-
-
-def new_range(
-    high: float, fractions: tuple[float, ...], good: int, gain: float, linearity: float
-) -> float:
-    """The range in units of the row that was just corrected: what was seen, and room to grow.
-
-    Args:
-        high: range in units before the correction.
-        good: how many of the fractions of it were good.
-    """
-    seen = high * fractions[good - 1] * max(gain, 0.01)
-    room = 1.5 if good == len(fractions) else 1.0
-    in_proportion = 1.0 if linearity >= MINIMUM_LINEARITY else 0.6
-    return seen * room * in_proportion
 
 
 def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:

@@ -27,9 +27,9 @@ from .observation import FaceObserver, full_move, learnable
 from .people import HELD_OUT, TRAINING, person_latents
 from .whitening import Whitening
 
-REACH_PEOPLE = range(20_000, 20_003)
+REACH_PEOPLE = range(20_000, 20_006)
 REACH_FRACTIONS = (0.5, 1.0)
-REACH_ROUNDS, CALIBRATION_ROUNDS = 2, 3
+REACH_ROUNDS, CALIBRATION_ROUNDS = 0, 2
 CALIBRATION_PEOPLE = range(20_000, 20_010)
 REPORTED_PEOPLE = range(20)
 PICTURED_PEOPLE = range(100, 110)
