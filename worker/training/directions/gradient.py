@@ -30,6 +30,10 @@ from .whitening import Whitening
 logger = logging.getLogger(__name__)
 
 
+MINIMUM_REACH = 0.1
+"""Part of a full move below which a parameter is not trained."""
+
+
 @dataclass(frozen=True)
 class GradientSettings:
     """How to train.
@@ -182,9 +186,13 @@ def _draw(
     full = full_move()[positions]
     have = pool.parameters[source][:, positions] / full
     whole = pool.parameters[other][:, positions] / full - have
+    # Rows that reach nearly nothing are very long for their unit: they stay out of it.
+    active = reach >= MINIMUM_REACH
+    whole = torch.where(active, whole.clamp(-reach, reach), 0.0)
     amount = torch.rand(b, generator=random)
     sign = torch.where(torch.rand(b, generator=random) < 0.5, -1.0, 1.0)
-    chosen = torch.randint(k, (b,), generator=random)
+    chosen = active.nonzero()[:, 0]
+    chosen = chosen[torch.randint(len(chosen), (b,), generator=random)]
     row = torch.arange(b)
     is_angle = full[chosen] != 1
     upper = torch.where(
