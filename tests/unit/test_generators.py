@@ -145,6 +145,14 @@ def test_bf16_cannot_be_told_from_f32(
     assert psnr(quick, generator.synthesize(latents, size), 255) > 40
 
 
+def test_torch_in_bf16_cannot_be_told_from_f32(
+    weights: GeneratorWeights, generator: OpenVinoGenerator
+):
+    latents = some_latents(weights, 1)
+    quick = load_generator("torch-cpu", "bf16").synthesize(latents, 256)
+    assert psnr(quick, generator.synthesize(latents, 256), 255) > 40
+
+
 @pytest.mark.parametrize("size", [256, 512])
 def test_gradients_reach_every_row_of_the_latents(
     weights: GeneratorWeights, network: MobileStyleGAN, size: int
@@ -168,7 +176,7 @@ def test_features_read_the_documented_rows_and_no_others(
     assert is_read.tolist() == [row <= 2 * n_blocks for row in range(16)]
 
 
-@pytest.mark.parametrize(("size", "decibels"), [(256, 28.0), (512, 30.0)])
+@pytest.mark.parametrize(("size", "decibels"), [(256, 29.0), (512, 32.0)])
 def test_preview_heads_come_near_the_averaged_full_image(
     weights: GeneratorWeights, generator: OpenVinoGenerator, size: int, decibels: float
 ):
