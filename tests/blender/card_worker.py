@@ -53,6 +53,10 @@ def card(request: FrameRequest, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
+def encode_card(image: np.ndarray, codec: str) -> bytes:
+    return encode(image, codec, CardRenderer.model_id)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["serve"])
@@ -61,7 +65,7 @@ def main() -> None:
     parser.add_argument("--end-with-stdin", action="store_true")
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
-    executor = LocalExecutor(CardRenderer, portraits, encode)
+    executor = LocalExecutor(CardRenderer, portraits, encode_card)
     settings = ServerOptions(
         options.connection_file,
         parent_pid=options.parent_pid,

@@ -79,6 +79,10 @@ class CardRenderer:
         return card(portrait.id, request.parameters, SIZE)
 
 
+def encode_card(image: np.ndarray, codec: str) -> bytes:
+    return encode(image, codec, CardRenderer.model_id)
+
+
 class RunningServer:
     """The server in a thread of this process."""
 
@@ -89,7 +93,7 @@ class RunningServer:
         self.info: ConnectionInfo
         self.reason = ""
         self._stop = StopSignal()
-        self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode)
+        self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
         self._limits = limits
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -130,7 +134,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     portraits = PortraitStore(args.portraits, Portrait.from_bytes)
-    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode)
+    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode_card)
     executor.start()
     options = ServerOptions(
         args.connection_file,
