@@ -127,5 +127,6 @@ class ModelCache:
     def _sweep(self, card: ModelCard) -> None:
         """Remove what a killed process left; under the lock nobody else can be working there."""
         for leftover in self.folder.glob(f".{card.name}-*.partial"):
+            # ".face-x.partial" is of the model "face"; ".face-mesh-x.partial" is of another one.
             if leftover.name.count("-") == card.name.count("-") + 1:
                 shutil.rmtree(leftover, ignore_errors=True)
