@@ -7,10 +7,12 @@ import torch
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.training.directions.calibration import (
+    MAXIMUM_SHIFT,
     Sweep,
     fit_gain,
     furthest,
     good_steps,
+    longest_shifts,
 )
 from photorig.worker.training.directions.jacobian import (
     Jacobians,
@@ -127,3 +129,16 @@ def test_a_row_that_reaches_less_goes_as_far_as_it_rises() -> None:
 
 def test_a_row_that_does_nothing_goes_nowhere() -> None:
     assert furthest(np.array([-0.1, 0.2, 0.3, 0.4]), STEPS, full=1.0) == (0.0, 0.0)
+
+
+def test_left_and_right_together_are_no_longer_than_the_longest_shift() -> None:
+    left, right = ARKIT_52.index["eyeBlinkLeft"], ARKIT_52.index["eyeBlinkRight"]
+    random = torch.Generator().manual_seed(2)
+    directions = torch.randn(len(ARKIT_52), 2, 512, generator=random)
+    directions[right] = directions[left] * 0.3  # two controls of nearly the same thing
+    whitening = Whitening.of(torch.eye(512))
+    shifts = longest_shifts(directions, [left, right, JAW], whitening)
+    together = (shifts[left] + shifts[right]).norm(dim=-1).mean()
+    torch.testing.assert_close(together, torch.tensor(MAXIMUM_SHIFT), atol=1e-3, rtol=0)
+    alone = shifts[JAW].norm(dim=-1).mean()
+    torch.testing.assert_close(alone, torch.tensor(MAXIMUM_SHIFT), atol=1e-3, rtol=0)

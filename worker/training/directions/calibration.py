@@ -33,9 +33,10 @@ so this is the middle: still nearer to the same person than to another one."""
 MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
 
-MAXIMUM_SHIFT = 3.0
-"""Longest shift of a row of W+, in standard deviations of w. Beyond about this the picture falls
-apart although landmarks and identity, measured through networks that can be deceived, stay fine."""
+MAXIMUM_SHIFT = 2.4
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter or by a left and right
+one together. Beyond this people age and pictures fall apart, although landmarks and identity,
+measured through networks that can be deceived, stay fine (docs/training-log.md)."""
 
 MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
 MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
@@ -146,11 +147,9 @@ def calibrate(
     Returns:
         The directions per unit and (n,) ranges in the parameters' units, 0 outside ``positions``.
     """
-    directions = directions.clone()
+    directions = longest_shifts(directions, positions, whitening)
     ranges = np.zeros(len(directions))
     for position in positions:
-        length = float(whitening.whiten(directions[position]).norm(dim=-1).mean())
-        directions[position] *= MAXIMUM_SHIFT / max(length, 1e-9)
         few = _least_of(people, position)
         sweep = rig.sweep(directions, few, position, 1.0, fractions, clamp=False)
         good = good_steps(sweep, position, len(fractions))
@@ -170,6 +169,20 @@ def calibrate(
                 f"longest shift, gain {', '.join(gains)}"
             )
     return directions, ranges
+
+
+def longest_shifts(directions: Tensor, positions: list[int], whitening: Whitening) -> Tensor:
+    """(n, n_rows, 512) with each row as long as MAXIMUM_SHIFT lets it and its mirror partner be."""
+    whitened = whitening.whiten(directions)
+    unit = whitened / whitened.norm(dim=-1, keepdim=True).mean(1, keepdim=True).clamp_min(1e-9)
+    result = torch.zeros_like(directions)
+    for position in positions:
+        partner = ARKIT_52.index[ARKIT_52.parameters[position].mirror]
+        together = unit[position] if partner == position else unit[position] + unit[partner]
+        length = float(together.norm(dim=-1).mean())
+        # Two rows that cancel out must not make each of them longer.
+        result[position] = whitening.shift(unit[position]) * MAXIMUM_SHIFT / max(length, 1.0)
+    return result
 
 
 def _least_of(people: People, position: int) -> People:
