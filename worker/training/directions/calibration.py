@@ -34,8 +34,8 @@ MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
 
 MAXIMUM_SHIFT = 2.4
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter or by a left and right
-one together. Beyond this people age and pictures fall apart, although landmarks and identity,
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter or by a left and a
+right one together. Beyond this people age and pictures fall apart, although landmarks and identity,
 measured through networks that can be deceived, stay fine (docs/training-log.md)."""
 
 MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
