@@ -27,11 +27,11 @@ from .observation import FaceObserver, full_move, learnable
 from .people import HELD_OUT, TRAINING, person_latents
 from .whitening import Whitening
 
-REACH_PEOPLE = range(20_000, 20_006)
+REACH_PEOPLE = range(20_000, 20_003)
 REACH_FRACTIONS = (0.5, 1.0)
-REACH_ROUNDS, CALIBRATION_ROUNDS = 0, 2
-CALIBRATION_PEOPLE = range(20_000, 20_010)
-REPORTED_PEOPLE = range(20)
+REACH_ROUNDS, CALIBRATION_ROUNDS = 0, 1
+CALIBRATION_PEOPLE = range(20_000, 20_006)
+REPORTED_PEOPLE = range(12)
 PICTURED_PEOPLE = range(100, 110)
 COVARIANCE_SAMPLES = 20_000
 
