@@ -33,10 +33,14 @@ so this is the middle: still nearer to the same person than to another one."""
 MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
 
-MAXIMUM_SHIFT = 2.4
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter or by a left and a
+MAXIMUM_SHIFT = 3.0
+MAXIMUM_PAIR_SHIFT = 2.4
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by a left and a
 right one together. Beyond this people age and pictures fall apart, although landmarks and identity,
 measured through networks that can be deceived, stay fine (docs/training-log.md)."""
+
+HAS_ROOM = 0.4
+"""A coefficient up to which a person can still show more of it."""
 
 MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
 MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
@@ -150,7 +154,7 @@ def calibrate(
     directions = longest_shifts(directions, positions, whitening)
     ranges = np.zeros(len(directions))
     for position in positions:
-        few = _least_of(people, position)
+        few = _with_room(people, position)
         sweep = rig.sweep(directions, few, position, 1.0, fractions, clamp=False)
         good = good_steps(sweep, position, len(fractions))
         seen = _mean_change(sweep, position, len(fractions))[:good]
@@ -172,25 +176,29 @@ def calibrate(
 
 
 def longest_shifts(directions: Tensor, positions: list[int], whitening: Whitening) -> Tensor:
-    """(n, n_rows, 512) with each row as long as MAXIMUM_SHIFT lets it and its mirror partner be."""
+    """(n, n_rows, 512) with each row as long as it may be alone and with its mirror partner."""
     whitened = whitening.whiten(directions)
     unit = whitened / whitened.norm(dim=-1, keepdim=True).mean(1, keepdim=True).clamp_min(1e-9)
     result = torch.zeros_like(directions)
     for position in positions:
         partner = ARKIT_52.index[ARKIT_52.parameters[position].mirror]
-        together = unit[position] if partner == position else unit[position] + unit[partner]
-        length = float(together.norm(dim=-1).mean())
-        # Two rows that cancel out must not make each of them longer.
-        result[position] = whitening.shift(unit[position]) * MAXIMUM_SHIFT / max(length, 1.0)
+        longest = MAXIMUM_SHIFT
+        if partner != position:
+            together = float((unit[position] + unit[partner]).norm(dim=-1).mean())
+            longest = min(longest, MAXIMUM_PAIR_SHIFT / max(together, 1e-9))
+        result[position] = whitening.shift(unit[position]) * longest
     return result
 
 
-def _least_of(people: People, position: int) -> People:
-    """For coefficients the half of the people who have least of it: the others have no room."""
+def _with_room(people: People, position: int) -> People:
+    """For coefficients the people who have little of it yet: the others cannot show much more."""
     if ARKIT_52.parameters[position].unit == "degree":
         return people
-    least = people.parameters[:, position].argsort()[: (len(people.latents) + 1) // 2]
-    return People(people.latents[least], people.parameters[least], people.identity[least])
+    have = people.parameters[:, position]
+    order = have.argsort()
+    n_with_room = max(int((have <= HAS_ROOM).sum()), (len(have) + 1) // 2)
+    chosen = order[:n_with_room]
+    return People(people.latents[chosen], people.parameters[chosen], people.identity[chosen])
 
 
 def _mean_change(sweep: Sweep, position: int, steps: int) -> np.ndarray:
