@@ -41,7 +41,9 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
         for parameter in ARKIT_52.parameters
     )
     file = tmp_path_factory.mktemp("bundle") / "moves.safetensors"
-    ModelBundle("moves", directions, ARKIT_52, generator.model_id, responses).save(file)
+    gram = np.zeros((len(ARKIT_52), len(ARKIT_52)), np.float32)
+    bundle = ModelBundle("moves", directions, ARKIT_52, generator.model_id, responses, gram, 1.0)
+    bundle.save(file)
     return file
 
 

@@ -40,7 +40,9 @@ def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     shape = (len(ARKIT_52), n_rows, 512)
     directions = np.random.default_rng(1).standard_normal(shape).astype(np.float32) * 0.05
     response = ParameterResponse(True, -limit, limit, 1.0, 1.0, 0.0)
-    return ModelBundle("tiny", directions, ARKIT_52, MODEL_ID, (response,) * len(ARKIT_52))
+    gram = np.eye(len(ARKIT_52), dtype=np.float32)
+    responses = (response,) * len(ARKIT_52)
+    return ModelBundle("tiny", directions, ARKIT_52, MODEL_ID, responses, gram, 1.0)
 
 
 def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import ModelError
+from photorig.shared.schema import ARKIT_52
 from photorig.worker.reenactment.bundle import read_bundle
 
 from .fakes import tiny_bundle
@@ -29,7 +30,24 @@ def test_the_id_changes_with_whatever_changes_the_pixels() -> None:
     moved = replace(bundle, directions=bundle.directions + 1e-3)
     shorter = replace(bundle, responses=tiny_bundle(limit=0.4).responses)
     other_generator = replace(bundle, model_id="another")
-    assert len({b.id for b in (bundle, moved, shorter, other_generator)}) == 4
+    less_at_once = replace(bundle, longest_expression=0.9)
+    assert len({b.id for b in (bundle, moved, shorter, other_generator, less_at_once)}) == 5
+
+
+def test_each_shift_stops_at_the_end_of_its_range() -> None:
+    shift = ARKIT_52.vector({"headYaw": -3, "jawOpen": 0.9})
+    held = ARKIT_52.named(tiny_bundle(limit=0.5).within_range(shift))
+    assert (held["headYaw"], held["jawOpen"]) == (-0.5, 0.5)
+
+
+def test_an_expression_that_is_too_much_at_once_is_scaled_back_as_a_whole() -> None:
+    names = ("jawOpen", "mouthPucker", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
+    shift = ARKIT_52.vector(dict.fromkeys(names, 0.5) | {"headYaw": 0.5})
+    held = tiny_bundle().within_range(shift)
+    coefficients = held[3:]
+    assert np.linalg.norm(coefficients) == pytest.approx(1.0, rel=1e-5)
+    assert np.ptp(coefficients[coefficients > 0]) < 1e-6
+    assert held[0] == 0.5, "head angles are not part of the expression"
 
 
 @pytest.mark.parametrize("content", [b"", b"text", pickle.dumps([1])])

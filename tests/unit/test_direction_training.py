@@ -7,13 +7,13 @@ import torch
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.training.directions.calibration import (
-    MAXIMUM_PAIR_SHIFT,
-    MAXIMUM_SHIFT,
+    MAXIMUM_GROUP_SHIFT,
     Sweep,
     fit_gain,
     furthest,
     good_steps,
     longest_shifts,
+    shift_gram,
 )
 from photorig.worker.training.directions.jacobian import (
     Jacobians,
@@ -140,6 +140,17 @@ def test_left_and_right_together_are_no_longer_than_the_longest_shift() -> None:
     whitening = Whitening.of(torch.eye(512))
     shifts = longest_shifts(directions, [left, right, JAW], whitening)
     together = (shifts[left] + shifts[right]).norm(dim=-1).mean()
-    torch.testing.assert_close(together, torch.tensor(MAXIMUM_PAIR_SHIFT), atol=1e-3, rtol=0)
+    torch.testing.assert_close(together, torch.tensor(MAXIMUM_GROUP_SHIFT), atol=1e-3, rtol=0)
     alone = shifts[JAW].norm(dim=-1).mean()
-    torch.testing.assert_close(alone, torch.tensor(MAXIMUM_SHIFT), atol=1e-3, rtol=0)
+    torch.testing.assert_close(alone, torch.tensor(MAXIMUM_GROUP_SHIFT), atol=1e-3, rtol=0)
+
+
+def test_the_gram_gives_the_length_of_any_mixture() -> None:
+    random = torch.Generator().manual_seed(3)
+    directions = torch.randn(len(ARKIT_52), 2, 512, generator=random)
+    shift = torch.rand(len(ARKIT_52), generator=random)
+    gram = shift_gram(directions, Whitening.of(torch.eye(512)))
+    moved = torch.einsum("k,krd->rd", shift, directions)
+    expected = moved.square().sum(-1).mean().sqrt()
+    length = np.sqrt(shift.numpy() @ gram @ shift.numpy())
+    np.testing.assert_allclose(length, float(expected), rtol=1e-3)

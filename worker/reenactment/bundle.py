@@ -56,6 +56,9 @@ class ModelBundle:
         schema: the n parameters.
         model_id: the generator whose W+ this is.
         responses: one per parameter.
+        shift_gram: (n, n) float32 G; √(Δpᵀ G Δp) is the length of Δw in standard deviations of w.
+        longest_expression: length that all coefficients of a frame may have together. Each within
+            its range, many at once would still leave the space of faces.
     """
 
     name: str
@@ -63,6 +66,8 @@ class ModelBundle:
     schema: ParameterSchema
     model_id: str
     responses: tuple[ParameterResponse, ...]
+    shift_gram: np.ndarray
+    longest_expression: float
 
     @cached_property
     def range_minimum(self) -> np.ndarray:
@@ -79,9 +84,27 @@ class ModelBundle:
         """SHA-256 (hex) of what decides a frame's pixels: generator, schema, matrix, ranges."""
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
-        for array in (self.directions, self.range_minimum, self.range_maximum):
+        limit = np.float64(self.longest_expression)
+        arrays = (self.directions, self.range_minimum, self.range_maximum, self.shift_gram, limit)
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    @cached_property
+    def is_coefficient(self) -> np.ndarray:
+        """(n,) bool, False for head angles."""
+        return np.array([parameter.unit == "coefficient" for parameter in self.schema.parameters])
+
+    def within_range(self, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32: each parameter clamped to its trained range, and the expression as a whole
+        scaled back to the length at which faces stay faces."""
+        clamped = np.clip(shift, self.range_minimum, self.range_maximum).astype(np.float32)
+        expression = np.where(self.is_coefficient, clamped, 0.0).astype(np.float64)
+        length = float(np.sqrt(max(expression @ self.shift_gram @ expression, 0.0)))
+        if length <= self.longest_expression:
+            return clamped
+        scale = np.float32(self.longest_expression / length)
+        return np.where(self.is_coefficient, clamped * scale, clamped).astype(np.float32)
 
     def beyond_range(self, shift: np.ndarray) -> list[str]:
         """Ids of the parameters whose shift (n,) lies outside the trained range."""
@@ -98,9 +121,13 @@ class ModelBundle:
             "name": self.name,
             "model_id": self.model_id,
             "schema": self.schema.to_json(),
+            "longest_expression": self.longest_expression,
             "responses": [vars(response) for response in self.responses],
         }
-        tensors = {"directions": np.ascontiguousarray(self.directions, np.float32)}
+        tensors = {
+            "directions": np.ascontiguousarray(self.directions, np.float32),
+            "shift_gram": np.ascontiguousarray(self.shift_gram, np.float32),
+        }
         save_file(tensors, path, {"photorig": json.dumps(metadata, sort_keys=True)})
 
 
@@ -109,17 +136,18 @@ def read_bundle(path: Path) -> ModelBundle:
     try:
         with safe_open(path, "np") as file:
             metadata: dict[str, Any] = json.loads((file.metadata() or {})["photorig"])
-            directions = file.get_tensor("directions")
+            directions, gram = file.get_tensor("directions"), file.get_tensor("shift_gram")
         if (metadata["format"], metadata["version"]) != (FORMAT, FORMAT_VERSION):
             raise ModelError(f"{path} is no direction matrix of version {FORMAT_VERSION}")
         schema = ParameterSchema.from_json(metadata["schema"])
         responses = tuple(ParameterResponse(**entry) for entry in metadata["responses"])
         model_id, name = str(metadata["model_id"]), str(metadata["name"])
+        longest_expression = float(metadata["longest_expression"])
     except FileNotFoundError as error:
         raise ModelError(f"There is no direction matrix {path}") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no direction matrix, or it is damaged") from error
-    bundle = ModelBundle(name, directions, schema, model_id, responses)
+    bundle = ModelBundle(name, directions, schema, model_id, responses, gram, longest_expression)
     _check(bundle, path)
     return bundle
 
@@ -128,7 +156,10 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     expected: Sequence[int] = (len(bundle.schema), bundle.directions.shape[1], 512)
     if bundle.directions.ndim != 3 or bundle.directions.shape != tuple(expected):
         raise ModelError(f"{path} has a matrix of shape {bundle.directions.shape}")
-    if len(bundle.responses) != len(bundle.schema) or not np.isfinite(bundle.directions).all():
+    n = len(bundle.schema)
+    fits = len(bundle.responses) == n and bundle.shift_gram.shape == (n, n)
+    finite = np.isfinite(bundle.directions).all() and np.isfinite(bundle.shift_gram).all()
+    if not (fits and finite and bundle.longest_expression > 0):
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 

@@ -76,8 +76,7 @@ class FaceRenderer:
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 within the trained range: p_t − p_rest if relative, else p_t − p_s."""
-        shift = self.asked_shift(portrait, request)
-        return np.clip(shift, self.bundle.range_minimum, self.bundle.range_maximum)
+        return self.bundle.within_range(self.asked_shift(portrait, request))
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""

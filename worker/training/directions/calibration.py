@@ -33,11 +33,16 @@ so this is the middle: still nearer to the same person than to another one."""
 MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
 
-MAXIMUM_SHIFT = 3.0
-MAXIMUM_PAIR_SHIFT = 2.4
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by a left and a
-right one together. Beyond this people age and pictures fall apart, although landmarks and identity,
-measured through networks that can be deceived, stay fine (docs/training-log.md)."""
+MAXIMUM_SHIFT = 2.6
+MAXIMUM_GROUP_SHIFT = 2.4
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by parameters
+that usually move together. Beyond this people age and pictures fall apart, although landmarks and
+identity, measured through networks that can be deceived, stay fine (docs/training-log.md)."""
+
+MAXIMUM_EXPRESSION_SHIFT = 3.0
+"""The same for all coefficients of a frame at once; the renderer scales them back to it."""
+
+RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 
 HAS_ROOM = 0.4
 """A coefficient up to which a person can still show more of it."""
@@ -176,18 +181,31 @@ def calibrate(
 
 
 def longest_shifts(directions: Tensor, positions: list[int], whitening: Whitening) -> Tensor:
-    """(n, n_rows, 512) with each row as long as it may be alone and with its mirror partner."""
+    """(n, n_rows, 512) with each row as long as it may be alone and with what moves along."""
     whitened = whitening.whiten(directions)
     unit = whitened / whitened.norm(dim=-1, keepdim=True).mean(1, keepdim=True).clamp_min(1e-9)
     result = torch.zeros_like(directions)
     for position in positions:
-        partner = ARKIT_52.index[ARKIT_52.parameters[position].mirror]
-        longest = MAXIMUM_SHIFT
-        if partner != position:
-            together = float((unit[position] + unit[partner]).norm(dim=-1).mean())
-            longest = min(longest, MAXIMUM_PAIR_SHIFT / max(together, 1e-9))
+        together = float(unit[_moved_together(position)].sum(0).norm(dim=-1).mean())
+        longest = min(MAXIMUM_SHIFT, MAXIMUM_GROUP_SHIFT / max(together, 1e-9))
         result[position] = whitening.shift(unit[position]) * longest
     return result
+
+
+def _moved_together(position: int) -> list[int]:
+    """The parameter and those that an animator usually moves with it: its other side, all brows."""
+    parameter = ARKIT_52.parameters[position]
+    if parameter.id in RAISED_BROWS:
+        return [ARKIT_52.index[name] for name in RAISED_BROWS]
+    return sorted({position, ARKIT_52.index[parameter.mirror]})
+
+
+def shift_gram(directions: Tensor, whitening: Whitening) -> np.ndarray:
+    """(n, n) float32 G: a parameter shift Δp moves the latents by √(Δpᵀ G Δp) standard deviations
+    of w, as the root mean square over the rows."""
+    rows = whitening.whiten(directions)
+    gram = torch.einsum("ird,jrd->ij", rows, rows) / rows.shape[1]
+    return gram.numpy().astype(np.float32)
 
 
 def _with_room(people: People, position: int) -> People:

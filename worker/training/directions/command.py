@@ -19,7 +19,15 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import load_generator
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 
-from .calibration import FRACTIONS, People, Rig, calibrate, responses
+from .calibration import (
+    FRACTIONS,
+    MAXIMUM_EXPRESSION_SHIFT,
+    People,
+    Rig,
+    calibrate,
+    responses,
+    shift_gram,
+)
 from .contact_sheet import contact_sheet
 from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
@@ -85,24 +93,21 @@ def run(args: argparse.Namespace) -> int:
         cache=work.cache,
         progress=lambda step, terms: _say_step(work, step, settings.steps, terms),
     )
-    directions, ranges, measured = _finish(work, trained, whitening)
+    directions, measured = _finish(work, trained, whitening)
     bundle = ModelBundle(
         name="default",
         directions=directions.numpy(),
         schema=ARKIT_52,
         model_id=work.rig.generator.model_id,
         responses=tuple(measured),
+        shift_gram=shift_gram(directions, whitening),
+        longest_expression=MAXIMUM_EXPRESSION_SHIFT,
     )
     bundle.save(args.out)
     work.say(f"Wrote {args.out} after {(time.perf_counter() - started) / 60:.0f} minutes")
     if args.sheet:
-        contact_sheet(
-            work.rig.generator,
-            directions,
-            ranges,
-            _latents(work, PICTURED_PEOPLE, HELD_OUT),
-            args.sheet,
-        )
+        people = _latents(work, PICTURED_PEOPLE, HELD_OUT).numpy()
+        contact_sheet(work.rig.generator, bundle, people, args.sheet)
         work.say(f"Wrote {args.sheet}")
     if args.report:
         args.report.write_text(_table(measured), encoding="utf-8")
@@ -169,7 +174,7 @@ def _reach(work: _Run, start: Tensor, whitening: Whitening) -> Tensor:
 
 def _finish(
     work: _Run, trained: Tensor, whitening: Whitening
-) -> tuple[Tensor, np.ndarray, list[ParameterResponse]]:
+) -> tuple[Tensor, list[ParameterResponse]]:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
     directions, ranges = _calibrated(
         work, trained, people, whitening, CALIBRATION_ROUNDS, FRACTIONS
@@ -180,8 +185,7 @@ def _finish(
     for position, response in enumerate(measured):
         if not response.controllable:
             directions[position] = 0
-            ranges[position] = 0
-    return directions, ranges, measured
+    return directions, measured
 
 
 def _calibrated(

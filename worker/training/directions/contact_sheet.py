@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import Generator
+from photorig.worker.reenactment.bundle import ModelBundle
 
 TILE = 160
 LABEL_HEIGHT = 22
 
 CONTROLS: tuple[tuple[str, dict[str, float]], ...] = (
     ("rest", {}),
-    ("yaw −25°", {"headYaw": -25}),
+    ("yaw -25°", {"headYaw": -25}),
     ("yaw +25°", {"headYaw": 25}),
-    ("pitch −15°", {"headPitch": -15}),
+    ("pitch -15°", {"headPitch": -15}),
     ("pitch +15°", {"headPitch": 15}),
     ("smile", {"mouthSmileLeft": 1, "mouthSmileRight": 1}),
     ("jaw open", {"jawOpen": 1}),
@@ -32,30 +31,24 @@ CONTROLS: tuple[tuple[str, dict[str, float]], ...] = (
 
 
 def contact_sheet(
-    generator: Generator,
-    directions: torch.Tensor,
-    ranges: np.ndarray,
-    latents: torch.Tensor,
-    path: Path,
+    generator: Generator, bundle: ModelBundle, latents: np.ndarray, path: Path
 ) -> None:
-    """Write a JPEG with one row a person and one column a control.
+    """Write a JPEG with one row a person and one column a control, moved as the renderer does.
 
     Args:
-        directions: (n, n_rows, 512) per unit.
-        ranges: (n,) trained range; larger moves are clamped to it, as the renderer does.
-        latents: (m, 16, 512).
+        latents: (m, 16, 512) float32.
     """
-    n_rows = directions.shape[1]
+    n_rows = bundle.directions.shape[1]
     width, height = TILE * len(CONTROLS), LABEL_HEIGHT + TILE * len(latents)
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=13)
     for column, (label, move) in enumerate(CONTROLS):
         draw.text((column * TILE + 6, 3), label, "black", font)
-        shift = np.clip(ARKIT_52.vector(move), -ranges, ranges).astype(np.float32)
-        driven = latents.clone()
-        driven[:, :n_rows] += torch.einsum("k,krd->rd", torch.from_numpy(shift), directions)
-        for row, image in enumerate(generator.synthesize(driven.numpy(), 256)):
+        shift = bundle.within_range(bundle.schema.vector(move))
+        driven = latents.copy()
+        driven[:, :n_rows] += np.einsum("k,krd->rd", shift, bundle.directions)
+        for row, image in enumerate(generator.synthesize(driven, 256)):
             tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (column * TILE, LABEL_HEIGHT + row * TILE))
     path.parent.mkdir(parents=True, exist_ok=True)
