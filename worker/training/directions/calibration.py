@@ -33,13 +33,13 @@ so this is the middle: still nearer to the same person than to another one."""
 MINIMUM_IDENTITY_OF_ANGLE = 0.5
 """The same for head angles: the cosine between real photos of one person falls with them too."""
 
-MAXIMUM_SHIFT = 2.6
-MAXIMUM_GROUP_SHIFT = 2.4
+MAXIMUM_SHIFT = 2.0
+MAXIMUM_GROUP_SHIFT = 2.0
 """Longest shift of a row of W+, in standard deviations of w, by one parameter, and by parameters
 that usually move together. Beyond this people age and pictures fall apart, although landmarks and
 identity, measured through networks that can be deceived, stay fine (docs/training-log.md)."""
 
-MAXIMUM_EXPRESSION_SHIFT = 3.0
+MAXIMUM_EXPRESSION_SHIFT = 2.2
 """The same for all coefficients of a frame at once; the renderer scales them back to it."""
 
 RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
@@ -47,7 +47,7 @@ RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 HAS_ROOM = 0.4
 """A coefficient up to which a person can still show more of it."""
 
-MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.6
+MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.5
 MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
 """A parameter that answers less exactly or over less range is not called controllable."""
 
