@@ -39,8 +39,11 @@ MAXIMUM_GROUP_SHIFT = 2.0
 that usually move together. Beyond this people age and pictures fall apart, although landmarks and
 identity, measured through networks that can be deceived, stay fine (docs/training-log.md)."""
 
-MAXIMUM_EXPRESSION_SHIFT = 2.2
+MAXIMUM_EXPRESSION_SHIFT = 2.6
 """The same for all coefficients of a frame at once; the renderer scales them back to it."""
+
+MAXIMUM_BLINK_SHIFT = 2.5
+"""Both lids together: they have to meet, and the moment in which it makes people older is short."""
 
 RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 
@@ -187,7 +190,9 @@ def longest_shifts(directions: Tensor, positions: list[int], whitening: Whitenin
     result = torch.zeros_like(directions)
     for position in positions:
         together = float(unit[_moved_together(position)].sum(0).norm(dim=-1).mean())
-        longest = min(MAXIMUM_SHIFT, MAXIMUM_GROUP_SHIFT / max(together, 1e-9))
+        is_blink = ARKIT_52.ids[position].startswith("eyeBlink")
+        group = MAXIMUM_BLINK_SHIFT if is_blink else MAXIMUM_GROUP_SHIFT
+        longest = min(MAXIMUM_SHIFT, group / max(together, 1e-9))
         result[position] = whitening.shift(unit[position]) * longest
     return result
 
