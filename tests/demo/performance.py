@@ -2,12 +2,14 @@
 
 Keyframes as an animator would set them at 24 frames a second: (frame, value) by channel, head
 angles in degrees, shape keys from 0 to 1. What is not keyed rests. Between keys Blender eases.
+The values stay mostly where the first direction matrix obeys (see the report of its training):
+beyond that the rig would still move and the face would not.
 
     1-12   at ease; a breath, then a blink and a small dip before the turn (anticipation)
-   12-26   turns to the picture's right along an arc; the eyes arrive first, brows follow
-   26-38   recognises: brows up, jaw drops a little, then a blink into the turn back
-   38-58   says "hel-lo, you!" with a nod on each accent
-   58-72   a broad smile, head tilted, a last blink; settles
+   12-30   turns to the picture's right along an arc, the eyes first; a doubtful "hm?"
+   30-42   recognises: brows up, the jaw drops, a blink into the turn back
+   42-58   says "hey, hey there!" with a nod on each accent
+   58-72   a broad smile, a last blink; settles
 """
 
 from __future__ import annotations
@@ -20,99 +22,51 @@ Keys = tuple[tuple[int, float], ...]
 
 HEAD: dict[str, Keys] = {
     "headYaw": (
-        (1, 0),
-        (8, -1),
-        (12, -4),
-        (21, 22),
-        (24, 20),
-        (31, 20),
-        (34, 21),
-        (42, -9),
-        (45, -7),
-        (56, -5),
-        (65, 5),
-        (72, 0),
+        *((1, 0), (8, -1), (12, -4), (21, 21), (24, 19), (33, 19), (35, 20)),
+        *((43, -9), (46, -7), (57, -6), (65, 4), (72, 0)),
     ),
     "headPitch": (
-        (1, 0),
-        (7, 2.5),
-        (12, -2),
-        (17, -6),
-        (22, 3),
-        (27, 6),
-        (33, 4),
-        (38, -6),
-        (42, 1),
-        (45, 4),
-        (48, -5),
-        (52, 3),
-        (55, -6),
-        (60, 4),
-        (66, 1),
-        (72, 0),
+        *((1, 0), (7, 2.5), (12, -2), (17, -6), (22, 2), (28, -1), (32, 5), (35, 3), (39, -6)),
+        *((43, 2), (46, 4), (49, -4), (52, 3), (55, -5), (60, 5), (66, 2), (72, 0)),
     ),
-    "headRoll": (
-        (1, 0),
-        (12, 2),
-        (21, -5),
-        (31, -4),
-        (42, 4),
-        (52, 2),
-        (60, -6),
-        (67, -7),
-        (72, 0),
-    ),
+    "headRoll": ((1, 0), (12, 1), (21, -2), (33, -2), (43, 1.5), (60, -2), (67, -2), (72, 0)),
 }
 
 SHAPES: dict[str, Keys] = {
     # The gaze leads every turn by two or three frames and lets go when the head has arrived.
-    "eyeLookOutLeft": ((10, 0), (12, 0.7), (20, 0.2), (33, 0.1), (37, 0)),
-    "eyeLookInRight": ((10, 0), (12, 0.7), (20, 0.2), (33, 0.1), (37, 0)),
-    "eyeLookInLeft": ((33, 0), (36, 0.6), (42, 0)),
-    "eyeLookOutRight": ((33, 0), (36, 0.6), (42, 0)),
-    "browInnerUp": ((20, 0), (27, 0.7), (33, 0.5), (40, 0.1), (47, 0.4), (54, 0.2), (64, 0)),
-    "browOuterUpLeft": ((21, 0), (28, 0.7), (34, 0.4), (41, 0), (58, 0), (62, 0.5), (72, 0)),
-    "browOuterUpRight": ((21, 0), (28, 0.7), (34, 0.4), (41, 0), (58, 0), (62, 0.3), (72, 0)),
-    "browDownLeft": ((8, 0), (13, 0.3), (20, 0)),
-    "browDownRight": ((8, 0), (13, 0.3), (20, 0)),
-    # "oh!", then hel - lo - you
+    "eyeLookOutLeft": ((10, 0), (12, 0.6), (19, 0.2), (33, 0.1), (37, 0)),
+    "eyeLookInRight": ((10, 0), (12, 0.6), (19, 0.2), (33, 0.1), (37, 0)),
+    "eyeLookInLeft": ((34, 0), (37, 0.5), (43, 0)),
+    "eyeLookOutRight": ((34, 0), (37, 0.5), (43, 0)),
+    # Doubt: one brow further down than the other; then both rise.
+    "browDownLeft": ((19, 0), (23, 0.25), (28, 0.2), (31, 0)),
+    "browDownRight": ((19, 0), (23, 0.12), (28, 0.1), (31, 0)),
+    "browInnerUp": ((29, 0), (33, 0.4), (37, 0.25), (44, 0.3), (50, 0.1), (55, 0.2), (62, 0)),
+    "browOuterUpLeft": ((29, 0), (33, 0.25), (38, 0.1), (58, 0), (62, 0.25), (72, 0)),
+    "browOuterUpRight": ((29, 0), (33, 0.25), (38, 0.1), (58, 0), (62, 0.25), (72, 0)),
+    # "oh!", then three syllables
     "jawOpen": (
-        (25, 0),
-        (29, 0.45),
-        (33, 0.25),
-        (38, 0.03),
-        (41, 0),
-        (44, 0.6),
-        (47, 0.15),
-        (49, 0.4),
-        (52, 0.12),
-        (55, 0.3),
-        (59, 0.1),
-        (63, 0.25),
-        (68, 0.08),
-        (72, 0),
+        *((29, 0), (32, 0.22), (35, 0.12), (39, 0.02), (42, 0), (45, 0.27), (47, 0.06)),
+        *((50, 0.25), (53, 0.05), (55, 0.16), (58, 0.04), (63, 0.12), (68, 0.05), (72, 0)),
     ),
-    "mouthFunnel": ((26, 0), (30, 0.35), (36, 0), (47, 0), (50, 0.5), (54, 0.2), (57, 0)),
-    "mouthPucker": ((50, 0), (52, 0.3), (55, 0.8), (58, 0.1), (60, 0)),
-    "mouthUpperUpLeft": ((41, 0), (44, 0.35), (47, 0.1), (57, 0), (63, 0.5), (72, 0.1)),
-    "mouthUpperUpRight": ((41, 0), (44, 0.35), (47, 0.1), (57, 0), (63, 0.5), (72, 0.1)),
-    "mouthLowerDownLeft": ((41, 0), (44, 0.4), (47, 0.1), (57, 0), (62, 0.35), (70, 0)),
-    "mouthLowerDownRight": ((41, 0), (44, 0.4), (47, 0.1), (57, 0), (62, 0.35), (70, 0)),
-    "mouthSmileLeft": ((30, 0), (39, 0.45), (45, 0.3), (55, 0.2), (62, 0.95), (68, 0.9), (72, 0.5)),
+    "mouthUpperUpLeft": ((42, 0), (45, 0.2), (47, 0.05), (58, 0), (63, 0.35), (72, 0)),
+    "mouthUpperUpRight": ((42, 0), (45, 0.2), (47, 0.05), (58, 0), (63, 0.35), (72, 0)),
+    "mouthLowerDownLeft": ((42, 0), (45, 0.2), (48, 0), (58, 0), (62, 0.2), (70, 0)),
+    "mouthLowerDownRight": ((42, 0), (45, 0.2), (48, 0), (58, 0), (62, 0.2), (70, 0)),
+    # The corners of a smile do not arrive together.
+    "mouthSmileLeft": (
+        *((33, 0), (40, 0.3), (45, 0.15), (54, 0.05), (57, 0.1), (62, 0.75)),
+        *((68, 0.7), (72, 0.4)),
+    ),
     "mouthSmileRight": (
-        (31, 0),
-        (40, 0.4),
-        (45, 0.3),
-        (55, 0.2),
-        (63, 0.9),
-        (68, 0.85),
-        (72, 0.5),
+        *((34, 0), (41, 0.25), (45, 0.15), (54, 0.05), (57, 0.1), (63, 0.7)),
+        *((68, 0.65), (72, 0.4)),
     ),
-    "eyeSquintLeft": ((34, 0), (40, 0.3), (52, 0.1), (63, 0.55), (72, 0.2)),
-    "eyeSquintRight": ((34, 0), (40, 0.3), (52, 0.1), (63, 0.55), (72, 0.2)),
+    "eyeSquintLeft": ((58, 0), (63, 0.2), (72, 0.05)),
+    "eyeSquintRight": ((58, 0), (63, 0.2), (72, 0.05)),
 }
 
-BLINKS = (5, 15, 37, 67)
+BLINKS = (5, 16, 38, 68)
 """Frames at which the eyes are shut: one at ease, one in each turn, one at the end."""
 
 _BLINK: Keys = ((-3, 0), (0, 1), (1, 1), (5, 0))
@@ -136,5 +90,5 @@ def repeated(keys: Keys, length: int) -> Keys:
     return tuple(moved)
 
 
-KEY_POSES = (1, 15, 22, 30, 44, 50, 55, 64)
-"""Frames for the contact sheet: at ease, blink, turned, surprised, three sounds, glad."""
+KEY_POSES = (1, 16, 25, 33, 45, 50, 56, 64)
+"""For the contact sheet: at ease, blink, doubtful, surprised, three sounds, glad."""
