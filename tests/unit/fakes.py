@@ -15,6 +15,7 @@ class TinyGenerator:
     """Paints latents: every pixel is a fixed mixture of all 16 rows, so each shift can be seen."""
 
     model_id = MODEL_ID
+    pixels_id = "tiny heads"
     n_rows = 16
     w_dim = 512
     sizes = (8, 16)

@@ -114,3 +114,12 @@ def test_what_cannot_be_rendered_is_refused(
 def test_a_bundle_of_another_generator_is_refused() -> None:
     with pytest.raises(InputError, match="another generator"):
         FaceRenderer(replace(tiny_bundle(), model_id="another"), TinyGenerator())
+
+
+def test_the_model_id_changes_with_the_preview_heads(renderer: FaceRenderer) -> None:
+    class OtherHeads(TinyGenerator):
+        pixels_id = "other heads"
+
+    other = FaceRenderer(tiny_bundle(), OtherHeads())
+    assert other.model_id != renderer.model_id
+    assert FaceRenderer(tiny_bundle(), TinyGenerator()).model_id == renderer.model_id

@@ -12,6 +12,8 @@ class Generator(Protocol):
 
     Attributes:
         model_id: names the latent space; equal for all backends of the same weights.
+        pixels_id: changes with everything but the backend that changes the pixels, preview heads
+            included.
         n_rows, w_dim: latents are (n_rows, w_dim), here (16, 512).
         sizes: sides of the images it can make, in pixels.
         mean_latent, latent_std: (w_dim,) float32, over random z.
@@ -20,6 +22,7 @@ class Generator(Protocol):
     """
 
     model_id: str
+    pixels_id: str
     n_rows: int
     w_dim: int
     sizes: tuple[int, ...]

@@ -32,6 +32,7 @@ class OpenVinoGenerator:
         self._requests: dict[int, openvino.InferRequest] = {}
         self._lock = threading.Lock()
         self.model_id = weights.model_id
+        self.pixels_id = weights.pixels_id
         self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
         self.backend = f"openvino {precision}"
 

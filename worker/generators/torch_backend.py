@@ -23,6 +23,7 @@ class TorchGenerator:
         self._device = device
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model_id = weights.model_id
+        self.pixels_id = weights.pixels_id
         self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
         self.device = device.type
         self.backend = f"torch {precision}"

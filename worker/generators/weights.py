@@ -17,6 +17,7 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,15 @@ class GeneratorWeights:
     statistics: LatentStatistics
     model_id: str
     preview_heads: Mapping[int, Mapping[str, np.ndarray]] = field(default_factory=dict)
+
+    @cached_property
+    def pixels_id(self) -> str:
+        """SHA-256 over model_id and preview heads: equal where the same latents give one image."""
+        digest = hashlib.sha256(self.model_id.encode())
+        for size, head in sorted(self.preview_heads.items()):
+            for name, values in sorted(head.items()):
+                digest.update(f"{size}.{name}".encode() + np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
 
 def load_weights() -> GeneratorWeights:

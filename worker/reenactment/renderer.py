@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from photorig.shared.errors import InputError
@@ -39,7 +41,8 @@ class FaceRenderer:
     @property
     def model_id(self) -> str:
         """Changes whenever the same request would give other pixels."""
-        return f"{self.bundle.id[:32]}-{self.generator.backend}"
+        pixels = hashlib.sha256((self.bundle.id + self.generator.pixels_id).encode()).hexdigest()
+        return f"{pixels[:32]}-{self.generator.backend}"
 
     def describe(self) -> dict[str, object]:
         """What the client shows about this renderer; JSON-able."""
