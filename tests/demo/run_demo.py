@@ -68,11 +68,14 @@ def main(words: list[str]) -> int:
         shutil.rmtree(resources, ignore_errors=True)
     for name in ("demo.blend", "frames", "demo.mp4", "contact_sheet.png"):
         print(out / name)
-    sequence = "all there already" if speed.sequence is None else f"{speed.sequence:.0f} ms"
     print(
-        f"A frame takes {speed.worker:.0f} ms in the worker, {speed.round_trip:.0f} ms there and"
-        f" back; Render to Sequencer with files on disk: {sequence} a frame."
+        f"A frame takes {speed.worker:.0f} ms in the worker and {speed.round_trip:.0f} ms there and"
+        " back."
     )
+    if speed.sequence is None:
+        print("Render to Sequencer found all frames finished.")
+    else:
+        print(f"Render to Sequencer takes {speed.sequence:.0f} ms a frame, PNG file on disk.")
     print(f"Done in {time.monotonic() - start:.0f} s.")
     return 0
 
