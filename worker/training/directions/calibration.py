@@ -50,7 +50,7 @@ RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 HAS_ROOM = 0.4
 """A coefficient up to which a person can still show more of it."""
 
-MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.5, 0.5
+MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.8, 0.45
 MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
 """A parameter that answers less exactly or over less range is not called controllable."""
 
