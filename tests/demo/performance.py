@@ -36,8 +36,8 @@ SHAPES: dict[str, Keys] = {
     # The gaze leads every turn by two or three frames and lets go when the head has arrived.
     "eyeLookOutLeft": ((10, 0), (12, 0.6), (19, 0.2), (33, 0.1), (37, 0)),
     "eyeLookInRight": ((10, 0), (12, 0.6), (19, 0.2), (33, 0.1), (37, 0)),
-    "eyeLookInLeft": ((34, 0), (37, 0.5), (43, 0)),
-    "eyeLookOutRight": ((34, 0), (37, 0.5), (43, 0)),
+    "eyeLookInLeft": ((35, 0), (38, 0.25), (43, 0)),
+    "eyeLookOutRight": ((35, 0), (38, 0.25), (43, 0)),
     # Doubt: one brow further down than the other; then both rise.
     "browDownLeft": ((19, 0), (23, 0.25), (28, 0.2), (31, 0)),
     "browDownRight": ((19, 0), (23, 0.12), (28, 0.1), (31, 0)),
@@ -69,8 +69,9 @@ SHAPES: dict[str, Keys] = {
 BLINKS = (5, 16, 38, 68)
 """Frames at which the eyes are shut: one at ease, one in each turn, one at the end."""
 
-_BLINK: Keys = ((-3, 0), (0, 1), (1, 1), (5, 0))
-"""Lids fall in three frames and rise in four, a little slower, as real ones do."""
+_BLINK: Keys = ((-2, 0), (0, 1), (3, 0))
+"""Lids fall in two frames and rise in three, a little slower, as real ones do. The face shuts its
+eyes a third of the way, where the trained range ends, so a longer blink would look asleep."""
 
 
 def blink_keys() -> Keys:
