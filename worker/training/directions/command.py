@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--people", type=int, default=100, help="for the Jacobians (100)")
-    parser.add_argument("--steps", type=int, default=300, help="of gradient training (300)")
+    parser.add_argument("--steps", type=int, default=250, help="of gradient training (250)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write (JPEG)")

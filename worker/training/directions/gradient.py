@@ -47,10 +47,10 @@ class GradientSettings:
         moved: weight of the one parameter that moves, against 1 for each that must not.
     """
 
-    steps: int = 300
+    steps: int = 250
     batch: int = 4
     pool: int = 240
-    learning_rate: float = 2e-4
+    learning_rate: float = 2e-3
     identity: float = 6.0
     surroundings: float = 4.0
     shift: float = 0.02
