@@ -1,8 +1,9 @@
 """Parameter schema: which numbers drive a face, in which order, with which units and limits.
 
-The default schema ``arkit-52`` is three head angles in degrees followed by the ARKit blend shape
-coefficients in [0, 1]. Left and right are the subject's own. Signs: yaw > 0 nose to image right,
-pitch > 0 nose up, roll > 0 counter-clockwise in the image.
+The default schema ``arkit-52`` is three head angles in degrees, the ARKit blend shape coefficients
+in [0, 1] and where the head is, in centimetres. Left and right are the subject's own. Signs: yaw > 0
+nose to image right, pitch > 0 nose up, roll > 0 counter-clockwise in the image; x > 0 to image
+right, y > 0 up, z > 0 towards the camera. The head of a photo is at (0, 0, 0), wherever it is.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Parameter:
         id: name in files, on the wire and in Blender, for example ``jawOpen``.
         label: the name a person reads.
         group: ``head``, ``eyes``, ``brows``, ``jaw``, ``mouth`` or ``other``.
-        unit: ``degree`` or ``coefficient``.
+        unit: ``degree``, ``coefficient`` or ``centimetre``.
         minimum, maximum: hard limits in that unit.
         default: value at rest.
         mirror: id of the parameter on the other side of the face, its own id when a mirror image
@@ -154,6 +155,9 @@ ARKIT_NAMES: tuple[str, ...] = tuple(
 )
 """ARKit's 52 blend shapes: MediaPipe's order, then tongueOut, which MediaPipe does not report."""
 
+HEAD_ANGLES = ("headYaw", "headPitch", "headRoll")
+HEAD_TRANSLATION = ("headX", "headY", "headZ")
+
 _GROUPS = {"brow": "brows", "eye": "eyes", "jaw": "jaw", "mouth": "mouth"}
 
 
@@ -175,10 +179,18 @@ def _coefficient(name: str) -> Parameter:
     return Parameter(name, label, group, "coefficient", 0.0, 1.0, 0.0, mirror)
 
 
+def _head_translation(name: str) -> Parameter:
+    label = f"Head {name.removeprefix('head')}"
+    return Parameter(name, label, "head", "centimetre", -10.0, 10.0, 0.0, name)
+
+
 def arkit_schema(extra: Iterable[Parameter] = ()) -> ParameterSchema:
-    """The default schema: headYaw, headPitch, headRoll, then ARKIT_NAMES (55 parameters)."""
-    head = (_head_angle("headYaw", 90), _head_angle("headPitch", 60), _head_angle("headRoll", 90))
-    return ParameterSchema("arkit-52", head + tuple(map(_coefficient, ARKIT_NAMES)) + tuple(extra))
+    """The default schema: HEAD_ANGLES, ARKIT_NAMES, HEAD_TRANSLATION (58 parameters)."""
+    limits = zip(HEAD_ANGLES, (90.0, 60.0, 90.0), strict=True)
+    angles = tuple(_head_angle(name, limit) for name, limit in limits)
+    coefficients = tuple(map(_coefficient, ARKIT_NAMES))
+    translation = tuple(map(_head_translation, HEAD_TRANSLATION))
+    return ParameterSchema("arkit-52", angles + coefficients + translation + tuple(extra))
 
 
 ARKIT_52 = arkit_schema()

@@ -36,7 +36,7 @@ def test_a_picture_becomes_one_frame_with_all_parameters(tmp_path, capsys):
     assert main(["analyze", str(ASTRONAUT), "--out", str(out)]) == 0
     (frame,) = parameters_file.read(out)
     assert frame.frame == 1
-    assert len(frame.values) == 55
+    assert len(frame.values) == 58
     assert frame.values["mouthSmileLeft"] > 0.5
     captured = capsys.readouterr()
     assert "one frame" in captured.out

@@ -44,7 +44,7 @@ class GreyLandmarker:
     def measure(self, images: torch.Tensor, regions: list[object]) -> SimpleNamespace:
         assert len(images) == len(regions)
         grey = images.mean((1, 2, 3))
-        parameters = grey[:, None].expand(-1, 55)
+        parameters = grey[:, None].expand(-1, 58)
         return SimpleNamespace(
             parameters=parameters, aligned=grey[:, None, None].expand(-1, 468, 3)
         )

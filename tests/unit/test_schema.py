@@ -11,11 +11,15 @@ from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52, ParameterSchema
 
 
-def test_the_default_schema_is_three_angles_and_fifty_two_coefficients() -> None:
-    assert len(ARKIT_52) == 55
+def test_the_default_schema_is_angles_then_fifty_two_coefficients_then_a_translation() -> None:
+    assert len(ARKIT_52) == 58
     assert ARKIT_52.ids[:3] == ("headYaw", "headPitch", "headRoll")
-    assert {p.unit for p in ARKIT_52.parameters[3:]} == {"coefficient"}
-    assert len(set(ARKIT_52.ids)) == 55
+    assert {p.unit for p in ARKIT_52.parameters[3:55]} == {"coefficient"}
+    assert ARKIT_52.ids[55:] == ("headX", "headY", "headZ")
+    assert {(p.unit, p.minimum, p.maximum) for p in ARKIT_52.parameters[55:]} == {
+        ("centimetre", -10, 10)
+    }
+    assert len(set(ARKIT_52.ids)) == 58
 
 
 def test_mirroring_twice_gives_the_parameter_back() -> None:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.schema import ARKIT_NAMES, HEAD_TRANSLATION
 from photorig.worker.faces import geometry
 from photorig.worker.faces.canonical import METADATA_FILE, read_canonical_face
 from photorig.worker.faces.tflite import TFLiteModule
@@ -59,7 +59,8 @@ class Measurement:
     """What the landmarker sees in b crops; differentiable with respect to the pixels.
 
     Attributes:
-        parameters: (b, 55) in ARKIT_52's order and units; tongueOut is always 0.
+        parameters: (b, 58) in ARKIT_52's order and units; tongueOut and the translation, which one
+            picture cannot tell, are always 0.
         landmarks_px: (b, 478, 3) image pixels, z in the same unit.
         score: (b,) in [0, 1], how sure the network is that the crop holds a face.
         aligned: (b, 468, 3) the face's shape without pose and scale, cm of the canonical face.
@@ -186,9 +187,8 @@ class FaceLandmarker(nn.Module):
         face = geometry.metric_face(
             landmarks[:, :N_MESH], (height, width), self.canonical_vertices, self.weights
         )
-        parameters = torch.cat(
-            [geometry.head_angles(face.rotation), self.coefficients(landmarks)], -1
-        )
+        angles, coefficients = geometry.head_angles(face.rotation), self.coefficients(landmarks)
+        parameters = F.pad(torch.cat([angles, coefficients], -1), (0, len(HEAD_TRANSLATION)))
         return Measurement(parameters, landmarks, score, face.aligned, face.transform)
 
     def landmarks(self, crops: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,7 +201,7 @@ class FaceLandmarker(nn.Module):
         """(b, 478, 3) landmarks, x and y in one unit -> (b, 52) in the order of ARKIT_NAMES."""
         mixed = self.blend_shapes(landmarks_px[:, self.subset, :2])[0]
         # The network's first output is "_neutral"; tongueOut, the last name, it does not know.
-        return F.pad(mixed[:, 1:], (0, len(ARKIT_52) - 3 - (mixed.shape[1] - 1)))
+        return F.pad(mixed[:, 1:], (0, len(ARKIT_NAMES) - (mixed.shape[1] - 1)))
 
 
 def _as_opencv_samples(regions: Tensor, size: int) -> Tensor:

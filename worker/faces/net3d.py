@@ -38,7 +38,8 @@ class FaceMeasurement:
     """One face in an image.
 
     Attributes:
-        parameters: (55,) float32 in ARKIT_52's order and units; tongueOut is always 0.
+        parameters: (58,) float32 in ARKIT_52's order and units; tongueOut and the translation,
+            which one picture cannot tell (see tracking.py), are always 0.
         landmarks: (478, 3) float32 image pixels (pixel i covers [i, i + 1)), z in the same unit.
         box: x0, y0, x1, y1 of the face mesh in pixels.
         transform: (4, 4) float32 canonical face (cm) to camera space.

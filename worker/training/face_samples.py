@@ -55,7 +55,7 @@ class FaceSamples:
 
     Attributes:
         latents: (n, 512) float32, the w each face was made from (one w for all rows).
-        parameters: (n, 55) float32 in the order of ARKIT_52, degrees and coefficients.
+        parameters: (n, 58) float32 in the order of ARKIT_52, degrees and coefficients.
         vertices: (n, 468, 3) float32, the face without its head pose, in cm, axes of the canonical
             face: x to the image's right (the subject's left), y up, z out of the face.
         found: (n,) bool, False where no face was detected; parameters and vertices are 0 there.
@@ -116,6 +116,7 @@ def collect_samples(
     if not 0.0 <= low <= high <= 1.0:
         raise InputError(f"{truncation} is no truncation range", "Give 0 <= low <= high <= 1.")
     key = f"{seed}|{low:.6f}|{high:.6f}|{generator.model_id}|{landmarker_id}|{CHUNK}|{IMAGE_SIZE}"
+    key += f"|{ARKIT_52.hash}"
     name = "faces-" + hashlib.sha256(key.encode()).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     chunks = []
@@ -162,7 +163,7 @@ def _sample_chunk(
 def measure_faces(
     landmarker: Landmarker, images: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(b, h, w, 3) uint8 RGB → parameters (b, 55), vertices (b, 468, 3) in cm, found (b,)."""
+    """(b, h, w, 3) uint8 RGB → parameters (b, 58), vertices (b, 468, 3) in cm, found (b,)."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     regions = landmarker.detect(pixels)
     found = np.array([region is not None for region in regions])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
 
 from .face_samples import FaceSamples
 from .face_topology import (
@@ -41,7 +41,8 @@ LONGEST_MOVE = {"jawOpen": 2.8, "mouthSmile": 1.5}
 LONGEST_MOVE_ELSE = 1.1
 """cm at value 1; what a linear extrapolation sends further would tear the face."""
 FEWEST_SAMPLES = 500
-_HEAD = 3  # the first three parameters are head angles
+_HEAD = 3  # the first three parameters are head angles, the coefficients follow
+_COEFFICIENTS = slice(_HEAD, _HEAD + len(ARKIT_NAMES))
 
 
 @dataclass(frozen=True)
@@ -85,27 +86,27 @@ def learn_shapes(samples: FaceSamples, canonical: np.ndarray) -> HeadShapes:
     deviation = (vertices - vertices.mean(0)).reshape(len(vertices), -1)
     gram = centred.T @ centred
     effect = np.linalg.solve(gram + RIDGE * np.eye(len(gram)), centred.T @ deviation)
-    n_shapes = len(ARKIT_52) - _HEAD
+    n_shapes = len(ARKIT_NAMES)
     offsets = effect[:n_shapes].reshape(n_shapes, -1, 3)
-    neutral = vertices.mean(0) - np.tensordot(parameters[:, _HEAD:].mean(0), offsets, 1)
+    neutral = vertices.mean(0) - np.tensordot(parameters[:, _COEFFICIENTS].mean(0), offsets, 1)
     offsets = offsets * _gain(gram.diagonal()[:n_shapes])[:, None, None]
-    names = ARKIT_52.ids[_HEAD:]
+    names = ARKIT_NAMES
     rest = _closed_lips(_rest(canonical, neutral, mirror))
     offsets = _localised(names, offsets, canonical, mirror)
     offsets = _limited(names, offsets)
     offsets = _closed_lids(names, offsets, rest, mirror)
-    support = parameters[:, _HEAD:].std(0)
+    support = parameters[:, _COEFFICIENTS].std(0)
     return HeadShapes(
         rest.astype(np.float32), names, offsets.astype(np.float32), support.astype(np.float32)
     )
 
 
 def _with_mirror_images(samples: FaceSamples, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters (2n, 55) and vertices (2n, 468, 3), float64."""
+    """Parameters (2n, 58) and vertices (2n, 468, 3), float64."""
     partner = np.array([ARKIT_52.index[p.mirror] for p in ARKIT_52.parameters])
     parameters = samples.parameters.astype(np.float64)
     mirrored = parameters[:, partner]
-    for name in ("headYaw", "headRoll"):
+    for name in ("headYaw", "headRoll", "headX"):
         mirrored[:, ARKIT_52.index[name]] *= -1
     vertices = samples.vertices.astype(np.float64)
     flipped = vertices[:, mirror] * np.array([-1.0, 1.0, 1.0])
@@ -116,7 +117,7 @@ def _design(parameters: np.ndarray) -> np.ndarray:
     """Coefficients, then the nuisances: pose, its squares and what turning both ways shares."""
     pose = parameters[:, :_HEAD] / POSE_SCALE
     return np.concatenate(
-        [parameters[:, _HEAD:], pose, pose**2, pose[:, :1] * pose[:, 1:2], np.abs(pose)], 1
+        [parameters[:, _COEFFICIENTS], pose, pose**2, pose[:, :1] * pose[:, 1:2], np.abs(pose)], 1
     )
 
 

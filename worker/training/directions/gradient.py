@@ -23,6 +23,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from photorig.shared.schema import ARKIT_52
+
 from .observation import FaceObserver, Observation, full_move
 from .people import person_latents
 from .whitening import Whitening
@@ -82,7 +84,8 @@ def collect_pool(
     observer: FaceObserver, people: range, seed: int, cache: Path, batch: int = 4
 ) -> SourcePool:
     """Observe the people with a detected face among ``people``; read from ``cache`` if there."""
-    path = cache / f"pool-{seed}-{people.start}-{people.stop}.safetensors"
+    name = f"pool-{seed}-{people.start}-{people.stop}-{ARKIT_52.hash[:8]}"
+    path = cache / f"{name}.safetensors"
     try:
         return SourcePool(**load_file(path))
     except (FileNotFoundError, SafetensorError, TypeError):

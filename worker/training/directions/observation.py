@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.shared.schema import ARKIT_52, HEAD_TRANSLATION, ParameterSchema
 from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
 from photorig.worker.faces.landmarker import FaceLandmarker, Measurement
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
@@ -39,8 +39,9 @@ def full_move(schema: ParameterSchema = ARKIT_52) -> Tensor:
 
 
 def learnable(schema: ParameterSchema = ARKIT_52) -> list[int]:
-    """Positions of the parameters for which directions are learned."""
-    return [i for i, name in enumerate(schema.ids) if name not in NEVER_CONTROLLED]
+    """Positions of the parameters for which directions are learned; a head's place is none."""
+    left_out = NEVER_CONTROLLED | set(HEAD_TRANSLATION)
+    return [i for i, name in enumerate(schema.ids) if name not in left_out]
 
 
 @dataclass(frozen=True)
