@@ -8,13 +8,15 @@ import textwrap
 import bpy
 
 from . import render_jobs
+from .control import Control, controls_of
 from .engine import ENGINE
 from .operators.base import camera_in_context
 from .preferences import draw_worker_state
 from .render_settings import colour_problem
-from .shared.schema import ARKIT_52
+from .worker_link import link
 
 _ICON_PIXELS, _LETTER_PIXELS = 60, 7
+_RANGE_UNITS = 5.0
 _GROUP_LABELS = {
     "head": "Head",
     "eyes": "Eyes",
@@ -51,15 +53,59 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
 
 def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:
     """All parameters by group; the groups start closed but for the head."""
-    groups = dict.fromkeys(parameter.group for parameter in ARKIT_52.parameters)
-    for group in groups:
-        header, body = layout.panel(f"PHOTORIG_{place}_{group}", default_closed=group != "head")
-        header.label(text=_GROUP_LABELS.get(group, group.capitalize()))
-        if body is not None:
-            column = body.column(align=True)
-            for parameter in ARKIT_52.parameters:
-                if parameter.group == group:
-                    column.prop(camera.photorig, parameter.id)
+    controls = controls_of(camera, link.responses)
+    choices = bpy.context.window_manager.photorig
+    if link.responses:
+        column = layout.column(heading="Show")
+        column.prop(choices, "only_controllable")
+        column.prop(choices, "show_measurements")
+    for group in dict.fromkeys(control.parameter.group for control in controls.values()):
+        shown = [
+            control
+            for control in controls.values()
+            if control.parameter.group == group
+            and not (choices.only_controllable and control.is_hopeless)
+        ]
+        if shown:
+            _draw_group(layout, camera, place, shown)
+
+
+def _draw_group(
+    layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str, shown: list[Control]
+) -> None:
+    group = shown[0].parameter.group
+    header, body = layout.panel(f"PHOTORIG_{place}_{group}", default_closed=group != "head")
+    is_beyond = any(control.is_beyond for control in shown)
+    icon = "ERROR" if is_beyond else "NONE"
+    header.label(text=_GROUP_LABELS.get(group, group.capitalize()), icon=icon)
+    if body is None:
+        return
+    column = body.column(align=True)
+    for control in shown:
+        _draw_control(column, camera, control)
+
+
+def _draw_control(column: bpy.types.UILayout, camera: bpy.types.Camera, control: Control) -> None:
+    """A slider, the trained range beside it, and a button whose tooltip says the rest."""
+    row = column.row(align=True)
+    slider = row.row(align=True)
+    # Greyed, not locked: keyframes of a recorded performance can still be taken away.
+    slider.active = not control.is_hopeless
+    slider.alert = control.is_beyond
+    slider.prop(camera.photorig, control.parameter.id)
+    if control.response is None:
+        return
+    beside = row.row(align=True)
+    beside.active = False
+    beside.ui_units_x = _RANGE_UNITS
+    beside.label(text=control.range_text)
+    icon = "CANCEL" if control.is_hopeless else "ERROR" if control.is_beyond else "INFO"
+    explain = row.operator("photorig.explain_parameter", text="", icon=icon, emboss=False)
+    explain.camera, explain.parameter = camera.name, control.parameter.id
+    if bpy.context.window_manager.photorig.show_measurements and control.measurements:
+        line = column.row()
+        line.active = False
+        line.label(text=control.measurements, icon="BLANK1")
 
 
 def draw_sequence(layout: bpy.types.UILayout) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .shared.errors import InputError
+from .shared.schema import ARKIT_52
 
 SUFFIX = ".portrait"
 MAXIMUM_BYTES = 512 << 20
@@ -28,6 +31,8 @@ class PortraitFile:
         id: SHA-256 (hex) of ``content``.
         name: what a person calls it.
         photo_size: (width, height) of the photo in pixels.
+        parameters: (m,) pose and expression in the photo, in the order of the schema that the
+            portrait was measured with.
         content: the bytes of the file.
     """
 
@@ -35,7 +40,14 @@ class PortraitFile:
     id: str
     name: str
     photo_size: tuple[int, int]
+    parameters: tuple[float, ...]
     content: bytes
+
+    @property
+    def named_parameters(self) -> dict[str, float]:
+        """Value by parameter id; what a portrait of an earlier version lacks is at rest."""
+        measured = dict(zip(ARKIT_52.ids, self.parameters, strict=False))
+        return {p.id: measured.get(p.id, p.default) for p in ARKIT_52.parameters}
 
 
 def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:
@@ -72,12 +84,13 @@ def read_portrait(path: Path) -> PortraitFile:
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified: int, _size: int) -> PortraitFile:
     content = path.read_bytes()
-    name, photo_size = _describe(path, content)
-    return PortraitFile(path, hashlib.sha256(content).hexdigest(), name, photo_size, content)
+    name, photo_size, parameters = _describe(path, content)
+    identity = hashlib.sha256(content).hexdigest()
+    return PortraitFile(path, identity, name, photo_size, parameters, content)
 
 
-def _describe(path: Path, content: bytes) -> tuple[str, tuple[int, int]]:
-    """Name and photo size, from the file's header (safetensors: a length, then JSON)."""
+def _describe(path: Path, content: bytes) -> tuple[str, tuple[int, int], tuple[float, ...]]:
+    """Name, photo size and parameters, by the file's header (safetensors: a length, then JSON)."""
     try:
         (length,) = struct.unpack_from("<Q", content)
         header = json.loads(content[8 : 8 + length])
@@ -87,6 +100,20 @@ def _describe(path: Path, content: bytes) -> tuple[str, tuple[int, int]]:
         photo_start = 8 + length + int(header["photo.png"]["data_offsets"][0])
         # A PNG's first chunk begins with width and height after 16 bytes.
         width, height = struct.unpack_from(">II", content, photo_start + 16)
-        return str(metadata["name"]), (width, height)
+        return (
+            str(metadata["name"]),
+            (width, height),
+            _floats(header["parameters"], content, length),
+        )
     except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(f"{path.name!r} is no portrait file, or it is damaged", _HINT) from error
+
+
+def _floats(entry: dict[str, Any], content: bytes, header_length: int) -> tuple[float, ...]:
+    """The numbers of a one-dimensional float32 tensor. Raises ValueError where it is none."""
+    (count,) = entry["shape"]
+    start = 8 + header_length + int(entry["data_offsets"][0])
+    values = struct.unpack_from(f"<{count:d}f", content, start)
+    if entry["dtype"] != "F32" or not all(map(math.isfinite, values)):
+        raise ValueError("parameters are no finite numbers")
+    return values

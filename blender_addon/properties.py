@@ -7,6 +7,8 @@ camera-bound timeline markers then cut between portraits.
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -31,6 +33,7 @@ MODES = (
 def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
     """Keep the portrait's id beside its path; no network here, only the file."""
     settings.portrait_id = settings.portrait_name = settings.portrait_problem = ""
+    settings.photo_parameters = ""
     if not settings.portrait_path:
         return
     try:
@@ -39,25 +42,41 @@ def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types
         settings.portrait_problem = str(error)
     else:
         settings.portrait_id, settings.portrait_name = portrait.id, portrait.name
+        settings.photo_parameters = json.dumps(portrait.named_parameters)
 
 
 def _changed(_settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
     """Does nothing; a property that has a callback is re-evaluated when a script sets it, too."""
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """How numbers of a unit are shown; ``step`` is in hundredths, as Blender counts."""
+
+    description: str
+    subtype: str
+    step: int
+    precision: int
+
+
+_UNITS = {
+    "degree": _Unit("in degrees", "NONE", 100, 1),
+    "centimetre": _Unit("in centimetres from where the head is in the photo", "NONE", 10, 2),
+    "coefficient": _Unit("from 0 to 1", "FACTOR", 1, 3),
+}
+
+
 def _float_property(parameter: Parameter) -> Any:
-    is_angle = parameter.unit == "degree"
+    unit = _UNITS[parameter.unit]
     return bpy.props.FloatProperty(
         name=parameter.label,
-        description=(
-            f"{parameter.label} in degrees" if is_angle else f"{parameter.label}, from 0 to 1"
-        ),
+        description=f"{parameter.label} {unit.description}",
         default=parameter.default,
         min=parameter.minimum,
         max=parameter.maximum,
-        subtype="NONE" if is_angle else "FACTOR",
-        step=100 if is_angle else 1,
-        precision=1 if is_angle else 3,
+        subtype=unit.subtype,
+        step=unit.step,
+        precision=unit.precision,
         update=_changed,
     )
 
@@ -75,6 +94,11 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             name="Portrait Id", description="SHA-256 of the portrait file", options={"HIDDEN"}
         ),
         "portrait_name": bpy.props.StringProperty(name="Portrait Name", options={"HIDDEN"}),
+        "photo_parameters": bpy.props.StringProperty(
+            name="Photo Parameters",
+            description="Pose and expression in the photo, as JSON by parameter",
+            options={"HIDDEN"},
+        ),
         "portrait_problem": bpy.props.StringProperty(
             name="Portrait Problem", options={"HIDDEN", "SKIP_SAVE"}
         ),
@@ -104,7 +128,35 @@ class PhotorigCameraSettings(bpy.types.PropertyGroup):
     __annotations__ = _settings_properties(ARKIT_52)
 
 
+class PhotorigPanelSettings(bpy.types.PropertyGroup):
+    """``window_manager.photorig``: what the panels show; nothing that a render depends on."""
+
+    only_controllable: bpy.props.BoolProperty(
+        name="Only What the Face Follows",
+        description="Hide the parameters that this face cannot follow",
+    )
+    show_measurements: bpy.props.BoolProperty(
+        name="Show Measurements",
+        description="How exactly the face was measured to follow each parameter",
+    )
+
+
+def photo_parameters(settings: PhotorigCameraSettings) -> dict[str, float] | None:
+    """Value by parameter id in the photo, None where no portrait was loaded that says so."""
+    if not settings.photo_parameters:
+        return None
+    try:
+        values = json.loads(settings.photo_parameters)
+        return {p.id: float(values.get(p.id, p.default)) for p in ARKIT_52.parameters}
+    except (ValueError, TypeError, AttributeError):
+        return None  # another program wrote into the file
+
+
 def register() -> None:
+    bpy.utils.register_class(PhotorigPanelSettings)
+    bpy.types.WindowManager.photorig = bpy.props.PointerProperty(
+        type=PhotorigPanelSettings, name="Photorig"
+    )
     bpy.utils.register_class(PhotorigCameraSettings)
     bpy.types.Camera.photorig = bpy.props.PointerProperty(
         type=PhotorigCameraSettings, name="Photorig"
@@ -114,3 +166,5 @@ def register() -> None:
 def unregister() -> None:
     del bpy.types.Camera.photorig
     bpy.utils.unregister_class(PhotorigCameraSettings)
+    del bpy.types.WindowManager.photorig
+    bpy.utils.unregister_class(PhotorigPanelSettings)

@@ -21,6 +21,7 @@ from .client import WorkerClient
 from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.messages import Welcome
+from .shared.responses import Response, responses_of
 from .worker_process import WorkerProcess, find_executable
 
 _POLL_SECONDS = 0.25
@@ -40,6 +41,8 @@ class WorkerLink:
         connection: where the worker listens, once it is ready.
         welcome: what it said about itself, once it is ready.
         client: for the main thread only.
+        responses: how the face answers to each parameter, as the last worker said; it stays when
+            that one ends.
     """
 
     def __init__(self) -> None:
@@ -49,6 +52,7 @@ class WorkerLink:
         self.connection: ConnectionInfo | None = None
         self.welcome: Welcome | None = None
         self.client: WorkerClient | None = None
+        self.responses: dict[str, Response] = {}
         self._start_asked = False
         self._deadline = 0.0
 
@@ -148,6 +152,7 @@ class WorkerLink:
             client.close()
             raise
         self.client, self.connection, self.state = client, connection, READY
+        self.responses = responses_of(self.welcome.description, self.welcome.schema.ids)
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
 
     def _fail(self, error: PhotorigError) -> None:

@@ -7,7 +7,9 @@ import contextlib
 
 import bpy
 
+from ..control import controls_of
 from ..portrait_file import SUFFIX, read_portrait, resolve
+from ..worker_link import link
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
@@ -45,4 +47,31 @@ def _as_stored(context: bpy.types.Context, path: str) -> str:
     return path
 
 
-CLASSES = (PHOTORIG_OT_load_portrait,)
+class PHOTORIG_OT_explain_parameter(PhotorigOperator, bpy.types.Operator):
+    """How far and how exactly the face follows this parameter"""
+
+    bl_idname = "photorig.explain_parameter"
+    bl_label = "About This Parameter"
+    bl_options = {"INTERNAL"}
+
+    camera: bpy.props.StringProperty(name="Camera Data")
+    parameter: bpy.props.StringProperty(name="Parameter")
+
+    @classmethod
+    def description(
+        cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties
+    ) -> str:
+        return ".\n".join(_told(properties.camera, properties.parameter))
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        self.report({"INFO"}, ". ".join(_told(self.camera, self.parameter)))
+        return {"FINISHED"}
+
+
+def _told(camera_name: str, parameter: str) -> tuple[str, ...]:
+    camera = bpy.data.cameras.get(camera_name)
+    control = controls_of(camera, link.responses).get(parameter) if camera is not None else None
+    return control.sentences if control is not None else ("There is no such parameter",)
+
+
+CLASSES = (PHOTORIG_OT_load_portrait, PHOTORIG_OT_explain_parameter)

@@ -32,7 +32,13 @@ class CardRenderer:
     model_id = "card"
 
     def describe(self) -> dict[str, object]:
-        return {"device": "test", "backend": "cards", "sizes": [256, 512, 1024]}
+        response = {"controllable": True, "minimum": -0.3, "maximum": 0.3, "gain": 1.0}
+        return {
+            "device": "test",
+            "backend": "cards",
+            "sizes": [256, 512, 1024],
+            "responses": [response] * len(ARKIT_52),
+        }
 
     def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         time.sleep(float(os.environ.get("PHOTORIG_TEST_DELAY", "0")))

@@ -37,10 +37,13 @@ PACKAGE = "bl_ext.user_default.photorig"
 _MODULES = (
     "colour",
     "compat",
+    "control",
     "drivers",
     "engine",
     "frame_request",
+    "panels",
     "portrait_file",
+    "properties",
     "render_jobs",
     "render_settings",
     "sequencer",
@@ -97,7 +100,8 @@ def addon(extension_zip: Path) -> ModuleType:
 def modules(addon: ModuleType) -> SimpleNamespace:
     """The extension's modules by name; relative imports hide them from a plain import."""
     loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
-    for name in ("schema", "provenance", "parameters_file", "errors"):
+    loaded["portrait_operators"] = importlib.import_module(f"{PACKAGE}.operators.portrait")
+    for name in ("schema", "provenance", "parameters_file", "errors", "responses"):
         loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
     return SimpleNamespace(**loaded)
 

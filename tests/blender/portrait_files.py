@@ -11,13 +11,23 @@ import bpy
 import numpy as np
 
 
-def write_portrait(path: Path, schema_hash: str, name: str = "Test Face", seed: int = 0) -> Path:
-    """A complete .portrait file with random content and a photo of 40 × 30 pixels."""
+def write_portrait(
+    path: Path,
+    schema_hash: str,
+    name: str = "Test Face",
+    seed: int = 0,
+    parameters: np.ndarray | None = None,
+) -> Path:
+    """A complete .portrait file with random content and a photo of 40 × 30 pixels.
+
+    Args:
+        parameters: (n,) pose and expression in the photo; a face at rest where none are given.
+    """
     random = np.random.default_rng(seed)
     photo = random.integers(0, 256, (30, 40, 3), np.uint8)
     tensors = {
         "latents": random.normal(size=(16, 512)).astype(np.float32),
-        "parameters": np.zeros(55, np.float32),
+        "parameters": np.zeros(58, np.float32) if parameters is None else parameters,
         "alignment": np.array([[1 / 30, 0, 0], [0, 1 / 30, 0]], np.float64),
         "photo.png": np.frombuffer(png_bytes(photo), np.uint8),
     }

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a camera's face follows each parameter where it stands now, in numbers and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import bpy
+
+from .properties import photo_parameters
+from .shared.responses import BY_GEOMETRY, Response
+from .shared.schema import ARKIT_52, Parameter
+
+_FORMATS = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm", "coefficient": "{:.2f}"}
+_EXACT = 0.005
+
+
+@dataclass(frozen=True)
+class Control:
+    """One parameter of one camera.
+
+    Attributes:
+        parameter: of the schema.
+        value: as it stands now.
+        response: None where no worker has said anything.
+        origin: the value from which the shift is measured: rest in relative mode, the photo's in
+            absolute mode; None where the photo's is not known.
+    """
+
+    parameter: Parameter
+    value: float
+    response: Response | None
+    origin: float | None
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the face is known not to follow."""
+        return self.response is not None and not self.response.is_controllable
+
+    @property
+    def trained_range(self) -> tuple[float, float] | None:
+        """Lowest and highest value that the face was trained to follow, None where not known."""
+        if self.response is None or self.origin is None or self.is_hopeless:
+            return None
+        limits = self.parameter.minimum, self.parameter.maximum
+        return self.response.range_around(self.origin, *limits)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the value is outside the trained range, so that the picture shows its end."""
+        if self.response is None or self.origin is None or self.is_hopeless:
+            return False
+        return self.response.is_beyond(self.value, self.origin)
+
+    @property
+    def range_text(self) -> str:
+        """A few letters to stand beside a slider, "" where there is nothing to say."""
+        if self.trained_range is None:
+            return ""
+        lowest, highest = self.trained_range
+        if self.parameter.unit != "coefficient" and abs(lowest + highest) < _EXACT:
+            return f"±{self._number(highest)}"
+        return f"{self._number(lowest)} – {self._number(highest)}"
+
+    @property
+    def measurements(self) -> str:
+        """Gain, linearity and crosstalk in a line, "" where none was measured."""
+        response = self.response
+        if response is None or self.is_hopeless:
+            return ""
+        parts = []
+        if response.gain is not None:
+            parts.append(f"gain {response.gain:.2f}")
+        if response.linearity is not None:
+            parts.append(f"linearity {response.linearity:.2f}")
+        if response.crosstalk is not None:
+            parts.append(f"crosstalk {response.crosstalk:.1%}")
+        return ", ".join(parts)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All there is to say, for a tooltip; each without a full stop."""
+        label = self.parameter.label
+        if self.response is None:
+            return ("Start the worker to see how far the face follows",)
+        if self.is_hopeless:
+            return (f"This face does not follow {label}: its model was not taught to",)
+        told = []
+        if self.range_text:
+            told.append(f"The face follows {label} over {self.range_text}")
+        else:
+            told.append("Load the portrait again to see its range in absolute mode")
+        if self.is_beyond:
+            told.append("The value is beyond that range: the picture shows the end of it")
+        if self.response.realised_by == BY_GEOMETRY:
+            told.append("The picture of the head is moved for it, the face itself stays")
+        if self.measurements:
+            told.append(
+                f"Measured on other people: {self.measurements}"
+                " (gain 1 is exact; crosstalk is how much everything else moves with it)"
+            )
+        return tuple(told)
+
+    def _number(self, value: float) -> str:
+        text = _FORMATS[self.parameter.unit].format(value)
+        return text.replace("-", "−") if float(f"{value:.2f}") else text.replace("-", "")
+
+
+def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> dict[str, Control]:
+    """All parameters of a camera in the schema's order.
+
+    Args:
+        responses: what the worker said; parameters that are not in it are shown without.
+    """
+    settings = camera.photorig
+    photo = photo_parameters(settings) if settings.mode == "ABSOLUTE" else None
+    controls = {}
+    for parameter in ARKIT_52.parameters:
+        origin: float | None = parameter.default
+        if settings.mode == "ABSOLUTE":
+            origin = None if photo is None else photo[parameter.id]
+        controls[parameter.id] = Control(
+            parameter, getattr(settings, parameter.id), responses.get(parameter.id), origin
+        )
+    return controls

@@ -1,0 +1,103 @@
+"""What a worker says about how its face answers to each parameter, as the extension reads it.
+
+The worker measures it (``photorig.worker.reenactment.bundle.ParameterResponse``) and sends it in
+WELCOME's description. The two sides may be of different ages, so anything may be missing or new.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BY_LATENTS, BY_GEOMETRY, BY_NOTHING = "latents", "geometry", "none"
+_TOLERANCE = 1e-4
+"""Relative: float32 values at the very end of a range are within it."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """How a face answers to one parameter, measured on people not used in training.
+
+    Attributes:
+        realised_by: "latents" for the generator, "geometry" where the picture of the face is moved
+            as a whole, "none" where the face cannot follow.
+        minimum, maximum: trained range of the shift Δp in the parameter's unit.
+        gain: measured change ÷ asked change, None where it was not said.
+        linearity: R² of that line, 0 to 1, None where it was not said.
+        crosstalk: mean range-normalised change of the other parameters, None where not said.
+    """
+
+    realised_by: str
+    minimum: float
+    maximum: float
+    gain: float | None = None
+    linearity: float | None = None
+    crosstalk: float | None = None
+
+    @property
+    def is_controllable(self) -> bool:
+        return self.realised_by != BY_NOTHING
+
+    def range_around(self, origin: float, minimum: float, maximum: float) -> tuple[float, float]:
+        """Values that the face was trained to follow.
+
+        Args:
+            origin: the value from which shifts are measured: the parameter's rest in relative
+                mode, its value in the photo in absolute mode.
+            minimum, maximum: the parameter's own limits.
+
+        Returns:
+            Lowest and highest value within both.
+        """
+        lowest, highest = origin + self.minimum, origin + self.maximum
+        return min(max(lowest, minimum), maximum), max(min(highest, maximum), minimum)
+
+    def is_beyond(self, value: float, origin: float) -> bool:
+        """Whether the shift from ``origin`` to ``value`` will be cut to the trained range."""
+        slack = _TOLERANCE * max(1.0, abs(self.minimum), abs(self.maximum))
+        return not self.minimum - slack <= value - origin <= self.maximum + slack
+
+
+def responses_of(description: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Response]:
+    """The responses in a WELCOME's description, by parameter id.
+
+    Args:
+        description: ``responses`` is a list in the schema's order.
+        ids: the schema's parameter ids.
+
+    Returns:
+        Those that can be read; a worker that says nothing gives an empty dict.
+    """
+    entries = description.get("responses")
+    if not isinstance(entries, (list, tuple)):
+        return {}
+    read = {name: _response(entry) for name, entry in zip(ids, entries, strict=False)}
+    return {name: response for name, response in read.items() if response is not None}
+
+
+def _response(entry: Any) -> Response | None:
+    if not isinstance(entry, Mapping):
+        return None
+    minimum, maximum = _number(entry.get("minimum")), _number(entry.get("maximum"))
+    if minimum is None or maximum is None or minimum > maximum:
+        return None
+    gain, linearity = _number(entry.get("gain")), _number(entry.get("linearity"))
+    crosstalk = _number(entry.get("crosstalk"))
+    return Response(_realised_by(entry), minimum, maximum, gain, linearity, crosstalk)
+
+
+def _realised_by(entry: Mapping[str, Any]) -> str:
+    said = entry.get("realised_by")
+    if said in (BY_LATENTS, BY_GEOMETRY, BY_NOTHING):
+        return str(said)
+    # Earlier workers say only whether the generator follows; a way we do not know is a way.
+    follows = entry.get("controllable", said is not None)
+    return BY_LATENTS if follows is True else BY_NOTHING
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,148 @@
+"""The panel says what the face can follow, how far, and when a value is beyond that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from fake_layout import FakeLayout
+from portrait_files import write_portrait
+
+
+@pytest.fixture
+def responses(modules: SimpleNamespace) -> Iterator[dict[str, object]]:
+    """A worker that follows the jaw and, by geometry, the roll, but no tongue."""
+    response = modules.responses.Response
+    said = {
+        "jawOpen": response("latents", -0.3, 0.3, 0.99, 0.84, 0.05),
+        "headRoll": response("geometry", -45.0, 45.0),
+        "tongueOut": response("none", 0.0, 0.0, 0.0, 0.0, 0.0),
+    }
+    link = modules.worker_link.link
+    link.responses = said
+    yield said
+    link.responses = {}
+    choices = bpy.context.window_manager.photorig
+    choices.only_controllable = choices.show_measurements = False
+
+
+def _drawn(scene: bpy.types.Scene, modules: SimpleNamespace) -> FakeLayout:
+    layout = FakeLayout()
+    modules.panels.draw_parameters(layout, scene.camera.data, "test")
+    return layout
+
+
+def test_a_parameter_that_the_face_cannot_follow_is_greyed_and_says_why(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    layout = _drawn(scene, modules)
+    assert not layout.find("prop", "tongueOut").active
+    assert layout.find("prop", "jawOpen").active
+    told = modules.control.controls_of(scene.camera.data, responses)["tongueOut"].sentences
+    assert told == ("This face does not follow Tongue Out: its model was not taught to",)
+
+
+def test_what_the_face_cannot_follow_can_be_hidden(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    bpy.context.window_manager.photorig.only_controllable = True
+    layout = _drawn(scene, modules)
+    assert layout.has("prop", "jawOpen")
+    assert not layout.has("prop", "tongueOut")
+    assert layout.has("prop", "mouthFunnel"), "nothing is known about this one"
+
+
+def test_the_trained_range_stands_beside_the_slider(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    texts = _drawn(scene, modules).texts
+    assert "0.00 – 0.30" in texts
+    assert "±45°" in texts
+
+
+def test_a_value_beyond_the_trained_range_is_tinted(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    settings = scene.camera.data.photorig
+    settings.jawOpen, settings.headRoll = 0.3, -50
+    layout = _drawn(scene, modules)
+    assert not layout.find("prop", "jawOpen").alert
+    assert layout.find("prop", "headRoll").alert
+    assert layout.find("label", "Head").options["icon"] == "ERROR"
+    assert layout.find("label", "Jaw").options["icon"] == "NONE"
+
+
+def test_in_absolute_mode_the_range_lies_around_the_photo(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    path = write_portrait(
+        tmp_path / "open.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.5})
+    )
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    settings = scene.camera.data.photorig
+    settings.mode, settings.jawOpen = "ABSOLUTE", 0.0
+    control = modules.control.controls_of(scene.camera.data, responses)["jawOpen"]
+    assert control.range_text == "0.20 – 0.80"
+    assert control.is_beyond
+    settings.jawOpen = 0.75
+    assert not modules.control.controls_of(scene.camera.data, responses)["jawOpen"].is_beyond
+
+
+def test_a_file_of_an_earlier_version_says_how_to_learn_the_range(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    scene.camera.data.photorig.mode = "ABSOLUTE"
+    control = modules.control.controls_of(scene.camera.data, responses)["jawOpen"]
+    assert (control.range_text, control.is_beyond) == ("", False)
+    assert "Load the portrait again" in control.sentences[0]
+
+
+def test_a_portrait_that_was_measured_without_translation_is_at_rest_there(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = write_portrait(tmp_path / "old.portrait", "0" * 64, parameters=np.full(55, 0.25, "f4"))
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    photo = modules.properties.photo_parameters(scene.camera.data.photorig)
+    assert (photo["jawOpen"], photo["headX"]) == (0.25, 0.0)
+
+
+def test_the_tooltip_tells_gain_and_crosstalk(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    layout = _drawn(scene, modules)
+    button = next(
+        drawn for drawn in layout.drawn if getattr(drawn.operator, "parameter", "") == "jawOpen"
+    )
+    operator = modules.portrait_operators.PHOTORIG_OT_explain_parameter
+    text = operator.description(bpy.context, button.operator)
+    assert "gain 0.99" in text
+    assert "crosstalk 5.0%" in text
+    bpy.context.window_manager.photorig.show_measurements = True
+    assert any("gain 0.99" in line for line in _drawn(scene, modules).texts)
+
+
+def test_without_a_worker_the_panel_shows_sliders_only(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    layout = _drawn(scene, modules)
+    for name in modules.schema.ARKIT_52.ids:
+        drawn = layout.find("prop", name)
+        assert drawn.active and not drawn.alert
+    assert not layout.has("operator", "photorig.explain_parameter")
+
+
+def test_the_link_keeps_what_the_worker_said_when_it_ends(
+    shot: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    link = modules.worker_link.link
+    link.responses = {}
+    link.wait_until_ready(lambda: False)
+    assert link.responses["jawOpen"].maximum == pytest.approx(0.3)
+    link.stop()
+    assert link.responses["jawOpen"].is_controllable
+    link.responses = {}

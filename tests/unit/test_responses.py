@@ -1,0 +1,71 @@
+"""What a worker says about its face, read whatever the worker's age."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from photorig.shared.responses import Response, responses_of
+
+IDS = ("headYaw", "headRoll", "jawOpen")
+YAW = {
+    "controllable": True,
+    "realised_by": "latents",
+    "minimum": -25.0,
+    "maximum": 25.0,
+    "gain": 1.1,
+    "linearity": 0.96,
+    "crosstalk": 0.05,
+}
+
+
+def test_each_response_is_found_by_the_parameter_in_its_place() -> None:
+    roll = {**YAW, "realised_by": "geometry", "minimum": -45, "maximum": 45}
+    jaw = {**YAW, "controllable": False, "realised_by": "none", "minimum": 0, "maximum": 0}
+    read = responses_of({"responses": [YAW, roll, jaw]}, IDS)
+    assert read["headYaw"] == Response("latents", -25, 25, 1.1, 0.96, 0.05)
+    assert (read["headRoll"].realised_by, read["headRoll"].maximum) == ("geometry", 45)
+    assert not read["jawOpen"].is_controllable
+
+
+def test_a_worker_that_does_not_say_how_is_believed_whether() -> None:
+    old = {name: value for name, value in YAW.items() if name != "realised_by"}
+    read = responses_of({"responses": [old, {**old, "controllable": False}]}, IDS)
+    assert (read["headYaw"].realised_by, read["headRoll"].realised_by) == ("latents", "none")
+
+
+def test_what_a_newer_worker_adds_is_passed_over() -> None:
+    new = {**YAW, "curve": [[0, 0], [1, 1]], "crosstalk": {"jawOpen": 0.1}}
+    response = responses_of({"responses": [new]}, IDS)["headYaw"]
+    assert response == Response("latents", -25, 25, 1.1, 0.96, None)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {},
+        {"responses": None},
+        {"responses": "many"},
+        {"responses": [None, 3, []]},
+        {"responses": [{"controllable": True}]},
+        {"responses": [{**YAW, "minimum": float("nan")}]},
+        {"responses": [{**YAW, "minimum": 30.0}]},
+    ],
+)
+def test_a_worker_that_says_nothing_useful_gives_no_response(description: dict[str, Any]) -> None:
+    assert responses_of(description, IDS) == {}
+
+
+def test_the_range_lies_around_the_origin_and_within_the_limits() -> None:
+    response = Response("latents", -0.3, 0.4)
+    assert response.range_around(0.0, 0.0, 1.0) == (0.0, 0.4)
+    assert response.range_around(0.8, 0.0, 1.0) == pytest.approx((0.5, 1.0))
+
+
+def test_a_value_at_the_end_of_the_range_is_within_it() -> None:
+    response = Response("latents", -0.3, 0.4)
+    assert not response.is_beyond(0.4000001, 0.0)
+    assert response.is_beyond(0.41, 0.0)
+    assert not response.is_beyond(0.5, 0.8)
+    assert response.is_beyond(0.4, 0.8)
