@@ -19,6 +19,7 @@ from .shared.errors import InputError
 from .shared.vocabulary import parameter_of
 
 _DEGREES = f"{math.degrees(1):.8f}"
+_CENTIMETRES = "100"
 _ALIGNED = math.cos(math.radians(30))
 _LETTERS = "XYZ"
 _HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
@@ -26,7 +27,7 @@ _HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_he
 
 @dataclass(frozen=True)
 class _HeadAxis:
-    """A head angle and the armature axis about which it turns counter-clockwise.
+    """A head angle or shift and the armature axis about or along which it is counted.
 
     The face looks along −Y with +Z up, as in Blender's front view, where +X is image right.
     """
@@ -41,6 +42,13 @@ _HEAD_AXES = (
     _HeadAxis("headYaw", (0, 0, 1)),
 )
 """In the order in which they turn: roll, then pitch, then yaw, as Blender names Euler orders."""
+
+_HEAD_SHIFTS = (
+    _HeadAxis("headX", (1, 0, 0)),
+    _HeadAxis("headY", (0, 0, 1)),
+    _HeadAxis("headZ", (0, -1, 0)),
+)
+"""Directions of the armature in which the head moves: image right, up, towards the camera."""
 
 
 def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
@@ -95,10 +103,11 @@ def _drive_by_shape_keys(
 def connect_head_bone(
     camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str
 ) -> tuple[str, ...]:
-    """Drive headYaw, headPitch and headRoll by how a bone turned away from its rest pose.
+    """Drive the head's angles and place by how a bone moved away from its rest pose.
 
     The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture. The
-    turns of neck bones below the head are added, which is exact where they share an axis.
+    turns and shifts of neck bones below the head are added, which is exact where they share an
+    axis. Blender's metres are the face's, whatever the scale of the armature object.
 
     Args:
         camera: camera data.
@@ -119,9 +128,9 @@ def connect_head_bone(
         # A neck that leans far forward turns about axes of its own; the head alone counts then.
         with contextlib.suppress(InputError):
             turns.append(_bone_turn(neck_bone))
-    for head_axis in _HEAD_AXES:
+    for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS):
         _drive_by_bones(camera, head_axis, armature, turns)
-    return tuple(head_axis.parameter for head_axis in _HEAD_AXES)
+    return tuple(head_axis.parameter for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS))
 
 
 _ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with the face towards -Y."
@@ -129,7 +138,7 @@ _ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with th
 
 @dataclass(frozen=True)
 class _BoneTurn:
-    """How to read a bone's rotation as head angles.
+    """How to read a bone's channels as head angles and shifts.
 
     Attributes:
         bone: its name.
@@ -146,13 +155,14 @@ def _bone_turn(bone: bpy.types.Bone) -> _BoneTurn:
     """Raises InputError where the bone lies askew at rest."""
     to_bone = bone.matrix_local.to_3x3().inverted()
     axes = {}
-    for head_axis in _HEAD_AXES:
+    for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS):
         local = to_bone @ Vector(head_axis.axis)
         letter, component = max(zip(_LETTERS, local, strict=True), key=lambda pair: abs(pair[1]))
         if abs(component) < _ALIGNED:
             raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
         axes[head_axis] = (letter, "-" if component < 0 else "")
-    return _BoneTurn(bone.name, axes, "".join(letter for letter, _ in axes.values()))
+    order = "".join(axes[head_axis][0] for head_axis in _HEAD_AXES)
+    return _BoneTurn(bone.name, axes, order)
 
 
 def _neck_bones(bone: bpy.types.Bone) -> list[bpy.types.Bone]:
@@ -170,22 +180,23 @@ def _drive_by_bones(
     armature: bpy.types.Object,
     turns: list[_BoneTurn],
 ) -> None:
+    is_turn = head_axis in _HEAD_AXES
     driver = driver_without_modifiers(camera, f"photorig.{head_axis.parameter}").driver
     terms = []
     for number, turn in enumerate(turns):
         letter, sign = turn.axes[head_axis]
         variable = driver.variables.new()
-        variable.name = f"angle_{number}"
+        variable.name = f"angle_{number}" if is_turn else f"shift_{number}"
         variable.type = "TRANSFORMS"
         target = variable.targets[0]
         target.id = armature
         target.bone_target = turn.bone
         target.transform_space = "LOCAL_SPACE"
-        target.transform_type = f"ROT_{letter}"
+        target.transform_type = f"ROT_{letter}" if is_turn else f"LOC_{letter}"
         target.rotation_mode = turn.order
         terms.append(f"{sign or '+'} {variable.name}")
     driver.type = "SCRIPTED"
-    driver.expression = f"({' '.join(terms)}) * {_DEGREES}"
+    driver.expression = f"({' '.join(terms)}) * {_DEGREES if is_turn else _CENTIMETRES}"
 
 
 def guess_head_bone(armature: bpy.types.Object) -> str | None:

@@ -162,7 +162,7 @@ def _add_armature(
     for pose_bone in armature.pose.bones:
         # The order in which the worker composes the angles, so the channels are the parameters.
         pose_bone.rotation_mode = "ZXY"
-    armature.pose.bones[HEAD_BONE].lock_location = (True, True, True)
+    armature.pose.bones[NECK_BONE].lock_location = (True, True, True)
     return armature
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 
 @pytest.fixture
@@ -81,6 +81,20 @@ def test_the_head_bone_gives_the_angles_a_viewer_in_front_sees(
     assert parameters.headRoll == pytest.approx(roll, abs=1e-3)
 
 
+def test_the_head_bone_gives_the_shift_a_viewer_in_front_sees_in_centimetres(
+    scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
+) -> None:
+    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    rest = rig.bone.bone.matrix_local.to_3x3()
+    rig.bone.location = rest.inverted() @ Vector((0.02, -0.03, 0.01))
+    _turn(rig, 20, 5, 0)
+    parameters = _parameters(scene)
+    assert parameters.headX == pytest.approx(2, abs=1e-3)  # to image right
+    assert parameters.headY == pytest.approx(1, abs=1e-3)  # up
+    assert parameters.headZ == pytest.approx(3, abs=1e-3)  # towards the camera
+    assert parameters.headYaw == pytest.approx(20, abs=1e-3)
+
+
 def test_the_turn_of_a_neck_bone_counts(
     scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
@@ -121,7 +135,7 @@ def test_drivers_are_simple_expressions_that_run_without_trust(
     modules.drivers.connect_shape_keys(scene.camera.data, rig.face)
     modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
     curves = scene.camera.data.animation_data.drivers
-    assert len(curves) == 6
+    assert len(curves) == 9
     assert all(curve.driver.is_simple_expression for curve in curves)
     assert not any(len(curve.modifiers) for curve in curves)
     assert not bpy.app.autoexec_fail
