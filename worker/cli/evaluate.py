@@ -1,0 +1,90 @@
+"""``photorig evaluate``: how well a model bundle obeys, measured by judges on held-out people."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photorig.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from photorig.worker.cli.progress import Progress
+
+WHAT = {
+    "control": "single parameters: range, gain, linearity, crosstalk, identity",
+    "all": "both, one report",
+}
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure how well a model bundle obeys",
+        description="Render people that nothing was chosen on and let judges measure the frames. "
+        "What a stopped run has measured is kept in the folder and not measured again.",
+    )
+    commands = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    for name, summary in WHAT.items():
+        _add_arguments(commands.add_parser(name, help=summary))
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    from photorig.worker.evaluation.session import PAIRS, PEOPLE
+
+    parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
+    parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
+    parser.add_argument("--method", default="directions")
+    parser.add_argument("--size", type=int, default=256, help="of the judged frames (256)")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (cpu)")
+    parser.add_argument("--people", type=int, default=PEOPLE, help=f"identities ({PEOPLE})")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help=f"identity and target ({PAIRS})")
+    parser.add_argument("--processes", type=int, default=1, help="how many measure at once (1)")
+
+
+def run(args: argparse.Namespace) -> int:
+    from photorig.worker.evaluation.session import Plan, Session
+    from photorig.worker.evaluation.studio import Settings
+
+    for name in ("people", "pairs", "processes"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
+    settings = Settings(args.bundle, args.method, args.size, args.device)
+    with _Bars() as bars:
+        session = Session(
+            settings, Plan(args.people, args.pairs), args.out, args.processes, bars.show
+        )
+        sections = {}
+        if args.what in ("control", "all"):
+            sections["control"] = session.control()
+    print(f"Wrote {session.write(sections)}")
+    return 0
+
+
+class _Bars:
+    """One progress bar after another, as the stages come."""
+
+    def __init__(self) -> None:
+        self._unit, self._bar = "", None
+
+    _bar: Progress | None
+
+    def show(self, unit: str, done: int, total: int) -> None:
+        from photorig.worker.cli.progress import Progress
+
+        if unit != self._unit or self._bar is None:
+            self.close()
+            self._unit, self._bar = unit, Progress(unit, total)
+        if done > self._bar.done:
+            self._bar.advance(done - self._bar.done)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

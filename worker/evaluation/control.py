@@ -1,0 +1,238 @@
+"""``evaluate control``: what each parameter does, and what it does besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from photorig.worker.reenactment.bundle import ModelBundle
+
+from . import statistics
+from .identity import SamePerson, identity_figures
+from .pieces import Piece
+from .statistics import mean_known
+from .sweeps import AGAIN, REST, full_moves, levels, swept_parameters
+
+GAIN_BAR, LINEARITY_BAR = (0.8, 1.25), 0.9
+APERTURES = ("mouth", "eyeLeft", "eyeRight")
+
+
+@dataclass(frozen=True, eq=False)
+class SweptFrames:
+    """All frames of all sweeps as one family reads them; f frames, n parameters.
+
+    Attributes:
+        person, parameter: (f,) index and position.
+        asked: (f,) change asked for.
+        background, shift: (f,) see `sweeps.measure_sweep`.
+        change: (f, n) measured change from rest.
+        apertures: (f, 3) change of mouth, left eye, right eye in eye distances.
+        gaze: (f, 2, 2) change.
+        identity: (f,) cosine to the person at rest.
+        age: (f,) years of change; gender: (f,) change; race: (f,) half of Σ|change|.
+    """
+
+    person: np.ndarray
+    parameter: np.ndarray
+    asked: np.ndarray
+    background: np.ndarray
+    shift: np.ndarray
+    change: np.ndarray
+    apertures: np.ndarray
+    gaze: np.ndarray
+    identity: np.ndarray
+    age: np.ndarray
+    gender: np.ndarray
+    race: np.ndarray
+
+    def of(self, rows: np.ndarray) -> SweptFrames:
+        return SweptFrames(**{name: values[rows] for name, values in vars(self).items()})
+
+
+def swept_frames(people: Sequence[Piece], sweeps: Sequence[Piece], family: str) -> SweptFrames:
+    """Join what the tasks measured.
+
+    Args:
+        people: the piece of every person, by index.
+        sweeps: pieces of sweeps; each carries ``person``, its person's index.
+        family: name of the family.
+    """
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in SweptFrames.__annotations__}
+    for piece in sweeps:
+        count = len(piece["parameter"])
+        if not count:
+            continue
+        rest = {
+            name.removeprefix(f"{family}."): values[REST]
+            for name, values in people[int(piece["person"].item())].items()
+            if name.startswith(f"{family}.")
+        }
+        seen = {name: piece[f"{family}.{name}"] for name in rest}
+        columns["person"].append(np.full(count, int(piece["person"].item())))
+        for name in ("parameter", "asked", "background", "shift"):
+            columns[name].append(piece[name])
+        for name, field in (("change", "parameters"), ("apertures",) * 2, ("gaze",) * 2):
+            columns[name].append(seen[field] - rest[field])
+        columns["identity"].append(statistics.cosine(seen["identity"], rest["identity"]))
+        columns["age"].append(seen["age"] - rest["age"])
+        columns["gender"].append(seen["gender"] - rest["gender"])
+        columns["race"].append(_variation(seen["race"], rest["race"]))
+    return SweptFrames(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def _variation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(f,) half of Σ|p − q|: how much probability has moved; NaN where there are no classes."""
+    if first.shape[-1] == 0:
+        return np.full(len(first), np.nan)
+    return np.abs(first - second).sum(-1) / 2
+
+
+def control_figures(
+    bundle: ModelBundle, people: Sequence[Piece], sweeps: Sequence[Piece], family: str
+) -> dict[str, Any]:
+    """Everything that `control` says of one family, JSON-able but for NaN."""
+    frames = swept_frames(people, sweeps, family)
+    same_person = SamePerson.of(people, family)
+    full = full_moves(bundle.schema)
+    matrix = np.full((len(bundle.schema),) * 2, np.nan)
+    parameters = {}
+    for position in swept_parameters(bundle):
+        own = frames.of(frames.parameter == position)
+        ends = own.of(_at_ends(own, bundle, position))
+        matrix[position] = statistics.crosstalk_row(ends.change, full)
+        name = bundle.schema.ids[position]
+        parameters[name] = {
+            **_response(own, bundle, position),
+            **_side_effects(ends, same_person, name),
+        }
+    rows = swept_parameters(bundle)
+    return {
+        "parameters": parameters,
+        "controllable": [name for name, values in parameters.items() if values["controllable"]],
+        "crosstalk": crosstalk_figures(bundle, matrix, rows, full),
+        "noise": noise_figures(people, family, full),
+        "identity": identity_figures(people, family, same_person),
+    }
+
+
+def _at_ends(frames: SweptFrames, bundle: ModelBundle, position: int) -> np.ndarray:
+    """(f,) bool, frames at an end of the sweep."""
+    asked = levels(bundle, position)
+    ends = [asked[-1]] if (asked > 0).all() else [asked[0], asked[-1]]
+    return np.isclose(frames.asked[:, None], ends, rtol=1e-4, atol=1e-6).any(1)
+
+
+def _response(frames: SweptFrames, bundle: ModelBundle, position: int) -> dict[str, Any]:
+    """Range, gain and linearity of one parameter."""
+    asked_levels = levels(bundle, position)
+    asked, measured = by_person(frames, asked_levels, frames.change[:, position])
+    line = statistics.fit_line(asked, measured)
+    gains = statistics.gains_of_people(asked, measured)
+    known = gains[np.isfinite(gains)]
+    low, high = GAIN_BAR
+    response = bundle.responses[position]
+    lowest = mean_known(measured[:, 0]) if asked_levels[0] < 0 else 0.0
+    return {
+        "unit": bundle.schema.parameters[position].unit,
+        "realised_by": getattr(response, "realised_by", "latents"),
+        "asked_range": [float(min(asked_levels[0], 0)), float(asked_levels[-1])],
+        "reached_range": [float(lowest), float(mean_known(measured[:, -1]))],
+        **asdict(line),
+        "people": int(np.isfinite(measured).any(1).sum()),
+        "gain_spread": float(known.std()) if len(known) else float("nan"),
+        "gain_10_90": np.percentile(known, [10, 90]).tolist() if len(known) else [],
+        "no_face": int(np.isnan(frames.identity).sum()),
+        "controllable": bool(low <= line.gain <= high and line.linearity >= LINEARITY_BAR),
+    }
+
+
+def by_person(
+    frames: SweptFrames, asked_levels: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames (f,) of one parameter as (people, levels), NaN where a level was left out."""
+    people = np.unique(frames.person)
+    row = np.searchsorted(people, frames.person)
+    column = np.abs(frames.asked[:, None] - asked_levels).argmin(1)
+    asked = np.full((len(people), len(asked_levels)), np.nan)
+    measured = asked.copy()
+    asked[row, column] = frames.asked
+    measured[row, column] = values
+    return asked, measured
+
+
+def _side_effects(ends: SweptFrames, same_person: SamePerson, name: str) -> dict[str, Any]:
+    """What else has changed when one parameter is at the ends of its range."""
+    gap = np.abs(ends.change[:, 0]) if name == "headYaw" else np.zeros(len(ends.identity))
+    return {
+        "identity": float(mean_known(ends.identity)),
+        "identity_retention": float(same_person.retention(ends.identity, gap)),
+        "age_change": float(mean_known(np.abs(ends.age))),
+        "age_drift": float(mean_known(ends.age)),
+        "gender_change": float(mean_known(np.abs(ends.gender))),
+        "race_change": float(mean_known(ends.race)),
+        "background_change": float(mean_known(ends.background)),
+        "shift": float(mean_known(ends.shift)),
+        "apertures": dict(zip(APERTURES, mean_known(ends.apertures, 0).tolist(), strict=True)),
+        "gaze": mean_known(ends.gaze, 0).tolist(),
+    }
+
+
+def crosstalk_figures(
+    bundle: ModelBundle, matrix: np.ndarray, rows: list[int], full: np.ndarray
+) -> dict[str, Any]:
+    """The matrix at the ends of the ranges, and the same per full measured move of the row."""
+    ids = bundle.schema.ids
+    seen = [i for i in range(len(ids)) if np.isfinite(matrix[rows, i]).any()]
+    own = np.diag(matrix).copy()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Where a parameter hardly moves, the ratio says nothing.
+        per_move = matrix / np.where(own > 0.05, own, np.nan)[:, None]
+    return {
+        "rows": [ids[i] for i in rows],
+        "columns": [ids[i] for i in seen],
+        "full_moves": {ids[i]: float(full[i]) for i in seen},
+        "matrix": matrix[np.ix_(rows, seen)].tolist(),
+        "at_the_ends": _named(statistics.off_diagonal(matrix, rows), ids),
+        "per_full_move": _named(statistics.off_diagonal(per_move, rows), ids),
+        "worst_pairs": worst_pairs(matrix, rows, ids),
+    }
+
+
+def _named(summary: statistics.OffDiagonal, ids: tuple[str, ...]) -> dict[str, Any]:
+    found = summary.worst_row >= 0
+    pair = [ids[summary.worst_row], ids[summary.worst_column]] if found else []
+    return {"mean": summary.mean, "worst": summary.worst, "worst_pair": pair}
+
+
+def worst_pairs(
+    matrix: np.ndarray, rows: list[int], ids: tuple[str, ...], count: int = 20
+) -> list[dict[str, Any]]:
+    """The largest leaks, largest first."""
+    others = np.array(matrix, float)
+    np.fill_diagonal(others, np.nan)
+    leaks = [(others[i, j], i, j) for i in rows for j in range(len(ids)) if others[i, j] > 0]
+    leaks.sort(reverse=True)
+    return [
+        {"moved": ids[i], "changed": ids[j], "full_moves": float(leak)}
+        for leak, i, j in leaks[:count]
+    ]
+
+
+def noise_figures(people: Sequence[Piece], family: str, full: np.ndarray) -> dict[str, Any]:
+    """What the family reports between two pictures of a person between which nothing was asked."""
+    known = [piece for piece in people if f"{family}.parameters" in piece]
+    seen = np.stack([piece[f"{family}.parameters"] for piece in known])
+    race = np.stack([piece[f"{family}.race"] for piece in known])
+    age = np.stack([piece[f"{family}.age"] for piece in known])
+    gender = np.stack([piece[f"{family}.gender"] for piece in known])
+    change = np.abs(seen[:, AGAIN] - seen[:, REST]) / full
+    return {
+        "crosstalk_floor": float(mean_known(change)),
+        "crosstalk_floor_worst": float(np.nanmax(mean_known(change, 0))),
+        "age_change": float(mean_known(np.abs(age[:, AGAIN] - age[:, REST]))),
+        "gender_change": float(mean_known(np.abs(gender[:, AGAIN] - gender[:, REST]))),
+        "race_change": float(mean_known(_variation(race[:, AGAIN], race[:, REST]))),
+    }

@@ -1,0 +1,111 @@
+"""Carries out measuring tasks, here or in several processes, and keeps every finished piece."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from photorig.shared.errors import PhotorigError
+
+from .pieces import Piece, PieceStore, Task
+from .studio import Settings, Studio, open_studio
+from .sweeps import PERSON, SWEEP, measure_person, measure_sweep
+
+MEASUREMENTS: dict[str, Callable[[Studio, Task], Piece]] = {
+    PERSON: measure_person,
+    SWEEP: measure_sweep,
+}
+"""What measures the tasks of a stage."""
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is counted (in the plural), how many are done, and how many there will be."""
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def measure_all(
+    studio: Studio,
+    store: PieceStore,
+    tasks: Sequence[Task],
+    unit: str,
+    on_progress: OnProgress,
+    processes: int = 1,
+) -> list[Piece]:
+    """The pieces of all tasks, in their order; only those that are not there yet are measured.
+
+    Args:
+        unit: what is counted in the progress, in the plural.
+        processes: how many measure at once, each with one thread; 1 measures here.
+
+    Raises:
+        PhotorigError: a measuring process ended without having finished its share.
+    """
+    missing = [task for task in tasks if not store.has(task)]
+
+    def advance(done: int) -> None:
+        on_progress(unit, done, len(missing))
+
+    if processes > 1 and len(missing) > 1:
+        _measure_apart(studio.settings, store, missing, processes, advance)
+    else:
+        for done, task in enumerate(missing, start=1):
+            store.write(task, MEASUREMENTS[task.stage](studio, task))
+            advance(done)
+    return [_finished(studio, store, task) for task in tasks]
+
+
+def _finished(studio: Studio, store: PieceStore, task: Task) -> Piece:
+    piece = store.read(task)
+    if piece is None:  # damaged by somebody else since: measured again
+        piece = MEASUREMENTS[task.stage](studio, task)
+        store.write(task, piece)
+    return piece
+
+
+def _measure_apart(
+    settings: Settings,
+    store: PieceStore,
+    tasks: list[Task],
+    processes: int,
+    advance: Callable[[int], None],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    shares = [tasks[i::processes] for i in range(processes)]
+    workers: list[BaseProcess] = [
+        context.Process(target=_measure_share, args=(settings, store.folder, share), daemon=True)
+        for share in shares
+        if share
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        while any(worker.is_alive() for worker in workers):
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            advance(sum(store.has(task) for task in tasks))
+    finally:
+        for worker in workers:
+            if worker.is_alive():
+                worker.terminate()
+    if any(worker.exitcode for worker in workers):
+        raise PhotorigError(
+            "A measuring process ended early",
+            "What it finished is kept: start the same command again.",
+        )
+
+
+def _measure_share(settings: Settings, folder: Path, tasks: list[Task]) -> None:
+    """The work of one process."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        studio = open_studio(settings, threads=1)
+        store = PieceStore(folder)
+        for task in tasks:
+            store.write(task, MEASUREMENTS[task.stage](studio, task))
+    except PhotorigError as error:
+        print(f"photorig: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from error
