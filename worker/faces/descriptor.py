@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
-from photorig.worker.faces import geometry
+from photorig.worker.faces import geometry, tfjs
 
 WEIGHTS_FILE = "face_recognition_model.bin"
 MANIFEST_FILE = "face_recognition_model-weights_manifest.json"
@@ -120,19 +120,7 @@ def read_weights(folder: Path) -> dict[str, np.ndarray]:
     try:
         data = (folder / WEIGHTS_FILE).read_bytes()
         manifest = json.loads((folder / MANIFEST_FILE).read_text())
-        weights, offset = {}, 0
-        for entry in (entry for group in manifest for entry in group["weights"]):
-            quantization = entry.get("quantization")
-            dtype = np.dtype((quantization or entry)["dtype"])
-            count = int(np.prod(entry["shape"]))
-            values = np.frombuffer(data, dtype, count, offset).astype(np.float32)
-            offset += count * dtype.itemsize
-            if quantization:
-                values = values * quantization["scale"] + quantization["min"]
-            weights[entry["name"]] = values.reshape(entry["shape"]).astype(np.float32)
-        if offset != len(data):
-            raise ValueError(f"{len(data) - offset} bytes too many")
-        return weights
+        return tfjs.read_weights(manifest, data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"The face descriptor cannot be read: {error}",
