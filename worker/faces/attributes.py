@@ -1,7 +1,8 @@
 """How old, which sex, and who by a second network: HSE FaceRes, differentiable.
 
-One MobileNet with three heads, by Andrey Savchenko ("Efficient facial representations for age, gender
-and identity recognition in organizing photo albums using multi-output ConvNet", 2019). The losses of training may use it, so it is no judge.
+One MobileNet with three heads by Andrey Savchenko ("Efficient facial representations for age,
+gender and identity recognition in organizing photo albums using multi-output ConvNet", 2019). The
+losses of training may use it, so it is no judge.
 """
 
 from __future__ import annotations
