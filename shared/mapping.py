@@ -1,0 +1,154 @@
+"""From a rig's controls to parameters: rows of a mapping, and what they come to in numbers.
+
+The extension compiles the same rows to Blender's drivers (mapping_expression.py); this is their
+twin, for tests, live values and programs without Blender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import InputError
+from .schema import ARKIT_52, ParameterSchema
+
+SHAPE_KEY, BONE, PROPERTY = "SHAPE_KEY", "BONE", "PROPERTY"
+VALUE = "VALUE"
+LOCATIONS = ("LOC_X", "LOC_Y", "LOC_Z")
+ROTATIONS = ("ROT_X", "ROT_Y", "ROT_Z")
+SCALES = ("SCALE_X", "SCALE_Y", "SCALE_Z")
+CHANNELS = (VALUE, *LOCATIONS, *ROTATIONS, *SCALES)
+ORDERS = ("AUTO", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+ADD, MAX, MIN, MULTIPLY = "ADD", "MAX", "MIN", "MULTIPLY"
+COMBINATIONS: dict[str, Callable[[float, float], float]] = {
+    ADD: lambda before, contribution: before + contribution,
+    MAX: max,
+    MIN: min,
+    MULTIPLY: lambda before, contribution: before * contribution,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One number of a rig.
+
+    Attributes:
+        kind: SHAPE_KEY, BONE or PROPERTY.
+        owner: name of the object that has it.
+        control: name of the shape key or bone; of a property, its data path from the object.
+        channel: VALUE, or for a bone its location (metres), rotation (radians) or scale along its
+            own axes, away from its rest pose.
+        order: order of Euler angles of a rotation; AUTO for the bone's own.
+    """
+
+    kind: str
+    owner: str
+    control: str
+    channel: str = VALUE
+    order: str = "AUTO"
+
+
+@dataclass(frozen=True)
+class MappingRow:
+    """What one number of a rig does to one parameter.
+
+    Attributes:
+        source: where the number comes from.
+        parameter: id in the schema.
+        start, end: values of the source at the two ends of its range.
+        amount: what the parameter gets at the end of the range, in its unit; at the start 0.
+        invert: count from the end, so that the start gives the amount.
+        clamp: let the source stop at the ends of its range.
+        combine: how it joins the rows before it that drive the same parameter.
+    """
+
+    source: Source
+    parameter: str
+    start: float = 0.0
+    end: float = 1.0
+    amount: float = 1.0
+    invert: bool = False
+    clamp: bool = False
+    combine: str = ADD
+
+    def contribution(self, value: float) -> float:
+        """What a value of the source comes to, in the parameter's unit."""
+        fraction = (value - self.start) / (self.end - self.start)
+        if self.invert:
+            fraction = 1 - fraction
+        if self.clamp:
+            fraction = min(max(fraction, 0.0), 1.0)
+        return self.amount * fraction
+
+    def source_value(self, contribution: float) -> float | None:
+        """The value of the source that comes to this, None where its amount is zero."""
+        if self.amount == 0:
+            return None
+        fraction = contribution / self.amount
+        if self.invert:
+            fraction = 1 - fraction
+        return self.start + fraction * (self.end - self.start)
+
+    def check(self, schema: ParameterSchema = ARKIT_52) -> None:
+        """Raise InputError, which says what is wrong, unless the row can be used."""
+        if self.parameter not in schema.index:
+            raise InputError(f"There is no parameter {self.parameter!r}", "Choose one of the list.")
+        if not self.source.control:
+            raise InputError("The row has no source", "Choose a shape key, bone or property.")
+        if self.source.kind == BONE and self.source.channel == VALUE:
+            raise InputError("A bone has no value", "Choose one of its channels.")
+        numbers = (self.start, self.end, self.amount)
+        if not np.isfinite(numbers).all():
+            raise InputError("The row's numbers are not finite", "Give finite numbers.")
+        if np.float32(self.start) == np.float32(self.end):
+            raise InputError("The range is empty", "Give it two different ends.")
+        if self.combine not in COMBINATIONS:
+            raise InputError(f"There is no way {self.combine!r} to combine rows")
+
+
+def by_parameter(rows: Iterable[MappingRow]) -> dict[str, list[MappingRow]]:
+    """The rows of each parameter in their order."""
+    grouped: dict[str, list[MappingRow]] = {}
+    for row in rows:
+        grouped.setdefault(row.parameter, []).append(row)
+    return grouped
+
+
+def combined(rows: Iterable[MappingRow], values: Mapping[Source, float]) -> float:
+    """What the rows of one parameter come to together; the first counts as it is.
+
+    Args:
+        values: of each row's source.
+    """
+    total: float | None = None
+    for row in rows:
+        contribution = row.contribution(values[row.source])
+        if total is None:
+            total = contribution
+        else:
+            total = COMBINATIONS[row.combine](total, contribution)
+    return 0.0 if total is None else total
+
+
+def mapped(
+    rows: Iterable[MappingRow],
+    values: Mapping[Source, float],
+    neutral: Mapping[str, float] | None = None,
+    schema: ParameterSchema = ARKIT_52,
+) -> dict[str, float]:
+    """The parameters that a mapping gives, by id, within the schema's limits.
+
+    Args:
+        values: of each row's source.
+        neutral: what is added to a parameter, so that a pose other than the rig's rest can stand
+            for the photo.
+    """
+    offsets = neutral or {}
+    parameters = {}
+    for name, group in by_parameter(rows).items():
+        parameter = schema.parameters[schema.index[name]]
+        value = combined(group, values) + offsets.get(name, 0.0)
+        parameters[name] = min(max(value, parameter.minimum), parameter.maximum)
+    return parameters

@@ -1,0 +1,349 @@
+"""Presets: which controls of a kind of rig do what to which parameter, as JSON; and how well a rig
+fits one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .control_names import ControlName, control_name, without_copy_number
+from .errors import InputError
+from .mapping import ADD, BONE, CHANNELS, COMBINATIONS, VALUE
+from .schema import ARKIT_52
+
+FORMAT, VERSION = "photorig.mapping-preset", 1
+TURNS = ("TURN_X", "TURN_Y", "TURN_Z")
+MOVES = ("MOVE_X", "MOVE_Y", "MOVE_Z")
+"""Channels of a preset that hold on any rig: turns in degrees about, moves in lengths of the bone
+along the axes of an armature whose face looks along -Y with +Z up."""
+_PRESET_CHANNELS = (*CHANNELS, *TURNS, *MOVES)
+_MAXIMUM_BYTES, _MAXIMUM_ROWS = 1 << 20, 5000
+_SHARED_PREFIX_MATCHES = 3
+_HINT = "Choose a mapping preset that Photorig has exported."
+
+
+@dataclass(frozen=True)
+class PresetRow:
+    """What a control does to a parameter.
+
+    Attributes:
+        controls: names that the control may have; a rig spells them as it likes.
+        parameter: id in the schema.
+        channel: VALUE for a shape key or property; for a bone one of mapping.CHANNELS in metres or
+            radians, or of TURNS and MOVES.
+        start, end, amount, invert, clamp, combine: as in a MappingRow.
+    """
+
+    controls: tuple[str, ...]
+    parameter: str
+    channel: str = VALUE
+    start: float = 0.0
+    end: float = 1.0
+    amount: float = 1.0
+    invert: bool = False
+    clamp: bool = False
+    combine: str = ADD
+
+    @property
+    def is_bone(self) -> bool:
+        return self.channel != VALUE
+
+    def to_json(self) -> dict[str, Any]:
+        """Without what is as usual."""
+        control = self.controls[0] if len(self.controls) == 1 else list(self.controls)
+        entry: dict[str, Any] = {"control": control, "parameter": self.parameter}
+        usual = PresetRow((), "")
+        for name in ("channel", "start", "end", "amount", "invert", "clamp", "combine"):
+            if getattr(self, name) != getattr(usual, name):
+                entry[name] = getattr(self, name)
+        return entry
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A way to map a kind of rig.
+
+    Attributes:
+        id: name of its file.
+        label, description: for a person.
+        rows: in the order in which they join.
+        head_bones: names that the head bone has in such rigs, where it is not an usual one.
+    """
+
+    id: str
+    label: str
+    description: str
+    rows: tuple[PresetRow, ...]
+    head_bones: tuple[str, ...] = ()
+
+    @cached_property
+    def controls(self) -> tuple[tuple[str, ...], ...]:
+        """The controls by all their names, each once."""
+        return tuple(dict.fromkeys(row.controls for row in self.rows))
+
+    def to_json(self) -> dict[str, Any]:
+        head: dict[str, Any] = {"format": FORMAT, "version": VERSION, "id": self.id}
+        head |= {"label": self.label, "description": self.description}
+        if self.head_bones:
+            head["head_bones"] = list(self.head_bones)
+        return head | {"rows": [row.to_json() for row in self.rows]}
+
+    @staticmethod
+    def from_json(data: Any) -> Preset:
+        """Inverse of to_json; rows for parameters that are not known are left out.
+
+        Raises:
+            InputError: this is no preset, or of a newer version.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError("This is no mapping preset", _HINT)
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"This preset has version {data.get('version')!r}, expected {VERSION}",
+                "Update Photorig.",
+            )
+        rows = data.get("rows")
+        if not isinstance(rows, list) or len(rows) > _MAXIMUM_ROWS:
+            raise InputError("The preset has no list of rows", _HINT)
+        read = [_read_row(number, entry) for number, entry in enumerate(rows, start=1)]
+        return Preset(
+            id=_text(data, "id"),
+            label=_text(data, "label"),
+            description=_text(data, "description", ""),
+            rows=tuple(row for row in read if row.parameter in ARKIT_52.index),
+            head_bones=_texts(data.get("head_bones", [])),
+        )
+
+
+def read_preset(path: Path) -> Preset:
+    """Read a preset file. Raises InputError, which names the file."""
+    try:
+        if path.stat().st_size > _MAXIMUM_BYTES:
+            raise InputError("The file is too large to be a mapping preset", _HINT)
+        return Preset.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(f"Cannot read {str(path)!r}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path.name!r} is no JSON file", _HINT) from error
+    except InputError as error:
+        raise InputError(f"{path.name!r}: {error.message}", error.hint) from error
+
+
+def read_presets(*folders: Path) -> dict[str, Preset]:
+    """The presets in some folders by id; one of a later folder replaces one before it.
+
+    A damaged file is passed over: it must not take the others away.
+    """
+    presets = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            try:
+                preset = read_preset(path)
+            except InputError:
+                continue
+            presets[preset.id] = preset
+    return presets
+
+
+def _read_row(number: int, entry: Any) -> PresetRow:
+    try:
+        control = entry["control"]
+        row = PresetRow(
+            controls=_texts([control] if isinstance(control, str) else control),
+            parameter=_text(entry, "parameter"),
+            channel=_text(entry, "channel", VALUE),
+            start=_number(entry, "start", 0.0),
+            end=_number(entry, "end", 1.0),
+            amount=_number(entry, "amount", 1.0),
+            invert=_flag(entry, "invert"),
+            clamp=_flag(entry, "clamp"),
+            combine=_text(entry, "combine", ADD),
+        )
+        if not row.controls or row.start == row.end:
+            raise ValueError
+        if row.channel not in _PRESET_CHANNELS or row.combine not in COMBINATIONS:
+            raise ValueError
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"Row {number} of the preset cannot be read", _HINT) from error
+    return row
+
+
+def _text(entry: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = entry.get(name, default)
+    if not isinstance(value, str) or len(value) > 500:
+        raise InputError(f"The preset has no {name}", _HINT)
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise InputError("The preset has a list that is none of names", _HINT)
+    return tuple(values)
+
+
+def _number(entry: dict[str, Any], name: str, default: float) -> float:
+    value = entry.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(name)
+    return float(value)
+
+
+def _flag(entry: dict[str, Any], name: str) -> bool:
+    value = entry.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(name)
+    return value
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A control that a rig has.
+
+    Attributes:
+        kind: SHAPE_KEY, BONE or PROPERTY.
+        owner: name of the object.
+        control: as in a mapping.Source.
+        label: the name to compare; a property's path without the way there.
+    """
+
+    kind: str
+    owner: str
+    control: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row of a preset and the control of the rig that it fits.
+
+    Attributes:
+        share: part of the row's amount, less than 1 where the rig splits a control into sides.
+    """
+
+    row: PresetRow
+    candidate: Candidate
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How far a rig has what a preset knows.
+
+    Attributes:
+        matches: in the preset's order.
+        missing: first names of the controls that the rig lacks.
+    """
+
+    preset: Preset
+    matches: tuple[Match, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Ids of the parameters that would be driven, each once."""
+        return tuple(dict.fromkeys(match.row.parameter for match in self.matches))
+
+    @property
+    def share(self) -> float:
+        """Part of the preset's controls that the rig has, 0 to 1."""
+        count = len(self.preset.controls)
+        return (count - len(self.missing)) / count if count else 0.0
+
+    @property
+    def summary(self) -> str:
+        """As "ARKit: 49 of 52 controls, 49 parameters"."""
+        count = len(self.preset.controls)
+        found = count - len(self.missing)
+        driven = len(self.parameters)
+        return f"{self.preset.label}: {found} of {count} controls, {driven} parameters"
+
+
+def coverage_of(preset: Preset, candidates: Sequence[Candidate]) -> Coverage:
+    """Find a preset's controls in a rig, however it spells them.
+
+    Args:
+        candidates: those that come first win where several have the same name.
+    """
+    rig = _Rig(preset, candidates)
+    matches: list[Match] = []
+    found: set[tuple[str, ...]] = set()
+    for row in preset.rows:
+        fitting = rig.find(row)
+        matches += [Match(row, candidate, 1 / len(fitting)) for candidate in fitting]
+        if fitting:
+            found.add(row.controls)
+    missing = tuple(controls[0] for controls in preset.controls if controls not in found)
+    return Coverage(preset, tuple(matches), missing)
+
+
+def detect(presets: Iterable[Preset], candidates: Sequence[Candidate]) -> list[Coverage]:
+    """The presets that fit a rig at all, the one that drives most parameters first."""
+    coverages = [coverage_of(preset, candidates) for preset in presets]
+    fitting = [coverage for coverage in coverages if coverage.matches]
+    return sorted(fitting, key=lambda coverage: (-len(coverage.parameters), -coverage.share))
+
+
+class _Rig:
+    """A rig's controls by their names in normal form, without a prefix that many of them share."""
+
+    def __init__(self, preset: Preset, candidates: Sequence[Candidate]) -> None:
+        wanted = {(row.is_bone, control_name(name)) for row in preset.rows for name in row.controls}
+        named = [(each, control_name(each.label)) for each in candidates]
+        prefix = _shared_prefix(wanted, named)
+        self._by_name: dict[tuple[bool, ControlName], Candidate] = {}
+        for candidate, name in named:
+            self._note(candidate, name)
+        for candidate, name in named:
+            self._note(candidate, name.without_prefix(prefix))
+        for candidate in candidates:
+            name = control_name(without_copy_number(candidate.label))
+            self._note(candidate, name)
+            self._note(candidate, name.without_prefix(prefix))
+
+    def _note(self, candidate: Candidate, name: ControlName | None) -> None:
+        if name is not None:
+            self._by_name.setdefault((candidate.kind == BONE, name), candidate)
+
+    def find(self, row: PresetRow) -> list[Candidate]:
+        """The control itself, or else its two sides where the preset does not split it."""
+        names = [control_name(control) for control in row.controls]
+        for name in names:
+            whole = self._by_name.get((row.is_bone, name))
+            if whole is not None:
+                return [whole]
+        for name in names:
+            if name.sides:
+                continue
+            sides = [ControlName(name.words, (side,)) for side in ("left", "right")]
+            halves = [self._by_name.get((row.is_bone, side)) for side in sides]
+            if any(halves):
+                return [half for half in halves if half is not None]
+        return []
+
+
+def _shared_prefix(
+    wanted: set[tuple[bool, ControlName]], named: Sequence[tuple[Candidate, ControlName]]
+) -> tuple[str, ...]:
+    """The words before a wanted name that most controls have, () unless several do.
+
+    Programs put a mesh's or a panel's name before each control: ``head_lod0_mesh__jawOpen``.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    for candidate, name in named:
+        for prefix in name.prefixes:
+            rest = name.without_prefix(prefix)
+            if rest is not None and (candidate.kind == BONE, rest) in wanted:
+                counts[prefix] += 1
+                break
+    del counts[()]
+    if not counts:
+        return ()
+    prefix, count = counts.most_common(1)[0]
+    return prefix if count >= min(_SHARED_PREFIX_MATCHES, len(wanted)) else ()
