@@ -37,12 +37,25 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     directions = np.zeros((len(ARKIT_52), generator.n_rows, generator.w_dim), np.float32)
     directions[0, :6] = np.random.default_rng(3).normal(size=(6, generator.w_dim)) * 0.01
     responses = tuple(
-        ParameterResponse(True, parameter.minimum, parameter.maximum, 1.0, 1.0, 0.0)
+        ParameterResponse(
+            True,
+            "latents",
+            parameter.minimum,
+            parameter.maximum,
+            parameter.minimum,
+            parameter.maximum,
+            1.0,
+            1.0,
+            0.0,
+        )
         for parameter in ARKIT_52.parameters
     )
     file = tmp_path_factory.mktemp("bundle") / "moves.safetensors"
     gram = np.zeros((len(ARKIT_52), len(ARKIT_52)), np.float32)
-    bundle = ModelBundle("moves", directions, ARKIT_52, generator.model_id, responses, gram, 1.0)
+    curve = np.stack([ARKIT_52.minimum, ARKIT_52.maximum], 1)
+    bundle = ModelBundle(
+        "moves", directions, curve, curve, ARKIT_52, generator.model_id, responses, gram, 1.0
+    )
     bundle.save(file)
     return file
 

@@ -11,7 +11,7 @@ import pytest
 
 from photorig.shared.errors import ModelError
 from photorig.shared.schema import ARKIT_52
-from photorig.worker.reenactment.bundle import read_bundle
+from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
 from .fakes import tiny_bundle
 
@@ -34,20 +34,72 @@ def test_the_id_changes_with_whatever_changes_the_pixels() -> None:
     assert len({b.id for b in (bundle, moved, shorter, other_generator, less_at_once)}) == 5
 
 
-def test_each_shift_stops_at_the_end_of_its_range() -> None:
+def test_each_shift_stops_where_the_face_reaches_the_end_of_its_range() -> None:
     shift = ARKIT_52.vector({"headYaw": -3, "jawOpen": 0.9})
-    held = ARKIT_52.named(tiny_bundle(limit=0.5).within_range(shift))
-    assert (held["headYaw"], held["jawOpen"]) == (-0.5, 0.5)
+    source = ARKIT_52.vector({"jawOpen": 0.1})
+    held = ARKIT_52.named(tiny_bundle(limit=0.5).within_range(source, shift))
+    assert (held["headYaw"], held["jawOpen"]) == pytest.approx((-0.5, 0.4))
+
+
+def test_a_face_that_shows_more_than_was_trained_keeps_it_and_can_show_less() -> None:
+    source = ARKIT_52.vector({"jawOpen": 0.8})
+    bundle = tiny_bundle(limit=0.5)
+    jaw = ARKIT_52.index["jawOpen"]
+    for asked, held in ((0.1, 0.0), (0.0, 0.0), (-0.2, -0.2), (-0.9, -0.9), (-2.0, -1.3)):
+        shift = ARKIT_52.vector({"jawOpen": asked})
+        assert bundle.within_range(source, shift)[jaw] == pytest.approx(held)
+
+
+def bent_bundle() -> ModelBundle:
+    """A curve that rises fast up to 0.2 and slowly after it."""
+    values = np.tile(np.array([0, 0.2, 1], np.float32), (len(ARKIT_52), 1))
+    motion = np.tile(np.array([0, 0.6, 1], np.float32), (len(ARKIT_52), 1))
+    return replace(tiny_bundle(), curve_values=values, curve_motion=motion)
+
+
+def test_motion_is_the_difference_along_the_curve() -> None:
+    jaw = ARKIT_52.index["jawOpen"]
+    source = ARKIT_52.vector({"jawOpen": 0.1})
+    motion = bent_bundle().motion(source, ARKIT_52.vector({"jawOpen": 0.3}))
+    assert motion[jaw] == pytest.approx(0.7 - 0.3)
+    assert np.count_nonzero(motion) == 1
+
+
+def test_the_curve_goes_straight_on_beyond_its_ends() -> None:
+    yaw = ARKIT_52.index["headYaw"]
+    motion = bent_bundle().motion(ARKIT_52.rest, ARKIT_52.vector({"headYaw": 3}))
+    assert motion[yaw] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_shift_is_exactly_no_motion(seed: int) -> None:
+    source = np.random.default_rng(seed).uniform(-40, 40, len(ARKIT_52)).astype(np.float32)
+    assert not bent_bundle().motion(source, ARKIT_52.rest).any()
+
+
+def test_what_is_not_realised_by_the_matrix_does_not_move_it() -> None:
+    bundle = tiny_bundle()
+    by_geometry = replace(bundle.responses[0], realised_by="geometry")
+    bundle = replace(bundle, responses=(by_geometry, *bundle.responses[1:]))
+    assert not bundle.motion(ARKIT_52.rest, ARKIT_52.vector({"headYaw": 0.3})).any()
 
 
 def test_an_expression_that_is_too_much_at_once_is_scaled_back_as_a_whole() -> None:
     names = ("jawOpen", "mouthPucker", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
-    shift = ARKIT_52.vector(dict.fromkeys(names, 0.5) | {"headYaw": 0.5})
-    held = tiny_bundle().within_range(shift)
+    motion = ARKIT_52.vector(dict.fromkeys(names, 0.5) | {"headYaw": 0.5})
+    held = tiny_bundle().bearable(motion)
     coefficients = held[tiny_bundle().is_coefficient]
     assert np.linalg.norm(coefficients) == pytest.approx(1.0, rel=1e-5)
     assert np.ptp(coefficients[coefficients > 0]) < 1e-6
     assert held[0] == 0.5, "head angles are not part of the expression"
+
+
+@pytest.mark.parametrize("values", [[0, 0.2, 0.2], [0, 1, 0.5], [0, np.nan, 1]])
+def test_a_curve_that_does_not_rise_is_refused(tmp_path: Path, values: list[float]) -> None:
+    wrong = np.tile(np.array(values, np.float32), (len(ARKIT_52), 1))
+    replace(bent_bundle(), curve_values=wrong).save(tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="damaged"):
+        read_bundle(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"text", pickle.dumps([1])])

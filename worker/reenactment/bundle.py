@@ -3,6 +3,10 @@
 The direction matrix file is safetensors; its metadata holds one JSON object with the schema and,
 for every parameter, whether it is really controlled, over which range it was trained, and how the
 face was measured to answer.
+
+Between a parameter and the matrix stands a monotone curve, from the parameter's value to *motion*.
+Equal steps of motion are equal steps of the latents, and the curve is fitted so that what is asked
+is what is seen: the estimator answers to a moving face neither linearly nor equally on every face.
 """
 
 from __future__ import annotations
@@ -23,7 +27,9 @@ from photorig.shared.errors import ModelError
 from photorig.shared.schema import ParameterSchema
 
 FORMAT = "photorig.directions"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+REALISED_BY = ("latents", "geometry", "none")
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,22 @@ class ParameterResponse:
     """How the bundle answers to one parameter, measured on people not used in training.
 
     Attributes:
-        controllable: False where the matrix row is zero because nothing useful could be learned.
-        minimum, maximum: trained range of the shift Δp, in the parameter's unit.
+        controllable: False where nothing useful could be learned: the parameter has no effect.
+        realised_by: ``latents`` (direction matrix), ``geometry`` (the picture is moved when the
+            face is put back) or ``none``.
+        minimum, maximum: trained range of the shift Δp of a face at rest, in the parameter's unit.
+        lowest, highest: values that a face can take on; a move ends there whatever it began with.
         gain: measured change ÷ asked change, least squares over the trained range.
         linearity: R² of that line, 0 to 1.
         crosstalk: mean range-normalised change of the other parameters for a full move of this one.
     """
 
     controllable: bool
+    realised_by: str
     minimum: float
     maximum: float
+    lowest: float
+    highest: float
     gain: float
     linearity: float
     crosstalk: float
@@ -51,18 +63,23 @@ class ModelBundle:
     """Direction matrix A with what it belongs to.
 
     Attributes:
-        directions: (n parameters, n_rows, 512) float32; Δw = Σ Δp[k] · directions[k], added to the
-            first n_rows rows of W+. There is no bias, so Δp = 0 gives Δw = 0.
+        directions: (n parameters, n_rows, 512) float32 per motion; added to the first n_rows rows
+            of W+. There is no bias, so Δp = 0 gives Δw = 0.
+        curve_values: (n, s) float32 rising values of each parameter, in its unit.
+        curve_motion: (n, s) float32 motion at those values, rising; straight on beyond the ends.
         schema: the n parameters.
         model_id: the generator whose W+ this is.
         responses: one per parameter.
-        shift_gram: (n, n) float32 G; √(Δpᵀ G Δp) is the length of Δw in standard deviations of w.
+        shift_gram: (n, n) float32 G; √(mᵀ G m) is the length of Δw in standard deviations of w
+            for the motion m.
         longest_expression: length that all coefficients of a frame may have together. Each within
             its range, many at once would still leave the space of faces.
     """
 
     name: str
     directions: np.ndarray
+    curve_values: np.ndarray
+    curve_motion: np.ndarray
     schema: ParameterSchema
     model_id: str
     responses: tuple[ParameterResponse, ...]
@@ -70,49 +87,74 @@ class ModelBundle:
     longest_expression: float
 
     @cached_property
-    def range_minimum(self) -> np.ndarray:
-        """(n,) float32, lower end of each trained shift."""
-        return np.array([response.minimum for response in self.responses], np.float32)
+    def lowest(self) -> np.ndarray:
+        """(n,) float32, lowest value of each parameter that a face can take on."""
+        return np.array([response.lowest for response in self.responses], np.float32)
 
     @cached_property
-    def range_maximum(self) -> np.ndarray:
-        """(n,) float32, upper end of each trained shift."""
-        return np.array([response.maximum for response in self.responses], np.float32)
+    def highest(self) -> np.ndarray:
+        """(n,) float32, highest value of each parameter that a face can take on."""
+        return np.array([response.highest for response in self.responses], np.float32)
+
+    @cached_property
+    def moves_latents(self) -> np.ndarray:
+        """(n,) bool, the parameters that the direction matrix realises."""
+        return np.array([r.controllable and r.realised_by == "latents" for r in self.responses])
 
     @cached_property
     def id(self) -> str:
         """SHA-256 (hex) of what decides a frame's pixels: generator, schema, matrix, ranges."""
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
-        limit = np.float64(self.longest_expression)
-        arrays = (self.directions, self.range_minimum, self.range_maximum, self.shift_gram, limit)
-        for array in arrays:
+        digest.update(np.float64(self.longest_expression).tobytes())
+        digest.update(self.moves_latents.tobytes())
+        curves = (self.curve_values, self.curve_motion, self.lowest, self.highest)
+        for array in (self.directions, *curves, self.shift_gram):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     @cached_property
     def is_coefficient(self) -> np.ndarray:
-        """(n,) bool, False for head angles."""
+        """(n,) bool, False for head angles and translation."""
         return np.array([parameter.unit == "coefficient" for parameter in self.schema.parameters])
 
-    def within_range(self, shift: np.ndarray) -> np.ndarray:
-        """(n,) float32: each parameter clamped to its trained range, and the expression as a whole
-        scaled back to the length at which faces stay faces."""
-        clamped = np.clip(shift, self.range_minimum, self.range_maximum).astype(np.float32)
-        expression = np.where(self.is_coefficient, clamped, 0.0).astype(np.float64)
+    def within_range(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32: Δp held to what a face that shows ``source`` (n,) can still reach.
+
+        A face that already shows more than was trained may keep it, and may show less.
+        """
+        lowest, highest = np.minimum(self.lowest, source), np.maximum(self.highest, source)
+        return (np.clip(source + shift, lowest, highest) - source).astype(np.float32)
+
+    def beyond_range(self, source: np.ndarray, shift: np.ndarray) -> list[str]:
+        """Ids of the parameters that ``shift`` (n,) would take beyond the trained range."""
+        tolerance = 1e-4
+        outside = np.abs(self.within_range(source, shift) - shift) > tolerance
+        return [self.schema.ids[i] for i in np.flatnonzero(outside)]
+
+    def motion(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32 motion of the latents for a Δp (n,) within range, on a face that shows
+        ``source`` (n,); exactly 0 where Δp is 0."""
+        motion = self._curve(source + shift) - self._curve(source)
+        return np.where(self.moves_latents, motion, 0.0).astype(np.float32)
+
+    def bearable(self, motion: np.ndarray) -> np.ndarray:
+        """(n,) float32: the expression scaled back as a whole to where faces stay faces."""
+        expression = np.where(self.is_coefficient, motion, 0.0).astype(np.float64)
         length = float(np.sqrt(max(expression @ self.shift_gram @ expression, 0.0)))
         if length <= self.longest_expression:
-            return clamped
-        scale = np.float32(self.longest_expression / length)
-        return np.where(self.is_coefficient, clamped * scale, clamped).astype(np.float32)
+            return motion.astype(np.float32)
+        scale = self.longest_expression / length
+        return np.where(self.is_coefficient, motion * scale, motion).astype(np.float32)
 
-    def beyond_range(self, shift: np.ndarray) -> list[str]:
-        """Ids of the parameters whose shift (n,) lies outside the trained range."""
-        tolerance = 1e-4
-        outside = (shift < self.range_minimum - tolerance) | (
-            shift > self.range_maximum + tolerance
-        )
-        return [self.schema.ids[i] for i in np.flatnonzero(outside)]
+    def _curve(self, values: np.ndarray) -> np.ndarray:
+        """(n,) float64: motion at ``values`` (n,), by straight lines between the knots."""
+        x, y = self.curve_values.astype(np.float64), self.curve_motion.astype(np.float64)
+        last = np.clip((x <= values[:, None]).sum(1), 1, x.shape[1] - 1)
+        rows = np.arange(len(x))
+        left, right = x[rows, last - 1], x[rows, last]
+        low, high = y[rows, last - 1], y[rows, last]
+        return low + (values - left) / (right - left) * (high - low)
 
     def save(self, path: Path) -> None:
         metadata = {
@@ -126,6 +168,8 @@ class ModelBundle:
         }
         tensors = {
             "directions": np.ascontiguousarray(self.directions, np.float32),
+            "curve_values": np.ascontiguousarray(self.curve_values, np.float32),
+            "curve_motion": np.ascontiguousarray(self.curve_motion, np.float32),
             "shift_gram": np.ascontiguousarray(self.shift_gram, np.float32),
         }
         save_file(tensors, path, {"photorig": json.dumps(metadata, sort_keys=True)})
@@ -136,7 +180,8 @@ def read_bundle(path: Path) -> ModelBundle:
     try:
         with safe_open(path, "np") as file:
             metadata: dict[str, Any] = json.loads((file.metadata() or {})["photorig"])
-            directions, gram = file.get_tensor("directions"), file.get_tensor("shift_gram")
+            names = ("directions", "curve_values", "curve_motion", "shift_gram")
+            directions, values, motion, gram = (file.get_tensor(name) for name in names)
         if (metadata["format"], metadata["version"]) != (FORMAT, FORMAT_VERSION):
             raise ModelError(f"{path} is no direction matrix of version {FORMAT_VERSION}")
         schema = ParameterSchema.from_json(metadata["schema"])
@@ -147,7 +192,9 @@ def read_bundle(path: Path) -> ModelBundle:
         raise ModelError(f"There is no direction matrix {path}") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no direction matrix, or it is damaged") from error
-    bundle = ModelBundle(name, directions, schema, model_id, responses, gram, longest_expression)
+    bundle = ModelBundle(
+        name, directions, values, motion, schema, model_id, responses, gram, longest_expression
+    )
     _check(bundle, path)
     return bundle
 
@@ -157,9 +204,15 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     if bundle.directions.ndim != 3 or bundle.directions.shape != tuple(expected):
         raise ModelError(f"{path} has a matrix of shape {bundle.directions.shape}")
     n = len(bundle.schema)
+    curves = (bundle.curve_values, bundle.curve_motion)
     fits = len(bundle.responses) == n and bundle.shift_gram.shape == (n, n)
-    finite = np.isfinite(bundle.directions).all() and np.isfinite(bundle.shift_gram).all()
-    if not (fits and finite and bundle.longest_expression > 0):
+    fits = fits and all(curve.shape == (n, curves[0].shape[-1]) for curve in curves)
+    fits = fits and curves[0].shape[-1] >= 2
+    arrays = (bundle.directions, bundle.shift_gram, bundle.lowest, bundle.highest, *curves)
+    finite = all(np.isfinite(array).all() for array in arrays)
+    rises = fits and all((np.diff(curve) > 0).all() for curve in curves)
+    known = all(response.realised_by in REALISED_BY for response in bundle.responses)
+    if not (fits and finite and rises and known and bundle.longest_expression > 0):
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 

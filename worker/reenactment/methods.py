@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -16,26 +17,37 @@ class Method(Protocol):
     """A pure function from a portrait and a parameter shift to W+ latents."""
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        """Δp (n,) float32 to the latents (n_rows, 512) float32 to render."""
+        """Δp (n,) float32, within the bundle's range for this portrait, to the latents
+        (n_rows, 512) float32 to render."""
         ...
 
 
 class Directions:
-    """w_r = w_s + A·Δp: 'Finding Directions in GAN's Latent Space for Neural Face Reenactment'."""
+    """w_r = w_s + A·m(Δp): 'Finding Directions in GAN's Latent Space for Neural Face Reenactment'
+    with a monotone curve m for each parameter (bundle.py)."""
 
     def __init__(self, bundle: ModelBundle) -> None:
-        self._directions = bundle.directions
+        self._bundle = bundle
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        motion = self._motion(portrait, shift)
         latents = portrait.latents.astype(np.float32, copy=True)
+        directions = self._bundle.directions
         # A fixed order of summation keeps the bytes of a frame the same on every call.
-        latent_shift = np.einsum("k,krd->rd", shift, self._directions, optimize=False)
+        latent_shift = np.einsum("k,krd->rd", motion, directions, optimize=False)
         latents[: len(latent_shift)] += latent_shift
         return latents
+
+    def _motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        return self._bundle.bearable(self._bundle.motion(portrait.parameters, shift))
+
+
+METHODS: dict[str, Callable[[ModelBundle], Method]] = {"directions": Directions}
 
 
 def load_method(name: str, bundle: ModelBundle) -> Method:
     """The method of that name. Raises InputError for a name there is none of."""
-    if name != "directions":
-        raise InputError(f"There is no method {name!r}", "Use 'directions'.")
-    return Directions(bundle)
+    if name not in METHODS:
+        names = " or ".join(repr(known) for known in METHODS)
+        raise InputError(f"There is no method {name!r}", f"Use {names}.")
+    return METHODS[name](bundle)
