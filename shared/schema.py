@@ -1,9 +1,9 @@
 """Parameter schema: which numbers drive a face, in which order, with which units and limits.
 
 The default schema ``arkit-52`` is three head angles in degrees, the ARKit blend shape coefficients
-in [0, 1] and where the head is, in centimetres. Left and right are the subject's own. Signs: yaw > 0
-nose to image right, pitch > 0 nose up, roll > 0 counter-clockwise in the image; x > 0 to image
-right, y > 0 up, z > 0 towards the camera. The head of a photo is at (0, 0, 0), wherever it is.
+in [0, 1] and where the head is, in centimetres. Left and right are the subject's own. Signs:
+yaw > 0 nose to image right, pitch > 0 nose up, roll > 0 counter-clockwise in the image; x > 0 to
+image right, y > 0 up, z > 0 towards the camera. The head of a photo is at (0, 0, 0).
 """
 
 from __future__ import annotations

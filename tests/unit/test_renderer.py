@@ -14,13 +14,14 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from .stage_fakes import tiny_stage
 
 PORTRAIT = tiny_portrait()
 
 
 @pytest.fixture(scope="module")
 def renderer() -> FaceRenderer:
-    return FaceRenderer(tiny_bundle(), TinyGenerator())
+    return FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage())
 
 
 def request(values: dict[str, float] | None = None, **fields: Any) -> FrameRequest:
@@ -39,7 +40,7 @@ def test_a_frame_is_the_same_bytes_whatever_was_rendered_before(renderer: FaceRe
 
 
 def test_a_fresh_renderer_gives_the_same_bytes(renderer: FaceRenderer) -> None:
-    other = FaceRenderer(tiny_bundle(), TinyGenerator())
+    other = FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage())
     asked = request({"mouthPucker": 0.4})
     assert other.render(PORTRAIT, asked).tobytes() == renderer.render(PORTRAIT, asked).tobytes()
 
@@ -79,12 +80,12 @@ def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> No
 
 
 def test_moves_beyond_the_trained_range_stop_at_its_end(renderer: FaceRenderer) -> None:
-    at_end, beyond = request({"jawOpen": 0.5}), request({"jawOpen": 0.9})
+    at_end, beyond = request({"jawOpen": 0.6}), request({"jawOpen": 0.9})
     np.testing.assert_array_equal(
         renderer.render(PORTRAIT, at_end), renderer.render(PORTRAIT, beyond)
     )
     asked = renderer.asked_shift(PORTRAIT, beyond)
-    assert renderer.bundle.beyond_range(asked) == ["jawOpen"]
+    assert renderer.bundle.beyond_range(PORTRAIT.parameters, asked) == ["jawOpen"]
 
 
 def test_full_size_leaves_the_photo_outside_the_face_alone(renderer: FaceRenderer) -> None:
@@ -113,13 +114,13 @@ def test_what_cannot_be_rendered_is_refused(
 
 def test_a_bundle_of_another_generator_is_refused() -> None:
     with pytest.raises(InputError, match="another generator"):
-        FaceRenderer(replace(tiny_bundle(), model_id="another"), TinyGenerator())
+        FaceRenderer(replace(tiny_bundle(), model_id="another"), TinyGenerator(), tiny_stage())
 
 
 def test_the_model_id_changes_with_the_preview_heads(renderer: FaceRenderer) -> None:
     class OtherHeads(TinyGenerator):
         pixels_id = "other heads"
 
-    other = FaceRenderer(tiny_bundle(), OtherHeads())
+    other = FaceRenderer(tiny_bundle(), OtherHeads(), tiny_stage())
     assert other.model_id != renderer.model_id
-    assert FaceRenderer(tiny_bundle(), TinyGenerator()).model_id == renderer.model_id
+    assert FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage()).model_id == renderer.model_id

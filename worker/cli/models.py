@@ -51,7 +51,7 @@ def bundle_models(bundle: str) -> list[str]:
     path = MODELS_FOLDER / f"{bundle}.bundle.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [data["generator"], data["analysis"]]
+        return [data["generator"], data["analysis"], data["matte"]]
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelError(f"There is no usable model bundle {bundle!r}") from error
 

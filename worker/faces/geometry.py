@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _DEGREES = 180 / math.pi
-_FIELD_OF_VIEW = 63.0  # degrees, vertical: the camera MediaPipe's face geometry assumes
+FIELD_OF_VIEW = 63.0  # degrees, vertical: the camera MediaPipe's face geometry assumes
 
 
 def crop(images: Tensor, regions: Tensor, size: int, padding: str = "border") -> Tensor:
@@ -166,7 +166,7 @@ def metric_face(
     """
     height, width = size
     weights = weights / weights.sum()
-    unit = 2 * math.tan(math.radians(_FIELD_OF_VIEW) / 2) / height  # pixel at distance 1
+    unit = 2 * math.tan(math.radians(FIELD_OF_VIEW) / 2) / height  # pixel at distance 1
     flip = landmarks.new_tensor([1.0, 1.0, -1.0])
     centre = landmarks.new_tensor([width / 2, height / 2])
     xy = (landmarks[..., :2] - centre) * unit * landmarks.new_tensor([1.0, -1.0])

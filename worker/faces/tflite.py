@@ -66,12 +66,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Operation:
-    """One node of the graph: operator code of schema.fbs, tensor numbers, its options table."""
+    """One node of the graph: operator code of schema.fbs, tensor numbers, its options."""
 
     code: int
     inputs: tuple[int, ...]
     output: int
     options: Table | None
+    custom_options: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Graph:
 
 _DTYPES: dict[int, type[np.generic]] = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 _DEQUANTIZE = 6
+_CUSTOM = 32
+_CUSTOM_OPERATORS = (b"Convolution2DTransposeBias",)  # MediaPipe's; the only one that is known
 
 
 def read_graph(data: bytes) -> Graph:
@@ -109,7 +112,12 @@ def read_graph(data: bytes) -> Graph:
 def _read_graph(data: bytes) -> Graph:
     model = Table(data, struct.unpack_from("<I", data, 0)[0])
     # Old writers fill the first (8-bit) operator code, new ones the fourth field.
-    codes = [max(code.integer(0, "b"), code.integer(3)) for code in model.tables(1)]
+    kinds = model.tables(1)
+    codes = [max(code.integer(0, "b"), code.integer(3)) for code in kinds]
+    for kind, code in zip(kinds, codes, strict=True):
+        name = kind.array(1, np.uint8).tobytes()
+        if code == _CUSTOM and name not in _CUSTOM_OPERATORS:
+            raise ModelError(f"TFLite operator {name.decode(errors='replace')!r} is not supported")
     buffers = model.tables(4)
     graph = model.tables(2)[0]
     shapes, constants = [], {}
@@ -128,7 +136,8 @@ def _read_graph(data: bytes) -> Graph:
         if code == _DEQUANTIZE:
             constants[output] = constants[inputs[0]].astype(np.float32)
         else:
-            operations.append(Operation(code, inputs, output, table.table(4)))
+            custom = table.array(5, np.uint8).tobytes()
+            operations.append(Operation(code, inputs, output, table.table(4), custom))
     ends = [tuple(graph.array(field, np.int32).tolist()) for field in (1, 2)]
     return Graph(tuple(shapes), constants, tuple(operations), ends[0], ends[1])
 
@@ -226,6 +235,32 @@ def _convolution(graph: Graph, operation: Operation, depthwise: bool = False) ->
     )
 
 
+def _transposed_convolution(graph: Graph, operation: Operation) -> nn.Module:
+    """MediaPipe's own operator; its options are TfLiteTransposeConvParams as they lie in memory."""
+    _, stride_x, stride_y = struct.unpack("<3i", operation.custom_options[:12])
+    weight = graph.constants[operation.inputs[1]]
+    if weight.shape[1:3] != (stride_y, stride_x):
+        raise ModelError("TFLite's transposed convolutions are supported without overlap only")
+    return operators.TransposedConvolution(
+        weight.transpose(3, 0, 1, 2), graph.constants[operation.inputs[2]]
+    )
+
+
+def _average_pool(graph: Graph, operation: Operation) -> nn.Module:
+    options, shape = _options(operation), graph.shapes[operation.inputs[0]]
+    if (options.integer(4), options.integer(3)) != shape[1:3]:
+        raise ModelError("TFLite's average pooling is supported over whole images only")
+    return operators.Unary(lambda x: x.mean((1, 2), keepdim=True))
+
+
+def _resize(graph: Graph, operation: Operation) -> nn.Module:
+    options = _options(operation)
+    if options.integer(2, "?") or not options.integer(3, "?"):
+        raise ModelError("TFLite resizing is supported with half-pixel centres only")
+    height, width = graph.constants[operation.inputs[1]].tolist()
+    return operators.Unary(lambda x: operators.resize(x, (height, width)))
+
+
 def _max_pool(graph: Graph, operation: Operation) -> nn.Module:
     options = _options(operation)
     return operators.MaxPool(
@@ -304,6 +339,7 @@ def _strided_slice(graph: Graph, operation: Operation) -> nn.Module:
 
 _BUILDERS: dict[int, Builder] = {
     0: _binary(torch.add),
+    1: _average_pool,
     2: _concatenation,
     3: _convolution,
     4: lambda graph, operation: _convolution(graph, operation, depthwise=True),
@@ -312,6 +348,8 @@ _BUILDERS: dict[int, Builder] = {
     18: _binary(torch.mul),
     19: _unary(torch.relu),
     22: _reshape,
+    23: _resize,
+    32: _transposed_convolution,
     34: _pad,
     39: _transpose,
     40: _reduction(torch.mean),
@@ -324,5 +362,6 @@ _BUILDERS: dict[int, Builder] = {
     75: _unary(operators.safe_sqrt),
     76: _unary(torch.rsqrt),
     99: _binary(operators.squared_difference),
+    117: _unary(nn.functional.hardswish),
 }
 """By BuiltinOperator number of schema.fbs."""

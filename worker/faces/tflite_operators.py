@@ -34,6 +34,13 @@ def squared_difference(a: Tensor, b: Tensor) -> Tensor:
     return (a - b) ** 2
 
 
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """(b, h, w, c) bilinear with half-pixel centres to (b, *size, c)."""
+    channels_first = x.permute(0, 3, 1, 2)
+    resized = F.interpolate(channels_first, size, mode="bilinear", align_corners=False)
+    return resized.permute(0, 2, 3, 1)
+
+
 def _weights(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(values, np.float32))
 
@@ -184,6 +191,28 @@ class Convolution(nn.Module):
                 x = F.pad(x, (left, right, top, bottom))
         y = F.conv2d(x, self.weight, self.bias, self.stride, padding, 1, self.groups)
         return (y if self.fused is None else self.fused(y)).permute(0, 2, 3, 1)
+
+
+class TransposedConvolution(nn.Module):
+    """Every pixel becomes a block of pixels: a transposed convolution whose blocks do not overlap.
+
+    Args:
+        weight: (in, out, block height, block width).
+        bias: (out,).
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray) -> None:
+        super().__init__()
+        self.register_buffer("weight", _weights(weight), persistent=False)
+        self.register_buffer("bias", _weights(bias), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        block = (self.weight.shape[2], self.weight.shape[3])
+        y = F.conv_transpose2d(x.permute(0, 3, 1, 2), self.weight, self.bias, block)
+        return y.permute(0, 2, 3, 1)
 
 
 class MaxPool(nn.Module):

@@ -14,15 +14,18 @@ _CORNER = 0.3  # radius of the mask's corners, same unit: heads are round
 _FEATHER = 0.1  # width of the blend, same unit
 
 
-def paste_back(photo: np.ndarray, crop: np.ndarray, alignment: np.ndarray) -> np.ndarray:
-    """The photo with the aligned square replaced, blended over a soft rounded box.
+def paste_back(
+    photo: np.ndarray, crop: np.ndarray, alignment: np.ndarray, person: np.ndarray | None = None
+) -> np.ndarray:
+    """The photo with the person in the aligned square replaced, within a soft rounded box.
 
-    The mask depends on photo size and alignment only, so it never moves with the parameters.
+    The box depends on photo size and alignment only, so it never moves with the parameters.
 
     Args:
         photo: (h, w, 3) uint8.
         crop: (s, s, 3) uint8, any s.
         alignment: (2, 3), see align.py; the square may reach beyond the photo.
+        person: (s, s) float32 in [0, 1], how much of the crop to show; all of it if None.
 
     Returns:
         (h, w, 3) uint8, a new array; outside the mask it equals the photo bit for bit.
@@ -34,6 +37,8 @@ def paste_back(photo: np.ndarray, crop: np.ndarray, alignment: np.ndarray) -> np
         return result
     window = result[top : top + mask.shape[0], left : left + mask.shape[1]]
     face = _in_photo(crop, alignment, left, top, mask.shape).astype(np.float32)
+    if person is not None:
+        mask = mask * _in_photo(person, alignment, left, top, mask.shape)
     blended = window + mask[..., None] * (face - window)
     window[:] = np.rint(blended).astype(np.uint8)
     return result

@@ -10,8 +10,9 @@ from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.generators import Generator, load_generator
-from photorig.worker.portraits.paste_back import paste_back
+from photorig.worker.portraits.head_motion import HeadMotion, split_shift
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.stage import PortraitStage
 
 from .bundle import ModelBundle, load_bundle
 from .methods import Method, load_method
@@ -24,7 +25,9 @@ class FaceRenderer:
     fixed and nothing is remembered between frames.
     """
 
-    def __init__(self, bundle: ModelBundle, generator: Generator) -> None:
+    def __init__(
+        self, bundle: ModelBundle, generator: Generator, stage: PortraitStage | None = None
+    ) -> None:
         if bundle.model_id != generator.model_id:
             raise InputError(
                 f"The bundle {bundle.name!r} was trained for another generator",
@@ -32,6 +35,7 @@ class FaceRenderer:
             )
         self.bundle = bundle
         self.generator = generator
+        self._stage = stage or PortraitStage()
         self._methods: dict[str, Method] = {}
 
     @property
@@ -41,7 +45,8 @@ class FaceRenderer:
     @property
     def model_id(self) -> str:
         """Changes whenever the same request would give other pixels."""
-        pixels = hashlib.sha256((self.bundle.id + self.generator.pixels_id).encode()).hexdigest()
+        parts = self.bundle.id + self.generator.pixels_id + self._stage.id
+        pixels = hashlib.sha256(parts.encode()).hexdigest()
         return f"{pixels[:32]}-{self.generator.backend}"
 
     def describe(self) -> dict[str, object]:
@@ -70,16 +75,33 @@ class FaceRenderer:
             InputError: a portrait of another model, a wrong size, method or parameter vector.
         """
         self._check(portrait, request)
-        shift = self.parameter_shift(portrait, request)
+        motion, shift = self._motion_and_shift(portrait, request)
+        size = self._crop_size(portrait, request)
         latents = self._method(request.method).drive(portrait, shift)
-        crop = self.generator.synthesize(latents[None], self._crop_size(portrait, request))[0]
+        crop = self.generator.synthesize(latents[None], size)[0]
         if request.size == "full":
-            return paste_back(portrait.photo, crop, portrait.alignment)
-        return crop
+            return self._stage.full_frame(portrait, crop, motion)
+        return self._stage.crop_frame(
+            portrait,
+            crop,
+            motion,
+            lambda: self.generator.synthesize(portrait.latents[None], size)[0],
+        )
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
-        """Δp (n,) float32 within the trained range: p_t − p_rest if relative, else p_t − p_s."""
-        return self.bundle.within_range(self.asked_shift(portrait, request))
+        """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if
+        relative, else p_t − p_s, without what the picture's geometry realises."""
+        return self._motion_and_shift(portrait, request)[1]
+
+    def _motion_and_shift(
+        self, portrait: Portrait, request: FrameRequest
+    ) -> tuple[HeadMotion, np.ndarray]:
+        """Head motion in the picture, and the shift (n,) that is left to the generator."""
+        asked = self.asked_shift(portrait, request)
+        held = self.bundle.within_range(portrait.parameters, asked)
+        motion, shift = split_shift(self.schema, portrait.parameters, asked, held)
+        # A roll gives part of yaw to pitch and the other way round, perhaps beyond their ranges.
+        return motion, self.bundle.within_range(portrait.parameters, shift)
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
