@@ -55,6 +55,14 @@ def test_people_who_answer_differently_are_told_apart() -> None:
     np.testing.assert_allclose(gains, [0.5, 1.0, np.nan])
 
 
+def test_with_lines_of_their_own_people_who_answer_differently_are_linear() -> None:
+    asked = np.tile(LEVELS, (2, 1))
+    measured = asked * np.array([[0.5], [1.5]])
+    assert statistics.linearity_of_each(asked, measured) == pytest.approx(1.0)
+    assert statistics.fit_line(asked, measured).linearity == pytest.approx(1 - 0.25 / 1.25)
+    assert np.isnan(statistics.linearity_of_each(asked, np.full((2, 4), np.nan)))
+
+
 def test_errors_count_failures_apart() -> None:
     errors = statistics.absolute_errors(np.array([*range(-50, 51), np.nan, np.nan], float))
     assert errors.mean == pytest.approx(2 * sum(range(51)) / 101)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 WHAT = {
     "control": "single parameters: range, gain, linearity, crosstalk, identity",
+    "drive": "pairs of person and target: pose, expression, identity, jitter",
     "all": "both, one report",
 }
 
@@ -39,16 +40,28 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (cpu)")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"identities ({PEOPLE})")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"identity and target ({PAIRS})")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="REPORT",
+        help="earlier reports (folders or JSON) to show beside, the closed-form matrix's first",
+    )
     parser.add_argument("--processes", type=int, default=1, help="how many measure at once (1)")
 
 
 def run(args: argparse.Namespace) -> int:
+    from photorig.worker.evaluation.page import Other
+    from photorig.worker.evaluation.report_file import read_report
     from photorig.worker.evaluation.session import Plan, Session
     from photorig.worker.evaluation.studio import Settings
 
     for name in ("people", "pairs", "processes"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
+    # Read first: hours of measuring should not end with a wrong path.
+    others = [Other(_label(path), read_report(path)) for path in args.against]
     settings = Settings(args.bundle, args.method, args.size, args.device)
     with _Bars() as bars:
         session = Session(
@@ -57,8 +70,18 @@ def run(args: argparse.Namespace) -> int:
         sections = {}
         if args.what in ("control", "all"):
             sections["control"] = session.control()
-    print(f"Wrote {session.write(sections)}")
+        if args.what in ("drive", "all"):
+            sections["drive"] = session.drive()
+        path = session.write(sections, others)
+    print(f"Wrote {path}")
     return 0
+
+
+def _label(path: Path) -> str:
+    """What an earlier report is called: its folder, or its file's own name."""
+    if path.name == "report.json":
+        path = path.parent
+    return path.resolve().stem if path.suffix == ".json" else path.resolve().name
 
 
 class _Bars:

@@ -5,39 +5,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .families import N_OUTLINE
-
+_PERSON = 0.5  # of the matte
 _DILATION = 0.05  # of the side, as algorithms.md §9.7 has it
-_HALF_WIDTH, _HALF_HEIGHT, _RISE = 0.95, 1.0, 0.2  # in widths and heights of the face
 
 
-def head_and_shoulders(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A generous guess at where a person is, from the outline of the face alone.
-
-    Args:
-        outline: (n, 2) pixels around the face, the forehead included.
-        shape: height and width of the picture.
-
-    Returns:
-        (height, width) bool: an ellipse for head and hair, and all that lies below the chin.
-    """
-    height, width = shape
-    low, high = outline.min(0), outline.max(0)
-    face_width, face_height = high - low
-    centre = (low + high) / 2 - [0, _RISE * face_height]
-    y, x = np.mgrid[:height, :width] + 0.5
-    across = (x - centre[0]) / (_HALF_WIDTH * face_width)
-    down = (y - centre[1]) / (_HALF_HEIGHT * face_height)
-    head = across**2 + down**2 < 1
-    return head | (y > high[1])
-
-
-def person_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """(h, w) bool, head and shoulders widened by 5 % of the side; landmarks are Net3D's 68."""
-    mask = head_and_shoulders(landmarks[:N_OUTLINE], shape).astype(np.uint8)
-    width = 2 * round(_DILATION * shape[1]) + 1
+def widened(matte: np.ndarray) -> np.ndarray:
+    """(h, w) bool: the person of a matte (h, w) in [0, 1], widened by 5 % of the side."""
+    width = 2 * round(_DILATION * matte.shape[1]) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return cv2.dilate(mask, kernel) > 0
+    return cv2.dilate((matte > _PERSON).astype(np.uint8), kernel) > 0
 
 
 def background_change(

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from photorig.shared.schema import ParameterSchema
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from . import statistics
 from .identity import SamePerson, identity_figures
 from .pieces import Piece
+from .placement import TRANSLATION, parameter_change
 from .statistics import mean_known
-from .sweeps import AGAIN, REST, full_moves, levels, swept_parameters
+from .sweeps import AGAIN, REST, SWEEP_COLUMNS, fractions, full_moves, swept_parameters
 
 GAIN_BAR, LINEARITY_BAR = (0.8, 1.25), 0.9
 APERTURES = ("mouth", "eyeLeft", "eyeRight")
@@ -26,7 +28,7 @@ class SweptFrames:
 
     Attributes:
         person, parameter: (f,) index and position.
-        asked: (f,) change asked for.
+        fraction: (f,) of the way to the end of the range; asked: (f,) change asked for.
         background, shift: (f,) see `sweeps.measure_sweep`.
         change: (f, n) measured change from rest.
         apertures: (f, 3) change of mouth, left eye, right eye in eye distances.
@@ -37,6 +39,7 @@ class SweptFrames:
 
     person: np.ndarray
     parameter: np.ndarray
+    fraction: np.ndarray
     asked: np.ndarray
     background: np.ndarray
     shift: np.ndarray
@@ -52,7 +55,9 @@ class SweptFrames:
         return SweptFrames(**{name: values[rows] for name, values in vars(self).items()})
 
 
-def swept_frames(people: Sequence[Piece], sweeps: Sequence[Piece], family: str) -> SweptFrames:
+def swept_frames(
+    schema: ParameterSchema, people: Sequence[Piece], sweeps: Sequence[Piece], family: str
+) -> SweptFrames:
     """Join what the tasks measured.
 
     Args:
@@ -72,10 +77,11 @@ def swept_frames(people: Sequence[Piece], sweeps: Sequence[Piece], family: str) 
         }
         seen = {name: piece[f"{family}.{name}"] for name in rest}
         columns["person"].append(np.full(count, int(piece["person"].item())))
-        for name in ("parameter", "asked", "background", "shift"):
+        for name in SWEEP_COLUMNS:
             columns[name].append(piece[name])
-        for name, field in (("change", "parameters"), ("apertures",) * 2, ("gaze",) * 2):
-            columns[name].append(seen[field] - rest[field])
+        columns["change"].append(parameter_change(schema, seen, rest))
+        for name in ("apertures", "gaze"):
+            columns[name].append(seen[name] - rest[name])
         columns["identity"].append(statistics.cosine(seen["identity"], rest["identity"]))
         columns["age"].append(seen["age"] - rest["age"])
         columns["gender"].append(seen["gender"] - rest["gender"])
@@ -94,14 +100,14 @@ def control_figures(
     bundle: ModelBundle, people: Sequence[Piece], sweeps: Sequence[Piece], family: str
 ) -> dict[str, Any]:
     """Everything that `control` says of one family, JSON-able but for NaN."""
-    frames = swept_frames(people, sweeps, family)
+    frames = swept_frames(bundle.schema, people, sweeps, family)
     same_person = SamePerson.of(people, family)
     full = full_moves(bundle.schema)
     matrix = np.full((len(bundle.schema),) * 2, np.nan)
     parameters = {}
     for position in swept_parameters(bundle):
         own = frames.of(frames.parameter == position)
-        ends = own.of(_at_ends(own, bundle, position))
+        ends = own.of(np.abs(own.fraction) == 1)
         matrix[position] = statistics.crosstalk_row(ends.change, full)
         name = bundle.schema.ids[position]
         parameters[name] = {
@@ -118,29 +124,24 @@ def control_figures(
     }
 
 
-def _at_ends(frames: SweptFrames, bundle: ModelBundle, position: int) -> np.ndarray:
-    """(f,) bool, frames at an end of the sweep."""
-    asked = levels(bundle, position)
-    ends = [asked[-1]] if (asked > 0).all() else [asked[0], asked[-1]]
-    return np.isclose(frames.asked[:, None], ends, rtol=1e-4, atol=1e-6).any(1)
-
-
 def _response(frames: SweptFrames, bundle: ModelBundle, position: int) -> dict[str, Any]:
     """Range, gain and linearity of one parameter."""
-    asked_levels = levels(bundle, position)
-    asked, measured = by_person(frames, asked_levels, frames.change[:, position])
+    parts = np.array(fractions(bundle, position))
+    asked, measured = by_person(frames, parts, frames.change[:, position])
     line = statistics.fit_line(asked, measured)
     gains = statistics.gains_of_people(asked, measured)
     known = gains[np.isfinite(gains)]
     low, high = GAIN_BAR
     response = bundle.responses[position]
-    lowest = mean_known(measured[:, 0]) if asked_levels[0] < 0 else 0.0
+    both_ways = parts[0] < 0
     return {
         "unit": bundle.schema.parameters[position].unit,
-        "realised_by": getattr(response, "realised_by", "latents"),
-        "asked_range": [float(min(asked_levels[0], 0)), float(asked_levels[-1])],
-        "reached_range": [float(lowest), float(mean_known(measured[:, -1]))],
+        "realised_by": response.realised_by,
+        "trained_range": [response.minimum, response.maximum],
+        "asked_range": _mean_ends(asked, both_ways),
+        "reached_range": _mean_ends(measured, both_ways),
         **asdict(line),
+        "linearity_of_each": statistics.linearity_of_each(asked, measured),
         "people": int(np.isfinite(measured).any(1).sum()),
         "gain_spread": float(known.std()) if len(known) else float("nan"),
         "gain_10_90": np.percentile(known, [10, 90]).tolist() if len(known) else [],
@@ -149,14 +150,25 @@ def _response(frames: SweptFrames, bundle: ModelBundle, position: int) -> dict[s
     }
 
 
+def _mean_ends(values: np.ndarray, both_ways: bool) -> list[float]:
+    """Means of (people, levels) at the first level (0 for what goes one way) and the last."""
+    lowest = float(mean_known(values[:, 0])) if both_ways else 0.0
+    return [lowest, float(mean_known(values[:, -1]))]
+
+
 def by_person(
-    frames: SweptFrames, asked_levels: np.ndarray, values: np.ndarray
+    frames: SweptFrames, parts: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames (f,) of one parameter as (people, levels), NaN where a level was left out."""
+    """Frames (f,) of one parameter as (people, levels), NaN where a level was left out.
+
+    Args:
+        parts: (levels,) fractions of the range.
+        values: (f,) measured change.
+    """
     people = np.unique(frames.person)
     row = np.searchsorted(people, frames.person)
-    column = np.abs(frames.asked[:, None] - asked_levels).argmin(1)
-    asked = np.full((len(people), len(asked_levels)), np.nan)
+    column = np.abs(frames.fraction[:, None] - parts).argmin(1)
+    asked = np.full((len(people), len(parts)), np.nan)
     measured = asked.copy()
     asked[row, column] = frames.asked
     measured[row, column] = values
@@ -185,6 +197,9 @@ def crosstalk_figures(
 ) -> dict[str, Any]:
     """The matrix at the ends of the ranges, and the same per full measured move of the row."""
     ids = bundle.schema.ids
+    # A head that rolls about its neck also goes sideways: translation leaks by anatomy.
+    matrix = matrix.copy()
+    matrix[:, [i for i in range(len(ids)) if ids[i] in TRANSLATION]] = np.nan
     seen = [i for i in range(len(ids)) if np.isfinite(matrix[rows, i]).any()]
     own = np.diag(matrix).copy()
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -46,6 +46,7 @@ class Reading:
         age: years. gender: 0 to 1 by the family's own direction.
         race: (k,) probabilities.
         landmarks: (68, 2) pixels, the family's own points.
+        eyes: (2, 2) pixels, middle of the corners of left and right eye.
     """
 
     parameters: np.ndarray
@@ -56,6 +57,7 @@ class Reading:
     gender: float
     race: np.ndarray
     landmarks: np.ndarray
+    eyes: np.ndarray
 
 
 READING_FIELDS = tuple(field.name for field in fields(Reading))
@@ -106,6 +108,7 @@ def blank_reading(n_parameters: int, n_identity: int, n_races: int) -> Reading:
         gender=nan,
         race=unknown(n_races),
         landmarks=unknown(N_POINTS, 2),
+        eyes=unknown(2, 2),
     )
 
 
@@ -136,6 +139,7 @@ class Net3DFamily:
             gender=float("nan"),
             race=self.blank.race,
             landmarks=points[MESH_POINTS].astype(np.float32),
+            eyes=_mesh_eyes(points),
         )
 
     @torch.no_grad()
@@ -156,7 +160,11 @@ def _seen_parameters(measured: np.ndarray, schema: ParameterSchema) -> np.ndarra
 
 
 def _mesh_apertures(points: np.ndarray) -> np.ndarray:
-    right, left = points[list(_RIGHT_EYE)].mean(0), points[list(_LEFT_EYE)].mean(0)
+    left, right = _mesh_eyes(points)
     eye_distance = max(float(np.linalg.norm(left - right)), 1e-6)
     gaps = [np.linalg.norm(points[a] - points[b]) for a, b in (_LIPS, _LEFT_LIDS, _RIGHT_LIDS)]
     return np.array(gaps, np.float32) / eye_distance
+
+
+def _mesh_eyes(points: np.ndarray) -> np.ndarray:
+    return np.stack([points[list(_LEFT_EYE)].mean(0), points[list(_RIGHT_EYE)].mean(0)])

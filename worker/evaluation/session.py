@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,33 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import InputError
+from photorig.shared.frame_index import write_atomically
 
-from .control import control_figures
+from .bars import judge_of
+from .control import control_figures, swept_frames
+from .definitions import DEFINITIONS
+from .drive import pair_tasks
+from .drive_figures import join_pairs, pair_figures
+from .failures import Failure, worst_pairs, worst_sweeps
+from .gallery import draw_crosstalk, draw_failures, draw_sheets
+from .motion import MOTION, STILL, motion_figures
+from .page import Figure, Other, page
+from .paste import paste_figures, paste_tasks
 from .pieces import PieceStore, Task
 from .report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
 from .stages import OnProgress, measure_all
 from .studio import Settings, Studio, open_studio
 from .sweeps import PERSON, sweep_tasks, swept_parameters
 
+PAGE_NAME = "index.html"
+FAILURE_TITLES = {
+    "moves": "Single moves that keep least of the person",
+    "pairs": "Pairs whose pose is farthest off",
+}
+
 PEOPLE, PAIRS = 200, 500
 PEOPLE_EACH, ANGLE_PEOPLE = 16, 48
+MOVED_PEOPLE, STILL_PEOPLE = 3, 2
 _PACKAGES = ("photorig", "numpy", "torch", "openvino", "mediapipe", "opencv-contrib-python")
 
 
@@ -54,6 +72,8 @@ class Session:
         processes: int,
         on_progress: OnProgress,
     ) -> None:
+        """Raises InputError where the folder cannot be made, ModelError or InputError where the
+        bundle or the judges cannot be loaded."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -63,6 +83,7 @@ class Session:
         self.store = PieceStore.of(folder, self.studio.key)
         self._processes, self._on_progress = processes, on_progress
         self.seconds: dict[str, float] = {}
+        self.failures: dict[str, list[Failure]] = {}
 
     def measure(self, tasks: list[Task], unit: str) -> list[dict[str, np.ndarray]]:
         """Pieces of the tasks, measured where they are missing; notes how long that took."""
@@ -70,7 +91,10 @@ class Session:
         pieces = measure_all(
             self.studio, self.store, tasks, unit, self._on_progress, self._processes
         )
-        self.seconds[unit] = round(time.monotonic() - started, 1)
+        seconds = self.seconds.get(unit, 0.0) + time.monotonic() - started
+        self.seconds[unit] = round(seconds, 1)
+        for task, piece in zip(tasks, pieces, strict=True):
+            piece["person"] = np.array(task.person)
         return pieces
 
     def people(self) -> list[dict[str, np.ndarray]]:
@@ -79,24 +103,63 @@ class Session:
 
     def control(self) -> dict[str, Any]:
         """Measure and work out the section ``control``."""
+        plan, bundle = self.plan, self.studio.renderer.bundle
         people = self.people()
-        bundle = self.studio.renderer.bundle
-        plan = self.plan
         tasks = sweep_tasks(bundle, plan.people, plan.people_each, plan.angle_people)
         sweeps = self.measure(tasks, "people swept")
-        for task, piece in zip(tasks, sweeps, strict=True):
-            piece["person"] = np.array(task.person)
+        pasted = self.measure(paste_tasks(plan.people), "people put back into their photo")
+        judge = self.studio.families[0].name
+        frames = swept_frames(self.studio.schema, people, sweeps, judge)
+        self.failures["moves"] = worst_sweeps(bundle, frames)
         return {
             "samples": {
                 "people": plan.people,
-                "people_without_a_face": sum(len(piece) < 2 for piece in people),
+                "people_without_a_face": sum(
+                    np.isnan(piece["parameters"]).all() for piece in people
+                ),
                 "parameters_swept": len(swept_parameters(bundle)),
                 "people_each": min(plan.people_each, plan.people),
                 "people_each_head": min(plan.angle_people, plan.people),
                 "frames_swept": sum(len(piece["parameter"]) for piece in sweeps),
+                "people_put_back": len(pasted),
             },
+            "background": paste_figures(pasted),
             "families": {
                 family.name: control_figures(bundle, people, sweeps, family.name)
+                for family in self.studio.families
+            },
+        }
+
+    def drive(self) -> dict[str, Any]:
+        """Measure and work out the section ``drive``."""
+        plan, schema = self.plan, self.studio.schema
+        people = self.people()
+        parameters = np.stack([piece["parameters"] for piece in people])
+        tasks = pair_tasks(schema, parameters, plan.pairs, self.settings.seed)
+        pairs = self.measure(tasks, "people driven")
+        moves = self.measure(
+            [Task(MOTION, i) for i in range(min(MOVED_PEOPLE, plan.people))], "smooth moves"
+        )
+        stills = self.measure(
+            [Task(STILL, i) for i in range(min(STILL_PEOPLE, plan.people))], "still tests"
+        )
+        judge = self.studio.families[0].name
+        joined = join_pairs(people, pairs, judge)
+        self.failures["pairs"] = worst_pairs(schema.ids, tasks, joined)
+        same = np.concatenate([piece["same"] for piece in stills])
+        return {
+            "samples": {
+                "pairs": sum(len(piece["kind"]) for piece in pairs),
+                "identities": len(tasks),
+                "smooth_moves": len(moves),
+                "still_requests": len(same),
+            },
+            "still_test": {"requests": len(same), "same_bytes": int(same.sum())},
+            "families": {
+                family.name: {
+                    **pair_figures(schema, people, pairs, family.name),
+                    "motion": motion_figures(moves, family.name),
+                }
                 for family in self.studio.families
             },
         }
@@ -115,18 +178,36 @@ class Session:
             "python": platform.python_version(),
         }
 
-    def write(self, sections: dict[str, dict[str, Any]]) -> Path:
-        """Write report.json; sections that an earlier run of the same subject made are kept."""
+    def write(self, sections: dict[str, Any], others: Sequence[Other]) -> Path:
+        """Write report.json, the pictures and index.html, and return the page's path.
+
+        Sections that an earlier run of the same subject made are kept.
+        """
         report: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "subject": self.subject(),
+            "definitions": DEFINITIONS,
             **self._earlier_sections(),
             **sections,
         }
+        figures = self._pictures(report)
         report["seconds"] = {**report.get("seconds", {}), **self.seconds}
-        return write_report(self.folder, report)
+        write_report(self.folder, report)
+        path = self.folder / PAGE_NAME
+        # The page shows what is in the file, rounded as it is there.
+        write_atomically(path, page(read_report(self.folder), figures, others).encode())
+        return path
+
+    def _pictures(self, report: dict[str, Any]) -> list[Figure]:
+        bundle, folder = self.studio.renderer.bundle, self.folder
+        figures = draw_sheets(self.measure, bundle, self.plan.people, folder)
+        figures += draw_crosstalk(report, judge_of(report), folder)
+        for name, failures in self.failures.items():
+            title = FAILURE_TITLES[name]
+            figures += draw_failures(self.measure, failures, folder, f"worst-{name}", title)
+        return figures
 
     def _earlier_sections(self) -> dict[str, Any]:
         if not (self.folder / FILE_NAME).exists():

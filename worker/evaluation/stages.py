@@ -12,13 +12,22 @@ from pathlib import Path
 
 from photorig.shared.errors import PhotorigError
 
+from .drive import PAIRS, measure_pairs
+from .motion import MOTION, STILL, measure_motion, measure_still
+from .paste import PASTE, measure_paste
 from .pieces import Piece, PieceStore, Task
 from .studio import Settings, Studio, open_studio
 from .sweeps import PERSON, SWEEP, measure_person, measure_sweep
+from .tiles import TILES, measure_tiles
 
 MEASUREMENTS: dict[str, Callable[[Studio, Task], Piece]] = {
     PERSON: measure_person,
     SWEEP: measure_sweep,
+    PASTE: measure_paste,
+    PAIRS: measure_pairs,
+    MOTION: measure_motion,
+    STILL: measure_still,
+    TILES: measure_tiles,
 }
 """What measures the tasks of a stage."""
 

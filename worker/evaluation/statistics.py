@@ -64,6 +64,20 @@ def gains_of_people(asked: np.ndarray, measured: np.ndarray) -> np.ndarray:
         return np.where(power > 0, (a * m).sum(-1) / power, np.nan)
 
 
+def linearity_of_each(asked: np.ndarray, measured: np.ndarray) -> float:
+    """R² with a line of its own for each person: what is left is bends and noise, not people who
+    answer differently. Arguments as for `fit_line`."""
+    asked, measured = np.asarray(asked, float), np.asarray(measured, float)
+    gains = gains_of_people(asked, measured)
+    residual = np.square(measured - gains[:, None] * asked)
+    known = np.isfinite(residual)
+    if not known.any():
+        return float("nan")
+    with_rest = np.concatenate([measured[known], np.zeros(int(known.any(1).sum()))])
+    total = float(np.square(with_rest - with_rest.mean()).sum())
+    return _explained(float(residual[known].sum()), total)
+
+
 @dataclass(frozen=True)
 class Errors:
     """Absolute errors: mean, 95th percentile, how many were measured and how many failed."""

@@ -16,13 +16,18 @@ from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators.threads import THREADS_VARIABLE
+from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 
+from .background import widened
 from .families import Family, Net3DFamily, Reading
 
 VERSION = 1
 """Counts changes of what is measured and how, so that older pieces are not taken for new ones."""
+
+FrameSize = int | Literal["full"]
 
 PHOTO_SIZE = 512
 SEED = 0
@@ -56,11 +61,13 @@ class Studio:
         renderer: FaceRenderer,
         net3d: Net3D,
         families: tuple[Family, ...],
+        matte: Matte,
         latents_of: Callable[[int], np.ndarray],
     ) -> None:
         """latents_of: (16, 512) latents by index of the person."""
         self.settings, self.renderer, self.net3d = settings, renderer, net3d
-        self.families = families
+        self.families, self._matte = families, matte
+        self._method = load_method(settings.method, renderer.bundle)
         self.latents_of = latents_of
         self.portrait = lru_cache(maxsize=4)(self._portrait)
 
@@ -93,32 +100,48 @@ class Studio:
             name=f"evaluation {person}",
         )
 
-    def moved(self, portrait: Portrait, values: dict[str, float]) -> np.ndarray:
-        """The frame (size, size, 3) of a change from the photo."""
-        return self.frame(portrait, self.schema.vector(values), "relative")
-
     def frame(
         self,
         portrait: Portrait,
         parameters: np.ndarray,
         mode: str,
-        size: int | Literal["full"] | None = None,
+        size: FrameSize | None = None,
     ) -> np.ndarray:
         """The frame of a parameter vector (n,), through the renderer that everybody uses."""
-        request = FrameRequest(
+        request = self._request(portrait, parameters, mode, size or self.settings.size)
+        return self.renderer.render(portrait, request)
+
+    def generated(
+        self, portrait: Portrait, parameters: np.ndarray, mode: str, size: int
+    ) -> np.ndarray:
+        """The generator's own picture (size, size, 3), before background and motion are put in."""
+        request = self._request(portrait, parameters, mode, size)
+        shift = self.renderer.parameter_shift(portrait, request)
+        latents = self._method.drive(portrait, shift)
+        return self.renderer.generator.synthesize(latents[None], size)[0]
+
+    def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
+        """Length of the latent shift in standard deviations of w: √(mᵀ G m)."""
+        bundle = self.renderer.bundle
+        request = self._request(portrait, parameters, mode, self.settings.size)
+        shift = self.renderer.parameter_shift(portrait, request)
+        motion = bundle.bearable(bundle.motion(portrait.parameters, shift)).astype(np.float64)
+        return float(np.sqrt(max(motion @ bundle.shift_gram @ motion, 0.0)))
+
+    def person_mask(self, image: np.ndarray) -> np.ndarray:
+        """(h, w) bool, head and shoulders of a picture with a margin."""
+        return widened(self._matte.person(image))
+
+    def _request(
+        self, portrait: Portrait, parameters: np.ndarray, mode: str, size: FrameSize
+    ) -> FrameRequest:
+        return FrameRequest(
             portrait=portrait.id,
             parameters=parameters,
-            size=size or self.settings.size,
+            size=size,
             mode=mode,
             method=self.settings.method,
         )
-        return self.renderer.render(portrait, request)
-
-    def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
-        """Length of the latent shift in standard deviations of w: √(Δpᵀ G Δp)."""
-        request = FrameRequest(portrait=portrait.id, parameters=parameters, mode=mode)
-        shift = self.renderer.parameter_shift(portrait, request).astype(np.float64)
-        return float(np.sqrt(max(shift @ self.renderer.bundle.shift_gram @ shift, 0.0)))
 
     def read(self, image: np.ndarray) -> tuple[Reading | None, ...]:
         """What each family reads off a frame."""
@@ -143,7 +166,7 @@ def open_studio(settings: Settings, threads: int = 1) -> Studio:
         return person_latents(network, person, settings.seed, EVALUATION).numpy()
 
     families = load_families(net3d, renderer.schema)
-    return Studio(settings, renderer, net3d, families, latents_of)
+    return Studio(settings, renderer, net3d, families, PersonMatte(), latents_of)
 
 
 def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:

@@ -9,8 +9,8 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from . import ceilings
-from .background import background_change, person_mask
-from .families import Net3DFamily, Reading, stacked
+from .background import background_change
+from .families import Reading, stacked
 from .pieces import Piece, Task
 from .studio import Studio
 
@@ -41,17 +41,28 @@ def swept_parameters(bundle: ModelBundle) -> list[int]:
     return [i for i, r in enumerate(bundle.responses) if r.controllable and r.maximum > r.minimum]
 
 
-def levels(bundle: ModelBundle, position: int) -> np.ndarray:
-    """(4,) asked changes of one parameter: both ways for what goes both ways, else upwards.
+def fractions(bundle: ModelBundle, position: int) -> tuple[float, ...]:
+    """Levels of the sweep in parts of the range, rest left out.
 
     A coefficient is 0 on most faces, so it is swept upwards; going down is part of `drive`.
     """
+    is_coefficient = bundle.schema.parameters[position].unit == "coefficient"
+    return FRACTIONS if is_coefficient else SIGNED_FRACTIONS
+
+
+def level(bundle: ModelBundle, position: int, source: float, fraction: float) -> float:
+    """Change to ask of a face that shows ``source``: a part of the way to the end of the range.
+
+    Returns:
+        NaN where the face is so close to that end already that there is no room for half of the
+        range.
+    """
     response = bundle.responses[position]
-    if bundle.schema.parameters[position].unit == "coefficient":
-        return np.array(FRACTIONS) * response.maximum
-    return np.array(
-        [abs(f) * (response.minimum if f < 0 else response.maximum) for f in SIGNED_FRACTIONS]
-    )
+    if fraction < 0:
+        room, range_ = source - response.lowest, -response.minimum
+    else:
+        room, range_ = response.highest - source, response.maximum
+    return fraction * room if room >= range_ / 2 > 0 else float("nan")
 
 
 def sweep_tasks(
@@ -96,56 +107,55 @@ def measure_sweep(studio: Studio, task: Task) -> Piece:
     """Each parameter of the task at each level.
 
     Returns:
-        per frame: ``parameter`` (position), ``asked`` (change in its unit, NaN where the photo
-        leaves no room for it), ``background`` (0 to 255), ``shift`` (σ of w), the readings.
+        per frame: ``parameter`` (position), ``fraction`` (of the range), ``asked`` (change in its
+        unit), ``background`` (0 to 255, of the generator's own picture, at ends of the range),
+        ``shift`` (σ of w), the readings.
     """
     portrait = studio.portrait(task.person)
     if portrait is None:
         return {"parameter": np.zeros(0, np.int32)}
-    rest = studio.frame(portrait, studio.schema.rest, "relative")
-    rest_mask = frame_mask(studio, rest, studio.read(rest))
-    positions, asked, background, shift = [], [], [], []
+    background = BackgroundWatch(studio, portrait)
+    columns: dict[str, list[float]] = {name: [] for name in SWEEP_COLUMNS}
     readings: list[Readings] = []
     for name in task.details:
         position = studio.schema.index[name]
-        for level in levels(studio.renderer.bundle, position):
-            if not has_room(portrait, studio.schema, position, level):
+        for fraction in fractions(studio.renderer.bundle, position):
+            source = float(portrait.parameters[position])
+            asked = level(studio.renderer.bundle, position, source, fraction)
+            if np.isnan(asked):
                 continue
-            wanted = studio.schema.vector({name: float(level)})
-            image = studio.frame(portrait, wanted, "relative")
-            positions.append(position)
-            asked.append(level)
-            seen = studio.read(image)
-            mask = frame_mask(studio, image, seen)
-            background.append(background_change(rest, image, rest_mask, mask))
-            shift.append(studio.shift_length(portrait, wanted, "relative"))
-            readings.append(seen)
+            wanted = studio.schema.vector({name: asked})
+            at_end = abs(fraction) == 1
+            columns["parameter"].append(position)
+            columns["fraction"].append(fraction)
+            columns["asked"].append(asked)
+            columns["background"].append(background.change(wanted) if at_end else np.nan)
+            columns["shift"].append(studio.shift_length(portrait, wanted, "relative"))
+            readings.append(studio.read(studio.frame(portrait, wanted, "relative")))
     return {
-        "parameter": np.array(positions, np.int32),
-        "asked": np.array(asked, np.float32),
-        "background": np.array(background, np.float32),
-        "shift": np.array(shift, np.float32),
+        **{name: np.array(values, np.float32) for name, values in columns.items()},
+        "parameter": np.array(columns["parameter"], np.int32),
         **stack_families(studio, readings),
     }
 
 
-def has_room(portrait: Portrait, schema: ParameterSchema, position: int, change: float) -> bool:
-    """Whether a change keeps within the parameter's hard limits: nobody smiles more than fully."""
-    parameter = schema.parameters[position]
-    wanted = float(portrait.parameters[position]) + float(change)
-    return parameter.minimum - 1e-6 <= wanted <= parameter.maximum + 1e-6
+SWEEP_COLUMNS = ("parameter", "fraction", "asked", "background", "shift")
 
 
-def frame_mask(studio: Studio, image: np.ndarray, readings: Readings) -> np.ndarray:
-    """Where the person is in a frame, by the mesh that Net3D laid on the face."""
-    mesh = next(
-        reading
-        for family, reading in zip(studio.families, readings, strict=True)
-        if family.name == Net3DFamily.name
-    )
-    if mesh is None:
-        return np.zeros(image.shape[:2], bool)
-    return person_mask(mesh.landmarks, image.shape[:2])
+class BackgroundWatch:
+    """How the background of the generator's own picture of a person changes."""
+
+    def __init__(self, studio: Studio, portrait: Portrait, size: int | None = None) -> None:
+        self._studio, self._portrait = studio, portrait
+        self._size = size or studio.settings.size
+        self._rest = studio.generated(portrait, studio.schema.rest, "relative", self._size)
+        self._rest_mask = studio.person_mask(self._rest)
+
+    def change(self, parameters: np.ndarray, mode: str = "relative") -> float:
+        """BG of what the generator makes, before anything is put back, 0 to 255."""
+        image = self._studio.generated(self._portrait, parameters, mode, self._size)
+        mask = self._studio.person_mask(image)
+        return background_change(self._rest, image, self._rest_mask, mask)
 
 
 def _read_all(studio: Studio, images: list[np.ndarray]) -> Piece:

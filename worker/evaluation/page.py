@@ -1,0 +1,204 @@
+"""``index.html``: the report as a page, for an animator first and for an engineer below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import page_drive, page_parameters
+from .bars import WANTED, bars, judge_of
+from .definitions import DEFINITIONS
+from .markup import Content, Markup, joined, mark, picture, table, tag
+from .published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Published
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1200px; padding: 1rem;
+  color: #1c1c1c; background: #fff; }
+h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: 600; padding: .4rem 0; }
+th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
+th[scope=row], thead th:first-child { text-align: left; font-weight: 500; }
+thead th { background: #f4f4f4; position: sticky; top: 0; }
+.bars td { text-align: left; } .wide { overflow-x: auto; margin: 1rem 0; }
+figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #555; }
+.yes { color: #0a7a33; font-weight: 700; } .no { color: #b3261e; font-weight: 700; }
+.unknown, .note { color: #666; } dt { font-weight: 600; } dd { margin: 0 0 .6rem 1rem; }
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture file beside the page."""
+
+    section: str
+    file: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Other:
+    """An earlier report that stands beside this one."""
+
+    label: str
+    report: dict[str, Any]
+
+
+def page(report: dict[str, Any], figures: Sequence[Figure], others: Sequence[Other]) -> str:
+    """The whole page.
+
+    Args:
+        report: as read back from its JSON, so that the page shows what is in the file.
+        figures: pictures by section: ``sheets``, ``strips``, ``crosstalk``, ``failures``.
+        others: shown beside; the first is taken as the closed-form matrix for its goal.
+    """
+    sections: list[Content] = [
+        *_summary(report, others),
+        *_figures(figures, "sheets", "What every control looks like", _SHEETS),
+        *_figures(figures, "strips", "Turning the head", _STRIPS),
+    ]
+    if "control" in report:
+        sections += page_parameters.sections(report, others)
+        sections += _figures(figures, "crosstalk", "The crosstalk matrix", _MATRIX)
+    if "drive" in report:
+        sections += page_drive.sections(report, others)
+    sections += _figures(figures, "failures", "The worst frames", _FAILURES)
+    sections += [*_published(), *_definitions(), *_made(report)]
+    title = "How well the face obeys"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("title", f"Photorig: {title.lower()}"),
+        tag("style", Markup(STYLE)),
+    )
+    body = tag("body", tag("h1", title), *sections)
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+_SHEETS = (
+    "Ten people that nothing was chosen on, each control alone at the end of the range it was "
+    "trained for, as asked in Blender with the photo at rest. Controls without effect are left out."
+)
+_STRIPS = "The angle is asked for absolutely, everything else as in the photo; whole photos."
+_MATRIX = (
+    "Rows are moved to the ends of their ranges; columns are what changes, in full moves. Green is "
+    "a parameter's effect on itself, red what goes along; full colour from half a move."
+)
+_FAILURES = (
+    "Left the person at rest, right the frame. The single moves that keep least of the person, "
+    "and the pairs whose pose is farthest off."
+)
+
+
+def _figures(figures: Sequence[Figure], section: str, title: str, text: str) -> list[Content]:
+    chosen = [figure for figure in figures if figure.section == section]
+    if not chosen:
+        return []
+    return [
+        tag("h2", title),
+        tag("p", text),
+        *(picture(figure.file, figure.caption) for figure in chosen),
+    ]
+
+
+def _summary(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
+    subject = report["subject"]
+    judges = subject["judges"]
+    first = judge_of(report)
+    method = subject["settings"]["method"]
+    intro = (
+        f"Bundle “{subject['bundle']}”, method “{method}”, frames of "
+        f"{subject['settings']['size']}². Judged by {judges[first]}."
+    )
+    closed_form = others[0].report if others else None
+    rows = [
+        [bar.what, bar.goal, bar.reached, mark(bar.passed)] for bar in bars(report, closed_form)
+    ]
+    header = ["goal", "wanted", "reached", ""]
+    parts: list[Content] = [
+        tag("p", intro),
+        tag("h2", "Goals"),
+        tag("div", table(header, rows), class_="bars"),
+    ]
+    if "control" in report:
+        parts += _what_works(report["control"]["families"][first]["parameters"])
+    return parts
+
+
+def _what_works(parameters: dict[str, Any]) -> list[Content]:
+    """Which controls can be trusted, in an animator's words."""
+    good = {name for name, values in parameters.items() if values["controllable"]}
+    lines = []
+    for what, names in WANTED.items():
+        known = [name for name in names if name in parameters]
+        reached = [name for name in names if name in good]
+        if len(reached) == len(names):
+            said = "in proportion, on any face"
+        elif reached:
+            said = f"in proportion only for {', '.join(reached)}"
+        elif known:
+            said = "answers, but not in proportion on every face"
+        else:
+            said = "has no effect"
+        lines.append([what, said, mark(len(reached) == len(names))])
+    moved = [name for name in parameters if name not in good]
+    return [
+        tag("h2", "What an animator can rely on"),
+        tag("div", table(["control", "what it does", ""], lines), class_="bars"),
+        tag("p", "Within the goals: ", ", ".join(sorted(good)) or "none", "."),
+        tag("p", "Answer, but outside the goals: ", ", ".join(sorted(moved)) or "none", "."),
+    ]
+
+
+def _published() -> list[Content]:
+    def rows(systems: Sequence[Published]) -> list[list[Content]]:
+        return [
+            [
+                s.system,
+                f"{s.self_identity:.2f}",
+                f"{s.self_pose:.1f}",
+                f"{s.identity:.2f}",
+                f"{s.pose:.1f}",
+                f"{s.expression:.1f}",
+            ]
+            for s in systems
+        ]
+
+    header = ["system", "self: CSIM", "pose", "cross: CSIM", "pose", "expression"]
+    return [
+        tag("h2", "Published figures of other systems"),
+        tag("p", DIFFERENCES),
+        table(header, rows(DIRECTIONS_POSTER), "Finding Directions, BMVC 2022 poster, VoxCeleb1"),
+        table(header, rows(HYPERREENACT), "HyperReenact, Table 1, VoxCeleb1 test"),
+    ]
+
+
+def _definitions() -> list[Content]:
+    entries = [(tag("dt", term), tag("dd", text)) for term, text in DEFINITIONS.items()]
+    return [
+        tag("h2", "What the figures mean"),
+        tag("dl", *(part for entry in entries for part in entry)),
+    ]
+
+
+def _made(report: dict[str, Any]) -> list[Content]:
+    subject = report["subject"]
+    rows: list[list[Content]] = [
+        ["made", report["made"]],
+        ["bundle id", tag("code", subject["bundle_id"])],
+        ["model id", tag("code", subject["model_id"])],
+        ["backend", subject["backend"]],
+        ["seed", str(subject["settings"]["seed"])],
+    ]
+    for section in ("control", "drive"):
+        samples = report.get(section, {}).get("samples", {})
+        rows += [[f"{section}: {k.replace('_', ' ')}", str(v)] for k, v in samples.items()]
+    rows += [[f"{name}", version] for name, version in subject["versions"].items()]
+    rows += [[f"seconds: {name}", str(value)] for name, value in report["seconds"].items()]
+    return [
+        tag("h2", "How this was made"),
+        tag("div", table(["", ""], rows), class_="bars"),
+        joined([tag("p", "All numbers: ", tag("a", "report.json", href="report.json"))]),
+    ]
