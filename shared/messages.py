@@ -46,7 +46,7 @@ class FrameRequest:
     parameters: np.ndarray
     size: int | Literal["full"] = "full"
     mode: str = "relative"
-    method: str = "directions"
+    method: str = "calibrated"
     frame: int = 0
 
     def __post_init__(self) -> None:

@@ -37,13 +37,16 @@ class TinyGenerator:
 
 
 def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
-    """Random directions for all parameters, trained for shifts of ±limit."""
+    """Random directions for all parameters, trained for values of ±limit; motion = value."""
     shape = (len(ARKIT_52), n_rows, 512)
     directions = np.random.default_rng(1).standard_normal(shape).astype(np.float32) * 0.05
-    response = ParameterResponse(True, -limit, limit, 1.0, 1.0, 0.0)
+    response = ParameterResponse(True, "latents", -limit, limit, -limit, limit, 1.0, 1.0, 0.0)
+    curve = np.tile(np.array([-100, 100], np.float32), (len(ARKIT_52), 1))
     gram = np.eye(len(ARKIT_52), dtype=np.float32)
     responses = (response,) * len(ARKIT_52)
-    return ModelBundle("tiny", directions, ARKIT_52, MODEL_ID, responses, gram, 1.0)
+    return ModelBundle(
+        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, 1.0
+    )
 
 
 def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:

@@ -54,14 +54,18 @@ def run(args: argparse.Namespace) -> int:
 
     from photorig.worker.faces.net3d import Net3D, choose_face
     from photorig.worker.faces.search import find_faces
+    from photorig.worker.generators import load_generator
     from photorig.worker.portraits.fit import (
         FitProgress,
         FitSettings,
         fit_portrait,
         load_fit_models,
     )
+    from photorig.worker.reenactment.bundle import load_bundle
+    from photorig.worker.reenactment.measure_portrait import with_response
 
-    faces = find_faces(photo, Net3D())
+    net3d = Net3D()
+    faces = find_faces(photo, net3d)
     face = choose_face(faces, args.face or 0)
     if len(faces) > 1 and args.face is None:
         print(
@@ -78,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
         name = args.name or path.stem
         portrait = fit_portrait(photo, face, name, load_fit_models(), settings, show)
+    portrait = with_response(portrait, load_bundle(), load_generator("cpu"), net3d)
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:

@@ -24,14 +24,16 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.generators import load_generator
     from photorig.worker.portraits.sample import sample_portrait
+    from photorig.worker.reenactment.bundle import load_bundle
     from photorig.worker.reenactment.encode import encode
+    from photorig.worker.reenactment.measure_portrait import with_response
 
-    portrait = sample_portrait(
-        load_generator(args.device), Net3D(), seed=args.seed, truncation=args.truncation
-    )
+    generator, net3d = load_generator(args.device), Net3D()
+    portrait = sample_portrait(generator, net3d, seed=args.seed, truncation=args.truncation)
     write_atomically(args.out, encode(portrait.photo, "png", portrait.model_id))
     print(f"Wrote {args.out}")
     if args.portrait:
+        portrait = with_response(portrait, load_bundle(), generator, net3d)
         portrait.save(args.portrait)
         print(f"Wrote {args.portrait}")
     return 0

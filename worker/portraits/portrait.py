@@ -24,11 +24,14 @@ from safetensors.numpy import save as save_tensors
 from photorig.shared.errors import InputError
 from photorig.shared.frame_index import write_atomically
 
+from .response import PortraitResponse
+
 FORMAT = "photorig.portrait"
 FORMAT_VERSION = 1
 MAXIMUM_BYTES = 512 << 20
 MAXIMUM_PIXELS = 100_000_000
 THUMBNAIL_SIZE = 128
+RESPONSE_TENSORS = ("moved", "seen", "turned")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class Portrait:
         model_id: the generator that the latents belong to.
         schema_hash: the parameter schema of ``parameters``.
         name: what a person calls it.
+        response: how this face answers to a bundle, if that was measured.
     """
 
     latents: np.ndarray
@@ -53,6 +57,7 @@ class Portrait:
     model_id: str
     schema_hash: str
     name: str
+    response: PortraitResponse | None = None
 
     @cached_property
     def id(self) -> str:
@@ -97,6 +102,11 @@ class Portrait:
             "alignment": np.ascontiguousarray(self.alignment, np.float64),
             "photo.png": np.frombuffer(_png_bytes(self.photo), np.uint8),
         }
+        if self.response is not None:
+            metadata["response_to"] = self.response.bundle_id
+            for name in RESPONSE_TENSORS:
+                array = getattr(self.response, name)
+                tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
         return save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
 
     def to_bytes(self) -> bytes:
@@ -146,6 +156,7 @@ class Portrait:
                 model_id=str(metadata["model_id"]),
                 schema_hash=str(metadata["schema_hash"]),
                 name=str(metadata["name"]),
+                response=_response(metadata, tensors),
             )
             portrait._check()
         except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:
@@ -166,6 +177,15 @@ class Portrait:
             raise ValueError("arrays of a wrong shape, or not finite")
         if abs(np.linalg.det(self.alignment[:, :2])) < 1e-12:
             raise ValueError("alignment cannot be inverted")
+        if self.response is not None:
+            self.response.check(len(self.parameters))
+
+
+def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
+    if "response_to" not in metadata:
+        return None
+    arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_TENSORS}
+    return PortraitResponse(bundle_id=str(metadata["response_to"]), **arrays)
 
 
 def _png_bytes(photo: np.ndarray) -> bytes:

@@ -118,6 +118,11 @@ class ModelBundle:
         """(n,) bool, False for head angles and translation."""
         return np.array([parameter.unit == "coefficient" for parameter in self.schema.parameters])
 
+    @cached_property
+    def head_angles(self) -> tuple[int, int]:
+        """Positions of headYaw and headPitch."""
+        return self.schema.index["headYaw"], self.schema.index["headPitch"]
+
     def within_range(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """(n,) float32: Δp held to what a face that shows ``source`` (n,) can still reach.
 
@@ -135,8 +140,16 @@ class ModelBundle:
     def motion(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """(n,) float32 motion of the latents for a Δp (n,) within range, on a face that shows
         ``source`` (n,); exactly 0 where Δp is 0."""
-        motion = self._curve(source + shift) - self._curve(source)
+        motion = self.curve(source + shift) - self.curve(source)
         return np.where(self.moves_latents, motion, 0.0).astype(np.float32)
+
+    def shifted(self, latents: np.ndarray, motion: np.ndarray) -> np.ndarray:
+        """W+ latents (rows, 512) float32 moved by a motion (n,); a new array."""
+        result = latents.astype(np.float32, copy=True)
+        # A fixed order of summation keeps the bytes of a frame the same on every call.
+        shift = np.einsum("k,krd->rd", motion, self.directions, optimize=False)
+        result[: len(shift)] += shift
+        return result
 
     def bearable(self, motion: np.ndarray) -> np.ndarray:
         """(n,) float32: the expression scaled back as a whole to where faces stay faces."""
@@ -147,7 +160,7 @@ class ModelBundle:
         scale = self.longest_expression / length
         return np.where(self.is_coefficient, motion * scale, motion).astype(np.float32)
 
-    def _curve(self, values: np.ndarray) -> np.ndarray:
+    def curve(self, values: np.ndarray) -> np.ndarray:
         """(n,) float64: motion at ``values`` (n,), by straight lines between the knots."""
         x, y = self.curve_values.astype(np.float64), self.curve_motion.astype(np.float64)
         last = np.clip((x <= values[:, None]).sum(1), 1, x.shape[1] - 1)

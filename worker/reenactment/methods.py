@@ -30,19 +30,31 @@ class Directions:
         self._bundle = bundle
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        motion = self._motion(portrait, shift)
-        latents = portrait.latents.astype(np.float32, copy=True)
-        directions = self._bundle.directions
-        # A fixed order of summation keeps the bytes of a frame the same on every call.
-        latent_shift = np.einsum("k,krd->rd", motion, directions, optimize=False)
-        latents[: len(latent_shift)] += latent_shift
-        return latents
-
-    def _motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        return self._bundle.bearable(self._bundle.motion(portrait.parameters, shift))
+        motion = self._bundle.motion(portrait.parameters, shift)
+        return self._bundle.shifted(portrait.latents, self._bundle.bearable(motion))
 
 
-METHODS: dict[str, Callable[[ModelBundle], Method]] = {"directions": Directions}
+class Calibrated:
+    """Directions, corrected by what this portrait's face was seen to do (portraits/response.py).
+
+    A portrait that was not measured with this bundle is driven as by ``directions``.
+    """
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self._bundle = bundle
+
+    def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        bundle, response = self._bundle, portrait.response
+        motion = bundle.motion(portrait.parameters, shift)
+        if response is not None and response.bundle_id == bundle.id:
+            motion = response.give(motion, bundle.head_angles)
+        return bundle.shifted(portrait.latents, bundle.bearable(motion))
+
+
+METHODS: dict[str, Callable[[ModelBundle], Method]] = {
+    "directions": Directions,
+    "calibrated": Calibrated,
+}
 
 
 def load_method(name: str, bundle: ModelBundle) -> Method:

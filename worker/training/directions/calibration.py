@@ -1,14 +1,14 @@
-"""Amplitudes and responses of a direction matrix, by measurement on the images a user would get.
+"""Ranges, curves and responses of a direction matrix, by measurement on images as users get them.
 
-The estimator is not linear and a local slope says little about a full move, so every row is scaled
-until what is asked is what is seen, and its range ends where the face stops to follow or the person
-is lost. What is finally reported is measured on people that nothing was fitted to.
+How far a row may go is decided by its length in standard deviations of w; what is seen along the
+way, on many faces, becomes the curve that makes asked equal seen. What is finally reported is
+measured on people that nothing was fitted to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,43 +16,51 @@ from torch import Tensor
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import Generator
-from photorig.worker.reenactment.bundle import ParameterResponse
+from photorig.worker.portraits.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.methods import load_method
 
-from .observation import IMAGE_SIZE, FaceObserver, full_move
+from .curves import ANGLE_KNOTS, COEFFICIENT_KNOTS, Curve, fit_curve
+from .motion import MotionScale, full_move
+from .observation import IMAGE_SIZE, FaceObserver
 from .whitening import Whitening
 
-FRACTIONS = (0.25, 0.5, 0.75, 1.0)
-"""Parts of a parameter's range at which its response is measured."""
+GEOMETRY_RANGES = {
+    "headRoll": ROLL_RANGE,
+    "headX": X_RANGE,
+    "headY": Y_RANGE,
+    "headZ": Z_RANGE,
+}
 
-MINIMUM_IDENTITY = 0.72
-"""Mean cosine to the source that a move of an expression must keep; below, its range is cut.
+PARTS = (-0.5, 0.25, 0.5, 0.75, 1.0)
+"""Parts of a coefficient's longest motion at which curves are fitted; angles go both ways."""
 
-The descriptor calls two photos of one person the same above about 0.82, of two people below 0.68,
-so this is the middle: still nearer to the same person than to another one."""
+ANGLE_PARTS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 
-MINIMUM_IDENTITY_OF_ANGLE = 0.5
-"""The same for head angles: the cosine between real photos of one person falls with them too."""
+LONGEST_ANGLE_MOTION = 1.3
+LONGEST_MOTION = 1.15
+"""In full moves, where the length of the shift allows it."""
 
-MAXIMUM_SHIFT = 2.0
-MAXIMUM_GROUP_SHIFT = 2.0
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by parameters
-that usually move together. Beyond this people age and pictures fall apart, although landmarks and
-identity, measured through networks that can be deceived, stay fine (docs/training-log.md)."""
+MAXIMUM_SHIFT = 2.2
+MAXIMUM_PAIR_SHIFT = 3.0
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by both sides of
+the face together. Set by eye (docs/training-log.md): networks do not see what goes wrong beyond."""
 
-MAXIMUM_EXPRESSION_SHIFT = 2.6
+MAXIMUM_ANGLE_SHIFT = 3.0
+
+MAXIMUM_EXPRESSION_SHIFT = 3.6
 """The same for all coefficients of a frame at once; the renderer scales them back to it."""
 
-MAXIMUM_BLINK_SHIFT = 2.5
-"""Both lids together: they have to meet, and the moment in which it makes people older is short."""
+AT_REST = 0.2
+"""Quantile of a coefficient over people that counts as a face at rest."""
 
-RAISED_BROWS = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")
-
-HAS_ROOM = 0.4
-"""A coefficient up to which a person can still show more of it."""
-
-MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.6, 1.8, 0.45
-MINIMUM_RANGE = {"degree": 4.0, "coefficient": 0.1}
+MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.7, 1.35, 0.6
+MINIMUM_RANGE = {"degree": 8.0, "coefficient": 0.12}
 """A parameter that answers less exactly or over less range is not called controllable."""
+
+FRACTIONS = (0.25, 0.5, 0.75, 1.0)
+"""Parts of a parameter's range at which its response is reported."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +71,8 @@ class People:
     parameters: Tensor
     identity: Tensor
 
-
-@dataclass(frozen=True)
-class Sweep:
-    """Response to one parameter on m people.
-
-    Attributes:
-        asked: (m, s) change asked for, in the parameter's unit.
-        change: (m, s, n) change of all parameters; NaN where no face was found.
-        identity: (m, s) cosine to the source.
-    """
-
-    asked: np.ndarray
-    change: np.ndarray
-    identity: np.ndarray
+    def __len__(self) -> int:
+        return len(self.latents)
 
 
 class Rig:
@@ -105,163 +101,217 @@ class Rig:
         found = parameters.isfinite().all(1)
         return People(latents[found], parameters[found], identity[found])
 
-    def sweep(
-        self,
-        directions: Tensor,
-        people: People,
-        position: int,
-        high: float,
-        fractions: tuple[float, ...] = FRACTIONS,
-        clamp: bool = True,
-    ) -> Sweep:
-        """Ask all people for fractions of ``high``, and for angles of ``-high`` too.
+    def moved(self, people: People, shifts: Tensor) -> tuple[Tensor, Tensor]:
+        """All people by each of the shifts (s, n_rows, 512): parameters (m, s, n), identity
+        (m, s, 128)."""
+        latents = people.latents[:, None].repeat(1, len(shifts), 1, 1)
+        latents[:, :, : shifts.shape[1]] += shifts
+        parts = [self.measure(person) for person in latents]
+        return torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])
 
-        Args:
-            directions: (n, n_rows, 512) per unit.
-            fractions: rising, the last one 1.
-            clamp: ask for moves that would leave a coefficient's [0, 1] only as far as they go.
-        """
-        parameter = ARKIT_52.parameters[position]
-        amounts = [fraction * high for fraction in fractions]
-        if parameter.unit == "degree":
-            amounts += [-fraction * high for fraction in fractions]
-        have = people.parameters[:, position, None]
-        asked = torch.tensor(amounts)[None].repeat(len(have), 1)
-        if clamp:
-            asked = (have + asked).clamp(parameter.minimum, parameter.maximum) - have
-        latents = people.latents[:, None].repeat(1, len(amounts), 1, 1)
-        n_rows = directions.shape[1]
-        latents[:, :, :n_rows] += asked[..., None, None] * directions[position]
-        parameters, identity = self.measure(latents.flatten(0, 1))
-        shape = (len(have), len(amounts), -1)
-        change = parameters.reshape(shape) - people.parameters[:, None]
-        cosine = (identity.reshape(shape) * people.identity[:, None]).sum(-1)
-        return Sweep(asked.numpy(), change.numpy(), cosine.numpy())
+
+def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening) -> np.ndarray:
+    """(k,) how much motion of each parameter faces bear, alone and with its mirror partner.
+
+    Args:
+        directions: (k, n_rows, 512) per motion.
+    """
+    rows = whitening.whiten(directions)
+    result = np.zeros(len(rows))
+    for index, position in enumerate(scale.positions):
+        alone = _length(rows[index])
+        if bool(scale.is_angle[index]):
+            result[index] = min(LONGEST_ANGLE_MOTION, MAXIMUM_ANGLE_SHIFT / alone)
+            continue
+        partner = scale.positions.index(ARKIT_52.index[ARKIT_52.parameters[position].mirror])
+        pair = _length(rows[index] + rows[partner]) if partner != index else alone
+        limits = (LONGEST_MOTION, MAXIMUM_SHIFT / alone, MAXIMUM_PAIR_SHIFT / pair)
+        result[index] = min(limits)
+    return result
+
+
+def _length(rows: Tensor) -> float:
+    """Standard deviations of w, root mean square over the rows."""
+    return max(float(rows.square().sum(-1).mean().sqrt()), 1e-6)
 
 
 def calibrate(
     rig: Rig,
     directions: Tensor,
-    positions: list[int],
+    scale: MotionScale,
     people: People,
-    whitening: Whitening,
-    *,
-    rounds: int,
-    fractions: tuple[float, ...] = FRACTIONS,
+    longest: np.ndarray,
     progress: Callable[[str], None] | None = None,
-) -> tuple[Tensor, np.ndarray]:
-    """Find how far each row can go, then scale it until asked = seen.
+) -> list[Curve]:
+    """One curve a parameter of the scale, from what the people show when they are moved.
 
     Args:
-        directions: (n, n_rows, 512); only the direction of each row matters.
-        rounds: how often the scale is corrected by what is seen.
-
-    Returns:
-        The directions per unit and (n,) ranges in the parameters' units, 0 outside ``positions``.
+        directions: (k, n_rows, 512) per motion.
+        longest: (k,) motion to go to.
     """
-    directions = longest_shifts(directions, positions, whitening)
-    ranges = np.zeros(len(directions))
-    for position in positions:
-        few = _with_room(people, position)
-        sweep = rig.sweep(directions, few, position, 1.0, fractions, clamp=False)
-        good = good_steps(sweep, position, len(fractions))
-        seen = _mean_change(sweep, position, len(fractions))[:good]
-        amplitude, reached = furthest(seen, fractions, float(full_move()[position]))
-        directions[position] *= amplitude / max(reached, 1e-3)
-        ranges[position] = reached
-        gains = []
-        for _ in range(rounds if reached > 0 else 0):
-            sweep = rig.sweep(directions, people, position, reached, fractions)
-            gain, linearity = fit_gain(sweep, position)
-            gains.append(f"{gain:.2f} (R² {linearity:.2f})")
-            directions[position] *= float(np.clip(1 / max(gain, 1e-3), 0.7, 1.4))
+    curves = []
+    for index, position in enumerate(scale.positions):
+        is_angle = bool(scale.is_angle[index])
+        moved = np.array(ANGLE_PARTS if is_angle else PARTS) * longest[index]
+        shifts = torch.from_numpy(moved).float()[:, None, None] * directions[index]
+        seen, _ = rig.moved(people, shifts)
+        prior = scale.curve(index, ANGLE_KNOTS if is_angle else COEFFICIENT_KNOTS)
+        start = people.parameters[:, position].numpy()
+        asked = np.tile(moved, (len(people), 1))
+        after = seen[:, :, position].numpy()
+        curve = fit_curve(start, after, asked, prior)
+        curves.append(curve)
         if progress:
+            error = curve(after) - curve(start)[:, None] - asked
             progress(
-                f"{ARKIT_52.ids[position]}: reaches {reached:.2f} with {amplitude:.2f} of the "
-                f"longest shift, gain {', '.join(gains)}"
+                f"{ARKIT_52.ids[position]}: moved {longest[index]:.2f}, seen "
+                f"{np.nanmean(after[:, -1] - start):+.2f}, spread {np.nanstd(error):.2f}"
             )
-    return directions, ranges
-
-
-def longest_shifts(directions: Tensor, positions: list[int], whitening: Whitening) -> Tensor:
-    """(n, n_rows, 512) with each row as long as it may be alone and with what moves along."""
-    whitened = whitening.whiten(directions)
-    unit = whitened / whitened.norm(dim=-1, keepdim=True).mean(1, keepdim=True).clamp_min(1e-9)
-    result = torch.zeros_like(directions)
-    for position in positions:
-        together = float(unit[_moved_together(position)].sum(0).norm(dim=-1).mean())
-        is_blink = ARKIT_52.ids[position].startswith("eyeBlink")
-        group = MAXIMUM_BLINK_SHIFT if is_blink else MAXIMUM_GROUP_SHIFT
-        longest = min(MAXIMUM_SHIFT, group / max(together, 1e-9))
-        result[position] = whitening.shift(unit[position]) * longest
-    return result
-
-
-def _moved_together(position: int) -> list[int]:
-    """The parameter and those that an animator usually moves with it: its other side, all brows."""
-    parameter = ARKIT_52.parameters[position]
-    if parameter.id in RAISED_BROWS:
-        return [ARKIT_52.index[name] for name in RAISED_BROWS]
-    return sorted({position, ARKIT_52.index[parameter.mirror]})
+    return curves
 
 
 def shift_gram(directions: Tensor, whitening: Whitening) -> np.ndarray:
-    """(n, n) float32 G: a parameter shift Δp moves the latents by √(Δpᵀ G Δp) standard deviations
-    of w, as the root mean square over the rows."""
+    """(n, n) float32 G: a motion m moves the latents by √(mᵀ G m) standard deviations of w, as the
+    root mean square over the rows."""
     rows = whitening.whiten(directions)
     gram = torch.einsum("ird,jrd->ij", rows, rows) / rows.shape[1]
     return gram.numpy().astype(np.float32)
 
 
-def _with_room(people: People, position: int) -> People:
-    """For coefficients the people who have little of it yet: the others cannot show much more."""
+def assemble(
+    directions: Tensor,
+    curves: list[Curve],
+    scale: MotionScale,
+    people: People,
+    longest: np.ndarray,
+    whitening: Whitening,
+    model_id: str,
+) -> ModelBundle:
+    """A bundle in which every learned parameter counts as controllable, with its range."""
+    n = len(ARKIT_52)
+    matrix = torch.zeros(n, *directions.shape[1:])
+    matrix[scale.positions] = directions
+    values = np.tile(np.array([0.0, 1.0])[None], (n, 1))
+    values = np.linspace(values[:, 0], values[:, 1], len(COEFFICIENT_KNOTS), axis=1)
+    motion = values.copy()
+    nothing = ParameterResponse(False, "none", 0, 0, 0, 0, 0, 0, 0)
+    responses = [nothing] * n
+    for name, (low, high) in GEOMETRY_RANGES.items():
+        by_geometry = ParameterResponse(True, "geometry", low, high, low, high, 1, 1, 0)
+        responses[ARKIT_52.index[name]] = by_geometry
+    for index, position in enumerate(scale.positions):
+        curve = curves[index]
+        values[position], motion[position] = curve.values, curve.motion
+        responses[position] = _range(position, curve, people, float(longest[index]))
+    return ModelBundle(
+        name="default",
+        directions=matrix.numpy(),
+        curve_values=values.astype(np.float32),
+        curve_motion=motion.astype(np.float32),
+        schema=ARKIT_52,
+        model_id=model_id,
+        responses=tuple(responses),
+        shift_gram=shift_gram(matrix, whitening),
+        longest_expression=MAXIMUM_EXPRESSION_SHIFT,
+    )
+
+
+def _range(position: int, curve: Curve, people: People, longest: float) -> ParameterResponse:
+    """From what a face at rest shows to what it shows after the longest motion."""
+    parameter = ARKIT_52.parameters[position]
+    if parameter.unit == "degree":
+        low, high = curve.value_at(-longest), curve.value_at(longest)
+        return ParameterResponse(True, "latents", low, high, low, high, 0, 0, 0)
+    rest = float(np.quantile(people.parameters[:, position].numpy(), AT_REST))
+    highest = float(np.clip(curve.value_at(float(curve(np.array(rest))) + longest), rest, 1.0))
+    return ParameterResponse(True, "latents", -highest, highest - rest, 0.0, highest, 0, 0, 0)
+
+
+def measured(
+    rig: Rig,
+    bundle: ModelBundle,
+    people: People,
+    progress: Callable[[str], None] | None = None,
+) -> ModelBundle:
+    """The bundle with gain, linearity and crosstalk as these people show them, and without the
+    parameters that do not answer well enough."""
+    method = load_method("directions", bundle)
+    portraits = [as_portrait(bundle, people, index) for index in range(len(people))]
+    responses = list(bundle.responses)
+    full = full_move(ARKIT_52).numpy()
+    for position in np.flatnonzero(bundle.moves_latents):
+        response = responses[position]
+        asked, seen, crosstalk, identity = [], [], [], []
+        for portrait, features in zip(portraits, people.identity, strict=True):
+            shifts = _shifts_to_ask(bundle, portrait, int(position))
+            if not len(shifts):
+                continue
+            latents = np.stack([method.drive(portrait, shift) for shift in shifts])
+            parameters, appearance = rig.measure(torch.from_numpy(latents))
+            change = parameters.numpy() - portrait.parameters
+            asked += shifts[:, position].tolist()
+            seen += change[:, position].tolist()
+            others = np.abs(change[-1]) / full
+            crosstalk.append(np.delete(others, position))
+            identity.append(float(appearance[-1] @ features))
+        gain, linearity = fit_gain(np.array(asked), np.array(seen))
+        leak = np.array(crosstalk) if crosstalk else np.full((1, 1), np.nan)
+        unit = ARKIT_52.parameters[position].unit
+        good = (
+            MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
+            and linearity >= MINIMUM_LINEARITY
+            and response.maximum >= MINIMUM_RANGE[unit]
+            and bool(np.isfinite(seen).all())
+        )
+        mean_leak = float(np.nanmean(leak))
+        responses[position] = replace(
+            response,
+            controllable=bool(good),
+            realised_by="latents" if good else "none",
+            minimum=round(response.minimum, 3) if good else 0.0,
+            maximum=round(response.maximum, 3) if good else 0.0,
+            gain=round(gain, 4),
+            linearity=round(linearity, 4),
+            crosstalk=round(mean_leak, 4),
+        )
+        if progress:
+            progress(
+                f"{ARKIT_52.ids[position]}: {'yes' if good else 'no '} gain {gain:.2f} "
+                f"R² {linearity:.2f} to {response.highest:.2f} crosstalk {mean_leak:.3f} / "
+                f"{np.nanmax(np.nanmean(leak, 0)):.2f} identity {np.nanmean(identity):.2f}"
+            )
+    directions = bundle.directions.copy()
+    directions[[response.realised_by != "latents" for response in responses]] = 0
+    return replace(bundle, directions=directions, responses=tuple(responses))
+
+
+def as_portrait(bundle: ModelBundle, people: People, index: int) -> Portrait:
+    """One of the people as something that a method can drive; it has no photo."""
+    return Portrait(
+        latents=people.latents[index].numpy(),
+        parameters=people.parameters[index].numpy(),
+        photo=np.zeros((8, 8, 3), np.uint8),
+        alignment=Portrait.aligned_photo(8),
+        model_id=bundle.model_id,
+        schema_hash=bundle.schema.hash,
+        name=f"person {index}",
+    )
+
+
+def _shifts_to_ask(bundle: ModelBundle, portrait: Portrait, position: int) -> np.ndarray:
+    """(s, n) shifts of one parameter over its range, as far as this face can reach."""
+    response = bundle.responses[position]
+    amounts = [fraction * response.maximum for fraction in FRACTIONS]
     if ARKIT_52.parameters[position].unit == "degree":
-        return people
-    have = people.parameters[:, position]
-    order = have.argsort()
-    n_with_room = max(int((have <= HAS_ROOM).sum()), (len(have) + 1) // 2)
-    chosen = order[:n_with_room]
-    return People(people.latents[chosen], people.parameters[chosen], people.identity[chosen])
+        amounts = [fraction * response.minimum for fraction in FRACTIONS] + amounts
+    shifts = np.zeros((len(amounts), len(ARKIT_52)), np.float32)
+    shifts[:, position] = amounts
+    reachable = [not bundle.beyond_range(portrait.parameters, shift) for shift in shifts]
+    return shifts[reachable]
 
 
-def _mean_change(sweep: Sweep, position: int, steps: int) -> np.ndarray:
-    """(steps,) mean change in the direction asked for; of angles the mean of both ways."""
-    change = np.nan_to_num(sweep.change[:, :, position]) * np.sign(sweep.asked)
-    return change.mean(0).reshape(-1, steps).mean(0)
-
-
-def furthest(seen: np.ndarray, fractions: tuple[float, ...], full: float) -> tuple[float, float]:
-    """How far to go along a row, as (part of the longest shift, change seen there).
-
-    Args:
-        seen: (s,) mean change at the first s fractions.
-        full: change at which to stop even if the row goes further.
-    """
-    amplitude = reached = 0.0
-    for fraction, change in zip(fractions, seen, strict=False):
-        if change <= reached:
-            break
-        if change >= full:
-            part = (full - reached) / (change - reached)
-            return amplitude + part * (fraction - amplitude), full
-        amplitude, reached = fraction, float(change)
-    return amplitude, reached
-
-
-def good_steps(sweep: Sweep, position: int, steps: int) -> int:
-    """How many of the first steps leave every person a face, and the mean person themselves."""
-    is_angle = ARKIT_52.parameters[position].unit == "degree"
-    bar = MINIMUM_IDENTITY_OF_ANGLE if is_angle else MINIMUM_IDENTITY
-    lost = ~np.isfinite(sweep.identity)
-    identity = np.where(lost, 0.0, sweep.identity).mean(0)
-    good = (identity >= bar) & ~lost.any(0)
-    both_ways = good.reshape(-1, steps).all(0)
-    return steps if both_ways.all() else int(both_ways.argmin())
-
-
-def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
-    """Least-squares gain through the origin and R² of measured against asked, all people pooled."""
-    asked, seen = sweep.asked.ravel(), sweep.change[:, :, position].ravel()
+def fit_gain(asked: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
+    """Least-squares gain through the origin and R² of measured (q,) against asked (q,)."""
     keep = np.isfinite(seen) & (np.abs(asked) > 1e-6)
     asked, seen = asked[keep], seen[keep]
     if len(asked) < 2:
@@ -270,56 +320,3 @@ def fit_gain(sweep: Sweep, position: int) -> tuple[float, float]:
     residual = seen - gain * asked
     total = float(np.square(seen).sum())
     return gain, 1 - float(np.square(residual).sum()) / max(total, 1e-12)
-
-
-def responses(
-    rig: Rig,
-    directions: Tensor,
-    ranges: np.ndarray,
-    positions: list[int],
-    people: People,
-    progress: Callable[[str], None] | None = None,
-) -> tuple[list[ParameterResponse], np.ndarray]:
-    """What the finished matrix does, on people that nothing was fitted to.
-
-    Returns:
-        One response for each of the n parameters, and the (n, n) crosstalk: |change| of the column
-        in full moves, for the whole range of the row.
-    """
-    n = len(ARKIT_52)
-    full = full_move().numpy()
-    crosstalk = np.zeros((n, n))
-    result = [ParameterResponse(False, 0.0, 0.0, 0.0, 0.0, 0.0) for _ in range(n)]
-    for position in positions:
-        high = float(ranges[position])
-        sweep = rig.sweep(directions, people, position, high)
-        gain, linearity = fit_gain(sweep, position)
-        last = slice(len(FRACTIONS) - 1, None, len(FRACTIONS))
-        faces_lost = not np.isfinite(sweep.identity).all()
-        change = np.nan_to_num(np.abs(sweep.change[:, last])).mean((0, 1))
-        crosstalk[position] = change / full
-        others = np.delete(crosstalk[position], position)
-        unit = ARKIT_52.parameters[position].unit
-        controllable = (
-            not faces_lost
-            and MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
-            and linearity >= MINIMUM_LINEARITY
-            and high >= MINIMUM_RANGE[unit]
-        )
-        # Coefficients may also be lowered: a face that smiles in the photo can stop smiling.
-        result[position] = ParameterResponse(
-            controllable=bool(controllable),
-            minimum=-high if controllable else 0.0,
-            maximum=high if controllable else 0.0,
-            gain=round(gain, 4),
-            linearity=round(linearity, 4),
-            crosstalk=round(float(others.mean()), 4),
-        )
-        if progress:
-            identity = float(np.nan_to_num(sweep.identity[:, last]).mean())
-            progress(
-                f"{ARKIT_52.ids[position]}: {'yes' if controllable else 'no '} gain {gain:.2f} "
-                f"R² {linearity:.2f} range {high:.2f} crosstalk {others.mean():.3f} / "
-                f"{others.max():.2f} identity {identity:.2f}"
-            )
-    return result, crosstalk

@@ -10,38 +10,30 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import platformdirs
 import torch
 from torch import Tensor
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import load_generator
-from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
-from .calibration import (
-    FRACTIONS,
-    MAXIMUM_EXPRESSION_SHIFT,
-    People,
-    Rig,
-    calibrate,
-    responses,
-    shift_gram,
-)
+from .calibration import Rig, assemble, calibrate, longest_motion, measured
 from .contact_sheet import contact_sheet
 from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
-from .observation import FaceObserver, full_move, learnable
+from .motion import MotionScale, full_move, learnable
+from .observation import FaceObserver
 from .people import HELD_OUT, TRAINING, person_latents
 from .whitening import Whitening
 
-REACH_PEOPLE = range(20_000, 20_003)
-REACH_FRACTIONS = (0.5, 1.0)
-REACH_ROUNDS, CALIBRATION_ROUNDS = 0, 1
-CALIBRATION_PEOPLE = range(20_000, 20_006)
-REPORTED_PEOPLE = range(12)
-PICTURED_PEOPLE = range(100, 110)
+CALIBRATION_PEOPLE = range(20_000, 20_020)
+REPORTED_PEOPLE = range(300, 316)
+PICTURED_PEOPLE = range(400, 410)
 COVARIANCE_SAMPLES = 20_000
+
+START_LENGTH = 0.6
+"""Standard deviations of w that a full move of an expression has when gradient training begins."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +42,7 @@ class _Run:
 
     observer: FaceObserver
     rig: Rig
-    positions: list[int]
+    scale: MotionScale
     seed: int
     cache: Path
 
@@ -64,10 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "calibration by measurement. The same seed gives the same matrix on the same machine; a "
         "stopped run continues where it was."
     )
+    settings = GradientSettings()
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--people", type=int, default=100, help="for the Jacobians (100)")
-    parser.add_argument("--steps", type=int, default=250, help="of gradient training (250)")
+    parser.add_argument("--people", type=int, default=32, help="for the Jacobians (32)")
+    parser.add_argument("--start", type=Path, help="begin with this matrix instead of Jacobians")
+    parser.add_argument(
+        "--steps", type=int, default=settings.steps, help=f"of gradients ({settings.steps})"
+    )
+    parser.add_argument("--batch", type=int, default=settings.batch, help="people in a step")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write (JPEG)")
@@ -79,43 +76,33 @@ def run(args: argparse.Namespace) -> int:
     work = _prepare(args)
     covariance = _covariance(work)
     whitening = Whitening.of(covariance)
-    start = _closed_form(work, args.people, covariance)
-    reach = _reach(work, start, whitening)
-    settings = GradientSettings(steps=args.steps)
+    start = _start(work, args, covariance, whitening)
+    settings = GradientSettings(steps=args.steps, batch=args.batch)
     trained = train(
         work.observer,
         start,
-        reach,
-        work.positions,
+        work.scale,
         whitening,
         settings,
         seed=work.seed,
         cache=work.cache,
         progress=lambda step, terms: _say_step(work, step, settings.steps, terms),
     )
-    directions, measured = _finish(work, trained, whitening)
-    bundle = ModelBundle(
-        name="default",
-        directions=directions.numpy(),
-        schema=ARKIT_52,
-        model_id=work.rig.generator.model_id,
-        responses=tuple(measured),
-        shift_gram=shift_gram(directions, whitening),
-        longest_expression=MAXIMUM_EXPRESSION_SHIFT,
-    )
+    bundle = _calibrated(work, trained, whitening)
     bundle.save(args.out)
     work.say(f"Wrote {args.out} after {(time.perf_counter() - started) / 60:.0f} minutes")
     if args.sheet:
-        people = _latents(work, PICTURED_PEOPLE, HELD_OUT).numpy()
+        people = work.rig.people(_latents(work, PICTURED_PEOPLE, HELD_OUT))
         contact_sheet(work.rig.generator, bundle, people, args.sheet)
         work.say(f"Wrote {args.sheet}")
     if args.report:
-        args.report.write_text(_table(measured), encoding="utf-8")
+        args.report.write_text(_table(bundle), encoding="utf-8")
         work.say(f"Wrote {args.report}")
     return 0
 
 
 def _prepare(args: argparse.Namespace) -> _Run:
+    from photorig.worker.faces.attributes import load_attributes
     from photorig.worker.faces.descriptor import load_descriptor
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
@@ -123,12 +110,12 @@ def _prepare(args: argparse.Namespace) -> _Run:
     keep_freed_memory()
     torch.set_num_threads(args.threads)
     network = load_mobile_stylegan()
-    observer = FaceObserver(network, load_landmarker(), load_descriptor())
+    observer = FaceObserver(network, load_landmarker(), load_descriptor(), load_attributes())
     generator = load_generator("cpu")
-    positions = learnable()
-    key = hashlib.sha256(repr((network.model_id, positions)).encode()).hexdigest()[:12]
+    scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
+    key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or Path(platformdirs.user_cache_dir("photorig")) / f"directions-{key}"
-    return _Run(observer, Rig(generator, observer), positions, args.seed, cache)
+    return _Run(observer, Rig(generator, observer), scale, args.seed, cache)
 
 
 def keep_freed_memory() -> None:
@@ -149,67 +136,50 @@ def _covariance(work: _Run) -> Tensor:
         return torch.cov(work.observer.network.map(z).T)
 
 
+def _start(
+    work: _Run, args: argparse.Namespace, covariance: Tensor, whitening: Whitening
+) -> Tensor:
+    """(k, n_rows, 512) per motion, from another matrix or the closed form.
+
+    Head angles keep their length, which is a full move already; expressions begin short, so that
+    what they learn is not what the start has to unlearn.
+    """
+    if args.start:
+        known = read_bundle(args.start)
+        rows = torch.from_numpy(known.directions)[work.scale.positions]
+        # The old matrix is per degree or coefficient, a full move of which is wanted here.
+        rows = rows * full_move(ARKIT_52)[work.scale.positions, None, None]
+    else:
+        rows = _closed_form(work, args.people, covariance)
+    whitened = whitening.whiten(rows)
+    length = whitened.square().sum(-1).mean(1).sqrt()
+    shorter = (START_LENGTH / length.clamp_min(START_LENGTH))[:, None, None]
+    return whitening.shift(
+        torch.where(work.scale.is_angle[:, None, None], whitened, whitened * shorter)
+    )
+
+
 def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
     jacobians = collect_jacobians(
         work.observer,
-        work.positions,
+        work.scale.positions,
         work.cache,
         n_people=n_people,
         seed=work.seed,
         progress=lambda done, count: work.say(f"Jacobians of {done} of {count} people"),
     )
-    is_angle = full_move()[work.positions] != 1
-    return solve_directions(jacobians, covariance, is_angle, JacobianWeights())
+    return solve_directions(jacobians, covariance, work.scale.is_angle, JacobianWeights())
 
 
-def _reach(work: _Run, start: Tensor, whitening: Whitening) -> Tensor:
-    """(k,) part of a full move that the closed-form shifts reach with the person kept."""
-    people = work.rig.people(_latents(work, REACH_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(work, start, people, whitening, REACH_ROUNDS, REACH_FRACTIONS)
-    full = full_move()[work.positions]
-    # The start of the training is the calibrated matrix, in full moves again.
-    start.copy_(directions[work.positions] * full[:, None, None])
-    return torch.from_numpy(ranges)[work.positions].float() / full
-
-
-def _finish(
-    work: _Run, trained: Tensor, whitening: Whitening
-) -> tuple[Tensor, list[ParameterResponse]]:
+def _calibrated(work: _Run, trained: Tensor, whitening: Whitening) -> ModelBundle:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    directions, ranges = _calibrated(
-        work, trained, people, whitening, CALIBRATION_ROUNDS, FRACTIONS
-    )
+    longest = longest_motion(trained, work.scale, whitening)
+    curves = calibrate(work.rig, trained, work.scale, people, longest, work.say)
+    model_id = work.rig.generator.model_id
+    bundle = assemble(trained, curves, work.scale, people, longest, whitening, model_id)
     reported = work.rig.people(_latents(work, REPORTED_PEOPLE, HELD_OUT))
-    work.say(f"Measured on {len(reported.latents)} people that nothing was fitted to:")
-    measured, _ = responses(work.rig, directions, ranges, work.positions, reported, work.say)
-    for position, response in enumerate(measured):
-        if not response.controllable:
-            directions[position] = 0
-    return directions, measured
-
-
-def _calibrated(
-    work: _Run,
-    shifts: Tensor,
-    people: People,
-    whitening: Whitening,
-    rounds: int,
-    fractions: tuple[float, ...],
-) -> tuple[Tensor, np.ndarray]:
-    """Per full move of the learnable parameters to per unit of all, scaled by measurement."""
-    full = full_move()
-    directions = torch.zeros(len(ARKIT_52), *shifts.shape[1:])
-    directions[work.positions] = shifts / full[work.positions][:, None, None]
-    return calibrate(
-        work.rig,
-        directions,
-        work.positions,
-        people,
-        whitening,
-        rounds=rounds,
-        fractions=fractions,
-        progress=work.say,
-    )
+    work.say(f"Measured on {len(reported)} people that nothing was fitted to:")
+    return measured(work.rig, bundle, reported, work.say)
 
 
 def _latents(work: _Run, people: range, group: int) -> Tensor:
@@ -223,15 +193,16 @@ def _say_step(work: _Run, step: int, steps: int, terms: dict[str, float]) -> Non
         work.say(f"step {step} of {steps}: {values}")
 
 
-def _table(measured: list[ParameterResponse]) -> str:
+def _table(bundle: ModelBundle) -> str:
     lines = [
-        "| parameter | controlled | range | gain | R² | crosstalk |",
-        "|---|---|---|---|---|---|",
+        "| parameter | controlled | by | range | gain | R² | crosstalk |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name, response in zip(ARKIT_52.ids, measured, strict=True):
+    for name, response in zip(bundle.schema.ids, bundle.responses, strict=True):
         controlled = "yes" if response.controllable else "no"
         lines.append(
-            f"| {name} | {controlled} | ±{response.maximum:.2f} | {response.gain:.2f} | "
-            f"{response.linearity:.2f} | {response.crosstalk:.3f} |"
+            f"| {name} | {controlled} | {response.realised_by} | {response.lowest:.2f} to "
+            f"{response.highest:.2f} | {response.gain:.2f} | {response.linearity:.2f} | "
+            f"{response.crosstalk:.3f} |"
         )
     return "\n".join(lines) + "\n"

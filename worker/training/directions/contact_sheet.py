@@ -9,6 +9,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from photorig.worker.generators import Generator
 from photorig.worker.reenactment.bundle import ModelBundle
+from photorig.worker.reenactment.methods import load_method
+
+from .calibration import People, as_portrait
 
 TILE = 160
 LABEL_HEIGHT = 22
@@ -30,24 +33,20 @@ CONTROLS: tuple[tuple[str, dict[str, float]], ...] = (
 """Label and the move asked for; coefficients of 1 mean as far as the bundle was trained."""
 
 
-def contact_sheet(
-    generator: Generator, bundle: ModelBundle, latents: np.ndarray, path: Path
-) -> None:
-    """Write a JPEG with one row a person and one column a control, moved as the renderer does.
-
-    Args:
-        latents: (m, 16, 512) float32.
-    """
-    n_rows = bundle.directions.shape[1]
-    width, height = TILE * len(CONTROLS), LABEL_HEIGHT + TILE * len(latents)
+def contact_sheet(generator: Generator, bundle: ModelBundle, people: People, path: Path) -> None:
+    """Write a JPEG with one row a person and one column a control, moved as the renderer does."""
+    width, height = TILE * len(CONTROLS), LABEL_HEIGHT + TILE * len(people)
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=13)
+    method = load_method("directions", bundle)
+    portraits = [as_portrait(bundle, people, index) for index in range(len(people))]
     for column, (label, move) in enumerate(CONTROLS):
         draw.text((column * TILE + 6, 3), label, "black", font)
-        shift = bundle.within_range(bundle.schema.vector(move))
-        driven = latents.copy()
-        driven[:, :n_rows] += np.einsum("k,krd->rd", shift, bundle.directions)
+        asked = bundle.schema.vector(move)
+        driven = np.stack(
+            [method.drive(one, bundle.within_range(one.parameters, asked)) for one in portraits]
+        )
         for row, image in enumerate(generator.synthesize(driven, 256)):
             tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (column * TILE, LABEL_HEIGHT + row * TILE))

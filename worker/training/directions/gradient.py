@@ -1,12 +1,13 @@
 """Gradient training of the direction matrix through generator, landmarker and descriptor.
 
-The recipe of 'Finding Directions in GAN's Latent Space' (algorithms.md §5.3): half of each batch
-moves one parameter only and must leave all others alone, which is what disentangles the rows; the
-other half takes its whole target from another person. The identity must stay that of the source.
-Shifts are learned in coordinates whitened by the covariance of w, where a step of the optimiser
-means the same in every direction. Only a shift common to all rows is learned on top of the
-closed-form start: along W faces stay faces, while rows that learn on their own find shifts that
-please landmarker and descriptor and ruin the picture.
+The recipe of 'Finding Directions in GAN's Latent Space' (algorithms.md §5.3) with one term that the
+paper does not have. As there, about half of each batch moves one parameter only (or it and its
+mirror partner) and must leave all others alone, which is what disentangles the rows; the others
+move eyes, brows and mouth at once, or the head. The identity must stay that of the source. New is
+that an expression must leave the pixels outside its part of the face as they are (regions.py): only
+with that can every row of W+ learn its own shift without finding pictures that please the networks
+and no person. Shifts are learned in coordinates whitened by the covariance of w, where a step means
+the same in every direction, and pay for their length in standard deviations.
 """
 
 from __future__ import annotations
@@ -25,15 +26,13 @@ from torch.nn import functional
 
 from photorig.shared.schema import ARKIT_52
 
-from .observation import FaceObserver, Observation, full_move
+from .motion import MotionScale, full_move
+from .observation import IMAGE_SIZE, FaceObserver, Observation
 from .people import person_latents
+from .regions import kept_pixels
 from .whitening import Whitening
 
 logger = logging.getLogger(__name__)
-
-
-MINIMUM_REACH = 0.1
-"""Part of a full move below which a parameter is not trained."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,32 @@ class GradientSettings:
         steps: optimiser steps.
         batch: people in a step.
         pool: training people there are in all.
-        learning_rate: at the start, in whitened units; falls to a tenth along a cosine.
-        identity, surroundings, shift: weights of the loss terms beside the parameters' own.
-        moved: weight of the one parameter that moves, against 1 for each that must not.
+        learning_rate: at the start, in standard deviations of w; falls to a tenth along a cosine.
+        moved: weight of a parameter that moves.
+        others, others_of_angle: weight of each that must not, while an expression or the head
+            moves; to the estimator a turned head is always another expression as well.
+        identity, look, age, gender: weights of who the person is, by two networks: 1 − cosine,
+            1 − cosine, decades, and what the second takes the sex for, 0 to 1.
+        pixels, surroundings: weights of the other pixels, see regions.py, and the background.
+        shift: weight of the squared length of the shift, per row, in standard deviations.
+        row_tie: weight of the squared distance of the rows' shifts from their mean.
     """
 
-    steps: int = 250
+    steps: int = 2400
     batch: int = 4
-    pool: int = 240
-    learning_rate: float = 2e-3
-    identity: float = 6.0
+    pool: int = 400
+    learning_rate: float = 0.006
+    moved: float = 8.0
+    others: float = 2.0
+    others_of_angle: float = 0.5
+    identity: float = 8.0
+    look: float = 3.0
+    age: float = 0.5
+    gender: float = 1.5
+    pixels: float = 60.0
     surroundings: float = 4.0
-    shift: float = 0.02
-    moved: float = 6.0
+    shift: float = 0.25
+    row_tie: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,15 +77,26 @@ class SourcePool:
 
     Attributes:
         latents: (m, 16, 512).
+        images: (m, 3, 256, 256) uint8.
+        regions: (m, 4) crops of the landmarker.
         parameters: (m, n).
         identity: (m, 128).
+        look: (m, 1024).
+        age, gender: (m,).
         surroundings: (m, 3, 16, 16).
+        landmarks_px: (m, 478, 3).
     """
 
     latents: Tensor
+    images: Tensor
+    regions: Tensor
     parameters: Tensor
     identity: Tensor
+    look: Tensor
+    age: Tensor
+    gender: Tensor
     surroundings: Tensor
+    landmarks_px: Tensor
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -84,8 +107,7 @@ def collect_pool(
     observer: FaceObserver, people: range, seed: int, cache: Path, batch: int = 4
 ) -> SourcePool:
     """Observe the people with a detected face among ``people``; read from ``cache`` if there."""
-    name = f"pool-{seed}-{people.start}-{people.stop}-{ARKIT_52.hash[:8]}"
-    path = cache / f"{name}.safetensors"
+    path = cache / f"sources-{seed}-{people.start}-{people.stop}.safetensors"
     try:
         return SourcePool(**load_file(path))
     except (FileNotFoundError, SafetensorError, TypeError):
@@ -94,17 +116,23 @@ def collect_pool(
     for start in range(people.start, people.stop, batch):
         indices = range(start, min(start + batch, people.stop))
         latents = torch.stack([person_latents(observer.network, i, seed) for i in indices])
-        images = observer.images(latents)
+        images = observer.images(latents).clamp(0, 1)
         regions, found = observer.regions(images)
         if not found.any():
             continue
-        seen = observer.observe(images[found].clamp(0, 1), regions[found])
+        seen = observer.observe(images[found], regions[found])
         parts.append(
             {
                 "latents": latents[found],
+                "images": (images[found] * 255).round().to(torch.uint8),
+                "regions": regions[found],
                 "parameters": seen.parameters,
                 "identity": seen.identity,
+                "look": seen.look,
+                "age": seen.age,
+                "gender": seen.gender,
                 "surroundings": seen.surroundings,
+                "landmarks_px": seen.landmarks_px,
             }
         )
     tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -116,8 +144,7 @@ def collect_pool(
 def train(
     observer: FaceObserver,
     start: Tensor,
-    reach: Tensor,
-    positions: list[int],
+    scale: MotionScale,
     whitening: Whitening,
     settings: GradientSettings,
     *,
@@ -125,148 +152,217 @@ def train(
     cache: Path,
     progress: Callable[[int, dict[str, float]], None] | None = None,
 ) -> Tensor:
-    """Improve a direction matrix; a stopped run goes on from its checkpoint in ``cache``.
+    """Learn a direction matrix; a stopped run goes on from its checkpoint in ``cache``.
 
     Args:
-        start: (k, n_rows, 512) shift per full move.
-        reach: (k,) useful part of a full move, 0 to 1: no larger moves are asked for.
-        positions: the k parameters in the schema.
+        start: (k, n_rows, 512) shift per motion of each of the scale's parameters.
 
     Returns:
-        (k, n_rows, 512) shift per full move: the running average over the last steps.
+        (k, n_rows, 512) shift per motion: the running average over the last steps.
     """
     pool = collect_pool(observer, range(10_000, 10_000 + settings.pool), seed, cache)
-    fixed = whitening.whiten(start)
-    common = torch.zeros_like(fixed[:, :1]).requires_grad_(True)
-    average = common.detach().clone()
-    optimiser = torch.optim.Adam([common], lr=settings.learning_rate, betas=(0.9, 0.99))
+    whitened = whitening.whiten(start).requires_grad_(True)
+    average = whitened.detach().clone()
+    optimiser = _RowAdam(whitened)
     checkpoint = _Checkpoint(cache / f"gradient-{seed}.safetensors")
-    first = checkpoint.restore(common, average, optimiser)
+    first = checkpoint.restore(whitened, average, optimiser)
     for step in range(first, settings.steps):
         # A generator of its own for every step, so that a continued run draws the same batches.
         random = torch.Generator().manual_seed((seed << 32) + step)
-        fraction = step / settings.steps
-        for group in optimiser.param_groups:
-            cosine = 0.55 + 0.45 * math.cos(math.pi * fraction)
-            group["lr"] = settings.learning_rate * cosine * min(1.0, (step + 1) / 20)
-        batch = _draw(pool, reach, positions, settings, random)
-        loss, terms = _loss(observer, whitening, fixed + common, batch, settings)
-        if loss is None:
-            continue
-        optimiser.zero_grad()
+        cosine = 0.55 + 0.45 * math.cos(math.pi * step / settings.steps)
+        batch = draw_batch(pool, scale, settings, random)
+        loss, terms = _loss(observer, whitening, whitened, batch, scale, settings)
+        whitened.grad = None
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([common], 1.0)
-        optimiser.step()
-        average.lerp_(common.detach(), max(0.02, 1 / (step + 1)))
+        optimiser.step(batch.moves.ne(0).any(0), settings.learning_rate * cosine)
+        average.lerp_(whitened.detach(), max(0.02, 1 / (step + 1)))
         if progress:
             progress(step, terms)
         if (step + 1) % 25 == 0:
-            checkpoint.save(step + 1, common, average, optimiser)
-    return whitening.shift(fixed + average)
+            checkpoint.save(step + 1, whitened, average, optimiser)
+    return whitening.shift(average)
 
 
 @dataclass(frozen=True)
-class _Batch:
-    latents: Tensor
-    moves: Tensor  # (b, k) in full moves
-    target: Tensor  # (b, n) parameters wanted
-    weights: Tensor  # (b, k) of the parameter errors
-    identity: Tensor
-    surroundings: Tensor
-    positions: list[int]
+class Batch:
+    """b people with what to move and what must come of it.
+
+    Attributes:
+        source: (b,) places in the pool.
+        moves: (b, k) motion asked for.
+        target: (b, k) motion that should be seen.
+        pool: where the people are.
+    """
+
+    source: Tensor
+    moves: Tensor
+    target: Tensor
+    pool: SourcePool
 
 
-def _draw(
-    pool: SourcePool,
-    reach: Tensor,
-    positions: list[int],
-    settings: GradientSettings,
-    random: torch.Generator,
-) -> _Batch:
-    b, k = settings.batch, len(positions)
+EYES, BROWS, MOUTH = ("eye",), ("brow",), ("mouth", "jaw")
+UPPER_FACE = EYES + BROWS
+
+
+def draw_batch(
+    pool: SourcePool, scale: MotionScale, settings: GradientSettings, random: torch.Generator
+) -> Batch:
+    """People and moves: one parameter or a mirrored pair, a mixed expression, or the head."""
+    b = settings.batch
     source = torch.randint(len(pool), (b,), generator=random)
-    other = torch.randint(len(pool), (b,), generator=random)
-    full = full_move()[positions]
-    have = pool.parameters[source][:, positions] / full
-    whole = pool.parameters[other][:, positions] / full - have
-    # Rows that reach nearly nothing are very long for their unit: they stay out of it.
-    active = reach >= MINIMUM_REACH
-    whole = torch.where(active, whole.clamp(-reach, reach), 0.0)
-    amount = torch.rand(b, generator=random)
-    sign = torch.where(torch.rand(b, generator=random) < 0.5, -1.0, 1.0)
-    chosen = active.nonzero()[:, 0]
-    chosen = chosen[torch.randint(len(chosen), (b,), generator=random)]
-    row = torch.arange(b)
-    is_angle = full[chosen] != 1
-    upper = torch.where(
-        is_angle, reach[chosen], torch.minimum(reach[chosen], 1 - have[row, chosen])
-    )
-    single = torch.zeros(b, k)
-    single[row, chosen] = torch.where(is_angle, sign, 1.0) * (0.2 + 0.8 * amount) * upper
-    one_only = (row < b // 2)[:, None]
-    moves = torch.where(one_only, single, whole)
-    weights = torch.ones(b, k)
-    weights[row, chosen] = torch.where(one_only[:, 0], settings.moved, 1.0)
-    target = pool.parameters[source].clone()
-    target[:, positions] = target[:, positions] + moves * full
-    return _Batch(
-        pool.latents[source],
-        moves,
-        target,
-        weights,
-        pool.identity[source],
-        pool.surroundings[source],
-        positions,
-    )
+    have = scale.of(pool.parameters[source])
+    moves = torch.zeros_like(have)
+    for person in range(b):
+        kind = float(torch.rand((), generator=random))
+        if kind < 0.5:
+            # Most of the parameters are the mouth's, and they are the ones that learn slowly.
+            part = MOUTH if float(torch.rand((), generator=random)) < 0.75 else UPPER_FACE
+            chosen = [_any_of(_expressions(scale, part), random)]
+        elif kind < 0.8:
+            parts = (EYES, BROWS, MOUTH)
+            chosen = [_any_of(_expressions(scale, part), random) for part in parts]
+        else:
+            moves[person, scale.is_angle] = _head_move(have[person, scale.is_angle], random)
+            chosen = [] if kind < 0.9 else [_any_of(_expressions(scale), random)]
+        for parameter in chosen:
+            amount = _amount(float(have[person, parameter]), random)
+            moves[person, parameter] = amount
+            partner = _partner(scale, parameter)
+            if partner != parameter and float(torch.rand((), generator=random)) < 0.5:
+                moves[person, partner] = amount
+    return Batch(source, moves, have + moves, pool)
+
+
+def _expressions(scale: MotionScale, prefixes: tuple[str, ...] = ("",)) -> list[int]:
+    names = [ARKIT_52.ids[position] for position in scale.positions]
+    return [
+        i
+        for i, name in enumerate(names)
+        if not bool(scale.is_angle[i]) and name.startswith(prefixes)
+    ]
+
+
+def _partner(scale: MotionScale, parameter: int) -> int:
+    mirror = ARKIT_52.parameters[scale.positions[parameter]].mirror
+    return scale.positions.index(ARKIT_52.index[mirror])
+
+
+def _any_of(choices: list[int], random: torch.Generator) -> int:
+    return choices[int(torch.randint(len(choices), (), generator=random))]
+
+
+def _amount(have: float, random: torch.Generator) -> float:
+    """Motion to ask of a face that shows ``have`` of it: up to a full move, or back to rest."""
+    part = 0.3 + 0.7 * float(torch.rand((), generator=random))
+    room = 1 - have
+    return part * min(room, 1.2) if room > 0.3 else -part * min(have, 1.0)
+
+
+def _head_move(have: Tensor, random: torch.Generator) -> Tensor:
+    """From where the head is to anywhere in ±1.2 full moves of yaw and pitch."""
+    wanted = (torch.rand(len(have), generator=random) * 2 - 1) * 1.2
+    return wanted - have
 
 
 def _loss(
     observer: FaceObserver,
     whitening: Whitening,
     whitened: Tensor,
-    batch: _Batch,
+    batch: Batch,
+    scale: MotionScale,
     settings: GradientSettings,
-) -> tuple[Tensor | None, dict[str, float]]:
+) -> tuple[Tensor, dict[str, float]]:
+    pool, source = batch.pool, batch.source
     moved = torch.einsum("bk,krd->brd", batch.moves, whitened)
     n_rows = whitened.shape[1]
-    latents = torch.cat(
-        [batch.latents[:, :n_rows] + whitening.shift(moved), batch.latents[:, n_rows:]], 1
-    )
+    latents = pool.latents[source]
+    latents = torch.cat([latents[:, :n_rows] + whitening.shift(moved), latents[:, n_rows:]], 1)
     images = observer.images(latents)
     regions, found = observer.regions(images)
-    if not found.any():
-        return None, {}
-    seen: Observation = observer.observe(images[found], regions[found])
-    full = full_move()[batch.positions]
-    error = (seen.parameters - batch.target[found])[:, batch.positions] / full
-    # Angles count more: a full move of them is seen far better than one of most coefficients.
-    error = error * torch.where(full != 1, 3.0, 1.0)
-    weights = batch.weights[found]
-    parameters = (
-        (
-            weights
-            * functional.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=0.1)
-        )
-        .sum(1)
-        .mean()
-    )
-    identity = (1 - (seen.identity * batch.identity[found]).sum(1)).mean()
-    surroundings = (seen.surroundings - batch.surroundings[found]).abs().mean()
-    size = moved.square().sum(-1).mean()
-    loss = (
-        parameters
-        + settings.identity * identity
-        + settings.surroundings * surroundings
-        + settings.shift * size
-    )
+    regions = torch.where(found[:, None], regions, pool.regions[source])
+    seen = observer.observe(images, regions)
+    moves = batch.moves.ne(0)
     terms = {
-        "loss": float(loss),
-        "parameters": float(parameters),
-        "identity": float(identity),
-        "surroundings": float(surroundings),
-        "shift": float(size),
+        "moved": _moved_error(seen, batch, scale, moves),
+        "others": _others_error(seen, batch, scale, moves, settings),
+        "identity": (1 - (seen.identity * pool.identity[source]).sum(1)).mean(),
+        "look": (1 - (seen.look * pool.look[source]).sum(1)).mean(),
+        "age": (seen.age - pool.age[source]).abs().mean() / 10,
+        "gender": (seen.gender - pool.gender[source]).abs().mean(),
+        "pixels": _pixel_change(images, batch, scale, moves),
+        "surroundings": (seen.surroundings - pool.surroundings[source]).abs().mean(),
+        "shift": moved.square().sum(-1).mean(),
+        "row_tie": (moved - moved.mean(1, keepdim=True)).square().sum(-1).mean(),
     }
-    return loss, terms
+    weights = {"moved": settings.moved, "others": 1.0} | {
+        name: getattr(settings, name) for name in list(terms)[2:]
+    }
+    loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    return loss, {name: float(term.detach()) for name, term in terms.items()} | {
+        "loss": float(loss.detach())
+    }
+
+
+def _moved_error(seen: Observation, batch: Batch, scale: MotionScale, moves: Tensor) -> Tensor:
+    """Distance of the moved parameters from their targets, in motion."""
+    error = scale.of(seen.parameters) - batch.target
+    distance = functional.smooth_l1_loss(
+        error, torch.zeros_like(error), beta=0.25, reduction="none"
+    )
+    return (distance * moves).sum(1).mean()
+
+
+def _others_error(
+    seen: Observation,
+    batch: Batch,
+    scale: MotionScale,
+    moves: Tensor,
+    settings: GradientSettings,
+) -> Tensor:
+    """Change of the parameters that were not asked to move, as the eye sees it: not in motion."""
+    full = full_move(ARKIT_52)[scale.positions]
+    before = batch.pool.parameters[batch.source][:, scale.positions]
+    error = (seen.parameters[:, scale.positions] - before) / full
+    # Angles count more: a full move of them is seen far better than one of most coefficients.
+    error = error * torch.where(scale.is_angle, 3.0, 1.0)
+    distance = functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
+    turns = moves[:, scale.is_angle].any(1)
+    weight = torch.where(turns, settings.others_of_angle, settings.others)
+    return ((distance * ~moves).sum(1) * weight).mean()
+
+
+def _pixel_change(images: Tensor, batch: Batch, scale: MotionScale, moves: Tensor) -> Tensor:
+    """Mean change of the pixels, in [0, 1], that the moved parameters have nothing to do with."""
+    pool, source = batch.pool, batch.source
+    kept = kept_pixels(pool.landmarks_px[source], moves, ARKIT_52, scale.positions, IMAGE_SIZE)
+    before = pool.images[source].float() / 255
+    return ((images - before).abs() * kept).mean()
+
+
+class _RowAdam:
+    """Adam that leaves a parameter's row alone, momentum included, in steps that do not move it."""
+
+    def __init__(self, tensor: Tensor, betas: tuple[float, float] = (0.9, 0.99)) -> None:
+        self.tensor = tensor
+        self.betas = betas
+        self.first, self.second = torch.zeros_like(tensor), torch.zeros_like(tensor)
+        self.count = torch.zeros(len(tensor))
+
+    @torch.no_grad()
+    def step(self, rows: Tensor, learning_rate: float) -> None:
+        """Update ``rows`` (k,) bool by the gradient; a gradient that is not finite is skipped."""
+        gradient = self.tensor.grad
+        if gradient is None or not bool(torch.isfinite(gradient).all()):
+            logger.warning("skipped a step: its gradient is not finite")
+            return
+        one, two = self.betas
+        self.count[rows] += 1
+        self.first[rows] = one * self.first[rows] + (1 - one) * gradient[rows]
+        self.second[rows] = two * self.second[rows] + (1 - two) * gradient[rows].square()
+        count = self.count[rows][:, None, None]
+        mean = self.first[rows] / (1 - one**count)
+        deviation = (self.second[rows] / (1 - two**count)).sqrt()
+        self.tensor[rows] -= learning_rate * mean / (deviation + 1e-8)
 
 
 class _Checkpoint:
@@ -275,33 +371,29 @@ class _Checkpoint:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def restore(self, common: Tensor, average: Tensor, optimiser: torch.optim.Adam) -> int:
+    def restore(self, whitened: Tensor, average: Tensor, optimiser: _RowAdam) -> int:
         """Put the saved state in place; the step to go on with, 0 without a checkpoint."""
         try:
             saved = load_file(self.path)
         except (FileNotFoundError, SafetensorError):
             return 0
-        if saved["common"].shape != common.shape:
+        if saved["whitened"].shape != whitened.shape:
             return 0
         with torch.no_grad():
-            common.copy_(saved["common"])
+            whitened.copy_(saved["whitened"])
         average.copy_(saved["average"])
-        optimiser.state[common] = {
-            "step": saved["adam_step"],
-            "exp_avg": saved["exp_avg"],
-            "exp_avg_sq": saved["exp_avg_sq"],
-        }
+        optimiser.first, optimiser.second = saved["first"], saved["second"]
+        optimiser.count = saved["count"]
         return int(saved["step"])
 
-    def save(self, step: int, common: Tensor, average: Tensor, optimiser: torch.optim.Adam) -> None:
-        state = optimiser.state[common]
+    def save(self, step: int, whitened: Tensor, average: Tensor, optimiser: _RowAdam) -> None:
         tensors = {
             "step": torch.tensor(step),
-            "common": common.detach(),
+            "whitened": whitened.detach(),
             "average": average,
-            "adam_step": state["step"],
-            "exp_avg": state["exp_avg"],
-            "exp_avg_sq": state["exp_avg_sq"],
+            "first": optimiser.first,
+            "second": optimiser.second,
+            "count": optimiser.count,
         }
         partial = self.path.with_suffix(".part")
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, partial)

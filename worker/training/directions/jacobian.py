@@ -25,7 +25,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .observation import FaceObserver, full_move
+from photorig.shared.schema import ARKIT_52
+
+from .motion import full_move
+from .observation import FaceObserver
 from .people import person_latents
 
 N_ROWS = 10
@@ -114,7 +117,7 @@ def _person_jacobian(
     observation = observer.observe(images, regions)
     identity_map, surroundings_map = _projections()
     outputs = {
-        "parameters": observation.parameters[0, positions] / full_move()[positions],
+        "parameters": observation.parameters[0, positions] / full_move(ARKIT_52)[positions],
         "identity": identity_map @ observation.identity[0],
         "surroundings": surroundings_map @ observation.surroundings[0].flatten(),
     }

@@ -1,4 +1,4 @@
-"""What a rendered face shows, as differentiable numbers: parameters, identity, surroundings."""
+"""What a rendered face shows, as differentiable numbers: parameters, who it is, surroundings."""
 
 from __future__ import annotations
 
@@ -8,40 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from photorig.shared.schema import ARKIT_52, HEAD_TRANSLATION, ParameterSchema
+from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
 from photorig.worker.faces.landmarker import FaceLandmarker, Measurement
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 
 IMAGE_SIZE = 256
 SURROUNDINGS_SIZE = 16
-
-USEFUL_SHIFT: dict[str, float] = {"headYaw": 25.0, "headPitch": 15.0, "headRoll": 10.0}
-"""The shift an animator would call a full move, by parameter id; 1 for coefficients left out."""
-
-NEVER_CONTROLLED = frozenset(
-    {
-        "cheekPuff",
-        "cheekSquintLeft",
-        "cheekSquintRight",
-        "jawForward",
-        "noseSneerLeft",
-        "noseSneerRight",
-        "tongueOut",
-    }
-)
-"""Coefficients that the landmarker does not react to on any photo, so nothing can be learned."""
-
-
-def full_move(schema: ParameterSchema = ARKIT_52) -> Tensor:
-    """(n,) a full move of each parameter, in its unit; used to compare degrees and coefficients."""
-    return torch.tensor([USEFUL_SHIFT.get(name, 1.0) for name in schema.ids])
-
-
-def learnable(schema: ParameterSchema = ARKIT_52) -> list[int]:
-    """Positions of the parameters for which directions are learned; a head's place is none."""
-    left_out = NEVER_CONTROLLED | set(HEAD_TRANSLATION)
-    return [i for i, name in enumerate(schema.ids) if name not in left_out]
 
 
 @dataclass(frozen=True)
@@ -51,28 +24,39 @@ class Observation:
     Attributes:
         parameters: (b, n) in the schema's units.
         identity: (b, 128) unit vectors of the face descriptor.
+        look: (b, 1024) unit vectors of the attribute network, which sees more than the descriptor.
+        age: (b,) years.
+        gender: (b,) in [0, 1].
         surroundings: (b, 3, 16, 16) colours in [0, 1] outside head and shoulders, 0 inside.
         landmarks_px: (b, 478, 3).
     """
 
     parameters: Tensor
     identity: Tensor
+    look: Tensor
+    age: Tensor
+    gender: Tensor
     surroundings: Tensor
     landmarks_px: Tensor
 
 
 class FaceObserver(nn.Module):
-    """Generator, landmarker and identity descriptor in a row."""
+    """Generator, landmarker, identity descriptor and attribute network in a row."""
 
     surroundings_mask: Tensor
 
     def __init__(
-        self, network: MobileStyleGAN, landmarker: FaceLandmarker, descriptor: IdentityDescriptor
+        self,
+        network: MobileStyleGAN,
+        landmarker: FaceLandmarker,
+        descriptor: IdentityDescriptor,
+        attributes: FaceAttributes,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.landmarker = landmarker
         self.descriptor = descriptor
+        self.attributes = attributes
         self.register_buffer("surroundings_mask", _surroundings_mask(), persistent=False)
 
     def images(self, latents: Tensor) -> Tensor:
@@ -89,10 +73,14 @@ class FaceObserver(nn.Module):
         measurement: Measurement = self.landmarker.measure(images, regions)
         chips = face_chips(images, measurement.landmarks_px.detach())
         identity = functional.normalize(self.descriptor(chips), dim=1)
+        seen = self.attributes(images, measurement.landmarks_px)
         small = functional.adaptive_avg_pool2d(images, SURROUNDINGS_SIZE)
         return Observation(
             measurement.parameters,
             identity,
+            functional.normalize(seen.descriptor, dim=1),
+            seen.age,
+            torch.sigmoid(seen.gender),
             small * self.surroundings_mask,
             measurement.landmarks_px,
         )

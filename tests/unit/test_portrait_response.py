@@ -1,0 +1,146 @@
+"""What one face was seen to do corrects what it is asked to do, and is kept in its portrait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from photorig.shared.errors import InputError
+from photorig.shared.schema import ARKIT_52
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.response import KNOTS, PortraitResponse, believable, interpolated
+from photorig.worker.reenactment.bundle import ModelBundle
+from photorig.worker.reenactment.measure_portrait import measure_response
+from photorig.worker.reenactment.methods import load_method
+
+from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+
+N = len(ARKIT_52)
+YAW, PITCH, JAW = (ARKIT_52.index[name] for name in ("headYaw", "headPitch", "jawOpen"))
+ANGLES = (YAW, PITCH)
+
+
+def response(gain: float = 1.0, bundle_id: str = "b") -> PortraitResponse:
+    moved = np.tile(np.linspace(-1, 1, KNOTS, dtype=np.float32), (N, 1))
+    return PortraitResponse(bundle_id, moved, moved * gain, np.zeros((N, KNOTS, 2), np.float32))
+
+
+def wish(**values: float) -> np.ndarray:
+    return ARKIT_52.vector(values)
+
+
+def test_a_face_that_answers_half_as_much_is_asked_for_twice_as_much() -> None:
+    given = response(gain=0.5).give(wish(jawOpen=0.4, headYaw=-0.3), ANGLES)
+    assert given[JAW] == pytest.approx(0.8)
+    assert given[YAW] == pytest.approx(-0.6)
+
+
+def test_a_face_that_nods_when_it_opens_its_mouth_is_turned_back() -> None:
+    nods = response()
+    nods.turned[JAW, :, 1] = 0.2 * nods.moved[JAW]
+    given = nods.give(wish(jawOpen=0.5), ANGLES)
+    assert given[PITCH] == pytest.approx(-0.1)
+    assert given[JAW] == pytest.approx(0.5)
+
+
+def test_rest_stays_exactly_at_rest() -> None:
+    odd = response(gain=0.7)
+    odd.turned[:, [0, 1, 3, 4]] = 0.1
+    assert not odd.give(ARKIT_52.rest, ANGLES).any()
+
+
+def test_beyond_what_was_measured_it_goes_straight_on() -> None:
+    knots, heights = np.array([[0.0, 1.0, 2.0]]), np.array([[0.0, 1.0, 4.0]])
+    assert interpolated(np.array([3.0]), knots, heights) == pytest.approx([7.0])
+    assert interpolated(np.array([-1.0]), knots, heights) == pytest.approx([-1.0])
+
+
+@pytest.mark.parametrize("seen", [[1, -1, 0, 5, 4], [-9, -5, 0, 5, 9], [0, 0, 0, 0, 0]])
+def test_an_unbelievable_answer_becomes_one_that_can_be_undone(seen: list[float]) -> None:
+    moved = np.linspace(-1, 1, KNOTS)[None]
+    result = believable(moved, np.array([seen], np.float64))
+    steps = np.diff(result) / np.diff(moved)
+    assert result[0, KNOTS // 2] == 0
+    assert steps.min() >= 0.5 - 1e-9
+    assert steps.max() <= 2 + 1e-9
+
+
+def test_a_face_that_was_not_seen_is_taken_to_do_as_asked() -> None:
+    moved = np.linspace(-1, 1, KNOTS)[None]
+    np.testing.assert_array_equal(believable(moved, np.full((1, KNOTS), np.nan)), moved)
+
+
+def test_the_response_comes_back_with_the_portrait() -> None:
+    portrait = replace(tiny_portrait(), response=response(gain=0.8))
+    loaded = Portrait.from_bytes(portrait.to_bytes()).response
+    assert loaded is not None
+    assert loaded.bundle_id == "b"
+    for name in ("moved", "seen", "turned"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(portrait.response, name))
+    assert portrait.id != tiny_portrait().id
+
+
+@pytest.mark.parametrize("name", ["moved", "seen", "turned"])
+@pytest.mark.parametrize("value", [np.nan, 1e9])
+def test_a_portrait_with_a_broken_response_is_refused(name: str, value: float) -> None:
+    broken = response()
+    getattr(broken, name)[JAW, KNOTS // 2] = value
+    with pytest.raises(InputError, match="damaged"):
+        Portrait.from_bytes(replace(tiny_portrait(), response=broken).to_bytes())
+
+
+def test_a_portrait_that_was_measured_with_another_bundle_is_driven_as_by_directions() -> None:
+    bundle = tiny_bundle()
+    shift = wish(jawOpen=0.2, headYaw=0.1)
+    plain = load_method("directions", bundle).drive(tiny_portrait(), shift)
+    method = load_method("calibrated", bundle)
+    stranger = replace(tiny_portrait(), response=response(0.5, "another bundle"))
+    known = replace(tiny_portrait(), response=response(0.5, bundle.id))
+    np.testing.assert_array_equal(method.drive(tiny_portrait(), shift), plain)
+    np.testing.assert_array_equal(method.drive(stranger, shift), plain)
+    assert np.abs(method.drive(known, shift) - plain).max() > 1e-3
+
+
+class FaceThatAnswers:
+    """Reads off the latents how far they were moved, and does 0.8 of it."""
+
+    def __init__(self, bundle: ModelBundle, portrait: Portrait) -> None:
+        self.bundle, self.portrait = bundle, portrait
+        self.generator = TinyGenerator()
+        self.generator.synthesize = self.synthesize  # type: ignore[method-assign]
+        matrix = bundle.directions.reshape(N, -1)
+        self._solve = np.linalg.pinv(matrix.T.astype(np.float64))
+
+    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+        rows = self.bundle.directions.shape[1]
+        shift = (latents[0, :rows] - self.portrait.latents[:rows]).ravel()
+        self._motion = self._solve @ shift
+        return np.zeros((1, size, size, 3), np.uint8)
+
+    def analyze_one(self, image: np.ndarray) -> SimpleNamespace:
+        seen = self.portrait.parameters + 0.8 * self._motion
+        return SimpleNamespace(parameters=seen.astype(np.float32))
+
+
+def test_a_measured_face_then_does_what_is_asked() -> None:
+    bundle, portrait = tiny_bundle(limit=1.0), tiny_portrait()
+    face = FaceThatAnswers(bundle, portrait)
+    measured = measure_response(portrait, bundle, face.generator, face)  # type: ignore[arg-type]
+    assert measured.bundle_id == bundle.id
+    given = measured.give(wish(jawOpen=0.4, headYaw=-0.5), bundle.head_angles)
+    assert given[JAW] == pytest.approx(0.5, abs=1e-3)
+    assert given[YAW] == pytest.approx(-0.625, abs=1e-3)
+
+
+def test_a_face_that_is_never_found_is_driven_like_any_other() -> None:
+    class Blind:
+        def analyze_one(self, image: np.ndarray) -> SimpleNamespace:
+            raise InputError("No face was found")
+
+    bundle, portrait = tiny_bundle(), tiny_portrait()
+    pictures = FaceThatAnswers(bundle, portrait).generator
+    measured = measure_response(portrait, bundle, pictures, Blind())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(measured.seen, measured.moved)
