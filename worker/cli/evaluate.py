@@ -31,15 +31,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    from photorig.worker.evaluation.session import PAIRS, PEOPLE
+    from photorig.worker.evaluation.session import PAIRS, PEOPLE, PEOPLE_EACH
 
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
     parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
-    parser.add_argument("--method", default="directions")
+    parser.add_argument("--method", default="calibrated")
     parser.add_argument("--size", type=int, default=256, help="of the judged frames (256)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (cpu)")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"identities ({PEOPLE})")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"identity and target ({PAIRS})")
+    parser.add_argument(
+        "--each",
+        type=int,
+        default=PEOPLE_EACH,
+        help=f"people on whom each parameter is swept, three times as many for the head's "
+        f"({PEOPLE_EACH})",
+    )
     parser.add_argument(
         "--against",
         type=Path,
@@ -57,16 +64,15 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.evaluation.session import Plan, Session
     from photorig.worker.evaluation.studio import Settings
 
-    for name in ("people", "pairs", "processes"):
+    for name in ("people", "pairs", "each", "processes"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
     # Read first: hours of measuring should not end with a wrong path.
     others = [Other(_label(path), read_report(path)) for path in args.against]
     settings = Settings(args.bundle, args.method, args.size, args.device)
+    plan = Plan(args.people, args.pairs, args.each)
     with _Bars() as bars:
-        session = Session(
-            settings, Plan(args.people, args.pairs), args.out, args.processes, bars.show
-        )
+        session = Session(settings, plan, args.out, args.processes, bars.show)
         sections = {}
         if args.what in ("control", "all"):
             sections["control"] = session.control()

@@ -10,7 +10,7 @@ import numpy as np
 from .background import background_change
 from .pieces import Piece, Task
 from .statistics import mean_known
-from .studio import PHOTO_SIZE, Studio
+from .studio import Studio
 from .sweeps import BackgroundWatch, swept_parameters
 
 PASTE = "paste"
@@ -43,7 +43,7 @@ def measure_paste(studio: Studio, task: Task) -> Piece:
     portrait = studio.portrait(task.person)
     if portrait is None:
         return {"move": np.zeros(0, np.int32)}
-    watch = BackgroundWatch(studio, portrait, PHOTO_SIZE)
+    watch = BackgroundWatch(studio, portrait, studio.photo_size)
     photo_mask = studio.person_mask(portrait.photo)
     moves, before, after, visible = [], [], [], []
     for number, names in enumerate(_ENDS.values()):

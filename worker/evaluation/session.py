@@ -39,7 +39,7 @@ FAILURE_TITLES = {
 }
 
 PEOPLE, PAIRS = 200, 500
-PEOPLE_EACH, ANGLE_PEOPLE = 16, 48
+PEOPLE_EACH, HEAD_TIMES = 16, 3
 MOVED_PEOPLE, STILL_PEOPLE = 3, 2
 _PACKAGES = ("photorig", "numpy", "torch", "openvino", "mediapipe", "opencv-contrib-python")
 
@@ -51,14 +51,17 @@ class Plan:
     Attributes:
         people: held-out identities.
         pairs: (identity, target) pairs of `drive`.
-        people_each: people on whom each coefficient is swept.
-        angle_people: people on whom head angles and translations are swept.
+        people_each: people on whom each coefficient is swept; the head's angles and translations
+            on HEAD_TIMES as many.
     """
 
     people: int = PEOPLE
     pairs: int = PAIRS
     people_each: int = PEOPLE_EACH
-    angle_people: int = ANGLE_PEOPLE
+
+    @property
+    def head_people(self) -> int:
+        return min(HEAD_TIMES * self.people_each, self.people)
 
 
 class Session:
@@ -105,7 +108,7 @@ class Session:
         """Measure and work out the section ``control``."""
         plan, bundle = self.plan, self.studio.renderer.bundle
         people = self.people()
-        tasks = sweep_tasks(bundle, plan.people, plan.people_each, plan.angle_people)
+        tasks = sweep_tasks(bundle, plan.people, plan.people_each, plan.head_people)
         sweeps = self.measure(tasks, "people swept")
         pasted = self.measure(paste_tasks(plan.people), "people put back into their photo")
         judge = self.studio.families[0].name
@@ -119,7 +122,7 @@ class Session:
                 ),
                 "parameters_swept": len(swept_parameters(bundle)),
                 "people_each": min(plan.people_each, plan.people),
-                "people_each_head": min(plan.angle_people, plan.people),
+                "people_each_head": plan.head_people,
                 "frames_swept": sum(len(piece["parameter"]) for piece in sweeps),
                 "people_put_back": len(pasted),
             },

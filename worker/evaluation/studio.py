@@ -46,7 +46,7 @@ class Settings:
     """
 
     bundle: str = "default"
-    method: str = "directions"
+    method: str = "calibrated"
     size: int = 256
     device: str = "cpu"
     seed: int = SEED
@@ -63,12 +63,13 @@ class Studio:
         families: tuple[Family, ...],
         matte: Matte,
         latents_of: Callable[[int], np.ndarray],
+        photo_size: int = PHOTO_SIZE,
     ) -> None:
-        """latents_of: (16, 512) latents by index of the person."""
+        """latents_of: (16, 512) latents by index of the person. photo_size: of the portraits."""
         self.settings, self.renderer, self.net3d = settings, renderer, net3d
         self.families, self._matte = families, matte
         self._method = load_method(settings.method, renderer.bundle)
-        self.latents_of = latents_of
+        self.latents_of, self.photo_size = latents_of, photo_size
         self.portrait = lru_cache(maxsize=4)(self._portrait)
 
     @property
@@ -83,9 +84,9 @@ class Studio:
         return f"{VERSION}|{self.renderer.model_id}|{self.schema.hash}|{settings}|{names}"
 
     def _portrait(self, person: int) -> Portrait | None:
-        """The person as a portrait with a photo of 512²; None where Net3D finds no face."""
+        """The person as a portrait; None where Net3D finds no face."""
         latents = self.latents_of(person)
-        photo = self.renderer.generator.synthesize(latents[None], PHOTO_SIZE)[0]
+        photo = self.renderer.generator.synthesize(latents[None], self.photo_size)[0]
         try:
             measurement = self.net3d.analyze_one(photo)
         except InputError:
@@ -94,7 +95,7 @@ class Studio:
             latents=np.ascontiguousarray(latents, np.float32),
             parameters=measurement.parameters,
             photo=photo,
-            alignment=Portrait.aligned_photo(PHOTO_SIZE),
+            alignment=Portrait.aligned_photo(self.photo_size),
             model_id=self.renderer.generator.model_id,
             schema_hash=self.schema.hash,
             name=f"evaluation {person}",
