@@ -68,8 +68,8 @@ def test_a_stopped_run_continues_with_what_is_missing(
     seen: list[tuple[str, int, int]] = []
 
     def run() -> list[Piece]:
-        studio: Any = SimpleNamespace()
-        return stages.measure_all(studio, store, tasks, "people", lambda *s: seen.append(s))
+        studio: Any = SimpleNamespace(store=store)
+        return stages.measure_all(studio, tasks, "people", lambda *s: seen.append(s))
 
     with pytest.raises(KeyboardInterrupt):
         run()

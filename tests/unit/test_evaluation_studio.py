@@ -18,6 +18,7 @@ from photorig.worker.evaluation.pictures import control_sheets, draw_matrix, dra
 from photorig.worker.evaluation.pieces import Task
 from photorig.worker.evaluation.placement import head_translation
 from photorig.worker.evaluation.studio import Settings, Studio
+from photorig.worker.portraits.response import PortraitResponse
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from .fakes import TinyGenerator, tiny_bundle
@@ -66,9 +67,13 @@ class NoNet3D:
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    return studio_in(tmp_path_factory.mktemp("evaluation"), "directions")
+
+
+def studio_in(folder: Path, method: str) -> Studio:
     renderer = FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage())
-    settings = Settings(size=SIZE)
+    settings = Settings(method=method, size=SIZE)
 
     def latents_of(person: int) -> np.ndarray:
         if person == 5:
@@ -78,7 +83,7 @@ def studio() -> Studio:
 
     net3d: Any = NoNet3D()
     family = BrightnessFamily()
-    return Studio(settings, renderer, net3d, (family,), LeftHalf(), latents_of, photo_size=SIZE)
+    return Studio(settings, renderer, net3d, (family,), LeftHalf(), latents_of, folder, SIZE)
 
 
 _MIXTURE = (
@@ -116,6 +121,29 @@ def test_a_person_without_a_face_gives_empty_pieces(studio: Studio) -> None:
     assert not len(motion.measure_still(studio, Task(motion.STILL, 5))["same"])
     (tile,) = tiles.measure_tiles(studio, tiles.tiles_task(5, [("relative", SIZE, {})]))["tiles"]
     assert (tile == 128).all()
+
+
+def test_a_face_is_calibrated_once_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def measure(portrait: Any, bundle: Any, generator: Any, net3d: Any) -> PortraitResponse:
+        calls.append(portrait.name)
+        moved = np.tile(np.linspace(-1, 1, 5, dtype=np.float32), (len(ARKIT_52), 1))
+        turned = np.zeros((*moved.shape, 2), np.float32)
+        return PortraitResponse(bundle.id, moved, moved / 2, turned)
+
+    monkeypatch.setattr("photorig.worker.evaluation.studio.measure_response", measure)
+    first, second = (studio_in(tmp_path, "calibrated") for _ in range(2))
+    for one in (first, second):
+        portrait = one.portrait(1)
+        assert portrait is not None and portrait.response is not None
+        np.testing.assert_allclose(portrait.response.seen[0], np.linspace(-0.5, 0.5, 5))
+        wanted = ARKIT_52.vector({"jawOpen": 0.2})
+        assert one.shift_length(portrait, wanted, "relative") == pytest.approx(0.4, rel=1e-3)
+    assert calls == ["evaluation 1"]
+    assert first.key != studio_in(tmp_path, "directions").key
 
 
 def test_pairs_are_rendered_in_absolute_mode(studio: Studio) -> None:

@@ -26,7 +26,7 @@ from .gallery import draw_crosstalk, draw_failures, draw_sheets
 from .motion import MOTION, STILL, motion_figures
 from .page import Figure, Other, page
 from .paste import paste_figures, paste_tasks
-from .pieces import PieceStore, Task
+from .pieces import Task
 from .report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
 from .stages import OnProgress, measure_all
 from .studio import Settings, Studio, open_studio
@@ -82,8 +82,7 @@ class Session:
         except OSError as error:
             raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
         self.settings, self.plan, self.folder = settings, plan, folder
-        self.studio: Studio = open_studio(settings)
-        self.store = PieceStore.of(folder, self.studio.key)
+        self.studio: Studio = open_studio(settings, folder)
         self._processes, self._on_progress = processes, on_progress
         self.seconds: dict[str, float] = {}
         self.failures: dict[str, list[Failure]] = {}
@@ -91,9 +90,7 @@ class Session:
     def measure(self, tasks: list[Task], unit: str) -> list[dict[str, np.ndarray]]:
         """Pieces of the tasks, measured where they are missing; notes how long that took."""
         started = time.monotonic()
-        pieces = measure_all(
-            self.studio, self.store, tasks, unit, self._on_progress, self._processes
-        )
+        pieces = measure_all(self.studio, tasks, unit, self._on_progress, self._processes)
         seconds = self.seconds.get(unit, 0.0) + time.monotonic() - started
         self.seconds[unit] = round(seconds, 1)
         for task, piece in zip(tasks, pieces, strict=True):

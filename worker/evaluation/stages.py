@@ -15,7 +15,7 @@ from photorig.shared.errors import PhotorigError
 from .drive import PAIRS, measure_pairs
 from .motion import MOTION, STILL, measure_motion, measure_still
 from .paste import PASTE, measure_paste
-from .pieces import Piece, PieceStore, Task
+from .pieces import Piece, Task
 from .studio import Settings, Studio, open_studio
 from .sweeps import PERSON, SWEEP, measure_person, measure_sweep
 from .tiles import TILES, measure_tiles
@@ -39,7 +39,6 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 def measure_all(
     studio: Studio,
-    store: PieceStore,
     tasks: Sequence[Task],
     unit: str,
     on_progress: OnProgress,
@@ -54,39 +53,38 @@ def measure_all(
     Raises:
         PhotorigError: a measuring process ended without having finished its share.
     """
+    store = studio.store
     missing = [task for task in tasks if not store.has(task)]
 
     def advance(done: int) -> None:
         on_progress(unit, done, len(missing))
 
     if processes > 1 and len(missing) > 1:
-        _measure_apart(studio.settings, store, missing, processes, advance)
+        _measure_apart(studio, missing, processes, advance)
     else:
         for done, task in enumerate(missing, start=1):
             store.write(task, MEASUREMENTS[task.stage](studio, task))
             advance(done)
-    return [_finished(studio, store, task) for task in tasks]
+    return [_finished(studio, task) for task in tasks]
 
 
-def _finished(studio: Studio, store: PieceStore, task: Task) -> Piece:
-    piece = store.read(task)
+def _finished(studio: Studio, task: Task) -> Piece:
+    piece = studio.store.read(task)
     if piece is None:  # damaged by somebody else since: measured again
         piece = MEASUREMENTS[task.stage](studio, task)
-        store.write(task, piece)
+        studio.store.write(task, piece)
     return piece
 
 
 def _measure_apart(
-    settings: Settings,
-    store: PieceStore,
-    tasks: list[Task],
-    processes: int,
-    advance: Callable[[int], None],
+    studio: Studio, tasks: list[Task], processes: int, advance: Callable[[int], None]
 ) -> None:
     context = multiprocessing.get_context("spawn")
     shares = [tasks[i::processes] for i in range(processes)]
     workers: list[BaseProcess] = [
-        context.Process(target=_measure_share, args=(settings, store.folder, share), daemon=True)
+        context.Process(
+            target=_measure_share, args=(studio.settings, studio.folder, share), daemon=True
+        )
         for share in shares
         if share
     ]
@@ -95,7 +93,7 @@ def _measure_apart(
     try:
         while any(worker.is_alive() for worker in workers):
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-            advance(sum(store.has(task) for task in tasks))
+            advance(sum(studio.store.has(task) for task in tasks))
     finally:
         for worker in workers:
             if worker.is_alive():
@@ -111,10 +109,9 @@ def _measure_share(settings: Settings, folder: Path, tasks: list[Task]) -> None:
     """The work of one process."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        studio = open_studio(settings, threads=1)
-        store = PieceStore(folder)
+        studio = open_studio(settings, folder)
         for task in tasks:
-            store.write(task, MEASUREMENTS[task.stage](studio, task))
+            studio.store.write(task, MEASUREMENTS[task.stage](studio, task))
     except PhotorigError as error:
         print(f"photorig: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from error

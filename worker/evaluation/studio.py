@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -18,14 +19,22 @@ from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators.threads import THREADS_VARIABLE
 from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.response import PortraitResponse
+from photorig.worker.reenactment.measure_portrait import measure_response
 from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 
 from .background import widened
 from .families import Family, Net3DFamily, Reading
+from .pieces import PieceStore, Task
 
 VERSION = 1
 """Counts changes of what is measured and how, so that older pieces are not taken for new ones."""
+
+CALIBRATED = "calibrated"
+"""The method that wants portraits whose own face has been measured."""
+RESPONSE = "response"
+_RESPONSE_ARRAYS = ("moved", "seen", "turned")
 
 FrameSize = int | Literal["full"]
 
@@ -63,13 +72,16 @@ class Studio:
         families: tuple[Family, ...],
         matte: Matte,
         latents_of: Callable[[int], np.ndarray],
+        folder: Path,
         photo_size: int = PHOTO_SIZE,
     ) -> None:
-        """latents_of: (16, 512) latents by index of the person. photo_size: of the portraits."""
+        """latents_of: (16, 512) latents by index of the person. folder: of the evaluation.
+        photo_size: of the portraits."""
         self.settings, self.renderer, self.net3d = settings, renderer, net3d
         self.families, self._matte = families, matte
         self._method = load_method(settings.method, renderer.bundle)
         self.latents_of, self.photo_size = latents_of, photo_size
+        self.folder = folder
         self.portrait = lru_cache(maxsize=4)(self._portrait)
 
     @property
@@ -83,6 +95,11 @@ class Studio:
         settings = f"{self.settings.method}|{self.settings.size}|{self.settings.seed}"
         return f"{VERSION}|{self.renderer.model_id}|{self.schema.hash}|{settings}|{names}"
 
+    @cached_property
+    def store(self) -> PieceStore:
+        """What has been measured for this model, method and size."""
+        return PieceStore.of(self.folder, self.key)
+
     def _portrait(self, person: int) -> Portrait | None:
         """The person as a portrait; None where Net3D finds no face."""
         latents = self.latents_of(person)
@@ -91,7 +108,7 @@ class Studio:
             measurement = self.net3d.analyze_one(photo)
         except InputError:
             return None
-        return Portrait(
+        portrait = Portrait(
             latents=np.ascontiguousarray(latents, np.float32),
             parameters=measurement.parameters,
             photo=photo,
@@ -100,6 +117,24 @@ class Studio:
             schema_hash=self.schema.hash,
             name=f"evaluation {person}",
         )
+        return self._measured(portrait, person) if self._wants_response else portrait
+
+    @property
+    def _wants_response(self) -> bool:
+        return self.settings.method == CALIBRATED
+
+    def _measured(self, portrait: Portrait, person: int) -> Portrait:
+        """The portrait with the answer of its own face, as `photorig fit` and `sample` give it."""
+        task = Task(RESPONSE, person)
+        piece = self.store.read(task)
+        bundle_id = self.renderer.bundle.id
+        if piece is None:
+            generator, bundle = self.renderer.generator, self.renderer.bundle
+            response = measure_response(portrait, bundle, generator, self.net3d)
+            piece = {name: getattr(response, name) for name in _RESPONSE_ARRAYS}
+            self.store.write(task, piece)
+        arrays = {name: piece[name] for name in _RESPONSE_ARRAYS}
+        return replace(portrait, response=PortraitResponse(bundle_id=bundle_id, **arrays))
 
     def frame(
         self,
@@ -122,12 +157,22 @@ class Studio:
         return self.renderer.generator.synthesize(latents[None], size)[0]
 
     def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
-        """Length of the latent shift in standard deviations of w: √(mᵀ G m)."""
-        bundle = self.renderer.bundle
+        """Length of the latent shift in standard deviations of w, whatever the method."""
         request = self._request(portrait, parameters, mode, self.settings.size)
         shift = self.renderer.parameter_shift(portrait, request)
-        motion = bundle.bearable(bundle.motion(portrait.parameters, shift)).astype(np.float64)
-        return float(np.sqrt(max(motion @ bundle.shift_gram @ motion, 0.0)))
+        change = self._method.drive(portrait, shift) - portrait.latents
+        motion = self._motion_of @ change[: self._n_rows].ravel().astype(np.float64)
+        return float(np.sqrt(max(motion @ self.renderer.bundle.shift_gram @ motion, 0.0)))
+
+    @property
+    def _n_rows(self) -> int:
+        return self.renderer.bundle.directions.shape[1]
+
+    @cached_property
+    def _motion_of(self) -> np.ndarray:
+        """(n, n_rows · 512): the motion that a change of the latents is made of."""
+        directions = self.renderer.bundle.directions.astype(np.float64)
+        return np.linalg.pinv(directions.reshape(len(directions), -1).T)
 
     def person_mask(self, image: np.ndarray) -> np.ndarray:
         """(h, w) bool, head and shoulders of a picture with a margin."""
@@ -149,8 +194,12 @@ class Studio:
         return tuple(family.read(image) for family in self.families)
 
 
-def open_studio(settings: Settings, threads: int = 1) -> Studio:
-    """Everything loaded, to run on so many threads. Raises ModelError or InputError."""
+def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
+    """Everything loaded, to run on so many threads, with the pieces below a folder.
+
+    Raises:
+        ModelError or InputError: the bundle, the generator or a judge cannot be had.
+    """
     import torch
 
     from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
@@ -167,7 +216,7 @@ def open_studio(settings: Settings, threads: int = 1) -> Studio:
         return person_latents(network, person, settings.seed, EVALUATION).numpy()
 
     families = load_families(net3d, renderer.schema)
-    return Studio(settings, renderer, net3d, families, PersonMatte(), latents_of)
+    return Studio(settings, renderer, net3d, families, PersonMatte(), latents_of, folder)
 
 
 def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:
