@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from . import (
     engine,
+    mapping_panel,
+    mapping_rows,
     operators,
     panels,
     preferences,
@@ -19,6 +21,7 @@ from . import (
 
 _ROOMS = (
     preferences,
+    mapping_rows,
     properties,
     worker_link,
     operators,
@@ -26,6 +29,7 @@ _ROOMS = (
     written_files,
     render_jobs,
     panels,
+    mapping_panel,
 )
 """In the order of their needs: preferences first, because the worker link reads them."""
 

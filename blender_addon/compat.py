@@ -69,16 +69,37 @@ def use_png_output(scene: bpy.types.Scene) -> None:
     settings.color_depth = "8"
 
 
-def driver_without_modifiers(target: Any, path: str) -> bpy.types.FCurve:
-    """A fresh driver on a property; whatever drove it before is replaced.
+def plain_driver(target: Any, path: str, index: int = -1) -> bpy.types.FCurve:
+    """A fresh driver that gives its expression's value; whatever drove the property is replaced.
 
-    A new driver comes with a polynomial modifier in 4.2, which would bend its value.
+    A new driver comes with a polynomial in 4.2 and with two keyframes in 5.0, which would bend its
+    value or round it.
     """
-    target.driver_remove(path)
-    curve = target.driver_add(path)
+    target.driver_remove(path, index)
+    curve = target.driver_add(path, index)
     for modifier in list(curve.modifiers):
         curve.modifiers.remove(modifier)
+    for point in reversed(list(curve.keyframe_points)):
+        curve.keyframe_points.remove(point)
     return curve
+
+
+def curve_of(owner: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
+    """The F-curve that animates a property; actions have slots from 4.4, no curves from 5.0 on."""
+    animation = owner.animation_data
+    action = animation.action if animation is not None else None
+    if action is None:
+        return None
+    slot = getattr(animation, "action_slot", None)
+    if slot is None:
+        return action.fcurves.find(path) if hasattr(action, "fcurves") else None
+    for layer in action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(slot)
+            curve = bag.fcurves.find(path) if bag is not None else None
+            if curve is not None:
+                return curve
+    return None
 
 
 def on_exit(function: Callable[..., None], register: bool) -> None:

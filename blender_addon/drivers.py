@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rig's shape keys and head bone compiled to Blender's own drivers on the camera's parameters.
+"""Rows of a mapping compiled to Blender's own drivers on the camera's parameters, and back.
 
 Drivers, because they are evaluated together with the render: a rig that is hidden from it is not.
 All expressions are simple ones, which Blender runs with automatic scripts switched off.
@@ -7,199 +7,296 @@ All expressions are simple ones, which Blender runs with automatic scripts switc
 
 from __future__ import annotations
 
-import contextlib
-import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
-from mathutils import Vector
 
-from .compat import driver_without_modifiers
+from .compat import plain_driver
+from .mapping_rows import PhotorigMappingRow, RigRow, add_row, changing, remove_rows, row_of
+from .properties import neutral_of, rest_values, set_neutral
 from .shared.errors import InputError
-from .shared.vocabulary import parameter_of
+from .shared.mapping import BONE, PROPERTY, SHAPE_KEY, VALUE, MappingRow, Source, by_parameter
+from .shared.mapping_expression import Term, expression_of, terms_of, variable_names
+from .shared.schema import ARKIT_52
 
-_DEGREES = f"{math.degrees(1):.8f}"
-_CENTIMETRES = "100"
-_ALIGNED = math.cos(math.radians(30))
-_LETTERS = "XYZ"
-_HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
+_PREFIX = "photorig."
+_SUMS: dict[str, Callable[[int], tuple[float, str]]] = {
+    "SUM": lambda _count: (1.0, "ADD"),
+    "AVERAGE": lambda count: (1.0 / count, "ADD"),
+    "MAX": lambda _count: (1.0, "MAX"),
+    "MIN": lambda _count: (1.0, "MIN"),
+}
+"""Drivers without an expression: amount of each variable, and how they combine."""
+
+
+def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
+    """Make the drivers say what the rows say; drivers that nothing changed for stay as they are.
+
+    A row that cannot be used gets its ``problem`` and is left out. A parameter that no row drives
+    any more goes back to rest, or to the photo in absolute mode.
+
+    Returns:
+        Ids of the parameters that are driven now.
+    """
+    settings = camera.photorig
+    before = set(settings.mapped_parameters.split())
+    driven = set()
+    for parameter, items in _usable_items(settings).items():
+        rows = [row_of(item) for item in items]
+        try:
+            expression = expression_of(rows, neutral_of(settings).get(parameter, 0.0))
+        except InputError as error:
+            for item in items:
+                item.problem = str(error)
+            continue
+        targets = [_target_of(item) for item in items]
+        _write_driver(camera, parameter, expression, targets)
+        driven.add(parameter)
+    _release(camera, before - driven)
+    settings.mapped_parameters = " ".join(name for name in ARKIT_52.ids if name in driven)
+    return tuple(settings.mapped_parameters.split())
+
+
+def _usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigMappingRow]]:
+    """The items to compile by parameter; the others get a problem, or are muted."""
+    any_solo = any(item.solo and not item.mute for item in settings.mapping)
+    usable: dict[str, list[PhotorigMappingRow]] = {}
+    for item in settings.mapping:
+        problem = problem_of(item)
+        if item.problem != problem:
+            item.problem = problem
+        is_heard = not item.mute and (item.solo or not any_solo)
+        if settings.use_mapping and is_heard and not problem:
+            usable.setdefault(item.parameter, []).append(item)
+    return usable
+
+
+def problem_of(item: PhotorigMappingRow) -> str:
+    """Why a row can drive nothing, "" where it can."""
+    try:
+        row_of(item).check()
+    except InputError as error:
+        return str(error)
+    if item.owner is None:
+        return "The row has no source object"
+    if item.kind == SHAPE_KEY:
+        keys = getattr(item.owner.data, "shape_keys", None)
+        if keys is None or item.control not in keys.key_blocks:
+            return f"{item.owner.name!r} has no shape key {item.control!r}"
+    elif item.kind == BONE:
+        if item.owner.pose is None or item.control not in item.owner.pose.bones:
+            return f"{item.owner.name!r} has no bone {item.control!r}"
+    else:
+        try:
+            float(item.owner.path_resolve(item.control))
+        except (ValueError, TypeError):
+            return f"{item.owner.name!r} has no number {item.control!r}"
+    return ""
+
+
+def _release(camera: bpy.types.Camera, parameters: set[str]) -> None:
+    rest = rest_values(camera.photorig)
+    for parameter in parameters:
+        camera.driver_remove(f"{_PREFIX}{parameter}")
+        setattr(camera.photorig, parameter, rest[parameter])
 
 
 @dataclass(frozen=True)
-class _HeadAxis:
-    """A head angle or shift and the armature axis about or along which it is counted.
-
-    The face looks along −Y with +Z up, as in Blender's front view, where +X is image right.
-    """
-
-    parameter: str
-    axis: tuple[float, float, float]
-
-
-_HEAD_AXES = (
-    _HeadAxis("headRoll", (0, -1, 0)),
-    _HeadAxis("headPitch", (-1, 0, 0)),
-    _HeadAxis("headYaw", (0, 0, 1)),
-)
-"""In the order in which they turn: roll, then pitch, then yaw, as Blender names Euler orders."""
-
-_HEAD_SHIFTS = (
-    _HeadAxis("headX", (1, 0, 0)),
-    _HeadAxis("headY", (0, 0, 1)),
-    _HeadAxis("headZ", (0, -1, 0)),
-)
-"""Directions of the armature in which the head moves: image right, up, towards the camera."""
-
-
-def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
-    """Drive the parameters by the shape keys that have their names, in any usual spelling.
-
-    Where several keys stand for one parameter (browInnerUp_L and browInnerUp_R), their mean counts.
-
-    Args:
-        camera: camera data.
-        mesh_object: has shape keys; its reference key is left out.
-
-    Returns:
-        The ids of the parameters that are driven now.
-
-    Raises:
-        InputError: no shape key has a known name.
-    """
-    shape_keys = getattr(mesh_object.data, "shape_keys", None)
-    sources: dict[str, list[str]] = {}
-    if shape_keys is not None:
-        for block in shape_keys.key_blocks:
-            parameter = parameter_of(block.name)
-            if parameter is not None and block != shape_keys.reference_key:
-                sources.setdefault(parameter, []).append(block.name)
-    if not sources:
-        raise InputError(
-            f"{mesh_object.name!r} has no shape key with an ARKit name",
-            "Name them as in jawOpen or eyeBlinkLeft, or select another mesh.",
-        )
-    for parameter, names in sources.items():
-        _drive_by_shape_keys(camera, parameter, shape_keys, names)
-    return tuple(sources)
-
-
-def _drive_by_shape_keys(
-    camera: bpy.types.Camera, parameter: str, shape_keys: bpy.types.Key, names: list[str]
-) -> None:
-    driver = driver_without_modifiers(camera, f"photorig.{parameter}").driver
-    for number, name in enumerate(names):
-        variable = driver.variables.new()
-        variable.name = f"key_{number}"
-        variable.type = "SINGLE_PROP"
-        target = variable.targets[0]
-        target.id_type = "KEY"
-        target.id = shape_keys
-        target.data_path = f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
-    total = " + ".join(variable.name for variable in driver.variables)
-    driver.type = "SCRIPTED"
-    driver.expression = total if len(names) == 1 else f"({total}) / {len(names)}"
-
-
-def connect_head_bone(
-    camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str
-) -> tuple[str, ...]:
-    """Drive the head's angles and place by how a bone moved away from its rest pose.
-
-    The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture. The
-    turns and shifts of neck bones below the head are added, which is exact where they share an
-    axis. Blender's metres are the face's, whatever the scale of the armature object.
-
-    Args:
-        camera: camera data.
-        armature: object whose rest pose looks along −Y with +Z up.
-        bone_name: the head bone; at rest its axes lie along those of the armature.
-
-    Returns:
-        The ids of the parameters that are driven now.
-
-    Raises:
-        InputError: there is no such bone, or it lies askew at rest.
-    """
-    bone = armature.data.bones.get(bone_name)
-    if bone is None:
-        raise InputError(f"{armature.name!r} has no bone {bone_name!r}", "Choose the head bone.")
-    turns = [_bone_turn(bone)]
-    for neck_bone in _neck_bones(bone):
-        # A neck that leans far forward turns about axes of its own; the head alone counts then.
-        with contextlib.suppress(InputError):
-            turns.append(_bone_turn(neck_bone))
-    for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS):
-        _drive_by_bones(camera, head_axis, armature, turns)
-    return tuple(head_axis.parameter for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS))
-
-
-_ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with the face towards -Y."
-
-
-@dataclass(frozen=True)
-class _BoneTurn:
-    """How to read a bone's channels as head angles and shifts.
+class _Target:
+    """What a driver's variable reads.
 
     Attributes:
-        bone: its name.
-        axes: by head axis, letter and sign ("" or "-") of the bone's own axis that lies along it.
-        order: Euler order in which roll turns first, then pitch, then yaw.
+        kind: "SINGLE_PROP" or "TRANSFORMS".
+        id: the data-block.
+        path: data path of a single property.
+        bone, channel, order: of a bone's channel.
     """
 
-    bone: str
-    axes: dict[_HeadAxis, tuple[str, str]]
-    order: str
+    kind: str
+    id: bpy.types.ID
+    path: str = ""
+    bone: str = ""
+    channel: str = ""
+    order: str = "AUTO"
 
 
-def _bone_turn(bone: bpy.types.Bone) -> _BoneTurn:
-    """Raises InputError where the bone lies askew at rest."""
-    to_bone = bone.matrix_local.to_3x3().inverted()
-    axes = {}
-    for head_axis in (*_HEAD_AXES, *_HEAD_SHIFTS):
-        local = to_bone @ Vector(head_axis.axis)
-        letter, component = max(zip(_LETTERS, local, strict=True), key=lambda pair: abs(pair[1]))
-        if abs(component) < _ALIGNED:
-            raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
-        axes[head_axis] = (letter, "-" if component < 0 else "")
-    order = "".join(axes[head_axis][0] for head_axis in _HEAD_AXES)
-    return _BoneTurn(bone.name, axes, order)
+def _target_of(item: PhotorigMappingRow) -> _Target:
+    if item.kind == SHAPE_KEY:
+        name = bpy.utils.escape_identifier(item.control)
+        return _Target("SINGLE_PROP", item.owner.data.shape_keys, f'key_blocks["{name}"].value')
+    if item.kind == BONE:
+        return _Target(
+            "TRANSFORMS", item.owner, bone=item.control, channel=item.channel, order=item.order
+        )
+    return _Target("SINGLE_PROP", item.owner, item.control)
 
 
-def _neck_bones(bone: bpy.types.Bone) -> list[bpy.types.Bone]:
-    """The bones right below the head bone that are named as a neck."""
-    necks = []
-    while bone.parent is not None and "neck" in bone.parent.name.lower():
-        bone = bone.parent
-        necks.append(bone)
-    return necks
-
-
-def _drive_by_bones(
-    camera: bpy.types.Camera,
-    head_axis: _HeadAxis,
-    armature: bpy.types.Object,
-    turns: list[_BoneTurn],
+def _write_driver(
+    camera: bpy.types.Camera, parameter: str, expression: str, targets: Sequence[_Target]
 ) -> None:
-    is_turn = head_axis in _HEAD_AXES
-    driver = driver_without_modifiers(camera, f"photorig.{head_axis.parameter}").driver
-    terms = []
-    for number, turn in enumerate(turns):
-        letter, sign = turn.axes[head_axis]
+    path = f"{_PREFIX}{parameter}"
+    present = _curve_at(camera, path)
+    if present is not None and _says(present, expression, targets):
+        return
+    driver = plain_driver(camera, path).driver
+    for name, target in zip(variable_names(len(targets)), targets, strict=True):
+        # A property that a script made unnoticed would be missing at the first evaluation, and
+        # Blender never again tries a driver that failed.
+        target.id.update_tag()
         variable = driver.variables.new()
-        variable.name = f"angle_{number}" if is_turn else f"shift_{number}"
-        variable.type = "TRANSFORMS"
-        target = variable.targets[0]
-        target.id = armature
-        target.bone_target = turn.bone
-        target.transform_space = "LOCAL_SPACE"
-        target.transform_type = f"ROT_{letter}" if is_turn else f"LOC_{letter}"
-        target.rotation_mode = turn.order
-        terms.append(f"{sign or '+'} {variable.name}")
+        variable.name, variable.type = name, target.kind
+        slot = variable.targets[0]
+        if target.kind == "SINGLE_PROP":
+            slot.id_type = target.id.id_type
+            slot.id = target.id
+            slot.data_path = target.path
+        else:
+            slot.id, slot.bone_target = target.id, target.bone
+            # With what constraints do to the bone, as it looks in the viewport.
+            slot.transform_space = "LOCAL_SPACE"
+            slot.transform_type, slot.rotation_mode = target.channel, target.order
     driver.type = "SCRIPTED"
-    driver.expression = f"({' '.join(terms)}) * {_DEGREES if is_turn else _CENTIMETRES}"
+    driver.expression = expression
 
 
-def guess_head_bone(armature: bpy.types.Object) -> str | None:
-    """The bone that has one of the usual names of a head bone, None where none has."""
-    by_name = {bone.name.lower(): str(bone.name) for bone in armature.data.bones}
-    return next((by_name[name] for name in _HEAD_BONES if name in by_name), None)
+def _curve_at(camera: bpy.types.Camera, path: str) -> bpy.types.FCurve | None:
+    animation = camera.animation_data
+    return None if animation is None else animation.drivers.find(path)
+
+
+def _says(curve: bpy.types.FCurve, expression: str, targets: Sequence[_Target]) -> bool:
+    driver = curve.driver
+    is_plain = not len(curve.modifiers) and not len(curve.keyframe_points)
+    if not (driver.is_valid and is_plain) or driver.type != "SCRIPTED":
+        return False
+    if driver.expression != expression:
+        return False
+    return [_read_target(variable) for variable in driver.variables] == list(targets)
+
+
+def _read_target(variable: bpy.types.DriverVariable) -> _Target | None:
+    if len(variable.targets) != 1 or variable.targets[0].id is None:
+        return None
+    slot = variable.targets[0]
+    if variable.type == "SINGLE_PROP":
+        return _Target("SINGLE_PROP", slot.id, slot.data_path)
+    if variable.type != "TRANSFORMS" or slot.transform_space != "LOCAL_SPACE":
+        return None
+    channel, order = slot.transform_type, slot.rotation_mode
+    return _Target("TRANSFORMS", slot.id, "", slot.bone_target, channel, order)
+
+
+@dataclass(frozen=True)
+class ReadMapping:
+    """What drivers say, as rows.
+
+    Attributes:
+        rows: in the order of the schema's parameters.
+        neutral: offset by parameter, where it is not zero.
+        unreadable: ids of driven parameters that no rows can stand for.
+    """
+
+    rows: tuple[RigRow, ...]
+    neutral: dict[str, float]
+    unreadable: tuple[str, ...]
+
+
+def read_drivers(camera: bpy.types.Camera) -> ReadMapping:
+    """The rows that the camera's drivers stand for, whoever made them."""
+    rows: list[RigRow] = []
+    neutral: dict[str, float] = {}
+    unreadable: list[str] = []
+    for parameter in ARKIT_52.ids:
+        curve = _curve_at(camera, f"{_PREFIX}{parameter}")
+        if curve is None:
+            continue
+        read = _read_driver(curve.driver, parameter)
+        if read is None:
+            unreadable.append(parameter)
+            continue
+        rows += read[0]
+        if read[1]:
+            neutral[parameter] = read[1]
+    return ReadMapping(tuple(rows), neutral, tuple(unreadable))
+
+
+def _read_driver(driver: bpy.types.Driver, parameter: str) -> tuple[list[RigRow], float] | None:
+    names = [variable.name for variable in driver.variables]
+    if driver.type in _SUMS and names:
+        amount, combine = _SUMS[driver.type](len(names))
+        read = [Term(name, amount=amount, combine=combine) for name in names], 0.0
+    else:
+        found = terms_of(driver.expression)
+        if found is None:
+            return None
+        read = found
+    rows = []
+    for term in read[0]:
+        variable = driver.variables.get(term.variable)
+        target = None if variable is None else _read_target(variable)
+        place = None if target is None else _source_of(target)
+        if place is None:
+            return None
+        source, owner = place
+        row = MappingRow(
+            source,
+            parameter,
+            term.start,
+            term.end,
+            term.amount,
+            term.invert,
+            term.clamp,
+            term.combine,
+        )
+        rows.append(RigRow(row, owner))
+    return rows, read[1]
+
+
+def _source_of(target: _Target) -> tuple[Source, bpy.types.Object] | None:
+    """The source that a variable reads, None where no row can name it."""
+    if target.kind == "TRANSFORMS":
+        if not target.bone:
+            return None
+        source = Source(BONE, target.id.name, target.bone, target.channel, target.order)
+        return source, target.id
+    if isinstance(target.id, bpy.types.Key):
+        owner = _owner_of_keys(target.id)
+        name = _key_name(target.path, target.id)
+        if owner is None or name is None:
+            return None
+        return Source(SHAPE_KEY, owner.name, name), owner
+    if isinstance(target.id, bpy.types.Object):
+        return Source(PROPERTY, target.id.name, target.path, VALUE), target.id
+    return None
+
+
+def _owner_of_keys(keys: bpy.types.Key) -> bpy.types.Object | None:
+    owners: Any = (
+        item for item in bpy.data.objects if getattr(item.data, "shape_keys", None) == keys
+    )
+    return next(owners, None)
+
+
+def _key_name(path: str, keys: bpy.types.Key) -> str | None:
+    for block in keys.key_blocks:
+        if path == f'key_blocks["{bpy.utils.escape_identifier(block.name)}"].value':
+            return str(block.name)
+    return None
+
+
+def rows_from_drivers(camera: bpy.types.Camera) -> ReadMapping:
+    """Replace the rows of every parameter whose driver can be read by what the driver says."""
+    read = read_drivers(camera)
+    parameters = set(by_parameter(rig_row.row for rig_row in read.rows))
+    with changing(camera) as settings:
+        remove_rows(settings, parameters)
+        for rig_row in read.rows:
+            add_row(settings, rig_row)
+        kept = {
+            name: value for name, value in neutral_of(settings).items() if name not in parameters
+        }
+        set_neutral(settings, kept | read.neutral)
+        settings.use_mapping = True
+    return read

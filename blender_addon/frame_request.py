@@ -30,14 +30,14 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         )
     return FrameRequest(
         portrait=settings.portrait_id,
-        parameters=parameter_vector(camera_data),
+        parameters=parameter_values(camera_data),
         size="full" if settings.size == "FULL" else int(settings.size),
         mode=settings.mode.lower(),
         frame=frame,
     )
 
 
-def parameter_vector(camera_data: bpy.types.Camera) -> np.ndarray:
+def parameter_values(camera_data: bpy.types.Camera) -> np.ndarray:
     """(n,) float32 in the order and units of the schema."""
     settings = camera_data.photorig
     return np.array([getattr(settings, name) for name in ARKIT_52.ids], np.float32)

@@ -16,7 +16,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from .drivers import connect_head_bone, connect_shape_keys
+from .compat import plain_driver
+from .connect import connect_head_bone, connect_shape_keys
 from .shared.errors import InputError
 
 HEAD_BONE = "head"
@@ -213,9 +214,7 @@ def _drive(
     face: bpy.types.Object,
 ) -> None:
     """Drive one channel by shape keys; ``keys`` is the shape key's name by the variable's."""
-    curve = item.driver_add(*channel)
-    for modifier in list(curve.modifiers):
-        curve.modifiers.remove(modifier)
+    curve = plain_driver(item, *channel)
     for variable_name, key in keys.items():
         if variable_name not in expression:
             continue

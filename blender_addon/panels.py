@@ -17,6 +17,7 @@ from .worker_link import link
 
 _ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _RANGE_UNITS = 5.0
+_USUAL_WIDTH = 400
 _GROUP_LABELS = {
     "head": "Head",
     "eyes": "Eyes",
@@ -29,7 +30,9 @@ _GROUP_LABELS = {
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """A sentence in as many lines as the region needs; Blender cuts long labels short."""
-    pixels = bpy.context.region.width / bpy.context.preferences.system.ui_scale
+    region = bpy.context.region
+    width = region.width if region is not None else _USUAL_WIDTH
+    pixels = width / (bpy.context.preferences.system.ui_scale or 1)  # 0 without a window
     lines = textwrap.wrap(text, max(16, int((pixels - _ICON_PIXELS) / _LETTER_PIXELS)))
     column = layout.column(align=True)
     for number, line in enumerate(lines):

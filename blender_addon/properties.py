@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from .compat import path_options
+from .mapping_rows import PhotorigMappingRow, compile_unless_paused
 from .portrait_file import read_portrait, resolve
 from .shared.errors import PhotorigError
 from .shared.schema import ARKIT_52, Parameter, ParameterSchema
@@ -81,6 +82,30 @@ def _float_property(parameter: Parameter) -> Any:
     )
 
 
+def _mapping_properties() -> dict[str, Any]:
+    return {
+        "mapping": bpy.props.CollectionProperty(type=PhotorigMappingRow, name="Mapping"),
+        "mapping_index": bpy.props.IntProperty(name="Row", options={"HIDDEN"}),
+        "use_mapping": bpy.props.BoolProperty(
+            name="Use Mapping",
+            description="Let the rig drive the parameters; off, their keyframes count",
+            default=True,
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "mapped_parameters": bpy.props.StringProperty(
+            name="Mapped Parameters",
+            description="Those whose drivers were made from rows",
+            options={"HIDDEN"},
+        ),
+        "neutral": bpy.props.StringProperty(
+            name="Neutral",
+            description="What is added to the rig's numbers, as JSON by parameter",
+            options={"HIDDEN"},
+        ),
+    }
+
+
 def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
     fixed = {
         "portrait_path": bpy.props.StringProperty(
@@ -119,6 +144,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             update=_changed,
         ),
     }
+    fixed |= _mapping_properties()
     return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}
 
 
@@ -143,13 +169,35 @@ class PhotorigPanelSettings(bpy.types.PropertyGroup):
 
 def photo_parameters(settings: PhotorigCameraSettings) -> dict[str, float] | None:
     """Value by parameter id in the photo, None where no portrait was loaded that says so."""
-    if not settings.photo_parameters:
+    values = _numbers(settings.photo_parameters)
+    if not values:
         return None
+    return {p.id: values.get(p.id, p.default) for p in ARKIT_52.parameters}
+
+
+def rest_values(settings: PhotorigCameraSettings) -> dict[str, float]:
+    """Values that give the photo as it is: rest in relative mode, its own in absolute mode."""
+    photo = photo_parameters(settings) if settings.mode == "ABSOLUTE" else None
+    return photo or {parameter.id: parameter.default for parameter in ARKIT_52.parameters}
+
+
+def neutral_of(settings: PhotorigCameraSettings) -> dict[str, float]:
+    """What is added to the rig's numbers, by parameter id."""
+    return _numbers(settings.neutral)
+
+
+def set_neutral(settings: PhotorigCameraSettings, offsets: dict[str, float]) -> None:
+    """What shall be added to the rig's numbers; the mapping must be compiled after it."""
+    settings.neutral = json.dumps(offsets) if offsets else ""
+
+
+def _numbers(text: str) -> dict[str, float]:
+    """Numbers by name from JSON; nothing where another program wrote something else there."""
     try:
-        values = json.loads(settings.photo_parameters)
-        return {p.id: float(values.get(p.id, p.default)) for p in ARKIT_52.parameters}
+        values = json.loads(text) if text else {}
+        return {str(name): float(value) for name, value in values.items()}
     except (ValueError, TypeError, AttributeError):
-        return None  # another program wrote into the file
+        return {}
 
 
 def register() -> None:

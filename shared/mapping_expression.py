@@ -57,7 +57,7 @@ def _joined(before: str, row: MappingRow, name: str) -> str:
 def _term(row: MappingRow, name: str) -> str:
     """``amount*clamp(1-(v-start)/width)`` without the parts that do nothing."""
     fraction = f"({name}{_signed(-row.start)})" if np.float32(row.start) else name
-    width = np.float32(row.end) - np.float32(row.start)
+    width = float(np.float32(row.end) - np.float32(row.start))
     if width != 1 or np.float32(row.start):  # without it a start would read as a neutral offset
         fraction += f"/{_number(width)}"
     is_bare = fraction == name
@@ -214,6 +214,7 @@ def _constant(node: ast.expr) -> float | None:
     sign = 1.0
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         sign, node = (-1.0 if isinstance(node.op, ast.USub) else 1.0), node.operand
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return sign * float(node.value)
-    return None
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return sign * float(value)

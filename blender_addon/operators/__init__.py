@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import bpy
 
-from . import portrait, render, rig, worker
+from . import mapping, mapping_presets, portrait, render, rig, worker
 
-CLASSES = worker.CLASSES + portrait.CLASSES + rig.CLASSES + render.CLASSES
+CLASSES = (
+    worker.CLASSES
+    + portrait.CLASSES
+    + rig.CLASSES
+    + mapping_presets.CLASSES
+    + mapping.CLASSES
+    + render.CLASSES
+)
 
 
 def register() -> None:

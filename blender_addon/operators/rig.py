@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..drivers import connect_head_bone, connect_shape_keys, guess_head_bone
+from ..connect import connect_head_bone, connect_shape_keys
+from ..rig import guess_head_bone
 from ..shared.errors import InputError
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 

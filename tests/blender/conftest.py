@@ -35,17 +35,23 @@ from portrait_files import write_portrait  # noqa: E402
 
 PACKAGE = "bl_ext.user_default.photorig"
 _MODULES = (
+    "bake",
     "colour",
     "compat",
+    "connect",
     "control",
     "drivers",
     "engine",
     "frame_request",
+    "mapping_panel",
+    "mapping_rows",
+    "neutral",
     "panels",
     "portrait_file",
     "properties",
     "render_jobs",
     "render_settings",
+    "rig",
     "sequencer",
     "worker_link",
 )
@@ -100,8 +106,9 @@ def addon(extension_zip: Path) -> ModuleType:
 def modules(addon: ModuleType) -> SimpleNamespace:
     """The extension's modules by name; relative imports hide them from a plain import."""
     loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
-    loaded["portrait_operators"] = importlib.import_module(f"{PACKAGE}.operators.portrait")
-    for name in ("schema", "provenance", "parameters_file", "errors", "responses"):
+    for name in ("portrait", "mapping_presets"):
+        loaded[f"{name}_operators"] = importlib.import_module(f"{PACKAGE}.operators.{name}")
+    for name in ("schema", "provenance", "parameters_file", "errors", "responses", "mapping"):
         loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
     return SimpleNamespace(**loaded)
 

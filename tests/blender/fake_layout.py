@@ -40,7 +40,7 @@ class FakeLayout:
         self.alert = False if parent is None else parent.alert
         self.active = True if parent is None else parent.active
         self.enabled = True if parent is None else parent.enabled
-        self.ui_units_x = 0.0
+        self.ui_units_x, self.alignment = 0.0, "EXPAND"
         self.use_property_split = self.use_property_decorate = False
 
     def _inside(self, *_arguments: Any, **_options: Any) -> FakeLayout:
@@ -60,6 +60,10 @@ class FakeLayout:
     def prop(self, owner: Any, name: str, **options: Any) -> None:
         assert name in owner.bl_rna.properties, f"{owner} has no property {name!r}"
         self._note("prop", name, options)
+
+    def prop_search(self, owner: Any, name: str, *data: Any, **options: Any) -> None:
+        assert name in owner.bl_rna.properties, f"{owner} has no property {name!r}"
+        self._note("prop_search", name, options)
 
     def label(self, text: str = "", **options: Any) -> None:
         self._note("label", text, options)

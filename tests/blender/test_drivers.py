@@ -50,7 +50,7 @@ def _parameters(scene: bpy.types.Scene) -> bpy.types.PropertyGroup:
 def test_shape_keys_drive_the_parameters_they_are_named_after(
     scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
-    driven = modules.drivers.connect_shape_keys(scene.camera.data, rig.face)
+    driven = modules.connect.connect_shape_keys(scene.camera.data, rig.face)
     assert set(driven) == {"jawOpen", "eyeBlinkLeft", "browInnerUp"}
     keys = rig.face.data.shape_keys.key_blocks
     keys["jawOpen"].value, keys["eyeBlink_L"].value = 0.4, 1.0
@@ -73,7 +73,7 @@ def test_the_head_bone_gives_the_angles_a_viewer_in_front_sees(
     pitch: float,
     roll: float,
 ) -> None:
-    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")
     _turn(rig, yaw, pitch, roll)
     parameters = _parameters(scene)
     assert parameters.headYaw == pytest.approx(yaw, abs=1e-3)
@@ -84,7 +84,7 @@ def test_the_head_bone_gives_the_angles_a_viewer_in_front_sees(
 def test_the_head_bone_gives_the_shift_a_viewer_in_front_sees_in_centimetres(
     scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
-    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")
     rest = rig.bone.bone.matrix_local.to_3x3()
     rig.bone.location = rest.inverted() @ Vector((0.02, -0.03, 0.01))
     _turn(rig, 20, 5, 0)
@@ -105,7 +105,7 @@ def test_the_turn_of_a_neck_bone_counts(
     neck.head, neck.tail = (0, 0, -0.1), (0, 0, 0)
     bones["head"].parent = neck
     bpy.ops.object.mode_set(mode="OBJECT")
-    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")
     _turn(SimpleNamespace(bone=rig.armature.pose.bones["neck"]), 10, 0, 0)
     _turn(SimpleNamespace(bone=rig.armature.pose.bones["head"]), 15, 8, 0)
     parameters = _parameters(scene)
@@ -124,7 +124,7 @@ def test_a_head_bone_with_other_own_axes_gives_the_same_angles(
     bone.tail, bone.roll = (0, -1, 0.1), math.radians(90)
     bpy.ops.object.mode_set(mode="OBJECT")
     bone = rig.armature.pose.bones["head"]
-    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")
     _turn(SimpleNamespace(bone=bone), 20, 0, 0)
     assert _parameters(scene).headYaw == pytest.approx(20, abs=0.5)
 
@@ -132,19 +132,19 @@ def test_a_head_bone_with_other_own_axes_gives_the_same_angles(
 def test_drivers_are_simple_expressions_that_run_without_trust(
     scene: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
-    modules.drivers.connect_shape_keys(scene.camera.data, rig.face)
-    modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+    modules.connect.connect_shape_keys(scene.camera.data, rig.face)
+    modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")
     curves = scene.camera.data.animation_data.drivers
     assert len(curves) == 9
     assert all(curve.driver.is_simple_expression for curve in curves)
-    assert not any(len(curve.modifiers) for curve in curves)
+    assert not any(len(curve.modifiers) or len(curve.keyframe_points) for curve in curves)
     assert not bpy.app.autoexec_fail
 
 
 def test_a_rig_that_is_hidden_from_the_render_drives_as_well(
     shot: bpy.types.Scene, rig: SimpleNamespace, modules: SimpleNamespace, tmp_path
 ) -> None:
-    modules.drivers.connect_shape_keys(shot.camera.data, rig.face)
+    modules.connect.connect_shape_keys(shot.camera.data, rig.face)
     key = rig.face.data.shape_keys.key_blocks["eyeBlink_L"]
     for frame, value in ((1, 0.0), (4, 1.0)):
         key.value = value
@@ -202,4 +202,4 @@ def test_a_head_bone_that_lies_askew_is_refused(
     rig.armature.data.edit_bones["head"].tail = (1, 0, 1)
     bpy.ops.object.mode_set(mode="OBJECT")
     with pytest.raises(modules.errors.InputError, match="askew"):
-        modules.drivers.connect_head_bone(scene.camera.data, rig.armature, "head")
+        modules.connect.connect_head_bone(scene.camera.data, rig.armature, "head")

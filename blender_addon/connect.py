@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connect a rig to a camera's parameters: find what it has, and put the rows there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .mapping_rows import RigRow, add_row, changing, remove_rows
+from .rig import candidates, guess_head_bone, head_rows, rows_of
+from .shared.errors import InputError
+from .shared.mapping_presets import Coverage, Preset, coverage_of, detect, read_presets
+
+_BUILT_IN = Path(__file__).parent / "presets"
+
+
+def user_preset_folder() -> Path:
+    """Where a person's own presets are kept; made if missing."""
+    return Path(bpy.utils.extension_path_user(__package__, path="presets", create=True))
+
+
+def all_presets() -> dict[str, Preset]:
+    """Built-in and own presets by id; an own one replaces a built-in of the same id."""
+    return read_presets(_BUILT_IN, user_preset_folder())
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a rig fits.
+
+    Attributes:
+        coverages: the best first.
+        objects: the rig's.
+    """
+
+    coverages: tuple[Coverage, ...]
+    objects: tuple[bpy.types.Object, ...]
+
+    def coverage(self, preset_id: str = "") -> Coverage | None:
+        """Of a preset, or the best; None where nothing fits."""
+        for coverage in self.coverages:
+            if preset_id in ("", coverage.preset.id):
+                return coverage
+        return None
+
+    def head(self, preset: Preset | None) -> tuple[bpy.types.Object, str] | None:
+        """The armature that has a head bone, and the bone's name."""
+        names = preset.head_bones if preset is not None else ()
+        for item in self.objects:
+            bone = guess_head_bone(item, names) if item.type == "ARMATURE" else None
+            if bone is not None:
+                return item, bone
+        return None
+
+
+def detect_rig(objects: Sequence[bpy.types.Object]) -> Detection:
+    """Which presets fit these objects, and how well. Changes nothing."""
+    return Detection(tuple(detect(all_presets().values(), candidates(objects))), tuple(objects))
+
+
+def apply_preset(
+    camera: bpy.types.Camera, detection: Detection, preset_id: str = "", replace: bool = True
+) -> tuple[str, ...]:
+    """Map a rig by a preset, and its head bone if it has one.
+
+    Args:
+        preset_id: "" for the best.
+        replace: take all other rows away.
+
+    Returns:
+        Ids of the parameters that are driven now.
+
+    Raises:
+        InputError: nothing fits.
+    """
+    coverage = detection.coverage(preset_id)
+    head = detection.head(coverage.preset if coverage is not None else None)
+    if coverage is None and (head is None or preset_id):
+        raise InputError(
+            "Nothing of this rig has a known name",
+            "Select the face mesh or the armature, or add rows by hand.",
+        )
+    rows = [] if coverage is None else rows_of(coverage, detection.objects)
+    if head is not None:
+        rows += _head_rows_if_upright(*head)
+    return _put(camera, rows, everything=replace)
+
+
+def _head_rows_if_upright(armature: bpy.types.Object, bone: str) -> list[RigRow]:
+    try:
+        return head_rows(armature, bone)
+    except InputError:
+        return []  # the face is mapped all the same; Connect Rig says what is wrong with the bone
+
+
+def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
+    """Map the shape keys that have ARKit's names, in any usual spelling.
+
+    Where several keys stand for one parameter (browInnerUp_L and browInnerUp_R), their mean counts.
+
+    Returns:
+        The ids of the parameters that these rows drive.
+
+    Raises:
+        InputError: no shape key has a known name.
+    """
+    coverage = coverage_of(all_presets()["arkit"], candidates([mesh_object]))
+    if not coverage.matches:
+        raise InputError(
+            f"{mesh_object.name!r} has no shape key with an ARKit name",
+            "Name them as in jawOpen or eyeBlinkLeft, or select another mesh.",
+        )
+    _put(camera, rows_of(coverage, [mesh_object]))
+    return coverage.parameters
+
+
+def connect_head_bone(
+    camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str
+) -> tuple[str, ...]:
+    """Map the head's angles and place to a bone; see rig.head_rows.
+
+    Returns:
+        The ids of the parameters that these rows drive.
+
+    Raises:
+        InputError: there is no such bone, or it lies askew at rest.
+    """
+    rows = head_rows(armature, bone_name)
+    _put(camera, rows)
+    return tuple(dict.fromkeys(rig_row.row.parameter for rig_row in rows))
+
+
+def _put(
+    camera: bpy.types.Camera, rows: Iterable[RigRow], everything: bool = False
+) -> tuple[str, ...]:
+    """Let these rows be the ones of their parameters; the others stay unless ``everything``."""
+    rows = list(rows)
+    with changing(camera) as settings:
+        if everything:
+            settings.mapping.clear()
+        remove_rows(settings, {rig_row.row.parameter for rig_row in rows})
+        for rig_row in rows:
+            add_row(settings, rig_row)
+        settings.use_mapping = True
+        settings.mapping_index = min(settings.mapping_index, len(settings.mapping) - 1)
+    return tuple(camera.photorig.mapped_parameters.split())

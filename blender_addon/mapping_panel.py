@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a rig's mapping is seen and edited: the list of rows, and the chosen row below it."""
+
+from __future__ import annotations
+
+import bpy
+
+from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
+from .neutral import has_neutral
+from .operators.base import camera_in_context
+from .rig import source_value
+from .shared.errors import InputError
+from .shared.mapping import BONE, ROTATIONS, SHAPE_KEY
+from .shared.schema import ARKIT_52
+
+_KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
+
+
+def live_value(item: PhotorigMappingRow) -> str:
+    """What a row adds at the moment, "" where it adds nothing."""
+    if item.problem or item.owner is None:
+        return ""
+    row = row_of(item)
+    try:
+        return f"{row.contribution(source_value(item.owner, row.source)):.2f}"
+    except (InputError, ZeroDivisionError):
+        return ""
+
+
+class PHOTORIG_UL_mapping(bpy.types.UIList):
+    """Rows: what drives what, and how much it is now."""
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: bpy.types.bpy_struct,
+        item: PhotorigMappingRow,
+        icon: int,
+        active_data: bpy.types.bpy_struct,
+        active_property: str,
+        index: int = 0,
+        flt_flag: int = 0,
+    ) -> None:
+        row = layout.row(align=True)
+        row.alert = bool(item.problem)
+        body = row.row(align=True)
+        body.active = not item.mute
+        channel = f" {item.channel}" if item.kind == BONE else ""
+        body.label(text=f"{item.control or '?'}{channel}", icon=_KIND_ICONS[item.kind])
+        position = ARKIT_52.index.get(item.parameter)
+        label = item.parameter if position is None else ARKIT_52.parameters[position].label
+        body.label(text=label, icon="FORWARD")
+        value = body.row()
+        value.alignment = "RIGHT"
+        value.label(text=live_value(item))
+        row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
+        solo = "SOLO_ON" if item.solo else "SOLO_OFF"
+        row.prop(item, "solo", text="", icon=solo, emboss=False)
+
+
+def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
+    """All of a camera's mapping."""
+    settings = camera.photorig
+    layout.operator("photorig.detect_rig", icon="VIEWZOOM")
+    layout.prop(settings, "use_mapping")
+    body = layout.column()
+    body.active = settings.use_mapping
+    row = body.row()
+    row.template_list(
+        "PHOTORIG_UL_mapping", "", settings, "mapping", settings, "mapping_index", rows=4
+    )
+    buttons = row.column(align=True)
+    buttons.operator("photorig.add_mapping_row", text="", icon="ADD")
+    buttons.operator("photorig.remove_mapping_row", text="", icon="REMOVE")
+    buttons.separator()
+    buttons.operator("photorig.move_mapping_row", text="", icon="TRIA_UP").up = True
+    buttons.operator("photorig.move_mapping_row", text="", icon="TRIA_DOWN").up = False
+    buttons.separator()
+    buttons.menu("PHOTORIG_MT_mapping", text="", icon="DOWNARROW_HLT")
+    item = active_row(camera)
+    if item is not None:
+        draw_row(body.box(), item)
+    draw_neutral(body, camera)
+
+
+def draw_row(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
+    """The settings of one row."""
+    from .panels import draw_sentence
+
+    column = layout.column()
+    column.use_property_split, column.use_property_decorate = True, False
+    if item.problem:
+        draw_sentence(column, item.problem, "ERROR")
+    column.prop(item, "owner")
+    column.prop(item, "kind")
+    _draw_control(column, item)
+    if item.kind == BONE:
+        column.prop(item, "channel")
+        if item.channel in ROTATIONS:
+            column.prop(item, "order")
+    column.prop(item, "parameter")
+    for name, end in zip(range_properties(item), ("START", "END"), strict=True):
+        row = column.row(align=True)
+        row.prop(item, name)
+        row.operator("photorig.set_mapping_range", text="", icon="EYEDROPPER").end = end
+    column.prop(item, "amount")
+    column.prop(item, "invert")
+    column.prop(item, "clamp")
+    column.prop(item, "combine")
+
+
+def _draw_control(column: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
+    """A search field among what the object has, where Blender can list it."""
+    keys = getattr(item.owner.data, "shape_keys", None) if item.owner is not None else None
+    if item.kind == SHAPE_KEY and keys is not None:
+        column.prop_search(item, "control", keys, "key_blocks", text="Shape Key")
+    elif item.kind == BONE and item.owner is not None and item.owner.pose is not None:
+        column.prop_search(item, "control", item.owner.pose, "bones", text="Bone")
+    else:
+        column.prop(item, "control")
+
+
+def draw_neutral(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
+    """Which pose of the rig stands for the photo."""
+    row = layout.row(align=True)
+    row.operator("photorig.capture_neutral", icon="USER")
+    if has_neutral(camera):
+        row.operator("photorig.capture_neutral", text="", icon="X").clear = True
+
+
+class PHOTORIG_MT_mapping(bpy.types.Menu):
+    """What can be done with all rows."""
+
+    bl_label = "Mapping"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator("photorig.map_selected_bone", icon="BONE_DATA")
+        layout.operator("photorig.rows_from_drivers", icon="DRIVER")
+        layout.operator("photorig.bake_mapping", icon="KEYFRAME_HLT")
+        layout.separator()
+        layout.operator("photorig.import_mapping", icon="IMPORT")
+        layout.operator("photorig.export_mapping", icon="EXPORT")
+        layout.separator()
+        layout.operator("photorig.remove_mapping_row", text="Remove All Rows").everything = True
+
+
+class PHOTORIG_PT_camera_mapping(bpy.types.Panel):
+    """Properties > Camera > Photorig > Mapping."""
+
+    bl_label = "Mapping"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "data"
+    bl_parent_id = "PHOTORIG_PT_camera"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_mapping(self.layout, context.camera)
+
+
+class PHOTORIG_PT_sidebar_mapping(bpy.types.Panel):
+    """The mapping beside the rig."""
+
+    bl_label = "Mapping"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Photorig"
+    bl_parent_id = "PHOTORIG_PT_sidebar"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return camera_in_context(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        camera = camera_in_context(context)
+        if camera is not None:
+            draw_mapping(self.layout, camera.data)
+
+
+_CLASSES = (
+    PHOTORIG_UL_mapping,
+    PHOTORIG_MT_mapping,
+    PHOTORIG_PT_camera_mapping,
+    PHOTORIG_PT_sidebar_mapping,
+)
+
+
+def register() -> None:
+    for panel in _CLASSES:
+        bpy.utils.register_class(panel)
+
+
+def unregister() -> None:
+    for panel in reversed(_CLASSES):
+        bpy.utils.unregister_class(panel)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rows of a mapping as a .blend file keeps them, on camera data.
+
+Any change of a row is compiled to drivers at once (drivers.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from .shared.mapping import (
+    BONE,
+    CHANNELS,
+    LOCATIONS,
+    ORDERS,
+    ROTATIONS,
+    VALUE,
+    MappingRow,
+    Source,
+)
+from .shared.schema import ARKIT_52
+
+_KINDS = (
+    ("SHAPE_KEY", "Shape Key", "The value of a shape key", "SHAPEKEY_DATA", 0),
+    ("BONE", "Bone", "A channel of a bone, away from its rest pose", "BONE_DATA", 1),
+    ("PROPERTY", "Property", "A custom property of the object or of a bone", "PROPERTIES", 2),
+)
+_CHANNEL_LABELS = {"LOC": "Location", "ROT": "Rotation", "SCALE": "Scale"}
+
+
+def _channel_item(name: str) -> tuple[str, str, str]:
+    if name == VALUE:
+        return (name, "Value", "The value of a shape key or property")
+    kind, letter = name.split("_")
+    return (name, f"{_CHANNEL_LABELS[kind]} {letter}", "Along or about the bone's own axis")
+
+
+_CHANNEL_ITEMS = tuple(map(_channel_item, CHANNELS))
+_COMBINE_ITEMS = (
+    ("ADD", "Add", "Add to the rows above that drive the same parameter"),
+    ("MAX", "Maximum", "The greater of this row and those above"),
+    ("MIN", "Minimum", "The smaller of this row and those above"),
+    ("MULTIPLY", "Multiply", "Scale what the rows above come to"),
+)
+_paused = 0
+
+
+@dataclass(frozen=True)
+class RigRow:
+    """A row of a mapping with the object that its source names."""
+
+    row: MappingRow
+    owner: bpy.types.Object
+
+
+def compile_unless_paused(item: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Callback of all properties that drivers depend on."""
+    if not _paused:
+        from .drivers import compile_mapping
+
+        compile_mapping(item.id_data)
+
+
+def _parameters(_item: Any, _context: bpy.types.Context, text: str) -> list[tuple[str, str]]:
+    """Suggestions while a parameter's name is typed."""
+    wanted = text.lower().replace(" ", "")
+    return [
+        (parameter.id, parameter.label)
+        for parameter in ARKIT_52.parameters
+        if wanted in parameter.id.lower()
+    ]
+
+
+def _may_be_source(_item: Any, candidate: bpy.types.Object) -> bool:
+    return candidate.type not in ("CAMERA", "LIGHT")
+
+
+def _range_property(name: str, label: str, default: float) -> dict[str, Any]:
+    """A number, and the same number shown as an angle and as a distance."""
+
+    def shown_as(subtype: str) -> Any:
+        return bpy.props.FloatProperty(
+            name=label,
+            description=f"{label} of the source's range",
+            subtype=subtype,
+            options=set(),
+            get=lambda item: getattr(item, name),
+            set=lambda item, value: setattr(item, name, value),
+        )
+
+    plain = bpy.props.FloatProperty(
+        name=label,
+        description=f"{label} of the source's range",
+        default=default,
+        precision=3,
+        options=set(),
+        update=compile_unless_paused,
+    )
+    return {
+        name: plain,
+        f"{name}_angle": shown_as("ANGLE"),
+        f"{name}_distance": shown_as("DISTANCE"),
+    }
+
+
+class PhotorigMappingRow(bpy.types.PropertyGroup):
+    """What one number of a rig does to one parameter; see shared/mapping.py."""
+
+    __annotations__ = {
+        "owner": bpy.props.PointerProperty(
+            type=bpy.types.Object,
+            name="Source",
+            description="The object that has the shape key, bone or property",
+            poll=_may_be_source,
+            update=compile_unless_paused,
+        ),
+        "kind": bpy.props.EnumProperty(
+            name="Kind",
+            items=_KINDS,
+            default="SHAPE_KEY",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "control": bpy.props.StringProperty(
+            name="Control",
+            description="Name of the shape key or bone, or the data path of the property",
+            update=compile_unless_paused,
+        ),
+        "channel": bpy.props.EnumProperty(
+            name="Channel",
+            items=_CHANNEL_ITEMS,
+            default=VALUE,
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "order": bpy.props.EnumProperty(
+            name="Euler Order",
+            items=tuple(
+                (name, name.capitalize() if name == "AUTO" else name, "") for name in ORDERS
+            ),
+            default="AUTO",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "parameter": bpy.props.StringProperty(
+            name="Parameter",
+            description="What the row drives",
+            search=_parameters,
+            search_options=set(),
+            update=compile_unless_paused,
+        ),
+        **_range_property("start", "Start", 0.0),
+        **_range_property("end", "End", 1.0),
+        "amount": bpy.props.FloatProperty(
+            name="Gain",
+            description="What the parameter gets at the end of the range, in its own unit",
+            default=1.0,
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "invert": bpy.props.BoolProperty(
+            name="Invert",
+            description="Count from the end of the range",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "clamp": bpy.props.BoolProperty(
+            name="Clamp",
+            description="Stop at the ends of the range",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "combine": bpy.props.EnumProperty(
+            name="Combine",
+            description="How it joins the rows above that drive the same parameter",
+            items=_COMBINE_ITEMS,
+            default="ADD",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "mute": bpy.props.BoolProperty(
+            name="Mute",
+            description="Leave this row out",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "solo": bpy.props.BoolProperty(
+            name="Solo",
+            description="Leave out all rows that are not solo",
+            options=set(),
+            update=compile_unless_paused,
+        ),
+        "problem": bpy.props.StringProperty(
+            name="Problem", description="Why the row drives nothing", options={"HIDDEN"}
+        ),
+    }
+
+
+@contextlib.contextmanager
+def changing(camera: bpy.types.Camera) -> Iterator[bpy.types.PropertyGroup]:
+    """Change many rows and compile them once, at the end; yields the camera's settings."""
+    global _paused
+    _paused += 1
+    try:
+        yield camera.photorig
+    finally:
+        _paused -= 1
+    from .drivers import compile_mapping
+
+    compile_mapping(camera)
+
+
+def row_of(item: PhotorigMappingRow) -> MappingRow:
+    """An item as plain data."""
+    source = Source(
+        item.kind,
+        item.owner.name if item.owner is not None else "",
+        item.control,
+        item.channel if item.kind == BONE else VALUE,
+        item.order,
+    )
+    return MappingRow(
+        source,
+        item.parameter,
+        item.start,
+        item.end,
+        item.amount,
+        item.invert,
+        item.clamp,
+        item.combine,
+    )
+
+
+def add_row(settings: bpy.types.PropertyGroup, rig_row: RigRow) -> PhotorigMappingRow:
+    """Append a row; call it inside ``changing``."""
+    item, row = settings.mapping.add(), rig_row.row
+    item.owner, item.kind, item.control = rig_row.owner, row.source.kind, row.source.control
+    item.channel, item.order = row.source.channel, row.source.order
+    for name in ("parameter", "start", "end", "amount", "invert", "clamp", "combine"):
+        setattr(item, name, getattr(row, name))
+    return item
+
+
+def remove_rows(settings: bpy.types.PropertyGroup, parameters: set[str]) -> None:
+    """Remove the rows that drive any of these parameters; call it inside ``changing``."""
+    for index in reversed(range(len(settings.mapping))):
+        if settings.mapping[index].parameter in parameters:
+            settings.mapping.remove(index)
+
+
+def range_properties(item: PhotorigMappingRow) -> tuple[str, str]:
+    """Names of the properties that show the range in the channel's unit."""
+    if item.kind == BONE and item.channel in ROTATIONS:
+        return "start_angle", "end_angle"
+    if item.kind == BONE and item.channel in LOCATIONS:
+        return "start_distance", "end_distance"
+    return "start", "end"
+
+
+def active_row(camera: bpy.types.Camera) -> PhotorigMappingRow | None:
+    """The row that is chosen in the list, None where there is none."""
+    settings = camera.photorig
+    if 0 <= settings.mapping_index < len(settings.mapping):
+        return settings.mapping[settings.mapping_index]
+    return None
+
+
+def register() -> None:
+    bpy.utils.register_class(PhotorigMappingRow)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PhotorigMappingRow)
