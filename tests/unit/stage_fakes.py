@@ -15,7 +15,7 @@ class WholeSquare:
     id = "whole square"
 
     def person(self, picture: np.ndarray) -> np.ndarray:
-        return np.ones(picture.shape[:2], np.float32)
+        return np.ones((64, 64), np.float32)
 
 
 class MiddleHead:

@@ -57,6 +57,7 @@ class HeadPlace:
         chin_radius: from there to the edge of the chin.
         centre: (2,) of the aligned square; the camera's axis goes through it.
         pixels_per_cm: at the distance of the face.
+        unit: pixels of the aligned square's side.
     """
 
     pivot: np.ndarray
@@ -64,6 +65,7 @@ class HeadPlace:
     chin_radius: float
     centre: np.ndarray
     pixels_per_cm: float
+    unit: float = 1.0
 
 
 def split_shift(
@@ -171,14 +173,17 @@ def _followed_back(points: np.ndarray, place: HeadPlace, motion: HeadMotion) -> 
     a, b = head_similarity(place, motion)
     rate = np.log(a)
     drift = b * (rate / (a - 1) if abs(a - 1) > 1e-9 else 1.0)
+
+    def follow(h: np.ndarray, duration: np.ndarray) -> np.ndarray:
+        growth = np.exp(duration * rate)
+        shift = (growth - 1) / rate if abs(rate) > 1e-9 else duration
+        return h * growth + drift * shift
+
     seen = (points - b) / a  # from the head, when it has arrived
-
-    def velocity(h: np.ndarray) -> np.ndarray:
-        return (1 - head_weight(h, place)) * (rate * h + drift)
-
     for _ in range(_STEPS):
-        middle = seen + velocity(seen) / (2 * _STEPS)
-        seen = seen + velocity(middle) / _STEPS
+        middle = follow(seen, (1 - head_weight(seen, place)) / (2 * _STEPS))
+        # Each step is exact for points that belong to the head, or to the body, altogether.
+        seen = follow(seen, (1 - head_weight(middle, place)) / _STEPS)
     return seen
 
 

@@ -11,15 +11,16 @@ import torch
 from photorig.worker.faces.geometry import FIELD_OF_VIEW
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
 
-from .align import aligned_crop, to_photo
+from .align import aligned_crop, side_in_pixels, to_photo
 from .head_motion import HeadPlace
 from .portrait import Portrait
 
-PIVOT = (0.0, -8.0, -3.0)
+PIVOT = (0.0, -7.5, -3.0)
 """The point a head turns about, cm in the axes of the canonical face: the upper neck."""
 
 _CHIN_CENTRE = (0.0, -3.6, 2.0)  # jaw and chin are an arc around it
-_CHIN_RADIUS = 7.0  # a centimetre more than that arc: room for a mouth that opens
+_CHIN_RADIUS = 6.6  # half a centimetre more than that arc: room for a mouth that opens
+_SURFACE = 2.0  # cm by which the face's skin is nearer than the canonical face's origin
 
 _MEASURED_SIZE = 256
 _USUAL = HeadPlace(
@@ -67,7 +68,7 @@ def place_of(transform: np.ndarray) -> HeadPlace:
     """
     transform = np.asarray(transform, np.float64)
     focal = 0.5 / math.tan(math.radians(FIELD_OF_VIEW) / 2)
-    distance = -transform[2, 3]
+    distance = -transform[2, 3] - _SURFACE
     unit = focal / distance
     scale = float(np.cbrt(np.linalg.det(transform[:3, :3])))
 
@@ -86,18 +87,14 @@ def place_of(transform: np.ndarray) -> HeadPlace:
 
 def in_crop(place: HeadPlace, size: int) -> HeadPlace:
     """A place in the unit square as it lies in the aligned crop of that size."""
-    return HeadPlace(
-        place.pivot * size,
-        place.chin * size,
-        place.chin_radius * size,
-        place.centre * size,
-        place.pixels_per_cm * size,
-    )
+    return in_window(place, Portrait.aligned_photo(size), np.zeros(2))
 
 
 def in_window(place: HeadPlace, alignment: np.ndarray, corner: np.ndarray) -> HeadPlace:
     """A place in the unit square as it lies in the photo, counted from a window's corner (2,)."""
     points = np.stack([place.pivot, place.chin, place.centre])
     pivot, chin, centre = to_photo(points, alignment) - corner
-    side = 1 / math.sqrt(abs(float(np.linalg.det(alignment[:, :2]))))
-    return HeadPlace(pivot, chin, place.chin_radius * side, centre, place.pixels_per_cm * side)
+    side = side_in_pixels(alignment)
+    return HeadPlace(
+        pivot, chin, place.chin_radius * side, centre, place.pixels_per_cm * side, side
+    )

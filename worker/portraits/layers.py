@@ -6,6 +6,7 @@ jumps when a motion begins: the layers fade in with the distance that a pixel ha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -19,63 +20,58 @@ _SEAM_WIDTH = 0.05  # over which it fades into the picture at rest
 _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
 _CORE_DEPTH = 0.05  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
+_MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
+_PAD = 0.3  # how far beyond the picture a head may have been
+_HEAD_RADIUS = 0.33  # of a usual head
 _LEAST = 1 / 512  # below it, a weight cannot change a level
 
 
 @dataclass(frozen=True, eq=False)
-class RestLayers:
-    """A picture at rest and what is behind the person; made once for a portrait and size.
+class RestPerson:
+    """Where the person is in a picture at rest, at the matte's size.
 
     Attributes:
-        picture: (h, w, 3) uint8, the picture that the background is kept from.
-        person: (h, w) float32 matte.
-        gate: (h, w) float32, 1 near the person: other people in the background do not move along.
-        core: (h, w) float32, 1 deep inside the person, where mattes sometimes have holes.
-        plate: (h, w, 3) uint8, the picture without the person.
+        matte: (m, n) float32 in [0, 1].
+        gate: (m, n) float32, 1 near the person: others in the background do not move along.
+        core: (m, n) float32, 1 deep inside the person, where mattes sometimes have holes.
         unit: pixels of the aligned square's side.
     """
 
-    picture: np.ndarray
-    person: np.ndarray
+    matte: np.ndarray
     gate: np.ndarray
     core: np.ndarray
-    plate: np.ndarray
     unit: float
 
+    def clean(self, matte: np.ndarray) -> np.ndarray:
+        """A matte (m, n) of the same person, driven, without others and without holes."""
+        return np.maximum(matte * self.gate, self.core)
 
-def rest_layers(
-    picture: np.ndarray, matte: np.ndarray, head: tuple[float, float], unit: float
-) -> RestLayers:
-    """Take a picture at rest apart.
+    def seam(self, driven: np.ndarray) -> np.ndarray:
+        """(m, n) in [0, 1]: where the driven picture is seen, around the person at rest and the
+        driven one (m, n)."""
+        person = (np.maximum(self.matte, driven) > 0.1).astype(np.float32)
+        reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * self.unit
+        return _soft(_grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
+
+
+def rest_person(matte: np.ndarray, head: tuple[float, float], unit: float) -> RestPerson:
+    """The person in the matte (m, n) of a picture at rest.
 
     Args:
-        picture: (h, w, 3) uint8.
-        matte: (h, w) float32.
-        head: x and y of a pixel within the head.
+        head: x and y of a point within the head, in pixels of the matte.
         unit: pixels of the aligned square's side.
     """
     whole = _whole_person(matte, head)
     gate = _soft(_grown(whole, _GATE_REACH * unit), _GATE_REACH / 3 * unit)
     core = _soft(_grown(whole, -_CORE_DEPTH * unit), _CORE_DEPTH / 3 * unit)
-    person = clean(matte, gate, core)
-    return RestLayers(picture, person, gate, core, _plate(picture, person, unit), unit)
-
-
-def clean(matte: np.ndarray, gate: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """A matte (h, w) without people of the background and without holes."""
-    return np.maximum(matte * gate, core)
-
-
-def seam(rest: np.ndarray, driven: np.ndarray, unit: float) -> np.ndarray:
-    """(h, w) in [0, 1]: where the driven picture is seen, around both mattes (h, w)."""
-    person = (np.maximum(rest, driven) > 0.1).astype(np.float32)
-    return _soft(_grown(person, (_SEAM_REACH + _SEAM_WIDTH / 2) * unit), _SEAM_WIDTH / 2 * unit)
+    return RestPerson(np.maximum(matte * gate, core), gate, core, unit)
 
 
 def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """uint8 pictures mixed; where the weight is 0 the lower one, where it is 1 the upper one."""
+    """Pictures (h, w, 3) mixed to uint8: the lower one where the weight (h, w) is 0, else more of
+    the upper one."""
     mixed = below + weight[..., None] * (above.astype(np.float32) - below)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
@@ -83,37 +79,34 @@ def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarra
 def moved(
     picture: np.ndarray,
     person: np.ndarray,
-    rest: RestLayers,
+    plate: np.ndarray,
     place: HeadPlace,
     motion: HeadMotion,
 ) -> np.ndarray:
     """The picture with its head moved.
 
     Args:
-        picture: (h, w, 3) uint8, driven, its background that of ``rest``.
-        person: (h, w) float32, its matte, clean.
+        picture: (h, w, 3) uint8, driven, its background that of the picture at rest.
+        person: (h, w) float32, its matte.
+        plate: (h, w, 3) uint8, the picture at rest without the person, see `background`.
 
     Returns:
-        (h, w, 3) uint8; outside both the moved person and the person at rest it is the picture at
-        rest bit for bit.
+        (h, w, 3) uint8; outside the moved person it is the plate or the picture.
     """
     height, width = person.shape
     source = source_positions((height, width), place, motion)
-    still = source - _positions(height, width)
-    fade = _smooth(np.hypot(still[..., 0], still[..., 1]) / (_FADE * rest.unit))
-    pad = round(0.25 * rest.unit)
-    opacity = cv2.remap(
-        _extended(person, pad, 0.33 * rest.unit), source[..., 0] + pad, source[..., 1] + pad, 1
-    )
-    colours = picture.astype(np.float32)
-    own = _person_colours(colours, person, max(round(_COLOUR_REACH * rest.unit), 3))
-    mode = (cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
-    front = cv2.remap(colours, source, None, mode[0], borderMode=mode[1])
-    own = cv2.remap(own, source, None, mode[0], borderMode=mode[1])
-    front += fade[..., None] * (own - front)
-    behind = colours + fade[..., None] * (rest.plate - colours)
-    result = behind + opacity[..., None] * (front - behind)
-    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+    way = source - _positions(height, width)
+    fade = _smooth(np.hypot(way[..., 0], way[..., 1]) / (_FADE * place.unit))[..., None]
+    own = person_colours(picture, person, max(round(_COLOUR_REACH * place.unit), 3))
+    pad = round(_PAD * place.unit)
+    source += pad
+    opacity = cv2.remap(beyond_edges(person, pad, place.unit), source, None, cv2.INTER_LINEAR)
+    front = cv2.remap(_padded(picture, pad), source, None, cv2.INTER_CUBIC).astype(np.float32)
+    own = cv2.remap(_padded(own, pad), source, None, cv2.INTER_CUBIC)
+    front += fade * (own - front)
+    behind = picture.astype(np.float32)
+    behind += fade * (plate - behind)
+    return blend(behind, front, opacity)
 
 
 def _positions(height: int, width: int) -> np.ndarray:
@@ -158,11 +151,36 @@ def _whole_person(matte: np.ndarray, head: tuple[float, float]) -> np.ndarray:
     return (labels[1:, 1:-1] != labels[0, 0]).astype(np.float32)
 
 
-def _plate(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarray:
-    """The background, continued smoothly behind the person."""
+def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarray:
+    """The plate: (h, w, 3) uint8 background, continued behind the person (h, w) float32.
+
+    Near the person's edge it is mirrored, further in it is smooth; a little outside the person it
+    is the picture bit for bit.
+    """
     covered = _grown((person > 0.05).astype(np.float32), _PLATE_REACH * unit)
-    filled = _continued(picture.astype(np.float32), 1 - covered)
+    if covered.all():
+        return picture
+    smooth = _continued(picture.astype(np.float32), 1 - covered)
+    mirrored, depth = _mirrored(picture, covered)
+    sharp = np.exp(-((depth / (_MIRROR_DEPTH * unit)) ** 2))[..., None]
+    filled = smooth + sharp * (mirrored - smooth)
     return blend(picture, filled, _soft(covered, _PLATE_REACH / 2 * unit))
+
+
+def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) float32 colours of what lies as far outside the cover, and that distance (h, w)."""
+    height, width = covered.shape
+    inside = (covered > 0).astype(np.uint8)
+    depth, labels = cv2.distanceTransformWithLabels(
+        inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    rows, columns = np.nonzero(inside == 0)
+    nearest = np.zeros((labels.max() + 1, 2), np.float32)
+    nearest[labels[rows, columns]] = np.stack([columns, rows], -1)
+    edge = cv2.GaussianBlur(nearest[labels], (0, 0), 2.0)  # without seams where the nearest changes
+    there = np.clip(2 * edge - _positions(height, width), 0, [width - 1, height - 1])
+    colours = cv2.remap(picture, there.astype(np.float32), None, cv2.INTER_LINEAR)
+    return colours.astype(np.float32), depth
 
 
 def _continued(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -180,42 +198,50 @@ def _continued(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
     return coarse + known[..., None] * (colours - coarse)
 
 
-def _person_colours(colours: np.ndarray, person: np.ndarray, size: int) -> np.ndarray:
-    """(h, w, 3) colours of the person alone, also where its edge lets the background through.
+def person_colours(picture: np.ndarray, person: np.ndarray, size: int) -> np.ndarray:
+    """(h, w, 3) uint8 colours of the person alone, also where its edge lets the background through.
 
     'Fast multi-level foreground estimation' in its blurred form (Forte 2021), two passes.
     """
-    weight = person[..., None]
-    foreground, background = colours, colours
+    weight, colours = person[..., None], picture.astype(np.float32)
+    foreground, behind = colours, colours
     for width in (size, max(size // 4, 3)):
         inside = cv2.blur(person, (width, width))[..., None]
         mean = cv2.blur(foreground * weight, (width, width)) / (inside + 1e-5)
-        outside = cv2.blur(background * (1 - weight), (width, width)) / (1 - inside + 1e-5)
+        outside = cv2.blur(behind * (1 - weight), (width, width)) / (1 - inside + 1e-5)
         foreground = mean + weight * (colours - weight * mean - (1 - weight) * outside)
-        foreground, background = np.clip(foreground, 0, 255), np.clip(outside, 0, 255)
-    return foreground
+        foreground, behind = np.clip(foreground, 0, 255), np.clip(outside, 0, 255)
+    return np.rint(foreground).astype(np.uint8)
 
 
-def _extended(person: np.ndarray, pad: int, half_width: float) -> np.ndarray:
-    """A matte with ``pad`` pixels more on each side: hair cut by the upper edge ends in a dome.
+def _padded(colours: np.ndarray, pad: int) -> np.ndarray:
+    """Pixels beyond the edges: hair goes on above, on the sides the last column does."""
+    colours = cv2.copyMakeBorder(colours, pad, 0, 0, 0, cv2.BORDER_REFLECT_101)
+    return cv2.copyMakeBorder(colours, 0, pad, pad, pad, cv2.BORDER_REPLICATE)
 
-    Args:
-        half_width: pixels from the middle of a head of usual width to its side.
-    """
+
+def beyond_edges(person: np.ndarray, pad: int, unit: float) -> np.ndarray:
+    """A matte (h, w) with ``pad`` pixels more on each side; what an edge has cut ends in a dome."""
     wide = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    row = person[0]
-    width = float(row.sum())
-    wide[:pad] = 0
-    if width < 1:
-        return wide
-    middle = float((row * np.arange(len(row))).sum()) / width
-    reach = max(half_width, 0.55 * width)
-    height = 1.2 * reach * (1 - np.sqrt(1 - (width / 2 / reach) ** 2))
-    above = np.arange(pad, 0, -1, dtype=np.float32)[:, None] / max(height, 1)
-    narrowing = np.sqrt(np.clip(1 - above**2, 0, 1))
-    x = np.arange(wide.shape[1], dtype=np.float32)[None] - pad
-    columns = middle + (x - middle) / np.maximum(narrowing, 1e-3)
-    columns = np.clip(columns, 0, len(row) - 1).astype(np.float32)
-    dome = cv2.remap(row[None], columns, np.zeros_like(columns), cv2.INTER_LINEAR)
-    wide[:pad] = dome * np.clip(narrowing * 8, 0, 1)
+    # Seen from each edge: its outermost row first, then outwards.
+    _dome(wide[pad:-pad, pad], wide[pad:-pad, :pad][:, ::-1].T, unit)
+    _dome(wide[pad:-pad, -pad - 1], wide[pad:-pad, -pad:].T, unit)
+    _dome(wide[pad], wide[:pad][::-1], unit)
     return wide
+
+
+def _dome(edge: np.ndarray, outside: np.ndarray, unit: float) -> None:
+    """Continue a matte's edge (n,) into ``outside`` (pad, n) as the rest of a round head."""
+    outside[:] = 0
+    width = float(edge.sum())
+    if width < 1:
+        return
+    middle = float((edge * np.arange(len(edge))).sum()) / width
+    radius = max(_HEAD_RADIUS * unit, 0.55 * width)
+    height = radius - math.sqrt(radius**2 - (width / 2) ** 2)
+    away = (np.arange(len(outside), dtype=np.float32)[:, None] + 1) / max(1.2 * height, 1)
+    narrowed = np.sqrt(np.clip(1 - away**2, 0, 1))
+    columns = middle + (np.arange(len(edge)) - middle) / np.maximum(narrowed, 1e-3)
+    columns = np.clip(columns, 0, len(edge) - 1).astype(np.float32)
+    dome = cv2.remap(edge[None], columns, np.zeros_like(columns), cv2.INTER_LINEAR)
+    outside[:] = dome * np.clip(8 * narrowed, 0, 1)

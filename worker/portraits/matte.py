@@ -23,7 +23,7 @@ _SMOOTHNESS = 2e-4  # of the guided filter, in squared colour: what counts as an
 
 
 class Matte(Protocol):
-    """What the layers need of a matte."""
+    """What the stage needs of a matte."""
 
     @property
     def id(self) -> str:
@@ -31,7 +31,7 @@ class Matte(Protocol):
         ...
 
     def person(self, picture: np.ndarray) -> np.ndarray:
-        """(h, w, 3) uint8 to (h, w) float32 in [0, 1], 1 on the person."""
+        """(h, w, 3) uint8 to (m, n) float32 in [0, 1], 1 on the person; at the network's size."""
         ...
 
 
@@ -55,7 +55,16 @@ class PersonMatte:
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         with torch.inference_mode():
             (person,) = self._network(torch.from_numpy(small)[None].float() / 255)
-        return _refined(person[0, ..., 0].numpy(), picture)
+        return person[0, ..., 0].numpy()
+
+
+def refined(person: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """A matte (m, n) brought to the picture's size (h, w), its edges drawn to the picture's."""
+    height, width = picture.shape[:2]
+    person = cv2.resize(person, (width, height), interpolation=cv2.INTER_LINEAR)
+    radius = max(round(_REFINED_RADIUS * max(height, width)), 1)
+    guide = picture.astype(np.float32) * np.float32(1 / 255)
+    return np.clip(cv2.ximgproc.guidedFilter(guide, person, radius, _SMOOTHNESS), 0.0, 1.0)
 
 
 def _load_network() -> TFLiteModule:
@@ -69,13 +78,3 @@ def _load_network() -> TFLiteModule:
             f"The person matte cannot be read: {error.strerror}",
             f"Run 'photorig models verify {MODEL}'.",
         ) from error
-
-
-def _refined(person: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """A coarse matte brought to the picture's size, its edges drawn to those of the picture."""
-    height, width = picture.shape[:2]
-    person = cv2.resize(person, (width, height), interpolation=cv2.INTER_LINEAR)
-    radius = max(round(_REFINED_RADIUS * max(height, width)), 1)
-    guide = picture.astype(np.float32) * np.float32(1 / 255)
-    refined = cv2.ximgproc.guidedFilter(guide, person, radius, _SMOOTHNESS)
-    return np.clip(refined, 0.0, 1.0)

@@ -8,18 +8,20 @@ has to do is done to the result.
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+import cv2
 import numpy as np
 
 from .align import aligned_crop, side_in_pixels, to_photo
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_crop, in_window
-from .layers import RestLayers, blend, clean, moved, rest_layers, seam
-from .matte import Matte, PersonMatte
+from .layers import RestPerson, background, blend, moved, rest_person
+from .matte import Matte, PersonMatte, refined
 from .paste_back import paste_back
 from .portrait import Portrait
 
@@ -29,6 +31,7 @@ VERSION = 1
 _REMEMBERED = 4  # portraits and sizes
 _WINDOW = 2.2  # side of the part of the photo a head moves in, in sides of the aligned square
 _HEAD = (0.5, 0.55)  # a point that is inside the head of every aligned square
+_ALIGNED_SIZE = 256  # at which the person in the photo is looked for, as the matte sees it
 
 Value = TypeVar("Value")
 
@@ -43,7 +46,9 @@ class PortraitStage:
     def __init__(self, matte: Matte | None = None, heads: HeadFinder | None = None) -> None:
         self._matte = matte or PersonMatte()
         self._heads = heads or LandmarkedHeads()
-        self._rests: _Memory[RestLayers] = _Memory()
+        self._rests: _Memory[np.ndarray] = _Memory()
+        self._persons: _Memory[RestPerson] = _Memory()
+        self._plates: _Memory[np.ndarray] = _Memory()
         self._places: _Memory[HeadPlace] = _Memory()
 
     @property
@@ -69,16 +74,21 @@ class PortraitStage:
             ``rest`` bit for bit.
         """
         size = crop.shape[0]
+        picture = self._rests.get((portrait.id, f"{size}"), lambda: _frozen(rest()))
+        is_driven = not np.array_equal(crop, picture)
+        if motion.is_rest and not is_driven:
+            return picture.copy()
         key = (portrait.id, f"crop at {size}")
-        layers = self._rests.get(key, lambda: self._crop_layers(rest()))
-        person, still = layers.person, layers.picture
-        if not np.array_equal(crop, layers.picture):
-            person = clean(self._matte.person(crop), layers.gate, layers.core)
-            still = blend(layers.picture, crop, seam(layers.person, person, size))
+        person = self._persons.get(key, lambda: self._person_in(picture))
+        driven, still = person.matte, picture
+        if is_driven:
+            driven = person.clean(self._matte.person(crop))
+            still = blend(picture, crop, _at_size(person.seam(driven), picture))
         if motion.is_rest:
-            return still.copy()
+            return still
+        plate = self._plates.get(key, lambda: _plate(picture, person, size))
         place = in_crop(self._place(portrait), size)
-        return moved(still, person, layers, place, motion)
+        return moved(still, refined(driven, still), plate, place, motion)
 
     def full_frame(self, portrait: Portrait, crop: np.ndarray, motion: HeadMotion) -> np.ndarray:
         """The whole photo with the driven crop put back.
@@ -89,40 +99,58 @@ class PortraitStage:
         Returns:
             (h, w, 3) uint8; outside the person, moved and at rest, it is the photo bit for bit.
         """
-        size = crop.shape[0]
-        key = (portrait.id, f"photo at {size}")
-        own = self._rests.get(key, lambda: self._photo_crop_layers(portrait, size))
-        person = clean(self._matte.person(crop), own.gate, own.core)
-        mask = seam(own.person, person, size)
-        frame = paste_back(portrait.photo, crop, portrait.alignment, mask)
+        person = self._persons.get(
+            (portrait.id, "aligned photo"), lambda: self._person_in(_aligned_photo(portrait))
+        )
+        seam = person.seam(person.clean(self._matte.person(crop)))
+        frame = paste_back(portrait.photo, crop, portrait.alignment, seam)
         if motion.is_rest:
             return frame
         left, top, right, bottom = _window(portrait)
-        window = frame[top:bottom, left:right]
-        layers = self._rests.get((portrait.id, "photo"), lambda: self._photo_layers(portrait))
-        person = clean(self._matte.person(window), layers.gate, layers.core)
+        window, photo = (whole[top:bottom, left:right] for whole in (frame, portrait.photo))
         corner = np.array([left, top], np.float64)
         place = in_window(self._place(portrait), portrait.alignment, corner)
-        window[:] = moved(window, person, layers, place, motion)
+        key = (portrait.id, "photo")
+        around = self._persons.get(key, lambda: self._person_around(photo, place))
+        plate = self._plates.get(key, lambda: _plate(photo, around, place.unit))
+        driven = around.clean(self._matte.person(window))
+        window[:] = moved(window, refined(driven, window), plate, place, motion)
         return frame
 
     def _place(self, portrait: Portrait) -> HeadPlace:
         return self._places.get((portrait.id, ""), lambda: self._heads.find(portrait))
 
-    def _crop_layers(self, picture: np.ndarray) -> RestLayers:
-        size = picture.shape[0]
-        head = (_HEAD[0] * size, _HEAD[1] * size)
-        return rest_layers(picture, self._matte.person(picture), head, size)
+    def _person_in(self, crop: np.ndarray) -> RestPerson:
+        """The person in an aligned crop."""
+        matte = self._matte.person(crop)
+        side = matte.shape[0]
+        return rest_person(matte, (_HEAD[0] * side, _HEAD[1] * side), side)
 
-    def _photo_crop_layers(self, portrait: Portrait, size: int) -> RestLayers:
-        return self._crop_layers(aligned_crop(portrait.photo, portrait.alignment, size))
+    def _person_around(self, window: np.ndarray, place: HeadPlace) -> RestPerson:
+        """The person in a window of the photo. The matte is square, whatever the window is."""
+        matte = self._matte.person(window)
+        x, y = np.array(matte.shape[::-1]) / window.shape[1::-1]
+        head = (float(place.centre[0] * x), float(place.centre[1] * y))
+        return rest_person(matte, head, place.unit * math.sqrt(x * y))
 
-    def _photo_layers(self, portrait: Portrait) -> RestLayers:
-        left, top, right, bottom = _window(portrait)
-        picture = portrait.photo[top:bottom, left:right]
-        head = to_photo(np.array([_HEAD]), portrait.alignment)[0] - [left, top]
-        unit = side_in_pixels(portrait.alignment)
-        return rest_layers(picture, self._matte.person(picture), (head[0], head[1]), unit)
+
+def _aligned_photo(portrait: Portrait) -> np.ndarray:
+    return aligned_crop(portrait.photo, portrait.alignment, _ALIGNED_SIZE)
+
+
+def _plate(picture: np.ndarray, person: RestPerson, unit: float) -> np.ndarray:
+    return _frozen(background(picture, refined(person.matte, picture), unit))
+
+
+def _at_size(mask: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    return cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _frozen(picture: np.ndarray) -> np.ndarray:
+    picture = picture.copy()
+    picture.flags.writeable = False
+    return picture
 
 
 def _window(portrait: Portrait) -> tuple[int, int, int, int]:
