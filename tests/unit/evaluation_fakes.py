@@ -41,6 +41,7 @@ def person_piece(index: int, mirror_cosine: float = 0.8) -> Piece:
     return {
         "parameters": parameters[0].astype(np.float32),
         "person": np.array(index),
+        "net3d.parameters": parameters.astype(np.float32),
         **readings(parameters, identity),
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.evaluation import drive, sweeps
+from photorig.worker.evaluation.agreement import agreements
 from photorig.worker.evaluation.control import control_figures
 from photorig.worker.evaluation.drive_figures import pair_figures
 from photorig.worker.evaluation.identity import SamePerson
@@ -43,6 +44,26 @@ def test_a_perfect_face_is_controllable_and_leaks_nothing() -> None:
     assert figures["parameters"]["headYaw"]["reached_range"] == pytest.approx([-20, 20])
     assert jaw["people"] == 3
     assert figures["crosstalk"]["at_the_ends"]["mean"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_cautious_judge_is_known_by_its_slope_on_people_that_nobody_drives() -> None:
+    jaw = ARKIT_52.index["jawOpen"]
+    people = []
+    for i in range(12):
+        piece = person_piece(i)
+        piece["net3d.parameters"][:, jaw] = i / 12
+        piece[f"{FAMILY}.parameters"][:, jaw] = 0.1 + 0.6 * i / 12
+        people.append(piece)
+    units = agreements(ARKIT_52, people, FAMILY)
+    assert units["jawOpen"].slope == pytest.approx(0.6, rel=1e-4)
+    assert units["jawOpen"].is_sure
+    assert not units["mouthPucker"].is_sure
+    pieces = [sweep_piece(i, BUNDLE, gain=0.6) for i in range(3)]
+    for piece in pieces:
+        piece[f"{FAMILY}.parameters"][:, jaw] += 0.1 + 0.6 * int(piece["person"]) / 12
+    values = control_figures(BUNDLE, people, pieces, FAMILY)["parameters"]["jawOpen"]
+    assert (values["gain"], values["gain_in_own_units"]) == pytest.approx((0.6, 1.0), rel=1e-4)
+    assert (values["controllable"], values["controllable_in_own_units"]) == (False, True)
 
 
 def test_a_leak_is_found_named_and_measured_in_full_moves() -> None:

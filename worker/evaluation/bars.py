@@ -109,6 +109,7 @@ def _control_bars(figures: dict[str, Any]) -> list[Bar]:
     known = {n: value for n, value in kept.items() if value is not None}
     worst = min(known, key=lambda name: known[name], default=None)
     good = [n for n, v in expressions.items() if v["controllable"]]
+    own = [n for n, v in expressions.items() if v["controllable_in_own_units"]]
     useful = [n for n in good if expressions[n]["trained_range"][1] >= USEFUL_RANGE]
     lacking = [what for what, names in WANTED.items() if not set(names) <= set(good)]
     crosstalk = figures["crosstalk"]["at_the_ends"]
@@ -123,7 +124,8 @@ def _control_bars(figures: dict[str, Any]) -> list[Bar]:
         Bar(
             "controllable parameters (gain 0.8–1.25, R² ≥ 0.9)",
             f"≥ {CONTROLLABLE_GOAL} of 52",
-            f"{len(good)}, of which {len(useful)} over a range of {USEFUL_RANGE} or more",
+            f"{len(good)}, of which {len(useful)} over a range of {USEFUL_RANGE} or more "
+            f"({len(own)} in the judge's own units)",
             len(useful) >= CONTROLLABLE_GOAL,
         ),
         Bar(

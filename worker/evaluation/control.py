@@ -12,6 +12,7 @@ from photorig.shared.schema import ParameterSchema
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from . import statistics
+from .agreement import Agreement, agreements
 from .identity import SamePerson, identity_figures
 from .pieces import Piece
 from .placement import TRANSLATION, parameter_change
@@ -102,16 +103,17 @@ def control_figures(
     """Everything that `control` says of one family, JSON-able but for NaN."""
     frames = swept_frames(bundle.schema, people, sweeps, family)
     same_person = SamePerson.of(people, family)
+    units = agreements(bundle.schema, people, family)
     full = full_moves(bundle.schema)
     matrix = np.full((len(bundle.schema),) * 2, np.nan)
     parameters = {}
     for position in swept_parameters(bundle):
+        name = bundle.schema.ids[position]
         own = frames.of(frames.parameter == position)
         ends = own.of(np.abs(own.fraction) == 1)
         matrix[position] = statistics.crosstalk_row(ends.change, full)
-        name = bundle.schema.ids[position]
         parameters[name] = {
-            **_response(own, bundle, position),
+            **_response(own, bundle, position, units[name]),
             **_side_effects(ends, same_person, name),
         }
     rows = swept_parameters(bundle)
@@ -124,14 +126,16 @@ def control_figures(
     }
 
 
-def _response(frames: SweptFrames, bundle: ModelBundle, position: int) -> dict[str, Any]:
+def _response(
+    frames: SweptFrames, bundle: ModelBundle, position: int, units: Agreement
+) -> dict[str, Any]:
     """Range, gain and linearity of one parameter."""
     parts = np.array(fractions(bundle, position))
     asked, measured = by_person(frames, parts, frames.change[:, position])
     line = statistics.fit_line(asked, measured)
     gains = statistics.gains_of_people(asked, measured)
     known = gains[np.isfinite(gains)]
-    low, high = GAIN_BAR
+    in_own_units = line.gain / units.slope if units.is_sure else line.gain
     response = bundle.responses[position]
     both_ways = parts[0] < 0
     return {
@@ -146,8 +150,17 @@ def _response(frames: SweptFrames, bundle: ModelBundle, position: int) -> dict[s
         "gain_spread": float(known.std()) if len(known) else float("nan"),
         "gain_10_90": np.percentile(known, [10, 90]).tolist() if len(known) else [],
         "no_face": int(np.isnan(frames.identity).sum()),
-        "controllable": bool(low <= line.gain <= high and line.linearity >= LINEARITY_BAR),
+        "own_slope": units.slope,
+        "own_slope_linearity": units.linearity,
+        "gain_in_own_units": in_own_units,
+        "controllable": _is_controllable(line.gain, line.linearity),
+        "controllable_in_own_units": _is_controllable(in_own_units, line.linearity),
     }
+
+
+def _is_controllable(gain: float, linearity: float) -> bool:
+    low, high = GAIN_BAR
+    return bool(low <= gain <= high and linearity >= LINEARITY_BAR)
 
 
 def _mean_ends(values: np.ndarray, both_ways: bool) -> list[float]:

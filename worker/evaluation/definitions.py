@@ -17,6 +17,10 @@ DEFINITIONS: dict[str, str] = {
     "subset of the people.",
     "gain": "Least-squares slope through the origin of measured against asked change, over all "
     "people and levels. The spread is the standard deviation of the slopes of single people.",
+    "in own units": "The gain divided by the family's own slope: least squares of its reading on "
+    "Net3D's over the un-driven people, where R² of that line is at least 0.5. The judges' maps "
+    "from landmarks to coefficients were fitted to Net3D's answers on un-driven faces, and a map "
+    "that is unsure says too little; this takes its caution out. Goals use the gain as it is.",
     "linearity": "R² = 1 − Σ(m − gain·a)² / Σ(m − mean m)² over all people and levels, rest "
     "included: people who answer differently lower it as much as a bent curve does. R² of each: "
     "the same with every person's own slope, so that only bends and noise lower it.",

@@ -30,7 +30,8 @@ def sections(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
 def _responses(report: dict[str, Any], family: str, others: Sequence[Other]) -> Content:
     parameters = report["control"]["families"][family]["parameters"]
     header: list[Content] = [
-        *("parameter", "asked", "reached", "gain", "spread", "R²", "R² of each", "people", ""),
+        *("parameter", "asked", "reached", "gain", "in own units", "spread", "R²", "R² of each"),
+        *("people", ""),
         *(f"{other.label}: gain, R²" for other in others),
     ]
     rows = []
@@ -42,6 +43,7 @@ def _responses(report: dict[str, Any], family: str, others: Sequence[Other]) -> 
                 _range(values["asked_range"]),
                 _range(values["reached_range"]),
                 number(values["gain"]),
+                number(values["gain_in_own_units"]),
                 number(values["gain_spread"]),
                 number(values["linearity"]),
                 number(values["linearity_of_each"]),
