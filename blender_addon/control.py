@@ -25,13 +25,15 @@ class Control:
         value: as it stands now.
         response: None where no worker has said anything.
         origin: the value from which the shift is measured: rest in relative mode, the photo's in
-            absolute mode; None where the photo's is not known.
+            absolute mode; None where the photo's is needed and not known.
+        source: the value in the photo, rest where it is not known.
     """
 
     parameter: Parameter
     value: float
     response: Response | None
     origin: float | None
+    source: float = 0.0
 
     @property
     def is_hopeless(self) -> bool:
@@ -44,14 +46,14 @@ class Control:
         if self.response is None or self.origin is None or self.is_hopeless:
             return None
         limits = self.parameter.minimum, self.parameter.maximum
-        return self.response.range_around(self.origin, *limits)
+        return self.response.range_around(self.origin, self.source, *limits)
 
     @property
     def is_beyond(self) -> bool:
         """Whether the value is outside the trained range, so that the picture shows its end."""
         if self.response is None or self.origin is None or self.is_hopeless:
             return False
-        return self.response.is_beyond(self.value, self.origin)
+        return self.response.is_beyond(self.value, self.origin, self.source)
 
     @property
     def range_text(self) -> str:
@@ -113,14 +115,23 @@ def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> 
     Args:
         responses: what the worker said; parameters that are not in it are shown without.
     """
-    settings = camera.photorig
-    photo = photo_parameters(settings) if settings.mode == "ABSOLUTE" else None
-    controls = {}
-    for parameter in ARKIT_52.parameters:
-        origin: float | None = parameter.default
-        if settings.mode == "ABSOLUTE":
-            origin = None if photo is None else photo[parameter.id]
-        controls[parameter.id] = Control(
-            parameter, getattr(settings, parameter.id), responses.get(parameter.id), origin
-        )
-    return controls
+    photo = photo_parameters(camera.photorig)
+    return {
+        parameter.id: _control(camera.photorig, parameter, responses.get(parameter.id), photo)
+        for parameter in ARKIT_52.parameters
+    }
+
+
+def _control(
+    settings: bpy.types.PropertyGroup,
+    parameter: Parameter,
+    response: Response | None,
+    photo: Mapping[str, float] | None,
+) -> Control:
+    source = parameter.default if photo is None else photo[parameter.id]
+    origin: float | None = parameter.default if settings.mode == "RELATIVE" else source
+    if settings.mode == "ABSOLUTE" and photo is None:
+        # Values that a face can take on are nearly the same for every photo; shifts are not.
+        knows_values = response is not None and response.lowest is not None
+        origin = parameter.default if knows_values else None
+    return Control(parameter, getattr(settings, parameter.id), response, origin, source)

@@ -23,10 +23,12 @@ class Response:
     Attributes:
         realised_by: "latents" for the generator, "geometry" where the picture of the face is moved
             as a whole, "none" where the face cannot follow.
-        minimum, maximum: trained range of the shift Δp in the parameter's unit.
+        minimum, maximum: trained range of the shift Δp of a face at rest, in the parameter's unit.
         gain: measured change ÷ asked change, None where it was not said.
         linearity: R² of that line, 0 to 1, None where it was not said.
         crosstalk: mean range-normalised change of the other parameters, None where not said.
+        lowest, highest: values that a face can take on, wherever it started; None where the worker
+            knows shifts only.
     """
 
     realised_by: str
@@ -35,29 +37,45 @@ class Response:
     gain: float | None = None
     linearity: float | None = None
     crosstalk: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
 
     @property
     def is_controllable(self) -> bool:
         return self.realised_by != BY_NOTHING
 
-    def range_around(self, origin: float, minimum: float, maximum: float) -> tuple[float, float]:
-        """Values that the face was trained to follow.
+    def shifts(self, source: float) -> tuple[float, float]:
+        """Smallest and greatest Δp that a face which shows ``source`` in its photo can follow.
+
+        A face that already shows more than was trained may keep it, and may show less.
+        """
+        if self.lowest is None or self.highest is None:
+            return self.minimum, self.maximum
+        return min(self.lowest, source) - source, max(self.highest, source) - source
+
+    def range_around(
+        self, origin: float, source: float, minimum: float, maximum: float
+    ) -> tuple[float, float]:
+        """Values that the face can follow.
 
         Args:
             origin: the value from which shifts are measured: the parameter's rest in relative
                 mode, its value in the photo in absolute mode.
+            source: its value in the photo.
             minimum, maximum: the parameter's own limits.
 
         Returns:
             Lowest and highest value within both.
         """
-        lowest, highest = origin + self.minimum, origin + self.maximum
+        least, most = self.shifts(source)
+        lowest, highest = origin + least, origin + most
         return min(max(lowest, minimum), maximum), max(min(highest, maximum), minimum)
 
-    def is_beyond(self, value: float, origin: float) -> bool:
-        """Whether the shift from ``origin`` to ``value`` will be cut to the trained range."""
-        slack = _TOLERANCE * max(1.0, abs(self.minimum), abs(self.maximum))
-        return not self.minimum - slack <= value - origin <= self.maximum + slack
+    def is_beyond(self, value: float, origin: float, source: float) -> bool:
+        """Whether the shift from ``origin`` to ``value`` will be cut to what can be followed."""
+        least, most = self.shifts(source)
+        slack = _TOLERANCE * max(1.0, abs(least), abs(most))
+        return not least - slack <= value - origin <= most + slack
 
 
 def responses_of(description: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Response]:
@@ -85,7 +103,12 @@ def _response(entry: Any) -> Response | None:
         return None
     gain, linearity = _number(entry.get("gain")), _number(entry.get("linearity"))
     crosstalk = _number(entry.get("crosstalk"))
-    return Response(_realised_by(entry), minimum, maximum, gain, linearity, crosstalk)
+    lowest, highest = _number(entry.get("lowest")), _number(entry.get("highest"))
+    if lowest is None or highest is None or lowest > highest:
+        lowest = highest = None
+    return Response(
+        _realised_by(entry), minimum, maximum, gain, linearity, crosstalk, lowest, highest
+    )
 
 
 def _realised_by(entry: Mapping[str, Any]) -> str:

@@ -93,6 +93,21 @@ def test_in_absolute_mode_the_range_lies_around_the_photo(
     assert not modules.control.controls_of(scene.camera.data, responses)["jawOpen"].is_beyond
 
 
+def test_a_photo_that_shows_some_of_it_already_leaves_less_in_relative_mode(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    path = write_portrait(
+        tmp_path / "smile.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.2})
+    )
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    said = {"jawOpen": modules.responses.Response("latents", -0.3, 0.3, lowest=0.0, highest=0.5)}
+    scene.camera.data.photorig.jawOpen = 0.4
+    control = modules.control.controls_of(scene.camera.data, said)["jawOpen"]
+    assert control.range_text == "0.00 – 0.30"
+    assert control.is_beyond
+
+
 def test_a_file_of_an_earlier_version_says_how_to_learn_the_range(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
 ) -> None:

@@ -43,7 +43,7 @@ SCHEMA = ParameterSchema(
     ),
 )
 PORTRAIT = "7d" * 32
-REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, frame=24)
+REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
 PIXELS = bytes(range(12))
 
 

@@ -36,7 +36,7 @@ def test_a_worker_that_does_not_say_how_is_believed_whether() -> None:
 
 
 def test_what_a_newer_worker_adds_is_passed_over() -> None:
-    new = {**YAW, "curve": [[0, 0], [1, 1]], "crosstalk": {"jawOpen": 0.1}}
+    new = {**YAW, "curve": [[0, 0], [1, 1]], "crosstalk": {"jawOpen": 0.1}, "lowest": 3}
     response = responses_of({"responses": [new]}, IDS)["headYaw"]
     assert response == Response("latents", -25, 25, 1.1, 0.96, None)
 
@@ -59,13 +59,22 @@ def test_a_worker_that_says_nothing_useful_gives_no_response(description: dict[s
 
 def test_the_range_lies_around_the_origin_and_within_the_limits() -> None:
     response = Response("latents", -0.3, 0.4)
-    assert response.range_around(0.0, 0.0, 1.0) == (0.0, 0.4)
-    assert response.range_around(0.8, 0.0, 1.0) == pytest.approx((0.5, 1.0))
+    assert response.range_around(0.0, 0.0, 0.0, 1.0) == (0.0, 0.4)
+    assert response.range_around(0.8, 0.8, 0.0, 1.0) == pytest.approx((0.5, 1.0))
+
+
+def test_a_range_of_values_leaves_less_to_a_face_that_shows_some_already() -> None:
+    response = Response("latents", -0.3, 0.4, lowest=0.0, highest=0.5)
+    assert response.range_around(0.0, 0.2, 0.0, 1.0) == pytest.approx((0.0, 0.3))
+    assert response.range_around(0.2, 0.2, 0.0, 1.0) == pytest.approx((0.0, 0.5))
+    assert response.range_around(0.8, 0.8, 0.0, 1.0) == pytest.approx((0.0, 0.8))
+    assert response.is_beyond(0.4, 0.0, 0.2)
+    assert not response.is_beyond(0.4, 0.2, 0.2)
 
 
 def test_a_value_at_the_end_of_the_range_is_within_it() -> None:
     response = Response("latents", -0.3, 0.4)
-    assert not response.is_beyond(0.4000001, 0.0)
-    assert response.is_beyond(0.41, 0.0)
-    assert not response.is_beyond(0.5, 0.8)
-    assert response.is_beyond(0.4, 0.8)
+    assert not response.is_beyond(0.4000001, 0.0, 0.0)
+    assert response.is_beyond(0.41, 0.0, 0.0)
+    assert not response.is_beyond(0.5, 0.8, 0.8)
+    assert response.is_beyond(0.4, 0.8, 0.8)
