@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import bpy
 
+from .frame_request import parameters_to_render
 from .properties import photo_parameters
 from .shared.responses import BY_GEOMETRY, Response
 from .shared.schema import ARKIT_52, Parameter
@@ -21,8 +22,8 @@ class Control:
     """One parameter of one camera.
 
     Attributes:
-        parameter: of the schema.
-        value: as it stands now.
+        parameter: the one that is seen in the picture; with the mirror on, the slider's partner.
+        value: as it stands now, with the shot's gain.
         response: None where no worker has said anything.
         origin: the value from which the shift is measured: rest in relative mode, the photo's in
             absolute mode; None where the photo's is needed and not known.
@@ -115,16 +116,24 @@ def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> 
     Args:
         responses: what the worker said; parameters that are not in it are shown without.
     """
-    photo = photo_parameters(camera.photorig)
-    return {
-        parameter.id: _control(camera.photorig, parameter, responses.get(parameter.id), photo)
-        for parameter in ARKIT_52.parameters
-    }
+    settings = camera.photorig
+    photo = photo_parameters(settings)
+    rendered = ARKIT_52.named(parameters_to_render(camera))
+    controls = {}
+    for parameter in ARKIT_52.parameters:
+        # With the mirror on, a slider moves the other side of the face.
+        seen = ARKIT_52.parameters[
+            ARKIT_52.index[parameter.mirror if settings.mirror else parameter.id]
+        ]
+        response = responses.get(seen.id)
+        controls[parameter.id] = _control(settings, seen, rendered[seen.id], response, photo)
+    return controls
 
 
 def _control(
     settings: bpy.types.PropertyGroup,
     parameter: Parameter,
+    value: float,
     response: Response | None,
     photo: Mapping[str, float] | None,
 ) -> Control:
@@ -134,4 +143,4 @@ def _control(
         # Values that a face can take on are nearly the same for every photo; shifts are not.
         knows_values = response is not None and response.lowest is not None
         origin = parameter.default if knows_values else None
-    return Control(parameter, getattr(settings, parameter.id), response, origin, source)
+    return Control(parameter, value, response, origin, source)

@@ -7,6 +7,8 @@ import bpy
 import numpy as np
 
 from .portrait_file import PortraitFile, read_portrait, resolve
+from .properties import GROUPS, gain_property, rest_values
+from .shared.adjustment import adjusted
 from .shared.errors import InputError
 from .shared.messages import FrameRequest
 from .shared.schema import ARKIT_52
@@ -30,15 +32,23 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         )
     return FrameRequest(
         portrait=settings.portrait_id,
-        parameters=parameter_values(camera_data),
+        parameters=parameters_to_render(camera_data),
         size="full" if settings.size == "FULL" else int(settings.size),
         mode=settings.mode.lower(),
         frame=frame,
     )
 
 
+def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
+    """(n,) float32 in the order and units of the schema, with the shot's gains and mirror."""
+    settings = camera_data.photorig
+    origin = np.array(list(rest_values(settings).values()), np.float32)
+    gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
+    return adjusted(parameter_values(camera_data), origin, gains, settings.mirror)
+
+
 def parameter_values(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of the schema."""
+    """(n,) float32 in the order and units of the schema, as the sliders say."""
     settings = camera_data.photorig
     return np.array([getattr(settings, name) for name in ARKIT_52.ids], np.float32)
 

@@ -12,6 +12,7 @@ from .control import Control, controls_of
 from .engine import ENGINE
 from .operators.base import camera_in_context
 from .preferences import draw_worker_state
+from .properties import GROUPS, gain_property
 from .render_settings import colour_problem
 from .worker_link import link
 
@@ -58,44 +59,49 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
     """All parameters by group; the groups start closed but for the head."""
     controls = controls_of(camera, link.responses)
     choices = bpy.context.window_manager.photorig
+    layout.prop(camera.photorig, "mirror")
+    layout.operator("photorig.reset_to_photo", icon="LOOP_BACK")
     if link.responses:
         column = layout.column(heading="Show")
         column.prop(choices, "only_controllable")
         column.prop(choices, "show_measurements")
-    for group in dict.fromkeys(control.parameter.group for control in controls.values()):
-        shown = [
-            control
-            for control in controls.values()
+    for group in GROUPS:
+        shown = {
+            name: control
+            for name, control in controls.items()
             if control.parameter.group == group
             and not (choices.only_controllable and control.is_hopeless)
-        ]
+        }
         if shown:
-            _draw_group(layout, camera, place, shown)
+            _draw_group(layout, camera, f"{place}_{group}", shown)
 
 
 def _draw_group(
-    layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str, shown: list[Control]
+    layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str, shown: dict[str, Control]
 ) -> None:
-    group = shown[0].parameter.group
-    header, body = layout.panel(f"PHOTORIG_{place}_{group}", default_closed=group != "head")
-    is_beyond = any(control.is_beyond for control in shown)
+    group = next(iter(shown.values())).parameter.group
+    header, body = layout.panel(f"PHOTORIG_{place}", default_closed=group != "head")
+    is_beyond = any(control.is_beyond for control in shown.values())
     icon = "ERROR" if is_beyond else "NONE"
     header.label(text=_GROUP_LABELS.get(group, group.capitalize()), icon=icon)
     if body is None:
         return
     column = body.column(align=True)
-    for control in shown:
-        _draw_control(column, camera, control)
+    for name, control in shown.items():
+        _draw_control(column, camera, name, control)
+    body.prop(camera.photorig, gain_property(group))
 
 
-def _draw_control(column: bpy.types.UILayout, camera: bpy.types.Camera, control: Control) -> None:
+def _draw_control(
+    column: bpy.types.UILayout, camera: bpy.types.Camera, name: str, control: Control
+) -> None:
     """A slider, the trained range beside it, and a button whose tooltip says the rest."""
     row = column.row(align=True)
     slider = row.row(align=True)
     # Greyed, not locked: keyframes of a recorded performance can still be taken away.
     slider.active = not control.is_hopeless
     slider.alert = control.is_beyond
-    slider.prop(camera.photorig, control.parameter.id)
+    slider.prop(camera.photorig, name)
     if control.response is None:
         return
     beside = row.row(align=True)
@@ -104,7 +110,7 @@ def _draw_control(column: bpy.types.UILayout, camera: bpy.types.Camera, control:
     beside.label(text=control.range_text)
     icon = "CANCEL" if control.is_hopeless else "ERROR" if control.is_beyond else "INFO"
     explain = row.operator("photorig.explain_parameter", text="", icon=icon, emboss=False)
-    explain.camera, explain.parameter = camera.name, control.parameter.id
+    explain.camera, explain.parameter = camera.name, name
     if bpy.context.window_manager.photorig.show_measurements and control.measurements:
         line = column.row()
         line.active = False

@@ -82,6 +82,39 @@ def _float_property(parameter: Parameter) -> Any:
     )
 
 
+GROUPS = tuple(dict.fromkeys(parameter.group for parameter in ARKIT_52.parameters))
+"""Groups of parameters in the schema's order."""
+
+
+def gain_property(group: str) -> str:
+    """Name of the property that scales a group."""
+    return f"gain_{group}"
+
+
+def _shot_properties() -> dict[str, Any]:
+    """What a shot does to the numbers of its rig."""
+    gains = {
+        gain_property(group): bpy.props.FloatProperty(
+            name="Gain",
+            description="Scales how far this group moves away from the photo",
+            default=1.0,
+            min=0.0,
+            max=3.0,
+            soft_max=2.0,
+            step=5,
+            update=_changed,
+        )
+        for group in GROUPS
+    }
+    mirror = bpy.props.BoolProperty(
+        name="Mirror",
+        description="Let the other side of the face do what each side of the rig does",
+        default=False,
+        update=_changed,
+    )
+    return {**gains, "mirror": mirror}
+
+
 def _mapping_properties() -> dict[str, Any]:
     return {
         "mapping": bpy.props.CollectionProperty(type=PhotorigMappingRow, name="Mapping"),
@@ -144,7 +177,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             update=_changed,
         ),
     }
-    fixed |= _mapping_properties()
+    fixed |= _mapping_properties() | _shot_properties()
     return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}
 
 

@@ -141,6 +141,28 @@ def test_the_tooltip_tells_gain_and_crosstalk(
     assert any("gain 0.99" in line for line in _drawn(scene, modules).texts)
 
 
+def test_a_gain_that_takes_a_value_beyond_the_range_is_seen(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    settings = scene.camera.data.photorig
+    settings.jawOpen, settings.gain_jaw = 0.2, 2.0
+    layout = _drawn(scene, modules)
+    assert layout.find("prop", "jawOpen").alert
+    assert layout.has("prop", "gain_jaw")
+
+
+def test_with_the_mirror_on_a_slider_tells_of_the_other_side(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
+) -> None:
+    settings = scene.camera.data.photorig
+    settings.mirror, settings.headRoll = True, -50
+    responses["eyeBlinkLeft"] = modules.responses.Response("none", 0.0, 0.0)
+    layout = _drawn(scene, modules)
+    assert not layout.find("prop", "eyeBlinkRight").active
+    assert layout.find("prop", "eyeBlinkLeft").active
+    assert layout.find("prop", "headRoll").alert
+
+
 def test_without_a_worker_the_panel_shows_sliders_only(
     scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:

@@ -50,6 +50,19 @@ def test_a_request_holds_the_evaluated_parameters_in_schema_order(
     assert request.portrait == settings.portrait_id
 
 
+def test_gain_and_mirror_of_a_shot_reach_the_request_but_not_the_sliders(
+    scene: bpy.types.Scene, modules: SimpleNamespace, portrait: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    settings = scene.camera.data.photorig
+    settings.headYaw, settings.mouthSmileLeft = 10, 0.4
+    settings.gain_mouth, settings.mirror = 2.0, True
+    request = modules.frame_request.frame_request(_evaluated_camera(scene), 1)
+    expected = modules.schema.ARKIT_52.vector({"headYaw": -10, "mouthSmileRight": 0.8})
+    np.testing.assert_allclose(request.parameters, expected, atol=1e-6)
+    assert settings.mouthSmileLeft == pytest.approx(0.4)
+
+
 def test_loading_a_portrait_keeps_its_id_and_name(scene: bpy.types.Scene, portrait: Path) -> None:
     import hashlib
 
