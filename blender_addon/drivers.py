@@ -14,7 +14,15 @@ from typing import Any
 import bpy
 
 from .compat import plain_driver
-from .mapping_rows import PhotorigMappingRow, RigRow, add_row, changing, remove_rows, row_of
+from .mapping_rows import (
+    PhotorigMappingRow,
+    RigRow,
+    add_row,
+    changing,
+    not_compiling,
+    remove_rows,
+    row_of,
+)
 from .properties import neutral_of, rest_values, set_neutral
 from .shared.errors import InputError
 from .shared.mapping import BONE, PROPERTY, SHAPE_KEY, VALUE, MappingRow, Source, by_parameter
@@ -41,6 +49,7 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
         Ids of the parameters that are driven now.
     """
     settings = camera.photorig
+    _follow_renames(camera)
     before = set(settings.mapped_parameters.split())
     driven = set()
     for parameter, items in _usable_items(settings).items():
@@ -53,10 +62,32 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
             continue
         targets = [_target_of(item) for item in items]
         _write_driver(camera, parameter, expression, targets)
+        for item, name in zip(items, variable_names(len(items)), strict=True):
+            item.compiled, item.compiled_control = f"{parameter} {name}", item.control
         driven.add(parameter)
     _release(camera, before - driven)
     settings.mapped_parameters = " ".join(name for name in ARKIT_52.ids if name in driven)
     return tuple(settings.mapped_parameters.split())
+
+
+def _follow_renames(camera: bpy.types.Camera) -> None:
+    """Give rows the names that their bones and shape keys have now.
+
+    Blender renames what drivers read; a row that kept the old name would lose its driver.
+    """
+    for item in camera.photorig.mapping:
+        if not item.compiled or item.control != item.compiled_control:
+            continue
+        parameter, name = item.compiled.split()
+        curve = _curve_at(camera, f"{_PREFIX}{parameter}")
+        variable = curve.driver.variables.get(name) if curve is not None else None
+        target = _read_target(variable) if variable is not None else None
+        place = _source_of(target) if target is not None else None
+        if place is None or (place[0].kind, place[1]) != (item.kind, item.owner):
+            continue
+        if place[0].control != item.control:
+            with not_compiling():
+                item.control = place[0].control
 
 
 def _usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigMappingRow]]:
@@ -64,6 +95,7 @@ def _usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigM
     any_solo = any(item.solo and not item.mute for item in settings.mapping)
     usable: dict[str, list[PhotorigMappingRow]] = {}
     for item in settings.mapping:
+        item.compiled = ""
         problem = problem_of(item)
         if item.problem != problem:
             item.problem = problem

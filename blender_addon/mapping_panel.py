@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from .drivers import problem_of
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
 from .operators.base import camera_in_context
@@ -16,9 +17,14 @@ from .shared.schema import ARKIT_52
 _KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
 
 
+def shown_problem(item: PhotorigMappingRow) -> str:
+    """Why a row drives nothing, "" where it does; what it read may have gone since it was made."""
+    return item.problem or problem_of(item)
+
+
 def live_value(item: PhotorigMappingRow) -> str:
     """What a row adds at the moment, "" where it adds nothing."""
-    if item.problem or item.owner is None:
+    if shown_problem(item):
         return ""
     row = row_of(item)
     try:
@@ -43,7 +49,7 @@ class PHOTORIG_UL_mapping(bpy.types.UIList):
         flt_flag: int = 0,
     ) -> None:
         row = layout.row(align=True)
-        row.alert = bool(item.problem)
+        row.alert = bool(shown_problem(item))
         body = row.row(align=True)
         body.active = not item.mute
         channel = f" {item.channel}" if item.kind == BONE else ""
@@ -90,8 +96,9 @@ def draw_row(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
 
     column = layout.column()
     column.use_property_split, column.use_property_decorate = True, False
-    if item.problem:
-        draw_sentence(column, item.problem, "ERROR")
+    problem = shown_problem(item)
+    if problem:
+        draw_sentence(column, problem, "ERROR")
     column.prop(item, "owner")
     column.prop(item, "kind")
     _draw_control(column, item)

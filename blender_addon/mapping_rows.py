@@ -198,18 +198,35 @@ class PhotorigMappingRow(bpy.types.PropertyGroup):
         "problem": bpy.props.StringProperty(
             name="Problem", description="Why the row drives nothing", options={"HIDDEN"}
         ),
+        "compiled": bpy.props.StringProperty(
+            name="Compiled",
+            description="Parameter and variable of the driver that says this row",
+            options={"HIDDEN"},
+        ),
+        "compiled_control": bpy.props.StringProperty(
+            name="Compiled Control",
+            description="The control's name when the driver was made",
+            options={"HIDDEN"},
+        ),
     }
+
+
+@contextlib.contextmanager
+def not_compiling() -> Iterator[None]:
+    """Change rows without their drivers following."""
+    global _paused
+    _paused += 1
+    try:
+        yield
+    finally:
+        _paused -= 1
 
 
 @contextlib.contextmanager
 def changing(camera: bpy.types.Camera) -> Iterator[bpy.types.PropertyGroup]:
     """Change many rows and compile them once, at the end; yields the camera's settings."""
-    global _paused
-    _paused += 1
-    try:
+    with not_compiling():
         yield camera.photorig
-    finally:
-        _paused -= 1
     from .drivers import compile_mapping
 
     compile_mapping(camera)

@@ -174,6 +174,34 @@ def test_a_driver_made_by_hand_is_left_alone(
     assert modules.drivers.read_drivers(camera).unreadable == ("tongueOut",)
 
 
+def test_renamed_bones_and_shape_keys_keep_driving(
+    scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
+) -> None:
+    armature = add_armature(scene, "Rig", ("lid",))
+    source = modules.mapping.Source("BONE", "Rig", "lid", "LOC_Y")
+    row = modules.mapping.MappingRow(source, "eyeBlinkLeft")
+    with modules.mapping_rows.changing(scene.camera.data) as settings:
+        modules.mapping_rows.add_row(settings, modules.mapping_rows.RigRow(row, armature))
+    armature.data.bones["lid"].name = "upper lid"
+    jaw.keys["open"].name = "jaw drop"
+    jaw.item.amount = 0.5
+    assert [item.control for item in settings.mapping] == ["jaw drop", "upper lid"]
+    armature.pose.bones["upper lid"].location.y = 0.3
+    parameters = evaluated(scene)
+    assert parameters.jawOpen == pytest.approx(0.2)
+    assert parameters.eyeBlinkLeft == pytest.approx(0.3)
+
+
+def test_a_rig_that_was_deleted_leaves_rows_that_say_so(
+    scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
+) -> None:
+    bpy.data.objects.remove(jaw.face)
+    item = scene.camera.data.photorig.mapping[0]
+    assert modules.mapping_panel.shown_problem(item) == "The row has no source object"
+    modules.drivers.compile_mapping(scene.camera.data)
+    assert not scene.camera.data.animation_data.drivers
+
+
 def test_an_average_driver_is_read_as_rows(
     scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
