@@ -15,6 +15,7 @@ from . import (
     preferences,
     properties,
     render_jobs,
+    thumbnails,
     worker_link,
     written_files,
 )
@@ -28,6 +29,7 @@ _ROOMS = (
     engine,
     written_files,
     render_jobs,
+    thumbnails,
     panels,
     mapping_panel,
 )

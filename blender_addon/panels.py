@@ -12,13 +12,16 @@ from .control import Control, controls_of
 from .engine import ENGINE
 from .operators.base import camera_in_context
 from .preferences import draw_worker_state
-from .properties import GROUPS, gain_property
+from .properties import GROUPS, gain_property, photo_parameters
 from .render_settings import colour_problem
+from .shared.schema import ARKIT_52
+from .thumbnails import thumbnail_icon
 from .worker_link import link
 
 _ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _RANGE_UNITS = 5.0
 _USUAL_WIDTH = 400
+_THUMBNAIL_SCALE = 4.0
 _GROUP_LABELS = {
     "head": "Head",
     "eyes": "Eyes",
@@ -50,9 +53,25 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     if settings.portrait_problem:
         draw_sentence(layout, settings.portrait_problem, "ERROR")
     elif settings.portrait_name:
-        layout.label(text=settings.portrait_name, icon="USER")
+        _draw_face(layout, settings)
     layout.prop(settings, "size")
     layout.prop(settings, "mode")
+
+
+def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """Who it is, and how the head is held in the photo."""
+    row = layout.row()
+    icon = thumbnail_icon(settings.portrait_id)
+    if icon:
+        row.template_icon(icon, scale=_THUMBNAIL_SCALE)
+    column = row.column()
+    column.label(text=settings.portrait_name, icon="NONE" if icon else "USER")
+    photo = photo_parameters(settings)
+    if photo is None:
+        return
+    for name in ("headYaw", "headPitch", "headRoll"):
+        label = ARKIT_52.parameters[ARKIT_52.index[name]].label
+        column.label(text=f"{label} {photo[name]:.0f}°".replace("-", "−"))
 
 
 def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:

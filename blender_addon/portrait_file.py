@@ -33,6 +33,8 @@ class PortraitFile:
         photo_size: (width, height) of the photo in pixels.
         parameters: (m,) pose and expression in the photo, in the order of the schema that the
             portrait was measured with.
+        alignment: (6,) rows of the matrix from photo pixels to the unit square of the face.
+        photo_png: the photo as a PNG file.
         content: the bytes of the file.
     """
 
@@ -41,6 +43,8 @@ class PortraitFile:
     name: str
     photo_size: tuple[int, int]
     parameters: tuple[float, ...]
+    alignment: tuple[float, ...]
+    photo_png: bytes
     content: bytes
 
     @property
@@ -84,36 +88,54 @@ def read_portrait(path: Path) -> PortraitFile:
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified: int, _size: int) -> PortraitFile:
     content = path.read_bytes()
-    name, photo_size, parameters = _describe(path, content)
-    identity = hashlib.sha256(content).hexdigest()
-    return PortraitFile(path, identity, name, photo_size, parameters, content)
-
-
-def _describe(path: Path, content: bytes) -> tuple[str, tuple[int, int], tuple[float, ...]]:
-    """Name, photo size and parameters, by the file's header (safetensors: a length, then JSON)."""
     try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-        metadata = json.loads(header["__metadata__"]["photorig"])
-        if metadata["format"] != "photorig.portrait":
-            raise ValueError(metadata["format"])
-        photo_start = 8 + length + int(header["photo.png"]["data_offsets"][0])
-        # A PNG's first chunk begins with width and height after 16 bytes.
-        width, height = struct.unpack_from(">II", content, photo_start + 16)
-        return (
-            str(metadata["name"]),
-            (width, height),
-            _floats(header["parameters"], content, length),
-        )
+        return _described(path, content)
     except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(f"{path.name!r} is no portrait file, or it is damaged", _HINT) from error
 
 
-def _floats(entry: dict[str, Any], content: bytes, header_length: int) -> tuple[float, ...]:
-    """The numbers of a one-dimensional float32 tensor. Raises ValueError where it is none."""
-    (count,) = entry["shape"]
-    start = 8 + header_length + int(entry["data_offsets"][0])
-    values = struct.unpack_from(f"<{count:d}f", content, start)
-    if entry["dtype"] != "F32" or not all(map(math.isfinite, values)):
-        raise ValueError("parameters are no finite numbers")
-    return values
+def _described(path: Path, content: bytes) -> PortraitFile:
+    """What the file's header says (safetensors: a length, then JSON, then the tensors)."""
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    metadata = json.loads(header["__metadata__"]["photorig"])
+    if metadata["format"] != "photorig.portrait":
+        raise ValueError(metadata["format"])
+    tensors = _Tensors(header, content, 8 + length)
+    photo = tensors.bytes_of("photo.png")
+    # A PNG's first chunk begins with width and height after 16 bytes.
+    width, height = struct.unpack_from(">II", photo, 16)
+    return PortraitFile(
+        path=path,
+        id=hashlib.sha256(content).hexdigest(),
+        name=str(metadata["name"]),
+        photo_size=(width, height),
+        parameters=tensors.numbers("parameters", "F32"),
+        alignment=tensors.numbers("alignment", "F64"),
+        photo_png=photo,
+        content=content,
+    )
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """The tensors of a safetensors file; ``start`` is where the first one's bytes begin."""
+
+    header: dict[str, Any]
+    content: bytes
+    start: int
+
+    def bytes_of(self, name: str) -> bytes:
+        first, last = (self.start + int(end) for end in self.header[name]["data_offsets"])
+        return self.content[first:last]
+
+    def numbers(self, name: str, kind: str) -> tuple[float, ...]:
+        """A float tensor, flat. Raises ValueError where it is none."""
+        letter = {"F32": "f", "F64": "d"}[kind]
+        if self.header[name]["dtype"] != kind:
+            raise ValueError(f"{name} is no {kind}")
+        count = math.prod(self.header[name]["shape"])
+        values = struct.unpack(f"<{count:d}{letter}", self.bytes_of(name))
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"{name} is not finite")
+        return values

@@ -9,6 +9,7 @@ import bpy
 
 from ..control import controls_of
 from ..portrait_file import SUFFIX, read_portrait, resolve
+from ..thumbnails import make_thumbnail
 from ..worker_link import link
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
@@ -35,6 +36,7 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
         portrait = read_portrait(resolve(self.filepath))
         # The path's update callback keeps id and name beside it.
         camera_data_in_context(context).photorig.portrait_path = _as_stored(context, self.filepath)
+        make_thumbnail(portrait)
         self.report({"INFO"}, f"Loaded {portrait.name}")
         return {"FINISHED"}
 

@@ -53,6 +53,7 @@ _MODULES = (
     "render_settings",
     "rig",
     "sequencer",
+    "thumbnails",
     "worker_link",
 )
 _exit_status = 1

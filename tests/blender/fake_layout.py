@@ -77,6 +77,9 @@ class FakeLayout:
     def menu(self, name: str, **options: Any) -> None:
         self._note("menu", name, options)
 
+    def template_icon(self, icon: int, **options: Any) -> None:
+        self._note("template_icon", str(icon), options)
+
     def progress(self, **options: Any) -> None:
         self._note("progress", options.get("text", ""), options)
 

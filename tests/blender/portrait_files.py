@@ -17,18 +17,25 @@ def write_portrait(
     name: str = "Test Face",
     seed: int = 0,
     parameters: np.ndarray | None = None,
+    photo: np.ndarray | None = None,
+    alignment: np.ndarray | None = None,
 ) -> Path:
     """A complete .portrait file with random content and a photo of 40 × 30 pixels.
 
     Args:
+        photo: (h, w, 3) uint8, and
+        alignment: (2, 3) photo pixels to the unit square of the face, where they matter.
         parameters: (n,) pose and expression in the photo; a face at rest where none are given.
     """
     random = np.random.default_rng(seed)
-    photo = random.integers(0, 256, (30, 40, 3), np.uint8)
+    if photo is None:
+        photo = random.integers(0, 256, (30, 40, 3), np.uint8)
+    if alignment is None:
+        alignment = np.array([[1 / 30, 0, 0], [0, 1 / 30, 0]])
     tensors = {
         "latents": random.normal(size=(16, 512)).astype(np.float32),
         "parameters": np.zeros(58, np.float32) if parameters is None else parameters,
-        "alignment": np.array([[1 / 30, 0, 0], [0, 1 / 30, 0]], np.float64),
+        "alignment": alignment.astype(np.float64),
         "photo.png": np.frombuffer(png_bytes(photo), np.uint8),
     }
     metadata = {
