@@ -10,7 +10,7 @@ import pytest
 
 from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
-from photorig.worker.evaluation import drive, motion, paste, sweeps, tiles
+from photorig.worker.evaluation import drive, motion, paste, sweeps, tiles, together
 from photorig.worker.evaluation.background import background_change, widened
 from photorig.worker.evaluation.ceilings import mirrored, photographed_again
 from photorig.worker.evaluation.families import Reading, blank_reading
@@ -114,11 +114,27 @@ def test_a_sweep_asks_for_its_levels_and_reads_the_renderers_frames(studio: Stud
     np.testing.assert_allclose(piece["shift"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-4)
 
 
+def test_both_sides_are_moved_to_the_ends_of_their_ranges(studio: Studio) -> None:
+    piece = together.measure_together(studio, Task(together.TOGETHER, 1, ("smile",)))
+    named = dict(zip(ARKIT_52.ids, piece["asked"][0], strict=True))
+    moved = {name: value for name, value in named.items() if value}
+    assert moved == pytest.approx({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4})
+    people = [sweeps.measure_person(studio, Task(sweeps.PERSON, i)) for i in range(3)]
+    piece["person"] = np.array(1)
+    figures = together.together_figures(ARKIT_52, people, [piece], "brightness")
+    assert list(figures) == ["smile"]
+    assert figures["smile"]["people"] == 1
+    assert figures["smile"]["asked"]["mouthSmileLeft"] == pytest.approx(0.4)
+
+
 def test_a_person_without_a_face_gives_empty_pieces(studio: Studio) -> None:
     assert np.isnan(sweeps.measure_person(studio, Task(sweeps.PERSON, 5))["parameters"]).all()
     assert not len(sweeps.measure_sweep(studio, Task(sweeps.SWEEP, 5, ("jawOpen",)))["parameter"])
     assert not len(paste.measure_paste(studio, Task(paste.PASTE, 5))["move"])
     assert not len(motion.measure_still(studio, Task(motion.STILL, 5))["same"])
+    assert not len(
+        together.measure_together(studio, Task("together", 5, ("smile",)))["combination"]
+    )
     (tile,) = tiles.measure_tiles(studio, tiles.tiles_task(5, [("relative", SIZE, {})]))["tiles"]
     assert (tile == 128).all()
 
@@ -173,7 +189,12 @@ def test_backgrounds_are_compared_outside_both_people(studio: Studio) -> None:
     mask[:, :6], other[:, 6:12] = True, True
     assert background_change(source, driven, mask, other) == 3
     assert np.isnan(background_change(source, driven, mask, ~mask))
-    assert widened(LeftHalf().person(source)).sum(1).tolist() == [11] * 20
+
+
+def test_a_person_is_widened_by_a_twentieth_in_pictures_of_any_size() -> None:
+    matte = LeftHalf().person(np.zeros((20, 20, 3), np.uint8))
+    assert widened(matte, (20, 20)).sum(1).tolist() == [11] * 20
+    assert widened(matte, (40, 40)).sum(1).tolist() == [22] * 40
 
 
 def test_translation_is_read_in_centimetres() -> None:

@@ -44,7 +44,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--each",
         type=int,
         default=PEOPLE_EACH,
-        help=f"people on whom each parameter is swept, three times as many for the head's "
+        help=f"people on whom each parameter is swept, twice as many for the head's "
         f"({PEOPLE_EACH})",
     )
     parser.add_argument(

@@ -9,11 +9,17 @@ _PERSON = 0.5  # of the matte
 _DILATION = 0.05  # of the side, as algorithms.md §9.7 has it
 
 
-def widened(matte: np.ndarray) -> np.ndarray:
-    """(h, w) bool: the person of a matte (h, w) in [0, 1], widened by 5 % of the side."""
-    width = 2 * round(_DILATION * matte.shape[1]) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return cv2.dilate((matte > _PERSON).astype(np.uint8), kernel) > 0
+def widened(matte: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool: the person of a matte in [0, 1] of any size, widened by 5 % of the side.
+
+    Args:
+        shape: height and width of the picture that the matte belongs to.
+    """
+    height, width = shape
+    whole = cv2.resize(matte.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    size = 2 * round(_DILATION * width) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return cv2.dilate((whole > _PERSON).astype(np.uint8), kernel) > 0
 
 
 def background_change(

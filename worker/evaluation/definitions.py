@@ -44,6 +44,9 @@ DEFINITIONS: dict[str, str] = {
     "shown beside them, and so is the cosine of strangers.",
     "age, sex, ancestry": "Mean absolute change of the judge's estimates: years; probability of "
     "the sex; half of Σ|Δ probability| over the ancestries that it tells apart.",
+    "both sides at once": "Every part at the end of its own range, scaled back as a whole where "
+    "the bundle does so. Eyes: opening as a part of that at rest, 0 is shut. Gaze: how far the "
+    "iris has moved to image right and up in the family's own unit, mean of both eyes.",
     "background": "BG = Σ B |I_r − I_s| / Σ B in levels of 255, B = 1 − (M_s ∪ M_r), M the person "
     "matte (head, hair, shoulders) widened by 5 % of the side. Before: the generator's own "
     "picture, from which only the person is taken. After: whole photos with the face put back, "

@@ -20,6 +20,7 @@ def sections(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
         tag("h2", "Each control in figures"),
         _responses(report, first, others),
         _side_effects(families[first]["parameters"]),
+        *_together(families[first].get("together", {})),
         *_by_training_family(families, first),
         *_crosstalk(report, others),
         *_identity(families),
@@ -91,6 +92,39 @@ def _side_effects(parameters: dict[str, Any]) -> Content:
         )
     caption = "What else changes at the ends of the range (openings in eye distances)"
     return table(header, rows, caption)
+
+
+def _together(together: dict[str, Any]) -> list[Content]:
+    """Both sides at once: what it asks, what comes, how far the eyes stay open."""
+    if not together:
+        return []
+    header = [
+        *("both sides", "asked", "reached", "left eye open", "right eye open"),
+        *("gaze right", "gaze up", "identity ÷ ceiling", "older by", "sex", "people"),
+    ]
+    rows = []
+    for label, values in together.items():
+        sides = [[eye[axis] for eye in values["gaze"]] for axis in (0, 1)]
+        means = [None if None in side else sum(side) / len(side) for side in sides]
+        rows.append(
+            [
+                label,
+                " ".join(number(value) for value in values["asked"].values()),
+                " ".join(number(value) for value in values["reached"].values()),
+                *(_percent(part) for part in values["eyes_open"]),
+                *(number(value) for value in means),
+                number(values["identity_retention"]),
+                number(values["age_drift"], 1),
+                number(values["gender_change"]),
+                str(values["people"]),
+            ]
+        )
+    caption = "Both sides at once at the ends of their ranges; openings in parts of those at rest"
+    return [table(header, rows, caption)]
+
+
+def _percent(part: float | None) -> str:
+    return number(None if part is None else 100 * part, 0, " %")
 
 
 def _by_training_family(families: dict[str, Any], first: str) -> list[Content]:

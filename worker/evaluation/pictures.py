@@ -15,6 +15,7 @@ from photorig.worker.reenactment.bundle import ModelBundle
 
 from .studio import FrameSize
 from .sweeps import swept_parameters
+from .together import combinations
 
 SHOWN_PEOPLE = 10
 STRIP_PEOPLE = 4
@@ -48,24 +49,6 @@ class Sheet:
 
 
 REST = Column("rest", "relative", 256, {})
-
-_TOGETHER: dict[str, tuple[str, ...]] = {
-    "smile": ("mouthSmileLeft", "mouthSmileRight"),
-    "frown": ("mouthFrownLeft", "mouthFrownRight"),
-    "both eyes shut": ("eyeBlinkLeft", "eyeBlinkRight"),
-    "squint": ("eyeSquintLeft", "eyeSquintRight"),
-    "wide eyes": ("eyeWideLeft", "eyeWideRight"),
-    "look left": ("eyeLookOutLeft", "eyeLookInRight"),
-    "look right": ("eyeLookInLeft", "eyeLookOutRight"),
-    "look up": ("eyeLookUpLeft", "eyeLookUpRight"),
-    "look down": ("eyeLookDownLeft", "eyeLookDownRight"),
-    "brows up": ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    "brows down": ("browDownLeft", "browDownRight"),
-    "upper lip": ("mouthUpperUpLeft", "mouthUpperUpRight"),
-    "lower lip": ("mouthLowerDownLeft", "mouthLowerDownRight"),
-    "stretch": ("mouthStretchLeft", "mouthStretchRight"),
-    "press": ("mouthPressLeft", "mouthPressRight"),
-}
 
 
 def control_sheets(bundle: ModelBundle) -> list[Sheet]:
@@ -104,12 +87,10 @@ def _parts(columns: list[Column]) -> list[tuple[str, tuple[Column, ...]]]:
 
 
 def _together(bundle: ModelBundle) -> Sheet:
-    swept = {bundle.schema.ids[i] for i in swept_parameters(bundle)}
     columns = [REST]
-    for label, names in _TOGETHER.items():
-        if swept.issuperset(names):
-            ends = {n: bundle.responses[bundle.schema.index[n]].maximum for n in names}
-            columns.append(Column(label, "relative", 256, ends))
+    for label, names in combinations(bundle).items():
+        ends = {n: bundle.responses[bundle.schema.index[n]].maximum for n in names}
+        columns.append(Column(label, "relative", 256, ends))
     return Sheet("together", "Both sides at once, at the ends of their ranges", tuple(columns))
 
 

@@ -31,6 +31,7 @@ from .report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
 from .stages import OnProgress, measure_all
 from .studio import Settings, Studio, open_studio
 from .sweeps import PERSON, sweep_tasks, swept_parameters
+from .together import together_figures, together_tasks
 
 PAGE_NAME = "index.html"
 FAILURE_TITLES = {
@@ -39,8 +40,8 @@ FAILURE_TITLES = {
 }
 
 PEOPLE, PAIRS = 200, 500
-PEOPLE_EACH, HEAD_TIMES = 16, 3
-MOVED_PEOPLE, STILL_PEOPLE = 3, 2
+PEOPLE_EACH, HEAD_TIMES = 16, 2
+MOVED_PEOPLE, STILL_PEOPLE = 2, 2
 _PACKAGES = ("photorig", "numpy", "torch", "openvino", "mediapipe", "opencv-contrib-python")
 
 
@@ -107,6 +108,8 @@ class Session:
         people = self.people()
         tasks = sweep_tasks(bundle, plan.people, plan.people_each, plan.head_people)
         sweeps = self.measure(tasks, "people swept")
+        tasks = together_tasks(bundle, plan.people, plan.people_each)
+        together = self.measure(tasks, "people with both sides moved")
         pasted = self.measure(paste_tasks(plan.people), "people put back into their photo")
         judge = self.studio.families[0].name
         frames = swept_frames(self.studio.schema, people, sweeps, judge)
@@ -125,7 +128,10 @@ class Session:
             },
             "background": paste_figures(pasted),
             "families": {
-                family.name: control_figures(bundle, people, sweeps, family.name)
+                family.name: {
+                    **control_figures(bundle, people, sweeps, family.name),
+                    "together": together_figures(bundle.schema, people, together, family.name),
+                }
                 for family in self.studio.families
             },
         }

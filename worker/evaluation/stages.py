@@ -19,10 +19,12 @@ from .pieces import Piece, Task
 from .studio import Settings, Studio, open_studio
 from .sweeps import PERSON, SWEEP, measure_person, measure_sweep
 from .tiles import TILES, measure_tiles
+from .together import TOGETHER, measure_together
 
 MEASUREMENTS: dict[str, Callable[[Studio, Task], Piece]] = {
     PERSON: measure_person,
     SWEEP: measure_sweep,
+    TOGETHER: measure_together,
     PASTE: measure_paste,
     PAIRS: measure_pairs,
     MOTION: measure_motion,

@@ -176,7 +176,7 @@ class Studio:
 
     def person_mask(self, image: np.ndarray) -> np.ndarray:
         """(h, w) bool, head and shoulders of a picture with a margin."""
-        return widened(self._matte.person(image))
+        return widened(self._matte.person(image), image.shape[:2])
 
     def _request(
         self, portrait: Portrait, parameters: np.ndarray, mode: str, size: FrameSize
