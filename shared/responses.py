@@ -113,11 +113,12 @@ def _response(entry: Any) -> Response | None:
 
 def _realised_by(entry: Mapping[str, Any]) -> str:
     said = entry.get("realised_by")
+    if entry.get("controllable") is False:
+        return BY_NOTHING
     if said in (BY_LATENTS, BY_GEOMETRY, BY_NOTHING):
         return str(said)
     # Earlier workers say only whether the generator follows; a way we do not know is a way.
-    follows = entry.get("controllable", said is not None)
-    return BY_LATENTS if follows is True else BY_NOTHING
+    return BY_LATENTS if said is not None or entry.get("controllable") is True else BY_NOTHING
 
 
 def _number(value: Any) -> float | None:

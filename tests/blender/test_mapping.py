@@ -219,6 +219,25 @@ def test_an_average_driver_is_read_as_rows(
     assert evaluated(scene).browInnerUp == pytest.approx(0.25)
 
 
+def test_undo_and_redo_keep_rows_and_drivers_together(
+    scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
+) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    scene.camera.data.photorig.mapping[0].parameter = "mouthPucker"
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert scene.camera.data.photorig.mapping[0].parameter == "jawOpen"
+    assert evaluated(scene).jawOpen == pytest.approx(0.4)
+    bpy.ops.ed.redo()
+    scene = bpy.context.scene
+    assert scene.camera.data.photorig.mapped_parameters == "mouthPucker"
+    assert evaluated(scene).mouthPucker == pytest.approx(0.4)
+    assert [c.data_path for c in scene.camera.data.animation_data.drivers] == [
+        "photorig.mouthPucker"
+    ]
+
+
 def test_rows_survive_saving_and_reloading(
     scene: bpy.types.Scene, jaw: SimpleNamespace, tmp_path: Path
 ) -> None:

@@ -35,6 +35,22 @@ def test_a_worker_that_does_not_say_how_is_believed_whether() -> None:
     assert (read["headYaw"].realised_by, read["headRoll"].realised_by) == ("latents", "none")
 
 
+@pytest.mark.parametrize(
+    ("controllable", "realised_by", "read"),
+    [
+        (False, "latents", "none"),
+        (True, "spirits", "latents"),
+        ("yes", None, "none"),
+        (None, "geometry", "geometry"),
+    ],
+)
+def test_how_a_parameter_is_realised_is_read_with_care(
+    controllable: object, realised_by: object, read: str
+) -> None:
+    entry = {**YAW, "controllable": controllable, "realised_by": realised_by}
+    assert responses_of({"responses": [entry]}, IDS)["headYaw"].realised_by == read
+
+
 def test_what_a_newer_worker_adds_is_passed_over() -> None:
     new = {**YAW, "curve": [[0, 0], [1, 1]], "crosstalk": {"jawOpen": 0.1}, "lowest": 3}
     response = responses_of({"responses": [new]}, IDS)["headYaw"]
@@ -78,3 +94,17 @@ def test_a_value_at_the_end_of_the_range_is_within_it() -> None:
     assert response.is_beyond(0.41, 0.0, 0.0)
     assert not response.is_beyond(0.5, 0.8, 0.8)
     assert response.is_beyond(0.4, 0.8, 0.8)
+
+
+def test_the_extension_reads_all_that_the_committed_matrix_says() -> None:
+    from photorig.worker.reenactment.bundle import load_bundle
+
+    bundle = load_bundle()
+    said = [vars(response) for response in bundle.responses]
+    read = responses_of({"responses": said}, bundle.schema.ids)
+    assert tuple(read) == bundle.schema.ids
+    for name, response in zip(bundle.schema.ids, bundle.responses, strict=True):
+        expected = response.realised_by if response.controllable else "none"
+        assert read[name].realised_by == expected
+        assert (read[name].lowest, read[name].highest) == (response.lowest, response.highest)
+        assert read[name].gain == response.gain
