@@ -46,13 +46,19 @@ class Detection:
                 return coverage
         return None
 
-    def head(self, preset: Preset | None) -> tuple[bpy.types.Object, str] | None:
-        """The armature that has a head bone, and the bone's name."""
+    def head(self, preset: Preset | None, bone: str = "") -> tuple[bpy.types.Object, str] | None:
+        """The armature that has a head bone, and the bone's name.
+
+        Args:
+            bone: its name; "" for one that is named as a head.
+        """
         names = preset.head_bones if preset is not None else ()
         for item in self.objects:
-            bone = guess_head_bone(item, names) if item.type == "ARMATURE" else None
-            if bone is not None:
-                return item, bone
+            if item.type != "ARMATURE":
+                continue
+            found = bone or guess_head_bone(item, names)
+            if found is not None and found in item.data.bones:
+                return item, found
         return None
 
 
@@ -61,39 +67,53 @@ def detect_rig(objects: Sequence[bpy.types.Object]) -> Detection:
     return Detection(tuple(detect(all_presets().values(), candidates(objects))), tuple(objects))
 
 
+@dataclass(frozen=True)
+class Applied:
+    """What was mapped.
+
+    Attributes:
+        parameters: ids of those that are driven now.
+        problem: why the head bone was left out, "" where it was not.
+    """
+
+    parameters: tuple[str, ...]
+    problem: str = ""
+
+
 def apply_preset(
-    camera: bpy.types.Camera, detection: Detection, preset_id: str = "", replace: bool = True
-) -> tuple[str, ...]:
+    camera: bpy.types.Camera,
+    detection: Detection,
+    preset_id: str = "",
+    head_bone: str = "",
+    replace: bool = True,
+) -> Applied:
     """Map a rig by a preset, and its head bone if it has one.
 
     Args:
         preset_id: "" for the best.
+        head_bone: "" for one that is named as a head.
         replace: take all other rows away.
-
-    Returns:
-        Ids of the parameters that are driven now.
 
     Raises:
         InputError: nothing fits.
     """
     coverage = detection.coverage(preset_id)
-    head = detection.head(coverage.preset if coverage is not None else None)
+    head = detection.head(coverage.preset if coverage is not None else None, head_bone)
     if coverage is None and (head is None or preset_id):
         raise InputError(
             "Nothing of this rig has a known name",
-            "Select the face mesh or the armature, or add rows by hand.",
+            "Name its controls as ARKit does, or add rows by hand.",
         )
     rows = [] if coverage is None else rows_of(coverage, detection.objects)
+    problem = ""
     if head is not None:
-        rows += _head_rows_if_upright(*head)
-    return _put(camera, rows, everything=replace)
-
-
-def _head_rows_if_upright(armature: bpy.types.Object, bone: str) -> list[RigRow]:
-    try:
-        return head_rows(armature, bone)
-    except InputError:
-        return []  # the face is mapped all the same; Connect Rig says what is wrong with the bone
+        try:
+            rows += head_rows(*head)
+        except InputError as error:
+            if not rows:
+                raise
+            problem = str(error)
+    return Applied(_put(camera, rows, everything=replace), problem)
 
 
 def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:

@@ -36,6 +36,19 @@ def live_value(item: PhotorigMappingRow) -> str:
 class PHOTORIG_UL_mapping(bpy.types.UIList):
     """Rows: what drives what, and how much it is now."""
 
+    def filter_items(
+        self, context: bpy.types.Context, data: bpy.types.bpy_struct, name: str
+    ) -> tuple[list[int], list[int]]:
+        """Rows whose control or parameter has the text that is searched for."""
+        wanted = self.filter_name.lower()
+        if not wanted:
+            return [], []
+        shown = [
+            wanted in item.control.lower() or wanted in item.parameter.lower()
+            for item in getattr(data, name)
+        ]
+        return [self.bitflag_filter_item if each else 0 for each in shown], []
+
     def draw_item(
         self,
         context: bpy.types.Context,
@@ -68,6 +81,8 @@ class PHOTORIG_UL_mapping(bpy.types.UIList):
 def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     """All of a camera's mapping."""
     settings = camera.photorig
+    if not len(settings.mapping):
+        layout.label(text="Detect Rig fills this list", icon="INFO")
     layout.operator("photorig.detect_rig", icon="VIEWZOOM")
     layout.prop(settings, "use_mapping")
     body = layout.column()

@@ -183,7 +183,7 @@ class PHOTORIG_PT_sidebar(bpy.types.Panel):
         layout.operator("photorig.add_head", icon="ADD")
         if camera is not None:
             draw_portrait(layout.column(), camera.data)
-        layout.operator("photorig.connect_rig", icon="DRIVER")
+        layout.operator("photorig.detect_rig", icon="VIEWZOOM")
         layout.separator()
         draw_sequence(layout)
         layout.separator()

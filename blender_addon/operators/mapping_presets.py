@@ -28,10 +28,18 @@ def _preset_choices(_operator: object, _context: bpy.types.Context, text: str) -
     return [each.preset.id for each in coverages if text.lower() in each.preset.id]
 
 
+def _bone_choices(_operator: object, _context: bpy.types.Context, text: str) -> list[str]:
+    objects = _found.objects if _found is not None else ()
+    armatures = [item for item in objects if item.type == "ARMATURE"]
+    names = [bone.name for armature in armatures for bone in armature.data.bones]
+    return [name for name in names if text.lower() in name.lower()]
+
+
 class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
     """Find out what the selected rig is, show how much of the face it covers, and map it.
 
-    Select the face mesh, the armature, or both
+    Select the face mesh, the armature, or both. The bone that is active in pose mode is the head
+    bone where none is named as one
     """
 
     bl_idname = "photorig.detect_rig"
@@ -42,6 +50,13 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
         name="Preset",
         description="How the rig names its controls; empty for what fits best",
         search=_preset_choices,
+        search_options=set(),
+        options={"SKIP_SAVE"},
+    )
+    head_bone: bpy.props.StringProperty(
+        name="Head Bone",
+        description="What turns and moves the head; empty for the one that is named as a head",
+        search=_bone_choices,
         search_options=set(),
         options={"SKIP_SAVE"},
     )
@@ -61,11 +76,16 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
         _found = detect_rig(rig_objects(context.selected_objects))
         coverage = _found.coverage()
         self.preset = coverage.preset.id if coverage is not None else ""
+        head = _found.head(coverage.preset if coverage is not None else None)
+        self.head_bone = head[1] if head is not None else _active_bone(context)
         return context.window_manager.invoke_props_dialog(self, width=420)
 
     def draw(self, context: bpy.types.Context) -> None:
         if _found is not None:
-            draw_detection(self.layout, _found, self, self.preset)
+            draw_detection(self.layout, _found, self)
+            return
+        for name in ("preset", "head_bone", "replace"):  # adjusting it afterwards
+            self.layout.prop(self, name)
 
     def cancel(self, context: bpy.types.Context) -> None:
         global _found
@@ -76,19 +96,30 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
         detection = detect_rig(rig_objects(context.selected_objects))
         _found = None
         camera = camera_data_in_context(context)
-        driven = apply_preset(camera, detection, self.preset, self.replace)
         coverage = detection.coverage(self.preset)
-        label = coverage.preset.label if coverage is not None else "The head bone"
-        self.report({"INFO"}, f"{label}: {len(driven)} parameters of {camera.name} follow the rig")
+        head_bone = self.head_bone
+        if not head_bone and detection.head(coverage.preset if coverage else None) is None:
+            head_bone = _active_bone(context)
+        applied = apply_preset(camera, detection, self.preset, head_bone, self.replace)
+        label = coverage.preset.label if coverage is not None else "Head bone"
+        count = len(applied.parameters)
+        self.report({"INFO"}, f"{label}: {count} parameters of {camera.name} follow the rig")
+        if applied.problem:
+            self.report({"WARNING"}, f"The head does not: {applied.problem}")
         return {"FINISHED"}
 
 
+def _active_bone(context: bpy.types.Context) -> str:
+    bone = context.active_pose_bone
+    return bone.name if bone is not None else ""
+
+
 def draw_detection(
-    layout: bpy.types.UILayout, detection: Detection, operator: object, preset_id: str
+    layout: bpy.types.UILayout, detection: Detection, operator: PHOTORIG_OT_detect_rig
 ) -> None:
     """What was found, before anything is changed."""
-    coverage = detection.coverage(preset_id)
-    head = detection.head(coverage.preset if coverage is not None else None)
+    coverage = detection.coverage(operator.preset)
+    head = detection.head(coverage.preset if coverage is not None else None, operator.head_bone)
     if coverage is None and head is None:
         layout.label(text="Nothing of this rig has a known name", icon="ERROR")
         return
@@ -100,8 +131,9 @@ def draw_detection(
         rest = len(coverage.missing) - _SHOWN_MISSING
         names = ", ".join(coverage.missing[:_SHOWN_MISSING])
         layout.label(text=f"Missing: {names}" + (f" and {rest} more" if rest > 0 else ""))
-    bone = f"Head bone: {head[1]}" if head is not None else "No bone is named as a head"
-    layout.label(text=bone, icon="BONE_DATA")
+    layout.prop(operator, "head_bone", icon="BONE_DATA")
+    if head is None:
+        layout.label(text="The head's angles and place stay as they are", icon="INFO")
     layout.prop(operator, "replace")
 
 

@@ -53,11 +53,16 @@ def test_the_dialog_shows_the_coverage_before_anything_is_changed(
     face, armature = add_face(scene, "Face", tuple(names)), add_armature(scene, "Rig", ("Head",))
     detection = modules.connect.detect_rig([face, armature])
     layout = FakeLayout()
-    shown = SimpleNamespace(bl_rna=SimpleNamespace(properties={"preset", "replace"}))
-    modules.mapping_presets_operators.draw_detection(layout, detection, shown, "")
+    operator = SimpleNamespace(
+        bl_rna=SimpleNamespace(properties={"preset", "head_bone", "replace"}),
+        preset="arkit",
+        head_bone="",
+    )
+    modules.mapping_presets_operators.draw_detection(layout, detection, operator)
     assert "ARKit: 51 of 52 controls, 51 parameters" in layout.texts
     assert "Missing: tongueOut" in layout.texts
-    assert "Head bone: Head" in layout.texts
+    assert layout.has("prop", "head_bone")
+    assert "The head's angles and place stay as they are" not in layout.texts
     assert not scene.camera.data.photorig.mapping
 
 
@@ -96,6 +101,32 @@ def test_a_rig_without_known_names_is_refused_with_a_sentence(scene: bpy.types.S
     select(add_face(scene, "Blob", ("wobble",)))
     with pytest.raises(RuntimeError, match="Nothing of this rig has a known name"):
         bpy.ops.photorig.detect_rig()
+
+
+def test_the_active_bone_is_the_head_where_none_is_named_as_one(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    armature = add_armature(scene, "Rig", ("tail", "skull"))
+    select(armature)
+    bpy.ops.object.mode_set(mode="POSE")
+    armature.data.bones.active = armature.data.bones["skull"]
+    bpy.ops.photorig.detect_rig()
+    armature.pose.bones["skull"].location = (0, 0.02, 0)
+    assert evaluated(scene).headY == pytest.approx(2, abs=1e-3)
+
+
+def test_a_head_bone_that_lies_askew_leaves_the_face_mapped_and_is_named(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    face, armature = _arkit_face(scene, modules), add_armature(scene, "Rig", ("head",))
+    select(armature)
+    bpy.ops.object.mode_set(mode="EDIT")
+    armature.data.edit_bones["head"].tail = (1, 0, 1)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    detection = modules.connect.detect_rig([face, armature])
+    applied = modules.connect.apply_preset(scene.camera.data, detection)
+    assert len(applied.parameters) == 52
+    assert "'head' lies askew" in applied.problem
 
 
 def test_the_rows_of_another_rig_stay_where_they_are_not_replaced(

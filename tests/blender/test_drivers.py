@@ -179,19 +179,17 @@ def test_the_operator_connects_the_selected_mesh_and_armature(
 ) -> None:
     for item in (rig.face, rig.armature):
         item.select_set(True)
-    bpy.ops.photorig.connect_rig()
+    bpy.ops.photorig.detect_rig()
     driven = {curve.data_path for curve in scene.camera.data.animation_data.drivers}
     assert {"photorig.headYaw", "photorig.jawOpen"} <= driven
 
 
 def test_a_mesh_without_known_shape_keys_is_refused_with_a_sentence(
-    scene: bpy.types.Scene,
+    scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     item = bpy.data.objects.new("Plain", bpy.data.meshes.new("Plain"))
-    scene.collection.objects.link(item)
-    item.select_set(True)
-    with pytest.raises(RuntimeError, match="no shape key with an ARKit name"):
-        bpy.ops.photorig.connect_rig()
+    with pytest.raises(modules.errors.InputError, match="no shape key with an ARKit name"):
+        modules.connect.connect_shape_keys(scene.camera.data, item)
 
 
 def test_a_head_bone_that_lies_askew_is_refused(
