@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from photorig.shared.schema import ARKIT_52, HEAD_TRANSLATION
+from photorig.worker.faces.geometry import HEAD_PIVOT
 from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, choose_face
 
+PLAY = np.array([0.12, 0.2, 0.5])
+"""cm of x, y and z within which a head counts as still: what Net3D's noise moves it by."""
+
+_POSITIONS = [ARKIT_52.index[name] for name in HEAD_TRANSLATION]
 _MAXIMUM_MOVE = 1.0  # face sizes between frames; farther away it is somebody else
 
 
@@ -26,13 +32,15 @@ def measure_frames(
     analyze: Callable[[np.ndarray], list[FaceMeasurement]],
     face: int = 0,
 ) -> Iterator[MeasuredFrame]:
-    """Pose and expression of the same face in every frame.
+    """Pose, expression and place of the same face in every frame.
 
     ``analyze`` finds the faces of a frame, largest first: `Net3D.analyze` or more.
 
     The ``face``-th largest of the first frame that shows so many is followed by its place. Where
-    it is not seen, the frame has None.
+    it is not seen, the frame has None. The parameters' translation is that since the first frame
+    that shows the face.
     """
+    translation = HeadTranslation()
     last: FaceMeasurement | None = None
     missed = 0
     for number, image in enumerate(frames, start=1):
@@ -43,7 +51,32 @@ def measure_frames(
             chosen = _nearest(faces, last, _MAXIMUM_MOVE * (1 + missed))
         missed = 0 if chosen else missed + 1
         last = chosen or last
+        if chosen is not None:
+            parameters = chosen.parameters.copy()
+            parameters[_POSITIONS] = translation.since_start(chosen.transform)
+            chosen = replace(chosen, parameters=parameters)
         yield MeasuredFrame(number, len(faces), chosen)
+
+
+class HeadTranslation:
+    """How far a head has moved since it was first seen, followed frame by frame.
+
+    In centimetres as MediaPipe's camera, 63° high, sees it. The measurement has play: as long as it
+    stays within PLAY of the last result, that does not change, so that a still head is still.
+    """
+
+    def __init__(self) -> None:
+        self._start: np.ndarray | None = None
+        self._moved = np.zeros(3)
+
+    def since_start(self, transform: np.ndarray) -> np.ndarray:
+        """(4, 4) canonical face (cm) to camera space → (3,) float32 x, y, z in cm."""
+        place = np.asarray(transform, np.float64)[:3] @ [*HEAD_PIVOT, 1.0]
+        if self._start is None:
+            self._start = place
+        measured = place - self._start
+        self._moved = np.clip(self._moved, measured - PLAY, measured + PLAY)
+        return self._moved.astype(np.float32)
 
 
 def _nearest(

@@ -8,15 +8,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from photorig.worker.faces.geometry import FIELD_OF_VIEW
+from photorig.worker.faces.geometry import FIELD_OF_VIEW, HEAD_PIVOT
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
 
 from .align import aligned_crop, side_in_pixels, to_photo
 from .head_motion import HeadPlace
 from .portrait import Portrait
-
-PIVOT = (0.0, -7.5, -3.0)
-"""The point a head turns about, cm in the axes of the canonical face: the upper neck."""
 
 _CHIN_CENTRE = (0.0, -3.6, 2.0)  # jaw and chin are an arc around it
 _CHIN_RADIUS = 6.6  # half a centimetre more than that arc: room for a mouth that opens
@@ -77,7 +74,7 @@ def place_of(transform: np.ndarray) -> HeadPlace:
         return np.array([0.5 + x * unit, 0.5 - y * unit])
 
     return HeadPlace(
-        pivot=seen(PIVOT),
+        pivot=seen(HEAD_PIVOT),
         chin=seen(_CHIN_CENTRE),
         chin_radius=_CHIN_RADIUS * scale * unit,
         centre=np.array([0.5, 0.5]),

@@ -25,6 +25,7 @@ _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
 _PAD = 0.3  # how far beyond the picture a head may have been
 _HEAD_RADIUS = 0.33  # of a usual head
+_LONGEST_ABOVE, _LONGEST_ASIDE = 0.12, 0.06  # what of a head may lie beyond the edges
 _LEAST = 1 / 512  # below it, a weight cannot change a level
 
 
@@ -215,22 +216,22 @@ def person_colours(picture: np.ndarray, person: np.ndarray, size: int) -> np.nda
 
 
 def _padded(colours: np.ndarray, pad: int) -> np.ndarray:
-    """Pixels beyond the edges: hair goes on above, on the sides the last column does."""
-    colours = cv2.copyMakeBorder(colours, pad, 0, 0, 0, cv2.BORDER_REFLECT_101)
-    return cv2.copyMakeBorder(colours, 0, pad, pad, pad, cv2.BORDER_REPLICATE)
+    """Pixels beyond the edges: hair goes on above and aside, clothes below as they end."""
+    colours = cv2.copyMakeBorder(colours, pad, 0, pad, pad, cv2.BORDER_REFLECT_101)
+    return cv2.copyMakeBorder(colours, 0, pad, 0, 0, cv2.BORDER_REPLICATE)
 
 
 def beyond_edges(person: np.ndarray, pad: int, unit: float) -> np.ndarray:
     """A matte (h, w) with ``pad`` pixels more on each side; what an edge has cut ends in a dome."""
     wide = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     # Seen from each edge: its outermost row first, then outwards.
-    _dome(wide[pad:-pad, pad], wide[pad:-pad, :pad][:, ::-1].T, unit)
-    _dome(wide[pad:-pad, -pad - 1], wide[pad:-pad, -pad:].T, unit)
-    _dome(wide[pad], wide[:pad][::-1], unit)
+    _dome(wide[pad:-pad, pad], wide[pad:-pad, :pad][:, ::-1].T, unit, _LONGEST_ASIDE)
+    _dome(wide[pad:-pad, -pad - 1], wide[pad:-pad, -pad:].T, unit, _LONGEST_ASIDE)
+    _dome(wide[pad], wide[:pad][::-1], unit, _LONGEST_ABOVE)
     return wide
 
 
-def _dome(edge: np.ndarray, outside: np.ndarray, unit: float) -> None:
+def _dome(edge: np.ndarray, outside: np.ndarray, unit: float, longest: float) -> None:
     """Continue a matte's edge (n,) into ``outside`` (pad, n) as the rest of a round head."""
     outside[:] = 0
     width = float(edge.sum())
@@ -238,7 +239,7 @@ def _dome(edge: np.ndarray, outside: np.ndarray, unit: float) -> None:
         return
     middle = float((edge * np.arange(len(edge))).sum()) / width
     radius = max(_HEAD_RADIUS * unit, 0.55 * width)
-    height = radius - math.sqrt(radius**2 - (width / 2) ** 2)
+    height = min(radius - math.sqrt(radius**2 - (width / 2) ** 2), longest * unit)
     away = (np.arange(len(outside), dtype=np.float32)[:, None] + 1) / max(1.2 * height, 1)
     narrowed = np.sqrt(np.clip(1 - away**2, 0, 1))
     columns = middle + (np.arange(len(edge)) - middle) / np.maximum(narrowed, 1e-3)

@@ -13,7 +13,7 @@ import numpy as np
 KNOTS = 5
 """Amounts of motion at which a face is known: two down, none, two up."""
 
-LEAST_GAIN, GREATEST_GAIN = 0.5, 2.0
+LEAST_GAIN, GREATEST_GAIN = 0.3, 3.0
 GREATEST_TURN = 0.5
 """Motion; a face is not believed to answer less, more, or to turn further than this."""
 
