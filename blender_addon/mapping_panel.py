@@ -159,6 +159,7 @@ class PHOTORIG_MT_mapping(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.operator("photorig.map_selected_bone", icon="BONE_DATA")
+        layout.operator("photorig.mirror_mapping_row", icon="MOD_MIRROR")
         layout.operator("photorig.rows_from_drivers", icon="DRIVER")
         layout.operator("photorig.bake_mapping", icon="KEYFRAME_HLT")
         layout.separator()

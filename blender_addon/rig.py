@@ -6,15 +6,25 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 from mathutils import Vector
 
 from .mapping_rows import RigRow
 from .shared.errors import InputError
-from .shared.mapping import BONE, LOCATIONS, PROPERTY, ROTATIONS, SHAPE_KEY, MappingRow, Source
+from .shared.mapping import (
+    BONE,
+    LOCATIONS,
+    PROPERTY,
+    ROTATIONS,
+    SCALES,
+    SHAPE_KEY,
+    MappingRow,
+    Source,
+)
 from .shared.mapping_presets import MOVES, TURNS, Candidate, Coverage, Match
+from .shared.schema import ARKIT_52, ParameterSchema
 
 HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
 _LETTERS = "XYZ"
@@ -216,6 +226,50 @@ def guess_head_bone(armature: bpy.types.Object, names: Sequence[str] = ()) -> st
     by_name = {bone.name.lower(): str(bone.name) for bone in armature.data.bones}
     wanted = (*(name.lower() for name in names), *HEAD_BONES)
     return next((by_name[name] for name in wanted if name in by_name), None)
+
+
+def mirrored(rig_row: RigRow, schema: ParameterSchema = ARKIT_52) -> RigRow:
+    """The row that does on the other side of the face what this one does on its own.
+
+    The control's name is flipped as Blender flips names; a bone's range is negated where its axis
+    is not the mirror image of the other bone's.
+
+    Raises:
+        InputError: neither control nor parameter has another side, or the bones do not lie alike.
+    """
+    row = rig_row.row
+    control = bpy.utils.flip_name(row.source.control)
+    partner = schema.parameters[schema.index[row.parameter]].mirror
+    if control == row.source.control and partner == row.parameter:
+        raise InputError("The row has no other side", "Choose one of a left or right control.")
+    sign = 1.0
+    if row.source.kind == BONE:
+        bones = rig_row.owner.data.bones
+        if control not in bones:
+            raise InputError(f"{rig_row.owner.name!r} has no bone {control!r}")
+        sign = _mirror_sign(bones[row.source.control], bones[control], row.source.channel)
+    source = replace(row.source, control=control)
+    start, end = sign * row.start, sign * row.end
+    return RigRow(
+        replace(row, source=source, parameter=partner, start=start, end=end), rig_row.owner
+    )
+
+
+def _mirror_sign(bone: bpy.types.Bone, other: bpy.types.Bone, channel: str) -> float:
+    """-1 where the same number on the other bone is the mirror image's opposite."""
+    if channel in SCALES:
+        return 1.0
+    column = _LETTERS.index(channel[-1])
+    image = bone.matrix_local.to_3x3().col[column].copy()
+    image.x = -image.x
+    if channel in ROTATIONS:  # an axis of rotation is mirrored the other way round
+        image = -image
+    likeness = image.dot(other.matrix_local.to_3x3().col[column])
+    if abs(likeness) < _ALIGNED:
+        raise InputError(
+            f"{bone.name!r} and {other.name!r} do not lie alike", "Add the other row by hand."
+        )
+    return math.copysign(1.0, likeness)
 
 
 def source_value(owner: bpy.types.Object, source: Source) -> float:

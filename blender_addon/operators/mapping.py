@@ -6,10 +6,10 @@ from __future__ import annotations
 import bpy
 
 from ..bake import bake_mapping
-from ..drivers import rows_from_drivers
+from ..drivers import problem_of, rows_from_drivers
 from ..mapping_rows import RigRow, active_row, add_row, changing, row_of
 from ..neutral import capture_neutral, reset_to_photo
-from ..rig import source_value
+from ..rig import mirrored, source_value
 from ..shared.errors import InputError
 from ..shared.mapping import BONE, CHANNELS, VALUE, MappingRow, Source
 from .base import PhotorigOperator, camera_data_in_context, camera_in_context, needs_camera
@@ -143,6 +143,31 @@ class PHOTORIG_OT_move_mapping_row(PhotorigOperator, bpy.types.Operator):
         with changing(settings.id_data):
             settings.mapping.move(settings.mapping_index, target)
             settings.mapping_index = target
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_mirror_mapping_row(PhotorigOperator, bpy.types.Operator):
+    """Add the same row for the other side of the face"""
+
+    bl_idname = "photorig.mirror_mapping_row"
+    bl_label = "Row for the Other Side"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _needs_row(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        camera = camera_data_in_context(context)
+        item = active_row(camera)
+        problem = "There is no row" if item is None else problem_of(item)
+        if item is None or problem:
+            raise InputError("The row drives nothing", problem)
+        other = mirrored(RigRow(row_of(item), item.owner))
+        with changing(camera) as settings:
+            add_row(settings, other)
+            settings.mapping_index = len(settings.mapping) - 1
+        self.report({"INFO"}, f"{other.row.source.control} drives {other.row.parameter}")
         return {"FINISHED"}
 
 
@@ -283,6 +308,7 @@ CLASSES = (
     PHOTORIG_OT_map_selected_bone,
     PHOTORIG_OT_remove_mapping_row,
     PHOTORIG_OT_move_mapping_row,
+    PHOTORIG_OT_mirror_mapping_row,
     PHOTORIG_OT_set_mapping_range,
     PHOTORIG_OT_capture_neutral,
     PHOTORIG_OT_reset_to_photo,

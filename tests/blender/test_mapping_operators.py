@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 import pytest
 from fake_layout import FakeLayout
+from mathutils import Matrix
 from portrait_files import write_portrait
 from rigs import add_armature, add_face, evaluated, select
 
@@ -83,6 +84,46 @@ def test_rows_are_added_moved_and_removed(scene: bpy.types.Scene, face: SimpleNa
     assert settings.mapped_parameters == "jawOpen mouthSmileLeft"
     bpy.ops.photorig.remove_mapping_row(everything=True)
     assert not scene.camera.data.animation_data.drivers
+
+
+@pytest.mark.parametrize("flip", [False, True], ids=["mirrored roll", "other roll"])
+@pytest.mark.parametrize("channel", ["LOC_X", "LOC_Y", "LOC_Z", "ROT_X", "ROT_Y", "ROT_Z"])
+def test_the_row_of_the_other_side_answers_to_the_mirrored_pose(
+    scene: bpy.types.Scene, channel: str, flip: bool
+) -> None:
+    armature = add_armature(scene, "Rig", ("lid.L", "lid.R"))
+    bpy.ops.object.mode_set(mode="EDIT")
+    for side, name in ((1, "lid.L"), (-1, "lid.R")):
+        bone = armature.data.edit_bones[name]
+        bone.head, bone.tail, bone.roll = (side, 0, 0), (side * 1.2, -0.1, 1), side * 0.3
+    if flip:
+        armature.data.edit_bones["lid.R"].roll += math.pi
+    bpy.ops.object.mode_set(mode="OBJECT")
+    with_row = scene.camera.data.photorig.mapping.add()
+    with_row.owner, with_row.kind, with_row.control = armature, "BONE", "lid.L"
+    with_row.channel, with_row.end, with_row.parameter = channel, 0.5, "eyeBlinkLeft"
+    bpy.ops.photorig.mirror_mapping_row()
+    left, right = armature.pose.bones["lid.L"], armature.pose.bones["lid.R"]
+    left.rotation_mode = right.rotation_mode = "XYZ"
+    index, value = "XYZ".index(channel[-1]), 0.2
+    if channel.startswith("LOC"):
+        left.location[index] = value
+    else:
+        left.rotation_euler[index] = value
+    bpy.context.view_layer.update()
+    mirror = Matrix.Scale(-1, 4, (1, 0, 0))
+    turned = Matrix.Rotation(math.pi if flip else 0, 4, "Y")
+    right.matrix = mirror @ left.matrix @ mirror @ turned
+    parameters = evaluated(scene)
+    assert parameters.eyeBlinkLeft == pytest.approx(0.4, abs=1e-4)
+    assert parameters.eyeBlinkRight == pytest.approx(0.4, abs=1e-3)
+
+
+def test_a_row_without_another_side_is_not_mirrored(
+    scene: bpy.types.Scene, face: SimpleNamespace
+) -> None:
+    with pytest.raises(RuntimeError, match="has no other side"):
+        bpy.ops.photorig.mirror_mapping_row()
 
 
 def _animate(scene: bpy.types.Scene, face: SimpleNamespace) -> np.ndarray:
