@@ -174,7 +174,8 @@ def worker_environment() -> Environment:
 
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = data["project"]
-    packages = (*project["dependencies"], *project["optional-dependencies"]["dev"], BUILD_BACKEND)
+    extras = project["optional-dependencies"]
+    packages = (*project["dependencies"], *extras["dev"], *extras["evaluate"], BUILD_BACKEND)
     version = next((version for version in WORKER_PYTHONS if find_python(version)), None)
     if version is None:
         raise BuildError("Photorig needs Python 3.11, 3.12 or 3.13; none of them was found.")
