@@ -50,7 +50,7 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     """
     settings = camera.photorig
     _follow_renames(camera)
-    before = set(settings.mapped_parameters.split())
+    before = set(settings.mapped_parameters.split()) & set(ARKIT_52.ids)
     driven = set()
     for parameter, items in _usable_items(settings).items():
         rows = [row_of(item) for item in items]

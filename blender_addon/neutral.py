@@ -34,17 +34,13 @@ def capture_neutral(camera: bpy.types.Camera, clear: bool = False) -> None:
     photo = photo_parameters(settings)
     if photo is None:
         raise InputError("It is not known what the photo shows", "Load the portrait again.")
-    items = [
-        item
-        for item in settings.mapping
-        if item.parameter in settings.mapped_parameters.split() and not item.mute
-    ]
+    items = [item for item in settings.mapping if item.compiled]
     if not items:
         raise InputError("Nothing is mapped", "Detect a rig or add rows first.")
-    rows = [row_of(item) for item in items if not item.problem]
-    owners = [item.owner for item in items if not item.problem]
+    rows = [row_of(item) for item in items]
     values = {
-        row.source: source_value(owner, row.source) for row, owner in zip(rows, owners, strict=True)
+        row.source: source_value(item.owner, row.source)
+        for row, item in zip(rows, items, strict=True)
     }
     offsets = {
         name: photo[name] - combined(group, values) for name, group in by_parameter(rows).items()

@@ -161,6 +161,19 @@ def test_too_many_rows_for_one_driver_are_named_as_the_problem(
     assert evaluated(scene).jawOpen == pytest.approx(0.4)
 
 
+def test_a_parameter_of_a_newer_version_does_no_harm(
+    scene: bpy.types.Scene, jaw: SimpleNamespace
+) -> None:
+    settings = scene.camera.data.photorig
+    settings.mapped_parameters = "earWiggle jawOpen"
+    item = settings.mapping.add()
+    item.owner, item.control, item.parameter = jaw.face, "other", "earWiggle"
+    assert "There is no parameter 'earWiggle'" in item.problem
+    settings.mapping[0].amount = 0.5
+    assert settings.mapped_parameters == "jawOpen"
+    assert evaluated(scene).jawOpen == pytest.approx(0.2)
+
+
 def test_a_driver_made_by_hand_is_left_alone(
     scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
 ) -> None:

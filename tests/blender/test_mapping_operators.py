@@ -201,6 +201,19 @@ def test_a_captured_pose_stands_for_the_photo_and_may_go_below_it(
     assert evaluated(scene).mouthSmileLeft == pytest.approx(0.0)
 
 
+def test_rows_that_are_not_heard_do_not_count_for_the_captured_pose(
+    scene: bpy.types.Scene, face: SimpleNamespace, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    _portrait(modules, tmp_path, mouthSmileLeft=0.5, jawOpen=0.3)
+    settings = scene.camera.data.photorig
+    jaw = next(item for item in settings.mapping if item.parameter == "jawOpen")
+    jaw.solo = True
+    face.keys["mouthSmileLeft"].value = 0.2
+    bpy.ops.photorig.capture_neutral()
+    assert evaluated(scene).mouthSmileLeft == pytest.approx(0.5)
+    assert modules.properties.neutral_of(settings) == {"jawOpen": pytest.approx(0.3)}
+
+
 def test_capturing_without_a_portrait_says_what_is_missing(
     scene: bpy.types.Scene, face: SimpleNamespace
 ) -> None:
