@@ -80,6 +80,29 @@ def test_a_head_right_of_the_axis_that_faces_the_camera_is_turned_to_the_left():
     assert readings.angles(below) == pytest.approx([0, 10, 0], abs=1e-9)
 
 
+def test_the_mirror_of_landmarks_is_its_own_inverse_and_swaps_the_eyes():
+    numbers = np.arange(68)
+    assert np.array_equal(numbers[readings.MIRROR][readings.MIRROR], numbers)
+    assert readings.MIRROR[36] == 45 and readings.MIRROR[48] == 54 and readings.MIRROR[8] == 8
+
+
+def test_eye_features_of_a_mirrored_face_swap_the_eyes():
+    random = np.random.default_rng(0)
+    points, angles = flat_face() + random.normal(size=(68, 2)), np.array([12.0, 3.0, 0.0])
+    left, right = eye(0.1, 0), eye(-0.2, 0.1)
+    one = readings.eye_features(points, (left, right), angles)
+    mirrored = points[readings.MIRROR] * [-1, 1]
+    other = readings.eye_features(mirrored, (right, left), angles * [-1, 1, 1])
+    assert np.allclose(one, other[::-1])
+
+
+def test_what_one_eye_does_is_not_among_the_other_eyes_features():
+    points, angles = flat_face(), np.zeros(3)
+    before = readings.eye_features(points, (eye(0, 0), eye(0, 0)), angles)
+    after = readings.eye_features(points, (eye(0.2, 0), eye(0, 0)), angles)
+    assert np.array_equal(before[1], after[1]) and not np.array_equal(before[0], after[0])
+
+
 def test_shape_features_know_neither_place_nor_size():
     points = flat_face() + np.random.default_rng(0).normal(size=(68, 2))
     moved = readings.shape_features(points * 3 + [40, -7])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.evaluation.judges import readings, regression
-from photorig.worker.evaluation.judges.eyes import EyeReader
+from photorig.worker.evaluation.judges.eyes import Eye, EyeReader
 from photorig.worker.evaluation.judges.landmarks import LandmarkFinder
 
 from .face_samples import BATCH, IMAGE_SIZE, FaceSamples, Sampler, collect_samples
@@ -26,6 +26,9 @@ CARD = "judge-landmarks"
 POSE = regression.Settings(components=60, supports=600, width=0.8, kernel_ridge=0.02)
 EXPRESSION = regression.Settings(
     components=80, linear_ridge=10.0, supports=400, width=1.0, kernel_ridge=0.1
+)
+EYE = regression.Settings(
+    components=100, linear_ridge=30.0, supports=600, width=0.8, kernel_ridge=0.1
 )
 _HELD_OUT = 5
 """Every fifth face is kept to measure with, then used as well for the maps that are saved."""
@@ -40,12 +43,14 @@ class JudgedFaces:
 
     Attributes:
         shapes: (n, 136), features: (n, 440), as `readings` makes them.
+        eyes: n pairs of left and right eye.
         frames: (n, 3, 3) rotation of the upright picture in the camera.
         angles: (n, 3) Net3D's yaw, pitch, roll in degrees. coefficients: (n, 52) Net3D's.
     """
 
     shapes: np.ndarray
     features: np.ndarray
+    eyes: tuple[tuple[Eye, Eye], ...]
     frames: np.ndarray
     angles: np.ndarray
     coefficients: np.ndarray
@@ -54,9 +59,11 @@ class JudgedFaces:
         return len(self.angles)
 
     def only(self, chosen: np.ndarray) -> JudgedFaces:
+        """Those for which chosen (n,) is True."""
         return JudgedFaces(
             self.shapes[chosen],
             self.features[chosen],
+            tuple(eyes for eyes, keep in zip(self.eyes, chosen, strict=True) if keep),
             self.frames[chosen],
             self.angles[chosen],
             self.coefficients[chosen],
@@ -70,7 +77,7 @@ def judge_faces(
     finder, reader = LandmarkFinder(), EyeReader()
     head = [ARKIT_52.index[name] for name in ("headYaw", "headPitch", "headRoll")]
     mimic = [ARKIT_52.index[name] for name in ARKIT_NAMES]
-    rows = []
+    rows, pairs = [], []
     for start in range(0, len(samples), BATCH):
         latents = samples.latents[start : start + BATCH]
         images = generator.synthesize(generator.expand(latents), IMAGE_SIZE)
@@ -78,10 +85,12 @@ def judge_faces(
             face = finder.find(image)
             if face is None:
                 continue
+            eyes = reader.read(face)
+            pairs.append(eyes)
             rows.append(
                 (
                     readings.shape_features(face.landmarks),
-                    readings.face_features(face.landmarks, reader.read(face)),
+                    readings.face_features(face.landmarks, eyes),
                     readings.frame_rotation(face, image.shape[:2]),
                     parameters[head],
                     parameters[mimic],
@@ -89,7 +98,8 @@ def judge_faces(
             )
         if progress:
             progress(min(start + BATCH, len(samples)), len(samples))
-    return JudgedFaces(*(np.array(column, np.float64) for column in zip(*rows, strict=True)))
+    shapes, features, *net3d = (np.array(column, np.float64) for column in zip(*rows, strict=True))
+    return JudgedFaces(shapes, features, tuple(pairs), *net3d)
 
 
 def fit_maps(faces: JudgedFaces, seed: int) -> tuple[readings.LandmarkMaps, np.ndarray]:
@@ -108,10 +118,9 @@ def fit_maps(faces: JudgedFaces, seed: int) -> tuple[readings.LandmarkMaps, np.n
         for frame, angles in zip(rest.frames, upright, strict=True)
     ]
     difference = np.abs(np.array(seen) - rest.angles).mean(0)
-    guess = trial.expression(rest.features)
-    final = _fit(faces, seed)
-    r2 = _r2(guess, rest.coefficients)
-    return readings.LandmarkMaps(final.pose, final.expression, r2), difference
+    guess = trial.expressions(rest.features, _eyes(rest, upright))
+    r2 = _of_both_sides(_r2(guess, rest.coefficients))
+    return replace(_fit(faces, seed), seen=r2), difference
 
 
 def _fit(faces: JudgedFaces, seed: int) -> readings.LandmarkMaps:
@@ -122,7 +131,19 @@ def _fit(faces: JudgedFaces, seed: int) -> readings.LandmarkMaps:
     ]
     pose = regression.fit(faces.shapes, np.array(upright), POSE, random)
     expression = regression.fit(faces.features, faces.coefficients, EXPRESSION, random)
-    return readings.LandmarkMaps(pose, expression, np.zeros(readings.N_COEFFICIENTS))
+    eyes = _eyes(faces, pose(faces.shapes))
+    own = faces.coefficients[:, readings.EYE_PLACES]
+    eye = regression.fit(
+        eyes.reshape(-1, eyes.shape[-1]), own.reshape(-1, own.shape[-1]), EYE, random
+    )
+    return readings.LandmarkMaps(pose, expression, eye, np.zeros(readings.N_COEFFICIENTS))
+
+
+def _eyes(faces: JudgedFaces, upright: np.ndarray) -> np.ndarray:
+    """(n, 2, 266) features of both eyes, with heads that stand as (n, 3) angles say."""
+    landmarks = faces.shapes.reshape(len(faces), -1, 2)
+    rows = zip(landmarks, faces.eyes, upright, strict=True)
+    return np.array([readings.eye_features(*row) for row in rows])
 
 
 def _r2(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -130,6 +151,14 @@ def _r2(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
     variance = truth.var(0)
     error = ((guess - truth) ** 2).mean(0)
     return np.where(variance > _STILL**2, 1 - error / np.maximum(variance, _STILL**2), 0.0)
+
+
+def _of_both_sides(values: np.ndarray) -> np.ndarray:
+    """(52,) each with its mirror image averaged: what is seen left is seen right."""
+    mirrored = [
+        ARKIT_NAMES.index(ARKIT_52.parameters[ARKIT_52.index[n]].mirror) for n in ARKIT_NAMES
+    ]
+    return (values + values[mirrored]) / 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from photorig.shared.errors import ModelError
+from photorig.shared.schema import ARKIT_NAMES
 from photorig.worker.evaluation.judges.eyes import Eye
 from photorig.worker.evaluation.judges.landmarks import LEFT_EYE, RIGHT_EYE, UprightFace
 from photorig.worker.evaluation.judges.regression import Regression
@@ -23,10 +24,27 @@ from photorig.worker.faces import geometry
 
 FILE_NAME = "judge-landmarks.safetensors"
 N_COEFFICIENTS = 52
+EYE_COEFFICIENTS = (
+    *("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide"),
+)
+"""Coefficients that each eye has of its own."""
+EYE_PLACES = np.array(
+    [[ARKIT_NAMES.index(name + side) for name in EYE_COEFFICIENTS] for side in ("Left", "Right")]
+)
+"""(2, 7) where they stand in ARKit's order."""
 
 _FIELD_OF_VIEW = 63.0  # degrees, vertical: the camera that Net3D's angles are measured in
 _LIPS = (62, 66)  # inner middle of upper and lower lip
 _UPPER_LID, _LOWER_LID = [11, 12, 13], [3, 4, 5]  # opposite points of the iris network
+_PER_DEGREE = 0.02  # makes angles vary about as much as all points of an eye together
+_AROUND_SCALE = 3.0  # the same for the landmarks around it
+_AROUND = [i for i in range(68) if not 36 <= i < 48]  # all but the eyes
+MIRROR = [
+    *(*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)),
+]
+"""Which of the 68 landmarks a mirror puts in each one's place."""
 _CORNERS = (0, 8)  # of the eye among the iris network's points: outer, inner
 
 
@@ -84,6 +102,21 @@ def face_features(landmarks: np.ndarray, eyes: tuple[Eye, Eye]) -> np.ndarray:
     return np.concatenate([shape_features(landmarks), *near])
 
 
+def eye_features(landmarks: np.ndarray, eyes: tuple[Eye, Eye], upright: np.ndarray) -> np.ndarray:
+    """(2, 266) each eye by itself with the face around it, mirrored for the left eye.
+
+    One map serves both eyes, and dlib's points of the eyes are left out: a map that saw both eyes
+    would learn that they close together.
+    """
+    face = shape_features(landmarks).reshape(-1, 2)
+    rows = []
+    for eye, sign in zip(eyes, (-1, 1), strict=True):
+        around = (face[MIRROR] * [-1, 1] if sign < 0 else face)[_AROUND] * _AROUND_SCALE
+        stands = np.array([sign * upright[0], upright[1]]) * _PER_DEGREE
+        rows.append(np.concatenate([eye.points.ravel(), eye.iris.ravel(), stands, around.ravel()]))
+    return np.array(rows)
+
+
 def rotation(angles: np.ndarray) -> np.ndarray:
     """(3,) yaw, pitch, roll in degrees to the (3, 3) rotation that `geometry.head_angles` reads."""
     yaw, pitch, roll = np.radians(angles)
@@ -121,11 +154,13 @@ class LandmarkMaps:
     Attributes:
         pose: 136 shape features to upright angles (3,).
         expression: 440 features to coefficients (52,) in ARKit's order.
+        eye: 266 features of one eye to its own coefficients (7,).
         seen: (52,) R² of each coefficient on faces that were not fitted.
     """
 
     pose: Regression
     expression: Regression
+    eye: Regression
     seen: np.ndarray
 
     def head_angles(self, face: UprightFace, size: tuple[int, int]) -> np.ndarray:
@@ -135,10 +170,24 @@ class LandmarkMaps:
 
     def coefficients(self, face: UprightFace, eyes: tuple[Eye, Eye]) -> np.ndarray:
         """(52,) whether they can be seen or not."""
-        return self.expression(face_features(face.landmarks, eyes)[None])[0]
+        upright = self.pose(shape_features(face.landmarks)[None])[0]
+        features = face_features(face.landmarks, eyes)
+        return self.expressions(features[None], eye_features(face.landmarks, eyes, upright)[None])[
+            0
+        ]
+
+    def expressions(self, faces: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+        """(n, 440) and (n, 2, 266) features to (n, 52) coefficients."""
+        result = self.expression(faces)
+        result[:, EYE_PLACES] = self.eye(eyes.reshape(-1, eyes.shape[-1])).reshape(len(eyes), 2, -1)
+        return result
 
     def save(self, path: Path) -> None:
-        tensors = {**self.pose.tensors("pose"), **self.expression.tensors("expression")}
+        tensors = {
+            **self.pose.tensors("pose"),
+            **self.expression.tensors("expression"),
+            **self.eye.tensors("eye"),
+        }
         save_file({**tensors, "seen": self.seen.astype(np.float32)}, path)
 
 
@@ -146,8 +195,12 @@ def read_maps(path: Path) -> LandmarkMaps:
     """Read what `LandmarkMaps.save` wrote. Raises ModelError where it is missing or damaged."""
     try:
         tensors = load_file(path)
-        pose, expression = (Regression.of(tensors, name) for name in ("pose", "expression"))
-        return LandmarkMaps(pose, expression, tensors["seen"])
+        return LandmarkMaps(
+            pose=Regression.of(tensors, "pose"),
+            expression=Regression.of(tensors, "expression"),
+            eye=Regression.of(tensors, "eye"),
+            seen=tensors["seen"],
+        )
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(
             f"The judge's landmark maps cannot be read: {error}",
