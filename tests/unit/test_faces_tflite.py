@@ -59,3 +59,36 @@ def test_max_pool_ignores_what_lies_outside():
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ModelError):
         tflite_operators.activation(4)
+
+
+def test_a_transposed_convolution_makes_a_block_of_every_pixel():
+    weight = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
+    layer = tflite_operators.TransposedConvolution(weight, np.array([0.5], np.float32))
+    image = torch.tensor([1.0, 10.0]).view(1, 1, 1, 2)
+    expected = weight[0, 0] + 10 * weight[1, 0] + 0.5
+    assert torch.equal(layer(image)[0, ..., 0], torch.from_numpy(expected))
+
+
+def test_resizing_counts_from_pixel_centres():
+    ramp = torch.arange(4.0).view(1, 1, 4, 1)
+    resized = tflite_operators.resize(ramp, (1, 8))
+    expected = (torch.arange(8.0) / 2 - 0.25).clamp(0, 3)
+    assert torch.allclose(resized[0, 0, :, 0], expected)
+
+
+@pytest.mark.weights("person-matte")
+def test_the_person_matte_finds_the_person_and_leaves_the_background():
+    from pathlib import Path
+
+    from PIL import Image
+
+    from photorig.worker.portraits.matte import PersonMatte, refined
+
+    astronaut = Path(__file__).parents[1] / "data" / "astronaut.jpg"
+    picture = np.array(Image.open(astronaut).convert("RGB"))
+    matte = PersonMatte().person(picture)
+    fine = refined(matte, picture)
+    height, width = picture.shape[:2]
+    assert fine.shape == (height, width)
+    assert fine[: height // 8, : width // 10].max() < 0.1, "the upper left is a flag"
+    assert fine[height // 4, int(width * 0.44)] > 0.95, "the face"

@@ -89,6 +89,12 @@ def test_nothing_folds(motion: HeadMotion) -> None:
     assert area.min() > 0
 
 
+def test_whoever_stands_beside_the_head_stays() -> None:
+    source = source_positions((SIZE, SIZE * 4), PLACE, HeadMotion(roll=30, x=5))
+    columns = np.arange(SIZE * 4, dtype=np.float32)[None]
+    assert np.abs(source[:, 200:, 0] - columns[:, 200:]).max() < 0.02
+
+
 def test_a_positive_roll_is_counter_clockwise_in_the_image() -> None:
     a, b = head_similarity(PLACE, HeadMotion(roll=30))
     crown = a * complex(64, 10) + b

@@ -190,12 +190,23 @@ def _followed_back(points: np.ndarray, place: HeadPlace, motion: HeadMotion) -> 
 NECK_LENGTH = 7.0
 """cm below the chin at which nothing follows the head any more."""
 
+HEAD_REACH = (0.55, 0.9)
+"""Distances from the middle of the aligned square, in its sides, up to which everything follows
+the head and from which nothing does: whoever stands beside it is somebody else."""
+
 
 def head_weight(points: np.ndarray, place: HeadPlace) -> np.ndarray:
     """How much complex positions belong to the head: 1 above and around the chin, 0 on the body."""
     relative = points - complex(*place.chin)
     below = np.maximum(relative.imag, 0.0)
     beyond_chin = np.maximum(np.abs(relative) - place.chin_radius, 0.0)
-    distance = np.minimum(below, beyond_chin) / (NECK_LENGTH * place.pixels_per_cm)
-    t = np.clip(1 - distance, 0.0, 1.0)
+    down_neck = np.minimum(below, beyond_chin) / (NECK_LENGTH * place.pixels_per_cm)
+    near, far = HEAD_REACH
+    aside = (np.abs(points - complex(*place.centre)) / place.unit - near) / (far - near)
+    return _falling(down_neck) * _falling(aside)
+
+
+def _falling(value: np.ndarray) -> np.ndarray:
+    """1 below 0, 0 above 1, smooth between."""
+    t = np.clip(1 - value, 0.0, 1.0)
     return t * t * (3 - 2 * t)

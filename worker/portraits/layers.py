@@ -15,8 +15,8 @@ import numpy as np
 from .head_motion import HeadMotion, HeadPlace, source_positions
 
 # Lengths are parts of the aligned square's side, so that they are the same at every size.
-_SEAM_REACH = 0.03  # how far outside the person the driven picture ends
-_SEAM_WIDTH = 0.05  # over which it fades into the picture at rest
+_SEAM_REACH = 0.012  # how far outside the person the driven picture ends
+_SEAM_WIDTH = 0.03  # over which it fades into the picture at rest
 _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
 _CORE_DEPTH = 0.05  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
@@ -52,20 +52,26 @@ class RestPerson:
     def seam(self, driven: np.ndarray) -> np.ndarray:
         """(m, n) in [0, 1]: where the driven picture is seen, around the person at rest and the
         driven one (m, n)."""
-        person = (np.maximum(self.matte, driven) > 0.1).astype(np.float32)
+        # No threshold: a seam that steps from pixel to pixel would flicker in a moving picture.
+        person = np.clip((np.maximum(self.matte, driven) - 0.05) * 5, 0, 1)
         reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * self.unit
         return _soft(_grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
 
 
-def rest_person(matte: np.ndarray, head: tuple[float, float], unit: float) -> RestPerson:
+def rest_person(
+    matte: np.ndarray, head: tuple[float, float], unit: float, reach: np.ndarray | None = None
+) -> RestPerson:
     """The person in the matte (m, n) of a picture at rest.
 
     Args:
         head: x and y of a point within the head, in pixels of the matte.
         unit: pixels of the aligned square's side.
+        reach: (m, n) float32, 0 where nothing is this person's any more; everywhere 1 if None.
     """
     whole = _whole_person(matte, head)
     gate = _soft(_grown(whole, _GATE_REACH * unit), _GATE_REACH / 3 * unit)
+    if reach is not None:
+        gate, whole = gate * reach, whole * (reach == 1)
     core = _soft(_grown(whole, -_CORE_DEPTH * unit), _CORE_DEPTH / 3 * unit)
     return RestPerson(np.maximum(matte * gate, core), gate, core, unit)
 

@@ -25,11 +25,12 @@ from .matte import Matte, PersonMatte, refined
 from .paste_back import paste_back
 from .portrait import Portrait
 
-VERSION = 1
+VERSION = 2
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
 _WINDOW = 2.2  # side of the part of the photo a head moves in, in sides of the aligned square
+_PERSON_REACH = (0.56, 0.66)  # from the middle of the square, in its sides: then others begin
 _HEAD = (0.5, 0.55)  # a point that is inside the head of every aligned square
 _ALIGNED_SIZE = 256  # at which the person in the photo is looked for, as the matte sees it
 
@@ -127,11 +128,18 @@ class PortraitStage:
         return rest_person(matte, (_HEAD[0] * side, _HEAD[1] * side), side)
 
     def _person_around(self, window: np.ndarray, place: HeadPlace) -> RestPerson:
-        """The person in a window of the photo. The matte is square, whatever the window is."""
+        """The person in a window of the photo, without those who stand beside.
+
+        The matte is square, whatever the window is.
+        """
         matte = self._matte.person(window)
         x, y = np.array(matte.shape[::-1]) / window.shape[1::-1]
         head = (float(place.centre[0] * x), float(place.centre[1] * y))
-        return rest_person(matte, head, place.unit * math.sqrt(x * y))
+        columns, rows = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
+        away = np.hypot(columns / x - place.centre[0], rows / y - place.centre[1]) / place.unit
+        near, far = _PERSON_REACH
+        reach = np.clip((far - away) / (far - near), 0, 1).astype(np.float32)
+        return rest_person(matte, head, place.unit * math.sqrt(x * y), reach)
 
 
 def _aligned_photo(portrait: Portrait) -> np.ndarray:
