@@ -16,10 +16,6 @@ from photorig.worker.portraits.response import KNOTS, PortraitResponse, believab
 from .bundle import ModelBundle
 
 MIDDLE = KNOTS // 2
-PART = 0.75
-"""Of the motion that a face has room for: coefficients are measured at one amount, head angles at
-all knots."""
-
 LEAST_MOTION = 0.15
 """A face that has less room than this is taken to move as the average face does."""
 
@@ -35,7 +31,7 @@ class Analyzer(Protocol):
 def with_response(
     portrait: Portrait, bundle: ModelBundle, generator: Generator, net3d: Analyzer
 ) -> Portrait:
-    """The portrait with the answer of its face to this bundle; some 50 small renderings."""
+    """The portrait with the answer of its face to this bundle; some 90 small renderings."""
     return replace(portrait, response=measure_response(portrait, bundle, generator, net3d))
 
 
@@ -47,6 +43,7 @@ def measure_response(
     up, down = _room(portrait, bundle)
     longest = np.maximum(np.maximum(up, down), LEAST_MOTION)
     moved = longest[:, None] * np.linspace(-1, 1, KNOTS)
+    ways = np.where(up >= down, 1, -1)
     seen = moved.copy()
     turned = np.zeros((*moved.shape, 2))
     angles = list(bundle.head_angles)
@@ -54,21 +51,21 @@ def measure_response(
     for position in np.flatnonzero(bundle.moves_latents & (longest > LEAST_MOTION)):
         if rest is None:
             break
-        is_angle = not bundle.is_coefficient[position]
-        amount = PART * (up[position] if up[position] >= down[position] else -down[position])
-        amounts = np.delete(moved[position], MIDDLE) if is_angle else np.array([amount])
-        answers = [face.reads(_only(int(position), float(one), len(longest))) for one in amounts]
-        if any(answer is None for answer in answers):
-            continue
-        change = np.array(answers) - rest
-        if is_angle:
-            seen[position] = np.insert(change[:, position], MIDDLE, 0)
-            turned[position] = np.insert(change[:, angles], MIDDLE, 0, axis=0)
-            turned[position][:, [angle == position for angle in angles]] = 0
-        else:
-            part = moved[position] / amount
-            seen[position] = part * change[0, position]
-            turned[position] = part[:, None] * change[0, angles]
+        # Coefficients are measured where there is room, and taken to do the opposite elsewhere.
+        both_ways = not bundle.is_coefficient[position]
+        measured = [k for k in range(KNOTS) if (k - MIDDLE) * ways[position] > 0 or both_ways]
+        answers = {
+            k: face.reads(_only(int(position), float(moved[position, k]), len(longest)))
+            for k in measured
+            if k != MIDDLE
+        }
+        for k, answer in answers.items():
+            change = np.full(len(longest), np.nan) if answer is None else answer - rest
+            for knot, sign in ((k, 1), (KNOTS - 1 - k, -1)):
+                if knot == k or not both_ways:
+                    seen[position, knot] = sign * change[position]
+                    turned[position, knot] = sign * np.nan_to_num(change[angles])
+        turned[position][:, [angle == position for angle in angles]] = 0
     return PortraitResponse(
         bundle_id=bundle.id,
         moved=moved.astype(np.float32),

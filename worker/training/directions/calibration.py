@@ -14,16 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.measure_portrait import Analyzer, with_response
 from photorig.worker.reenactment.methods import load_method
 
 from .curves import ANGLE_KNOTS, COEFFICIENT_KNOTS, Curve, fit_curve
 from .motion import MotionScale, full_move
-from .observation import IMAGE_SIZE, FaceObserver
+from .observation import IMAGE_SIZE
 from .whitening import Whitening
 
 GEOMETRY_RANGES = {
@@ -39,11 +41,11 @@ PARTS = (-0.5, 0.25, 0.5, 0.75, 1.0)
 ANGLE_PARTS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 
 LONGEST_ANGLE_MOTION = 1.3
-LONGEST_MOTION = 1.15
+LONGEST_MOTION = 2.2
 """In full moves, where the length of the shift allows it."""
 
 MAXIMUM_SHIFT = 2.2
-MAXIMUM_PAIR_SHIFT = 3.0
+MAXIMUM_PAIR_SHIFT = 2.8
 """Longest shift of a row of W+, in standard deviations of w, by one parameter, and by both sides of
 the face together. Set by eye (docs/training-log.md): networks do not see what goes wrong beyond."""
 
@@ -65,49 +67,44 @@ FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class People:
-    """People to measure on: latents (m, 16, 512), parameters (m, n), identity (m, 128)."""
+    """People to measure on: latents (m, 16, 512) and parameters (m, n), float32."""
 
-    latents: Tensor
-    parameters: Tensor
-    identity: Tensor
+    latents: np.ndarray
+    parameters: np.ndarray
 
     def __len__(self) -> int:
         return len(self.latents)
 
 
 class Rig:
-    """Generator and measuring instruments; what is measured are the 8-bit images users get."""
+    """Generator and measuring instrument, as users have them: 8-bit images, read by Net3D."""
 
-    def __init__(self, generator: Generator, observer: FaceObserver) -> None:
+    def __init__(self, generator: Generator, net3d: Analyzer) -> None:
         self.generator = generator
-        self.observer = observer
+        self.net3d = net3d
 
-    @torch.no_grad()
-    def measure(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, 16, 512) to parameters (b, n) and identity (b, 128); NaN where no face is found."""
-        images = self.generator.synthesize(latents.numpy(), IMAGE_SIZE)
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        regions, found = self.observer.regions(pixels)
-        parameters = torch.full((len(latents), len(ARKIT_52)), torch.nan)
-        identity = torch.full((len(latents), 128), torch.nan)
-        if found.any():
-            seen = self.observer.observe(pixels[found], regions[found])
-            parameters[found], identity[found] = seen.parameters, seen.identity
-        return parameters, identity
+    def measure(self, latents: np.ndarray) -> np.ndarray:
+        """(b, 16, 512) to parameters (b, n); NaN where no face is found."""
+        images = self.generator.synthesize(latents, IMAGE_SIZE)
+        return np.stack([self._read(image) for image in images])
 
-    def people(self, latents: Tensor) -> People:
+    def _read(self, image: np.ndarray) -> np.ndarray:
+        try:
+            return self.net3d.analyze_one(image).parameters
+        except InputError:
+            return np.full(len(ARKIT_52), np.nan, np.float32)
+
+    def people(self, latents: np.ndarray) -> People:
         """Measure the sources; people without a face are left out."""
-        parameters, identity = self.measure(latents)
-        found = parameters.isfinite().all(1)
-        return People(latents[found], parameters[found], identity[found])
+        parameters = self.measure(latents)
+        found = np.isfinite(parameters).all(1)
+        return People(latents[found], parameters[found])
 
-    def moved(self, people: People, shifts: Tensor) -> tuple[Tensor, Tensor]:
-        """All people by each of the shifts (s, n_rows, 512): parameters (m, s, n), identity
-        (m, s, 128)."""
-        latents = people.latents[:, None].repeat(1, len(shifts), 1, 1)
+    def moved(self, people: People, shifts: np.ndarray) -> np.ndarray:
+        """Parameters (m, s, n) of all people, moved by each of the shifts (s, n_rows, 512)."""
+        latents = np.repeat(people.latents[:, None], len(shifts), 1)
         latents[:, :, : shifts.shape[1]] += shifts
-        parts = [self.measure(person) for person in latents]
-        return torch.stack([part[0] for part in parts]), torch.stack([part[1] for part in parts])
+        return np.stack([self.measure(person) for person in latents])
 
 
 def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening) -> np.ndarray:
@@ -153,12 +150,12 @@ def calibrate(
     for index, position in enumerate(scale.positions):
         is_angle = bool(scale.is_angle[index])
         moved = np.array(ANGLE_PARTS if is_angle else PARTS) * longest[index]
-        shifts = torch.from_numpy(moved).float()[:, None, None] * directions[index]
-        seen, _ = rig.moved(people, shifts)
+        shifts = moved.astype(np.float32)[:, None, None] * directions[index].numpy()
+        seen = rig.moved(people, shifts)
         prior = scale.curve(index, ANGLE_KNOTS if is_angle else COEFFICIENT_KNOTS)
-        start = people.parameters[:, position].numpy()
+        start = people.parameters[:, position]
         asked = np.tile(moved, (len(people), 1))
-        after = seen[:, :, position].numpy()
+        after = seen[:, :, position]
         curve = fit_curve(start, after, asked, prior)
         curves.append(curve)
         if progress:
@@ -222,7 +219,7 @@ def _range(position: int, curve: Curve, people: People, longest: float) -> Param
     if parameter.unit == "degree":
         low, high = curve.value_at(-longest), curve.value_at(longest)
         return ParameterResponse(True, "latents", low, high, low, high, 0, 0, 0)
-    rest = float(np.quantile(people.parameters[:, position].numpy(), AT_REST))
+    rest = float(np.quantile(people.parameters[:, position], AT_REST))
     highest = float(np.clip(curve.value_at(float(curve(np.array(rest))) + longest), rest, 1.0))
     return ParameterResponse(True, "latents", -highest, highest - rest, 0.0, highest, 0, 0, 0)
 
@@ -235,25 +232,26 @@ def measured(
 ) -> ModelBundle:
     """The bundle with gain, linearity and crosstalk as these people show them, and without the
     parameters that do not answer well enough."""
-    method = load_method("directions", bundle)
-    portraits = [as_portrait(bundle, people, index) for index in range(len(people))]
+    method = load_method("calibrated", bundle)
+    portraits = [
+        with_response(as_portrait(bundle, people, index), bundle, rig.generator, rig.net3d)
+        for index in range(len(people))
+    ]
     responses = list(bundle.responses)
     full = full_move(ARKIT_52).numpy()
     for position in np.flatnonzero(bundle.moves_latents):
         response = responses[position]
-        asked, seen, crosstalk, identity = [], [], [], []
-        for portrait, features in zip(portraits, people.identity, strict=True):
+        asked, seen, crosstalk = [], [], []
+        for portrait in portraits:
             shifts = _shifts_to_ask(bundle, portrait, int(position))
             if not len(shifts):
                 continue
             latents = np.stack([method.drive(portrait, shift) for shift in shifts])
-            parameters, appearance = rig.measure(torch.from_numpy(latents))
-            change = parameters.numpy() - portrait.parameters
+            change = rig.measure(latents) - portrait.parameters
             asked += shifts[:, position].tolist()
             seen += change[:, position].tolist()
             others = np.abs(change[-1]) / full
             crosstalk.append(np.delete(others, position))
-            identity.append(float(appearance[-1] @ features))
         gain, linearity = fit_gain(np.array(asked), np.array(seen))
         leak = np.array(crosstalk) if crosstalk else np.full((1, 1), np.nan)
         unit = ARKIT_52.parameters[position].unit
@@ -278,7 +276,7 @@ def measured(
             progress(
                 f"{ARKIT_52.ids[position]}: {'yes' if good else 'no '} gain {gain:.2f} "
                 f"R² {linearity:.2f} to {response.highest:.2f} crosstalk {mean_leak:.3f} / "
-                f"{np.nanmax(np.nanmean(leak, 0)):.2f} identity {np.nanmean(identity):.2f}"
+                f"{np.nanmax(np.nanmean(leak, 0)):.2f}"
             )
     directions = bundle.directions.copy()
     directions[[response.realised_by != "latents" for response in responses]] = 0
@@ -288,8 +286,8 @@ def measured(
 def as_portrait(bundle: ModelBundle, people: People, index: int) -> Portrait:
     """One of the people as something that a method can drive; it has no photo."""
     return Portrait(
-        latents=people.latents[index].numpy(),
-        parameters=people.parameters[index].numpy(),
+        latents=people.latents[index],
+        parameters=people.parameters[index],
         photo=np.zeros((8, 8, 3), np.uint8),
         alignment=Portrait.aligned_photo(8),
         model_id=bundle.model_id,

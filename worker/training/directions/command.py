@@ -10,11 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 import torch
 from torch import Tensor
 
 from photorig.shared.schema import ARKIT_52
+from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import load_generator
 from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
@@ -115,7 +117,7 @@ def _prepare(args: argparse.Namespace) -> _Run:
     scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or Path(platformdirs.user_cache_dir("photorig")) / f"directions-{key}"
-    return _Run(observer, Rig(generator, observer), scale, args.seed, cache)
+    return _Run(observer, Rig(generator, Net3D()), scale, args.seed, cache)
 
 
 def keep_freed_memory() -> None:
@@ -182,9 +184,10 @@ def _calibrated(work: _Run, trained: Tensor, whitening: Whitening) -> ModelBundl
     return measured(work.rig, bundle, reported, work.say)
 
 
-def _latents(work: _Run, people: range, group: int) -> Tensor:
+def _latents(work: _Run, people: range, group: int) -> np.ndarray:
     network = work.observer.network
-    return torch.stack([person_latents(network, i, work.seed, group) for i in people])
+    latents = [person_latents(network, i, work.seed, group).numpy() for i in people]
+    return np.stack(latents)
 
 
 def _say_step(work: _Run, step: int, steps: int, terms: dict[str, float]) -> None:
