@@ -20,9 +20,9 @@ def _expression() -> np.ndarray:
 @dataclass(frozen=True)
 class FakeJudgement:
     landmarks: np.ndarray = field(default_factory=lambda: np.arange(136.0).reshape(68, 2))
-    pose: tuple[float, float, float] = (11.0, -2.0, 3.0)
+    pose: np.ndarray = field(default_factory=lambda: np.array([11.0, -2.0, 3.0]))
     mouth_aperture: float = 0.2
-    eye_opening: tuple[float, float] = (0.1, 0.15)
+    eye_opening: np.ndarray = field(default_factory=lambda: np.array([0.1, 0.15]))
     gaze: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
     expression: np.ndarray = field(default_factory=_expression)
     identity: np.ndarray = field(default_factory=lambda: np.array([0.6, 0.8, 0.0]))

@@ -132,12 +132,21 @@ def test_a_sweep_keeps_to_the_room_that_a_face_has() -> None:
 
 
 def test_every_parameter_gets_its_people_and_the_turns_are_shared() -> None:
-    tasks = sweeps.sweep_tasks(tiny_bundle(), n_people=40, people_each=8, angle_people=16)
+    rest = np.zeros((40, N), np.float32)
+    tasks = sweeps.sweep_tasks(tiny_bundle(), rest, people_each=8, head_people=16)
     turns = [name for task in tasks for name in task.details]
     assert turns.count("jawOpen") == 8
     assert turns.count("headYaw") == 16
     loads = [len(task.details) for task in tasks]
     assert max(loads) - min(loads) <= 1
+
+
+def test_a_parameter_goes_to_people_who_do_not_show_it_already() -> None:
+    smile = ARKIT_52.index["mouthSmileLeft"]
+    people = np.zeros((12, N), np.float32)
+    people[:9, smile], people[9] = 0.45, np.nan
+    tasks = sweeps.sweep_tasks(bundle_of("mouthSmileLeft"), people, people_each=8, head_people=8)
+    assert [task.person for task in tasks] == [10, 11]
 
 
 def parameters_of_people(count: int) -> np.ndarray:

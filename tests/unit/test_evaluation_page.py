@@ -17,7 +17,7 @@ from photorig.worker.evaluation.bars import bars
 from photorig.worker.evaluation.control import control_figures
 from photorig.worker.evaluation.drive_figures import pair_figures
 from photorig.worker.evaluation.markup import Markup, tag
-from photorig.worker.evaluation.page import Figure, Other, page
+from photorig.worker.evaluation.page import Other, page
 
 from .evaluation_fakes import FAMILY, person_piece, sweep_piece
 from .test_evaluation_figures import BUNDLE, PEOPLE, pair_piece
@@ -91,8 +91,9 @@ def test_the_background_is_compared_with_the_closed_form_matrix() -> None:
 
 
 def test_the_page_shows_figures_pictures_and_other_reports_and_escapes() -> None:
-    figures = [Figure("sheets", "pictures/eyes.jpg", "Eyes"), Figure("crosstalk", "c.png", "C")]
-    text = page(report_of(), figures, [Other("old <one>", report_of(leak=0.5))])
+    report = report_of()
+    report["pictures"] = [{"section": "sheets", "file": "pictures/eyes.jpg", "caption": "Eyes"}]
+    text = page(report, [Other("old <one>", report_of(leak=0.5))])
     assert "&lt;tiny &amp; small&gt;" in text
     assert "<tiny" not in text
     assert "old &lt;one&gt;" in text
@@ -106,8 +107,8 @@ def test_half_a_report_has_a_page_too(missing: str) -> None:
     report = copy.deepcopy(report_of())
     del report[missing]
     other = report_of()
-    assert "<html" in page(report, [], [Other("other", other)])
-    assert "<html" in page(other, [], [Other("half", report)])
+    assert "<html" in page(report, [Other("other", other)])
+    assert "<html" in page(other, [Other("half", report)])
 
 
 def test_markup_is_not_escaped_twice_and_text_always() -> None:

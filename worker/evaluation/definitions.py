@@ -13,8 +13,8 @@ DEFINITIONS: dict[str, str] = {
     "sweep": "A parameter alone is asked for at five levels: rest and, for what goes both ways, "
     "half and all of the way to either end of the trained range; for coefficients a quarter, "
     "half, three quarters and all of the way up. The way begins at what the photo shows; where "
-    "less than half of the range is left, the person sits out. Each coefficient has a rotating "
-    "subset of the people.",
+    "less than half of the range is left, the person sits out. Each coefficient goes to the next "
+    "people in turn who have room for it.",
     "gain": "Least-squares slope through the origin of measured against asked change, over all "
     "people and levels. The spread is the standard deviation of the slopes of single people.",
     "in own units": "The gain divided by the family's own slope: least squares of its reading on "

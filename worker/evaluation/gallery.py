@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from .failures import Failure
-from .page import Figure
 from .pictures import (
     SHOWN_PEOPLE,
     STRIP_PEOPLE,
@@ -23,6 +23,16 @@ from .pictures import (
 )
 from .pieces import Piece, Task
 from .tiles import tiles_task
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture file beside the page; section: sheets, strips, crosstalk or failures."""
+
+    section: str
+    file: str
+    caption: str
+
 
 Measure = Callable[[list[Task], str], list[Piece]]
 """Tasks and what is counted to their pieces, see `stages.measure_all`."""
@@ -58,7 +68,7 @@ def draw_failures(
     if not failures:
         return []
     tasks = [
-        tiles_task(f.person, [("relative", 256, {}), (f.mode, 256, f.values)]) for f in failures
+        tiles_task(f.person, [("relative", None, {}), (f.mode, None, f.values)]) for f in failures
     ]
     tiles = np.stack([piece["tiles"] for piece in measure(tasks, "worst frames")])
     figures = []

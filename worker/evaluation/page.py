@@ -9,6 +9,7 @@ from typing import Any
 from . import page_drive, page_parameters
 from .bars import WANTED, bars, judge_of
 from .definitions import DEFINITIONS
+from .gallery import Figure
 from .markup import Content, Markup, joined, mark, picture, table, tag
 from .published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Published
 
@@ -29,15 +30,6 @@ figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture file beside the page."""
-
-    section: str
-    file: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Other:
     """An earlier report that stands beside this one."""
 
@@ -45,14 +37,14 @@ class Other:
     report: dict[str, Any]
 
 
-def page(report: dict[str, Any], figures: Sequence[Figure], others: Sequence[Other]) -> str:
+def page(report: dict[str, Any], others: Sequence[Other]) -> str:
     """The whole page.
 
     Args:
         report: as read back from its JSON, so that the page shows what is in the file.
-        figures: pictures by section: ``sheets``, ``strips``, ``crosstalk``, ``failures``.
         others: shown beside; the first is taken as the closed-form matrix for its goal.
     """
+    figures = [Figure(**entry) for entry in report.get("pictures", [])]
     sections: list[Content] = [
         *_summary(report, others),
         *_figures(figures, "sheets", "What every control looks like", _SHEETS),

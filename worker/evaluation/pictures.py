@@ -27,15 +27,16 @@ _WIDEST = 13  # tiles beside each other
 
 @dataclass(frozen=True)
 class Column:
-    """What a column of a contact sheet shows: label, mode, size, values by parameter id."""
+    """What a column of a contact sheet shows: label, mode, size (None: that of the judged frames),
+    values by parameter id."""
 
     label: str
     mode: str
-    size: FrameSize
+    size: FrameSize | None
     values: dict[str, float]
 
     @property
-    def frame(self) -> tuple[str, FrameSize, dict[str, float]]:
+    def frame(self) -> tuple[str, FrameSize | None, dict[str, float]]:
         return self.mode, self.size, self.values
 
 
@@ -48,7 +49,7 @@ class Sheet:
     columns: tuple[Column, ...]
 
 
-REST = Column("rest", "relative", 256, {})
+REST = Column("rest", "relative", None, {})
 
 
 def control_sheets(bundle: ModelBundle) -> list[Sheet]:
@@ -61,7 +62,7 @@ def control_sheets(bundle: ModelBundle) -> list[Sheet]:
             ends = [response.minimum, response.maximum]
         for end in ends:
             label = f"{_spaced(parameter.id)} {end:+.3g}{_UNITS.get(parameter.unit, '')}"
-            column = Column(label, "relative", 256, {parameter.id: end})
+            column = Column(label, "relative", None, {parameter.id: end})
             groups.setdefault(parameter.group, []).append(column)
     sheets = [_together(bundle)] + [
         Sheet(f"{group}{part}", f"{group.capitalize()}: each control at the end of its range", row)
@@ -90,7 +91,7 @@ def _together(bundle: ModelBundle) -> Sheet:
     columns = [REST]
     for label, names in combinations(bundle).items():
         ends = {n: bundle.responses[bundle.schema.index[n]].maximum for n in names}
-        columns.append(Column(label, "relative", 256, ends))
+        columns.append(Column(label, "relative", None, ends))
     return Sheet("together", "Both sides at once, at the ends of their ranges", tuple(columns))
 
 

@@ -19,12 +19,12 @@ from photorig.shared.frame_index import write_atomically
 from .bars import judge_of
 from .control import control_figures, swept_frames
 from .definitions import DEFINITIONS
-from .drive import pair_tasks
+from .drive import pair_tasks, parameters_of
 from .drive_figures import join_pairs, pair_figures
 from .failures import Failure, worst_pairs, worst_sweeps
 from .gallery import draw_crosstalk, draw_failures, draw_sheets
 from .motion import MOTION, STILL, motion_figures
-from .page import Figure, Other, page
+from .page import Other, page
 from .paste import paste_figures, paste_tasks
 from .pieces import Task
 from .report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
@@ -106,9 +106,10 @@ class Session:
         """Measure and work out the section ``control``."""
         plan, bundle = self.plan, self.studio.renderer.bundle
         people = self.people()
-        tasks = sweep_tasks(bundle, plan.people, plan.people_each, plan.head_people)
+        parameters = parameters_of(people)
+        tasks = sweep_tasks(bundle, parameters, plan.people_each, plan.head_people)
         sweeps = self.measure(tasks, "people swept")
-        tasks = together_tasks(bundle, plan.people, plan.people_each)
+        tasks = together_tasks(bundle, parameters, plan.people_each)
         together = self.measure(tasks, "people with both sides moved")
         pasted = self.measure(paste_tasks(plan.people), "people put back into their photo")
         judge = self.studio.families[0].name
@@ -140,8 +141,7 @@ class Session:
         """Measure and work out the section ``drive``."""
         plan, schema = self.plan, self.studio.schema
         people = self.people()
-        parameters = np.stack([piece["parameters"] for piece in people])
-        tasks = pair_tasks(schema, parameters, plan.pairs, self.settings.seed)
+        tasks = pair_tasks(schema, parameters_of(people), plan.pairs, self.settings.seed)
         pairs = self.measure(tasks, "people driven")
         moves = self.measure(
             [Task(MOTION, i) for i in range(min(MOVED_PEOPLE, plan.people))], "smooth moves"
@@ -178,7 +178,8 @@ class Session:
             "bundle_id": renderer.bundle.id,
             "model_id": renderer.model_id,
             "backend": renderer.generator.backend,
-            "settings": asdict(self.settings),
+            # A file's name, and not where it lies on this computer.
+            "settings": asdict(self.settings) | {"bundle": Path(self.settings.bundle).name},
             "judges": {family.name: family.label for family in self.studio.families},
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "python": platform.python_version(),
@@ -198,29 +199,36 @@ class Session:
             **self._earlier_sections(),
             **sections,
         }
-        figures = self._pictures(report)
+        report["pictures"] = self._pictures(report)
         report["seconds"] = {**report.get("seconds", {}), **self.seconds}
         write_report(self.folder, report)
         path = self.folder / PAGE_NAME
         # The page shows what is in the file, rounded as it is there.
-        write_atomically(path, page(read_report(self.folder), figures, others).encode())
+        write_atomically(path, page(read_report(self.folder), others).encode())
         return path
 
-    def _pictures(self, report: dict[str, Any]) -> list[Figure]:
+    def _pictures(self, report: dict[str, Any]) -> list[dict[str, str]]:
+        """Draw them; those that belong to an earlier section are kept."""
         bundle, folder = self.studio.renderer.bundle, self.folder
         figures = draw_sheets(self.measure, bundle, self.plan.people, folder)
         figures += draw_crosstalk(report, judge_of(report), folder)
         for name, failures in self.failures.items():
             title = FAILURE_TITLES[name]
             figures += draw_failures(self.measure, failures, folder, f"worst-{name}", title)
-        return figures
+        drawn = {figure.file for figure in figures}
+        kept = [entry for entry in report.get("pictures", []) if entry["file"] not in drawn]
+        return [asdict(figure) for figure in figures] + kept
 
     def _earlier_sections(self) -> dict[str, Any]:
         if not (self.folder / FILE_NAME).exists():
             return {}
         earlier = read_report(self.folder)
-        subject = earlier["subject"]
-        same = subject["model_id"] == self.studio.renderer.model_id
-        if not same or subject["settings"]["method"] != self.settings.method:
+        if any(earlier["subject"][name] != value for name, value in self._measured_subject()):
             return {}
-        return {name: earlier[name] for name in ("control", "drive", "seconds") if name in earlier}
+        sections = ("control", "drive", "seconds", "pictures")
+        return {name: earlier[name] for name in sections if name in earlier}
+
+    def _measured_subject(self) -> list[tuple[str, Any]]:
+        """What has to be the same for figures to belong into one report."""
+        subject = self.subject()
+        return [(name, subject[name]) for name in ("model_id", "settings", "judges")]

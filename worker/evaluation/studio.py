@@ -26,6 +26,7 @@ from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 
 from .background import widened
 from .families import Family, Net3DFamily, Reading
+from .judge_family import JudgeFamily
 from .pieces import PieceStore, Task
 
 VERSION = 1
@@ -220,5 +221,13 @@ def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
 
 
 def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:
-    """The families whose figures are shown, the one that the bars are judged by first."""
-    return (Net3DFamily(net3d, schema),)
+    """The families whose figures are shown, the one that goals are judged by first.
+
+    Raises:
+        ModelError: dlib is not installed, or the weights of a judge cannot be had.
+    """
+    from .judges import Judge
+    from .judges.person import N_IDENTITY, RACES
+
+    judges = JudgeFamily(Judge(), schema, N_IDENTITY, len(RACES))
+    return judges, Net3DFamily(net3d, schema)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from photorig.shared.schema import ParameterSchema
@@ -65,24 +67,62 @@ def level(bundle: ModelBundle, position: int, source: float, fraction: float) ->
     return fraction * room if room >= range_ / 2 > 0 else float("nan")
 
 
-def sweep_tasks(
-    bundle: ModelBundle, n_people: int, people_each: int, angle_people: int
-) -> list[Task]:
-    """One task a person, with the parameters whose turn it is; each has a rotating set of people.
+def people_with_room(
+    bundle: ModelBundle, names: Sequence[str], parameters: np.ndarray
+) -> np.ndarray:
+    """Indices of the people whom all these parameters can take to the end of their ranges.
 
     Args:
-        people_each: people for each coefficient.
-        angle_people: people for each head angle and translation.
+        parameters: (p, n) measured on each person's photo, NaN where there is no face.
     """
-    turns: dict[int, list[str]] = {person: [] for person in range(n_people)}
+    fits = np.isfinite(parameters).all(1)
+    for name in names:
+        position = bundle.schema.index[name]
+        if bundle.schema.parameters[position].unit == "coefficient":
+            ends = [level(bundle, position, float(p), 1.0) for p in parameters[:, position]]
+            fits &= np.isfinite(ends)
+    return np.flatnonzero(fits)
+
+
+def take_turns(
+    bundle: ModelBundle,
+    moves: Mapping[str, Sequence[str]],
+    counts: Sequence[int],
+    parameters: np.ndarray,
+) -> dict[int, list[str]]:
+    """Which moves each person makes: every move goes to so many people, those next in turn.
+
+    Args:
+        moves: parameter ids by the move's name.
+        counts: people for each move.
+    """
+    turns: dict[int, list[str]] = {}
     first = 0
-    for position in swept_parameters(bundle):
-        parameter = bundle.schema.parameters[position]
-        count = people_each if parameter.unit == "coefficient" else angle_people
-        for i in range(min(count, n_people)):
-            turns[(first + i) % n_people].append(parameter.id)
-        first += count
-    return [Task(SWEEP, person, tuple(names)) for person, names in turns.items() if names]
+    for (label, names), count in zip(moves.items(), counts, strict=True):
+        people = people_with_room(bundle, names, parameters)
+        order = np.concatenate([people[people >= first], people[people < first]])
+        for person in order[:count].tolist():
+            turns.setdefault(person, []).append(label)
+        if len(order):
+            first = (int(order[min(count, len(order)) - 1]) + 1) % len(parameters)
+    return dict(sorted(turns.items()))
+
+
+def sweep_tasks(
+    bundle: ModelBundle, parameters: np.ndarray, people_each: int, head_people: int
+) -> list[Task]:
+    """One task a person, with the parameters whose turn it is.
+
+    Args:
+        parameters: (p, n) measured on each person's photo.
+        people_each: people for each coefficient.
+        head_people: people for each head angle and translation.
+    """
+    swept = [bundle.schema.parameters[position] for position in swept_parameters(bundle)]
+    counts = [people_each if p.unit == "coefficient" else head_people for p in swept]
+    moves = {p.id: (p.id,) for p in swept}
+    turns = take_turns(bundle, moves, counts, parameters)
+    return [Task(SWEEP, person, tuple(names)) for person, names in turns.items()]
 
 
 def measure_person(studio: Studio, task: Task) -> Piece:

@@ -14,12 +14,12 @@ TILES = "tiles"
 TILE = 112
 
 
-def tiles_task(person: int, frames: list[tuple[str, FrameSize, dict[str, float]]]) -> Task:
+def tiles_task(person: int, frames: list[tuple[str, FrameSize | None, dict[str, float]]]) -> Task:
     """Tiles of one person.
 
     Args:
-        frames: mode, size (of the frame that is then shrunk) and values by parameter id. In
-            absolute mode what is not named stays as in the photo.
+        frames: mode, size of the frame that is then shrunk (None: that of the judged frames), and
+            values by parameter id. In absolute mode what is not named stays as in the photo.
     """
     details: list[Any] = [TILE]
     for mode, size, values in frames:

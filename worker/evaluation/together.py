@@ -15,7 +15,7 @@ from .identity import SamePerson
 from .pieces import Piece, Task
 from .statistics import mean_known
 from .studio import Studio
-from .sweeps import REST, Readings, level, stack_families, swept_parameters
+from .sweeps import REST, Readings, level, stack_families, swept_parameters, take_turns
 
 TOGETHER = "together"
 
@@ -46,13 +46,16 @@ def combinations(bundle: ModelBundle) -> dict[str, tuple[str, ...]]:
     return {label: names for label, names in COMBINATIONS.items() if swept.issuperset(names)}
 
 
-def together_tasks(bundle: ModelBundle, n_people: int, people_each: int) -> list[Task]:
-    """One task a person, with the combinations whose turn it is."""
-    turns: dict[int, list[str]] = {}
-    for number, label in enumerate(combinations(bundle)):
-        for i in range(min(people_each, n_people)):
-            turns.setdefault((number * people_each + i) % n_people, []).append(label)
-    return [Task(TOGETHER, person, tuple(labels)) for person, labels in sorted(turns.items())]
+def together_tasks(bundle: ModelBundle, parameters: np.ndarray, people_each: int) -> list[Task]:
+    """One task a person, with the combinations whose turn it is.
+
+    Args:
+        parameters: (p, n) measured on each person's photo.
+        people_each: people for each combination.
+    """
+    moves = combinations(bundle)
+    turns = take_turns(bundle, moves, [people_each] * len(moves), parameters)
+    return [Task(TOGETHER, person, tuple(labels)) for person, labels in turns.items()]
 
 
 def measure_together(studio: Studio, task: Task) -> Piece:
