@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import platform
@@ -42,7 +43,7 @@ FAILURE_TITLES = {
 PEOPLE, PAIRS = 200, 500
 PEOPLE_EACH, HEAD_TIMES = 16, 2
 MOVED_PEOPLE, STILL_PEOPLE = 2, 2
-_PACKAGES = ("photorig", "numpy", "torch", "openvino", "mediapipe", "opencv-contrib-python")
+_PACKAGES = "photorig numpy torch openvino mediapipe opencv-contrib-python dlib-bin".split()
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class Session:
             # A file's name, and not where it lies on this computer.
             "settings": asdict(self.settings) | {"bundle": Path(self.settings.bundle).name},
             "judges": {family.name: family.label for family in self.studio.families},
-            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "versions": _versions(),
             "python": platform.python_version(),
         }
 
@@ -232,3 +233,12 @@ class Session:
         """What has to be the same for figures to belong into one report."""
         subject = self.subject()
         return [(name, subject[name]) for name in ("model_id", "settings", "judges")]
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that decide figures, as far as they are installed."""
+    installed = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed[name] = importlib.metadata.version(name)
+    return installed
