@@ -78,6 +78,18 @@ def test_two_controllable_parameters_are_not_thirty() -> None:
     assert passed["controllable parameters"] is False
 
 
+def test_what_the_judge_cannot_see_is_said_to_be_unseen_and_not_to_fail() -> None:
+    report = report_of()
+    families = report["control"]["families"]
+    families["net3d"] = copy.deepcopy(families[FAMILY])
+    families[FAMILY]["parameters"]["jawOpen"] |= {"gain": None, "controllable": False}
+    counted = next(b for b in bars(report) if b.what.startswith("controllable"))
+    assert "not seen by the judge: 1, of which 1 pass" in counted.reached
+    among = next(b for b in bars(report) if b.what.startswith("among"))
+    assert among.reached.endswith("not seen by the judge: jaw")
+    assert "the judges cannot see it" in page(report, [])
+
+
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
     assert None in [bar.passed for bar in bars(report_of()) if "roll" in bar.what]
 

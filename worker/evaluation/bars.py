@@ -66,7 +66,7 @@ def bars(report: dict[str, Any], closed_form: dict[str, Any] | None = None) -> l
         result += _drive_bars(report["drive"]["families"][family])
     if "control" in report:
         control = report["control"]
-        result += _control_bars(control["families"][family])
+        result += _control_bars(control["families"], family)
         result += _background_bars(control, closed_form)
     return result
 
@@ -102,8 +102,18 @@ def _drive_bars(figures: dict[str, Any]) -> list[Bar]:
     return result
 
 
-def _control_bars(figures: dict[str, Any]) -> list[Bar]:
+def unseen(families: dict[str, Any], family: str) -> tuple[list[str], list[str]]:
+    """Swept parameters that the family cannot judge, and those of them that pass by another."""
+    blind = [n for n, v in families[family]["parameters"].items() if v["gain"] is None]
+    others = [figures["parameters"] for name, figures in families.items() if name != family]
+    passed = [n for n in blind if any(other[n]["controllable"] for other in others)]
+    return blind, passed
+
+
+def _control_bars(families: dict[str, Any], family: str) -> list[Bar]:
+    figures = families[family]
     parameters = figures["parameters"]
+    blind, passed = unseen(families, family)
     expressions = {n: v for n, v in parameters.items() if v["unit"] == "coefficient"}
     kept = {n: v["identity_retention"] for n, v in expressions.items()}
     known = {n: value for n, value in kept.items() if value is not None}
@@ -125,13 +135,14 @@ def _control_bars(figures: dict[str, Any]) -> list[Bar]:
             "controllable parameters (gain 0.8–1.25, R² ≥ 0.9)",
             f"≥ {CONTROLLABLE_GOAL} of 52",
             f"{len(good)}, of which {len(useful)} over a range of {USEFUL_RANGE} or more "
-            f"({len(own)} in the judge's own units)",
+            f"({len(own)} in the judge's own units); not seen by the judge: {len(blind)}, of which "
+            f"{len(passed)} pass by what training looked through",
             len(useful) >= CONTROLLABLE_GOAL,
         ),
         Bar(
             "among them all of: " + ", ".join(WANTED),
             "all",
-            "lacking: " + ", ".join(lacking) if lacking else "all",
+            _lacking(lacking, blind),
             not lacking,
         ),
         Bar(
@@ -147,6 +158,15 @@ def _control_bars(figures: dict[str, Any]) -> list[Bar]:
             _at_most(crosstalk["worst"], worst_goal),
         ),
     ]
+
+
+def _lacking(lacking: Sequence[str], blind: Sequence[str]) -> str:
+    """The wanted controls that are not reached, those first of which the judge sees something."""
+    hidden = [what for what in lacking if set(WANTED[what]) <= set(blind)]
+    seen = [what for what in lacking if what not in hidden]
+    parts = ["lacking: " + ", ".join(seen)] if seen else []
+    parts += ["not seen by the judge: " + ", ".join(hidden)] if hidden else []
+    return "; ".join(parts) or "all"
 
 
 def _background_bars(control: dict[str, Any], closed_form: dict[str, Any] | None) -> list[Bar]:

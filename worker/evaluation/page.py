@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import page_drive, page_parameters
-from .bars import WANTED, bars, judge_of
+from .bars import WANTED, bars, judge_of, unseen
 from .definitions import DEFINITIONS
 from .gallery import Figure
 from .markup import Content, Markup, joined, mark, picture, table, tag
@@ -115,12 +115,14 @@ def _summary(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
         tag("div", table(header, rows), class_="bars"),
     ]
     if "control" in report:
-        parts += _what_works(report["control"]["families"][first]["parameters"])
+        parts += _what_works(report["control"]["families"], first)
     return parts
 
 
-def _what_works(parameters: dict[str, Any]) -> list[Content]:
+def _what_works(families: dict[str, Any], family: str) -> list[Content]:
     """Which controls can be trusted, in an animator's words."""
+    parameters = families[family]["parameters"]
+    blind, passed = unseen(families, family)
     good = {name for name, values in parameters.items() if values["controllable"]}
     lines = []
     for what, names in WANTED.items():
@@ -130,17 +132,22 @@ def _what_works(parameters: dict[str, Any]) -> list[Content]:
             said = "in proportion, on any face"
         elif reached:
             said = f"in proportion only for {', '.join(reached)}"
+        elif known and set(known) <= set(passed):
+            said = "in proportion by what training looked through; the judges cannot see it"
+        elif known and set(known) <= set(blind):
+            said = "answers, but nobody but training's own eyes can see how"
         elif known:
             said = "answers, but not in proportion on every face"
         else:
             said = "has no effect"
         lines.append([what, said, mark(len(reached) == len(names))])
-    moved = [name for name in parameters if name not in good]
+    moved = [name for name in parameters if name not in good and name not in blind]
     return [
         tag("h2", "What an animator can rely on"),
         tag("div", table(["control", "what it does", ""], lines), class_="bars"),
         tag("p", "Within the goals: ", ", ".join(sorted(good)) or "none", "."),
         tag("p", "Answer, but outside the goals: ", ", ".join(sorted(moved)) or "none", "."),
+        tag("p", "Not seen by the judges: ", ", ".join(sorted(blind)) or "none", "."),
     ]
 
 

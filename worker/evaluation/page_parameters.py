@@ -49,7 +49,7 @@ def _responses(report: dict[str, Any], family: str, others: Sequence[Other]) -> 
                 number(values["linearity"]),
                 number(values["linearity_of_each"]),
                 str(values["people"]),
-                mark(values["controllable"]),
+                mark(None if values["gain"] is None else values["controllable"]),
                 *beside,
             ]
         )
