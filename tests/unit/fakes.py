@@ -45,7 +45,7 @@ def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     gram = np.eye(len(ARKIT_52), dtype=np.float32)
     responses = (response,) * len(ARKIT_52)
     return ModelBundle(
-        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, 1.0
+        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, 0.8, 1.0
     )
 
 

@@ -31,7 +31,9 @@ def test_the_id_changes_with_whatever_changes_the_pixels() -> None:
     shorter = replace(bundle, responses=tiny_bundle(limit=0.4).responses)
     other_generator = replace(bundle, model_id="another")
     less_at_once = replace(bundle, longest_expression=0.9)
-    assert len({b.id for b in (bundle, moved, shorter, other_generator, less_at_once)}) == 5
+    less_alone = replace(bundle, longest_alone=0.7)
+    others = (moved, shorter, other_generator, less_at_once, less_alone)
+    assert len({b.id for b in (bundle, *others)}) == 6
 
 
 def test_each_shift_stops_where_the_face_reaches_the_end_of_its_range() -> None:
@@ -92,6 +94,12 @@ def test_an_expression_that_is_too_much_at_once_is_scaled_back_as_a_whole() -> N
     assert np.linalg.norm(coefficients) == pytest.approx(1.0, rel=1e-5)
     assert np.ptp(coefficients[coefficients > 0]) < 1e-6
     assert held[0] == 0.5, "head angles are not part of the expression"
+
+
+def test_no_parameter_alone_goes_further_than_faces_bear() -> None:
+    held = tiny_bundle().bearable(ARKIT_52.vector({"jawOpen": 0.95, "headYaw": -3}))
+    named = ARKIT_52.named(held)
+    assert (named["jawOpen"], named["headYaw"]) == pytest.approx((0.8, -0.8))
 
 
 @pytest.mark.parametrize("values", [[0, 0.2, 0.2], [0, 1, 0.5], [0, np.nan, 1]])

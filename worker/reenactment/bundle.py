@@ -72,6 +72,8 @@ class ModelBundle:
         responses: one per parameter.
         shift_gram: (n, n) float32 G; √(mᵀ G m) is the length of Δw in standard deviations of w
             for the motion m.
+        longest_alone: length, in standard deviations of w, that one parameter may have; a face that
+            answers weakly is not pushed further.
         longest_expression: length that all coefficients of a frame may have together. Each within
             its range, many at once would still leave the space of faces.
     """
@@ -84,6 +86,7 @@ class ModelBundle:
     model_id: str
     responses: tuple[ParameterResponse, ...]
     shift_gram: np.ndarray
+    longest_alone: float
     longest_expression: float
 
     @cached_property
@@ -106,7 +109,7 @@ class ModelBundle:
         """SHA-256 (hex) of what decides a frame's pixels: generator, schema, matrix, ranges."""
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
-        digest.update(np.float64(self.longest_expression).tobytes())
+        digest.update(np.array([self.longest_alone, self.longest_expression]).tobytes())
         digest.update(self.moves_latents.tobytes())
         curves = (self.curve_values, self.curve_motion, self.lowest, self.highest)
         for array in (self.directions, *curves, self.shift_gram):
@@ -152,7 +155,10 @@ class ModelBundle:
         return result
 
     def bearable(self, motion: np.ndarray) -> np.ndarray:
-        """(n,) float32: the expression scaled back as a whole to where faces stay faces."""
+        """(n,) float32: each parameter held to the longest shift of one alone, and the expression
+        scaled back as a whole to where faces stay faces."""
+        alone = self.longest_alone / np.sqrt(np.maximum(np.diag(self.shift_gram), 1e-12))
+        motion = np.clip(motion, -alone, alone)
         expression = np.where(self.is_coefficient, motion, 0.0).astype(np.float64)
         length = float(np.sqrt(max(expression @ self.shift_gram @ expression, 0.0)))
         if length <= self.longest_expression:
@@ -176,6 +182,7 @@ class ModelBundle:
             "name": self.name,
             "model_id": self.model_id,
             "schema": self.schema.to_json(),
+            "longest_alone": self.longest_alone,
             "longest_expression": self.longest_expression,
             "responses": [vars(response) for response in self.responses],
         }
@@ -200,13 +207,13 @@ def read_bundle(path: Path) -> ModelBundle:
         schema = ParameterSchema.from_json(metadata["schema"])
         responses = tuple(ParameterResponse(**entry) for entry in metadata["responses"])
         model_id, name = str(metadata["model_id"]), str(metadata["name"])
-        longest_expression = float(metadata["longest_expression"])
+        longest = float(metadata["longest_alone"]), float(metadata["longest_expression"])
     except FileNotFoundError as error:
         raise ModelError(f"There is no direction matrix {path}") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no direction matrix, or it is damaged") from error
     bundle = ModelBundle(
-        name, directions, values, motion, schema, model_id, responses, gram, longest_expression
+        name, directions, values, motion, schema, model_id, responses, gram, *longest
     )
     _check(bundle, path)
     return bundle
@@ -224,8 +231,9 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     arrays = (bundle.directions, bundle.shift_gram, bundle.lowest, bundle.highest, *curves)
     finite = all(np.isfinite(array).all() for array in arrays)
     rises = fits and all((np.diff(curve) > 0).all() for curve in curves)
+    longest = (bundle.longest_alone, bundle.longest_expression)
     known = all(response.realised_by in REALISED_BY for response in bundle.responses)
-    if not (fits and finite and rises and known and bundle.longest_expression > 0):
+    if not (fits and finite and rises and known and min(longest) > 0):
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 

@@ -40,19 +40,21 @@ PARTS = (-0.5, 0.25, 0.5, 0.75, 1.0)
 
 ANGLE_PARTS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 
-LONGEST_ANGLE_MOTION = 1.3
-LONGEST_MOTION = 2.2
+LONGEST_ANGLE_MOTION = 1.35
+LONGEST_MOTION = 2.5
 """In full moves, where the length of the shift allows it."""
 
-MAXIMUM_SHIFT = 2.2
-MAXIMUM_PAIR_SHIFT = 2.8
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter, and by both sides of
-the face together. Set by eye (docs/training-log.md): networks do not see what goes wrong beyond."""
-
-MAXIMUM_ANGLE_SHIFT = 3.0
+MAXIMUM_SHIFT = 2.4
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter alone. Set by eye,
+like the next (docs/training-log.md): networks do not see what goes wrong beyond."""
 
 MAXIMUM_EXPRESSION_SHIFT = 3.6
-"""The same for all coefficients of a frame at once; the renderer scales them back to it."""
+"""The same for all coefficients of a frame at once; the renderer scales them back to it. Both sides
+of the face together need about 1.8 times what one does."""
+
+HEADROOM = 0.85
+"""Part of its longest motion at which a parameter's range ends: faces that answer more weakly than
+most still have something to give."""
 
 AT_REST = 0.2
 """Quantile of a coefficient over people that counts as a face at rest."""
@@ -108,22 +110,15 @@ class Rig:
 
 
 def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening) -> np.ndarray:
-    """(k,) how much motion of each parameter faces bear, alone and with its mirror partner.
+    """(k,) how much motion of each parameter faces bear.
 
     Args:
         directions: (k, n_rows, 512) per motion.
     """
     rows = whitening.whiten(directions)
-    result = np.zeros(len(rows))
-    for index, position in enumerate(scale.positions):
-        alone = _length(rows[index])
-        if bool(scale.is_angle[index]):
-            result[index] = min(LONGEST_ANGLE_MOTION, MAXIMUM_ANGLE_SHIFT / alone)
-            continue
-        partner = scale.positions.index(ARKIT_52.index[ARKIT_52.parameters[position].mirror])
-        pair = _length(rows[index] + rows[partner]) if partner != index else alone
-        limits = (LONGEST_MOTION, MAXIMUM_SHIFT / alone, MAXIMUM_PAIR_SHIFT / pair)
-        result[index] = min(limits)
+    lengths = np.array([_length(row) for row in rows])
+    longest = np.where(scale.is_angle.numpy(), LONGEST_ANGLE_MOTION, LONGEST_MOTION)
+    result: np.ndarray = np.minimum(longest, MAXIMUM_SHIFT / lengths)
     return result
 
 
@@ -199,7 +194,7 @@ def assemble(
     for index, position in enumerate(scale.positions):
         curve = curves[index]
         values[position], motion[position] = curve.values, curve.motion
-        responses[position] = _range(position, curve, people, float(longest[index]))
+        responses[position] = _range(position, curve, people, HEADROOM * float(longest[index]))
     return ModelBundle(
         name="default",
         directions=matrix.numpy(),
@@ -209,6 +204,7 @@ def assemble(
         model_id=model_id,
         responses=tuple(responses),
         shift_gram=shift_gram(matrix, whitening),
+        longest_alone=MAXIMUM_SHIFT,
         longest_expression=MAXIMUM_EXPRESSION_SHIFT,
     )
 

@@ -59,11 +59,14 @@ USUAL_AND_FULL: dict[str, tuple[float, float]] = {
 be seen at all), and about as far as optimising single portraits could go and still look natural."""
 
 FULL_COEFFICIENT = 1.0
+FULL_OF_GEOMETRY = {"headRoll": 30.0, "headX": 5.0, "headY": 5.0, "headZ": 5.0}
+"""Degrees and centimetres; what the picture's geometry does is measured, not learned."""
 
 
 def full_move(schema: ParameterSchema) -> Tensor:
     """(n,) a full move of each parameter in its unit; compares degrees with coefficients."""
-    return torch.tensor([FULL_ANGLE.get(name, FULL_COEFFICIENT) for name in schema.ids])
+    full = FULL_ANGLE | FULL_OF_GEOMETRY
+    return torch.tensor([full.get(name, FULL_COEFFICIENT) for name in schema.ids])
 
 
 def learnable(schema: ParameterSchema) -> list[int]:
