@@ -25,7 +25,8 @@ ANGLES = (YAW, PITCH)
 
 def response(gain: float = 1.0, bundle_id: str = "b") -> PortraitResponse:
     moved = np.tile(np.linspace(-1, 1, KNOTS, dtype=np.float32), (N, 1))
-    return PortraitResponse(bundle_id, moved, moved * gain, np.zeros((N, KNOTS, 2), np.float32))
+    turned = np.zeros((N, KNOTS, 2), np.float32)
+    return PortraitResponse(bundle_id, moved, moved * gain, turned, turned[..., 0].copy())
 
 
 def wish(**values: float) -> np.ndarray:
@@ -49,7 +50,16 @@ def test_a_face_that_nods_when_it_opens_its_mouth_is_turned_back() -> None:
 def test_rest_stays_exactly_at_rest() -> None:
     odd = response(gain=0.7)
     odd.turned[:, [0, 1, 3, 4]] = 0.1
+    odd.tilted[:, [0, 1, 3, 4]] = 2.0
     assert not odd.give(ARKIT_52.rest, ANGLES).any()
+    assert odd.tilt(ARKIT_52.rest) == 0
+
+
+def test_a_head_that_leans_when_it_turns_says_how_far() -> None:
+    leans = response()
+    leans.tilted[YAW] = 1.5 * leans.moved[YAW]
+    assert leans.tilt(wish(headYaw=0.8)) == pytest.approx(1.2)
+    assert leans.tilt(wish(jawOpen=0.8)) == 0
 
 
 def test_beyond_what_was_measured_it_goes_straight_on() -> None:
@@ -78,12 +88,12 @@ def test_the_response_comes_back_with_the_portrait() -> None:
     loaded = Portrait.from_bytes(portrait.to_bytes()).response
     assert loaded is not None
     assert loaded.bundle_id == "b"
-    for name in ("moved", "seen", "turned"):
+    for name in ("moved", "seen", "turned", "tilted"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(portrait.response, name))
     assert portrait.id != tiny_portrait().id
 
 
-@pytest.mark.parametrize("name", ["moved", "seen", "turned"])
+@pytest.mark.parametrize("name", ["moved", "seen", "turned", "tilted"])
 @pytest.mark.parametrize("value", [np.nan, 1e9])
 def test_a_portrait_with_a_broken_response_is_refused(name: str, value: float) -> None:
     broken = response()

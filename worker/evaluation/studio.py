@@ -19,6 +19,7 @@ from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators.threads import THREADS_VARIABLE
 from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.response import ARRAYS as RESPONSE_ARRAYS
 from photorig.worker.portraits.response import PortraitResponse
 from photorig.worker.reenactment.measure_portrait import measure_response
 from photorig.worker.reenactment.methods import load_method
@@ -35,7 +36,6 @@ VERSION = 1
 CALIBRATED = "calibrated"
 """The method that wants portraits whose own face has been measured."""
 RESPONSE = "response"
-_RESPONSE_ARRAYS = ("moved", "seen", "turned")
 
 FrameSize = int | Literal["full"]
 
@@ -132,9 +132,9 @@ class Studio:
         if piece is None:
             generator, bundle = self.renderer.generator, self.renderer.bundle
             response = measure_response(portrait, bundle, generator, self.net3d)
-            piece = {name: getattr(response, name) for name in _RESPONSE_ARRAYS}
+            piece = {name: getattr(response, name) for name in RESPONSE_ARRAYS}
             self.store.write(task, piece)
-        arrays = {name: piece[name] for name in _RESPONSE_ARRAYS}
+        arrays = {name: piece[name] for name in RESPONSE_ARRAYS}
         return replace(portrait, response=PortraitResponse(bundle_id=bundle_id, **arrays))
 
     def frame(

@@ -24,6 +24,7 @@ from safetensors.numpy import save as save_tensors
 from photorig.shared.errors import InputError
 from photorig.shared.frame_index import write_atomically
 
+from .response import ARRAYS as RESPONSE_ARRAYS
 from .response import PortraitResponse
 
 FORMAT = "photorig.portrait"
@@ -31,7 +32,6 @@ FORMAT_VERSION = 1
 MAXIMUM_BYTES = 512 << 20
 MAXIMUM_PIXELS = 100_000_000
 THUMBNAIL_SIZE = 128
-RESPONSE_TENSORS = ("moved", "seen", "turned")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class Portrait:
         }
         if self.response is not None:
             metadata["response_to"] = self.response.bundle_id
-            for name in RESPONSE_TENSORS:
+            for name in RESPONSE_ARRAYS:
                 array = getattr(self.response, name)
                 tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
         return save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
@@ -184,7 +184,7 @@ class Portrait:
 def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
     if "response_to" not in metadata:
         return None
-    arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_TENSORS}
+    arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_ARRAYS}
     return PortraitResponse(bundle_id=str(metadata["response_to"]), **arrays)
 
 

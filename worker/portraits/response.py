@@ -13,6 +13,9 @@ import numpy as np
 KNOTS = 5
 """Amounts of motion at which a face is known: two down, none, two up."""
 
+ARRAYS = ("moved", "seen", "turned", "tilted")
+"""Names of the arrays of a response, as files keep them."""
+
 LEAST_GAIN, GREATEST_GAIN = 0.3, 3.0
 GREATEST_TURN = 0.5
 """Motion; a face is not believed to answer less, more, or to turn further than this."""
@@ -28,12 +31,14 @@ class PortraitResponse:
         seen: (n, 5) float32, rising, 0 in the middle: motion of that parameter that was seen.
         turned: (n, 5, 2) float32: motion of headYaw and headPitch that came with it, 0 for a head
             angle on itself.
+        tilted: (n, 5) float32: degrees of headRoll that came with it.
     """
 
     bundle_id: str
     moved: np.ndarray
     seen: np.ndarray
     turned: np.ndarray
+    tilted: np.ndarray
 
     def give(self, wanted: np.ndarray, angles: tuple[int, int]) -> np.ndarray:
         """Motion (n,) to give so that ``wanted`` (n,) is seen; exactly 0 where all is at rest.
@@ -52,21 +57,22 @@ class PortraitResponse:
                 given[rows] = interpolated(wish, self.seen[rows], self.moved[rows])
         return given.astype(np.float32)
 
+    def tilt(self, given: np.ndarray) -> float:
+        """Degrees of headRoll that come along with a motion (n,) that is given."""
+        return float(interpolated(given.astype(np.float64), self.moved, self.tilted).sum())
+
     def check(self, n: int) -> None:
         """Raise ValueError unless the arrays belong to n parameters and can be used."""
-        shapes = (self.moved.shape, self.seen.shape, self.turned.shape)
-        if shapes != ((n, KNOTS), (n, KNOTS), (n, KNOTS, 2)):
+        arrays = (self.moved, self.seen, self.tilted, self.turned)
+        shapes = ((n, KNOTS), (n, KNOTS), (n, KNOTS), (n, KNOTS, 2))
+        if tuple(array.shape for array in arrays) != shapes:
             raise ValueError("a response of a wrong shape")
-        if not all(np.isfinite(array).all() for array in (self.moved, self.seen, self.turned)):
+        if not all(np.isfinite(array).all() for array in arrays):
             raise ValueError("a response that is not finite")
         if not all((np.diff(array, axis=1) > 0).all() for array in (self.moved, self.seen)):
             raise ValueError("a response that does not rise")
         middle = KNOTS // 2
-        if (
-            self.moved[:, middle].any()
-            or self.seen[:, middle].any()
-            or self.turned[:, middle].any()
-        ):
+        if any(array[:, middle].any() for array in arrays):
             raise ValueError("a response that moves a face at rest")
 
 

@@ -45,7 +45,8 @@ def measure_response(
     moved = longest[:, None] * np.linspace(-1, 1, KNOTS)
     ways = np.where(up >= down, 1, -1)
     seen = moved.copy()
-    turned = np.zeros((*moved.shape, 2))
+    turned, tilted = np.zeros((*moved.shape, 2)), np.zeros(moved.shape)
+    roll = bundle.schema.index["headRoll"]
     angles = list(bundle.head_angles)
     rest = face.reads(np.zeros(len(longest)))
     for position in np.flatnonzero(bundle.moves_latents & (longest > LEAST_MOTION)):
@@ -60,17 +61,24 @@ def measure_response(
             if k != MIDDLE
         }
         for k, answer in answers.items():
-            change = np.full(len(longest), np.nan) if answer is None else answer - rest
+            change = (
+                np.full(len(longest), np.nan) if answer is None else answer.motion - rest.motion
+            )
+            lean = 0.0 if answer is None else answer.values[roll] - rest.values[roll]
             for knot, sign in ((k, 1), (KNOTS - 1 - k, -1)):
                 if knot == k or not both_ways:
                     seen[position, knot] = sign * change[position]
                     turned[position, knot] = sign * np.nan_to_num(change[angles])
+                    tilted[position, knot] = sign * lean
+        if not both_ways:
+            tilted[position] = 0  # an expression hardly tilts a head: what is read is noise
         turned[position][:, [angle == position for angle in angles]] = 0
     return PortraitResponse(
         bundle_id=bundle.id,
         moved=moved.astype(np.float32),
         seen=believable(moved, seen).astype(np.float32),
         turned=turned.astype(np.float32),
+        tilted=tilted.astype(np.float32),
     )
 
 
@@ -90,17 +98,26 @@ def _only(position: int, amount: float, n: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class _Reading:
+    """What is seen of a face: parameters (n,) and the same as motion (n,)."""
+
+    values: np.ndarray
+    motion: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Face:
     portrait: Portrait
     bundle: ModelBundle
     generator: Generator
     net3d: Analyzer
 
-    def reads(self, motion: np.ndarray) -> np.ndarray | None:
-        """(n,) what is seen of the moved face, as motion; None where no face is."""
+    def reads(self, motion: np.ndarray) -> _Reading | None:
+        """What is seen of the moved face; None where no face is."""
         latents = self.bundle.shifted(self.portrait.latents, motion)
         image = self.generator.synthesize(latents[None], SIZE)[0]
         try:
-            return self.bundle.curve(self.net3d.analyze_one(image).parameters)
+            values = self.net3d.analyze_one(image).parameters
         except InputError:
             return None
+        return _Reading(values, self.bundle.curve(values))

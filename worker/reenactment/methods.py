@@ -9,6 +9,7 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.response import PortraitResponse
 
 from .bundle import ModelBundle
 
@@ -19,6 +20,10 @@ class Method(Protocol):
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         """Δp (n,) float32, within the bundle's range for this portrait, to the latents
         (n_rows, 512) float32 to render."""
+        ...
+
+    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
+        """Degrees of headRoll that come along unasked, to be taken back in the picture."""
         ...
 
 
@@ -33,6 +38,9 @@ class Directions:
         motion = self._bundle.motion(portrait.parameters, shift)
         return self._bundle.shifted(portrait.latents, self._bundle.bearable(motion))
 
+    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
+        return 0.0
+
 
 class Calibrated:
     """Directions, corrected by what this portrait's face was seen to do (portraits/response.py).
@@ -44,11 +52,22 @@ class Calibrated:
         self._bundle = bundle
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        bundle, response = self._bundle, portrait.response
+        return self._bundle.shifted(portrait.latents, self._motion(portrait, shift))
+
+    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
+        response = self._response(portrait)
+        return response.tilt(self._motion(portrait, shift)) if response else 0.0
+
+    def _motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        bundle, response = self._bundle, self._response(portrait)
         motion = bundle.motion(portrait.parameters, shift)
-        if response is not None and response.bundle_id == bundle.id:
+        if response is not None:
             motion = response.give(motion, bundle.head_angles)
-        return bundle.shifted(portrait.latents, bundle.bearable(motion))
+        return bundle.bearable(motion)
+
+    def _response(self, portrait: Portrait) -> PortraitResponse | None:
+        response = portrait.response
+        return response if response and response.bundle_id == self._bundle.id else None
 
 
 METHODS: dict[str, Callable[[ModelBundle], Method]] = {

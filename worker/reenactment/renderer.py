@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -77,7 +78,9 @@ class FaceRenderer:
         self._check(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
         size = self._crop_size(portrait, request)
-        latents = self._method(request.method).drive(portrait, shift)
+        method = self._method(request.method)
+        latents = method.drive(portrait, shift)
+        motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
         crop = self.generator.synthesize(latents[None], size)[0]
         if request.size == "full":
             return self._stage.full_frame(portrait, crop, motion)
