@@ -160,7 +160,7 @@ def test_a_face_is_calibrated_once_and_kept(
         calls.append(portrait.name)
         moved = np.tile(np.linspace(-1, 1, 5, dtype=np.float32), (len(ARKIT_52), 1))
         turned = np.zeros((*moved.shape, 2), np.float32)
-        return PortraitResponse(bundle.id, moved, moved / 2, turned)
+        return PortraitResponse(bundle.id, moved, moved / 2, turned, np.zeros_like(moved))
 
     monkeypatch.setattr("photorig.worker.evaluation.studio.measure_response", measure)
     first, second = (studio_in(tmp_path, "calibrated") for _ in range(2))
