@@ -10,11 +10,12 @@ import bpy
 
 from .frame_request import parameters_to_render
 from .properties import photo_parameters
-from .shared.responses import BY_GEOMETRY, Response
+from .shared.responses import BY_GEOMETRY, BY_LATENTS, Response
 from .shared.schema import ARKIT_52, Parameter
 
 _FORMATS = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm", "coefficient": "{:.2f}"}
-_EXACT = 0.005
+_NOTHING = 0.005
+"""Part of a parameter's limits that is no movement worth the name."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +58,31 @@ class Control:
         return self.response.is_beyond(self.value, self.origin, self.source)
 
     @property
+    def is_used_up(self) -> bool:
+        """Whether the photo itself leaves nothing of the range."""
+        if self.trained_range is None:
+            return False
+        lowest, highest = self.trained_range
+        return highest - lowest < _NOTHING * (self.parameter.maximum - self.parameter.minimum)
+
+    @property
     def range_text(self) -> str:
         """A few letters to stand beside a slider, "" where there is nothing to say."""
         if self.trained_range is None:
             return ""
-        lowest, highest = self.trained_range
-        if self.parameter.unit != "coefficient" and abs(lowest + highest) < _EXACT:
-            return f"±{self._number(highest)}"
-        return f"{self._number(lowest)} – {self._number(highest)}"
+        lowest, highest = map(self._number, self.trained_range)
+        if self.parameter.unit != "coefficient" and lowest == f"−{highest}":
+            return f"±{highest}"
+        return f"{lowest} – {highest}"
 
     @property
     def measurements(self) -> str:
-        """Gain, linearity and crosstalk in a line, "" where none was measured."""
+        """Gain, linearity and crosstalk in a line, "" where none was measured.
+
+        What geometry does needs no measuring: it is exact.
+        """
         response = self.response
-        if response is None or self.is_hopeless:
+        if response is None or response.realised_by != BY_LATENTS:
             return ""
         parts = []
         if response.gain is not None:
@@ -90,7 +102,9 @@ class Control:
         if self.is_hopeless:
             return (f"This face does not follow {label}: its model was not taught to",)
         told = []
-        if self.range_text:
+        if self.is_used_up:
+            told.append(f"The photo already shows as much {label} as its face can follow")
+        elif self.range_text:
             told.append(f"The face follows {label} over {self.range_text}")
         else:
             told.append("Load the portrait again to see its range in absolute mode")
@@ -107,7 +121,7 @@ class Control:
 
     def _number(self, value: float) -> str:
         text = _FORMATS[self.parameter.unit].format(value)
-        return text.replace("-", "−") if float(f"{value:.2f}") else text.replace("-", "")
+        return text.replace("-", "−" if set(text) & set("123456789") else "")
 
 
 def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> dict[str, Control]:

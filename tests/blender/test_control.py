@@ -108,6 +108,30 @@ def test_a_photo_that_shows_some_of_it_already_leaves_less_in_relative_mode(
     assert control.is_beyond
 
 
+def test_a_photo_that_leaves_nothing_of_a_range_says_so(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    path = write_portrait(
+        tmp_path / "wide.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.6})
+    )
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    said = {"jawOpen": modules.responses.Response("latents", -0.3, 0.3, lowest=0.0, highest=0.5)}
+    control = modules.control.controls_of(scene.camera.data, said)["jawOpen"]
+    assert control.sentences[0] == "The photo already shows as much Jaw Open as its face can follow"
+    scene.camera.data.photorig.mode = "ABSOLUTE"
+    control = modules.control.controls_of(scene.camera.data, said)["jawOpen"]
+    assert control.range_text == "0.00 – 0.60"
+
+
+def test_what_geometry_does_is_not_called_measured(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    said = {"headRoll": modules.responses.Response("geometry", -30, 30, 1.0, 1.0, 0.0)}
+    control = modules.control.controls_of(scene.camera.data, said)["headRoll"]
+    assert (control.range_text, control.measurements) == ("±30°", "")
+
+
 def test_a_file_of_an_earlier_version_says_how_to_learn_the_range(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object]
 ) -> None:
