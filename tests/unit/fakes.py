@@ -41,11 +41,12 @@ def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     shape = (len(ARKIT_52), n_rows, 512)
     directions = np.random.default_rng(1).standard_normal(shape).astype(np.float32) * 0.05
     response = ParameterResponse(True, "latents", -limit, limit, -limit, limit, 1.0, 1.0, 0.0)
+    longest = np.full(len(ARKIT_52), 0.8, np.float32)
     curve = np.tile(np.array([-100, 100], np.float32), (len(ARKIT_52), 1))
     gram = np.eye(len(ARKIT_52), dtype=np.float32)
     responses = (response,) * len(ARKIT_52)
     return ModelBundle(
-        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, 0.8, 1.0
+        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, longest, 1.0
     )
 
 

@@ -31,7 +31,7 @@ def test_the_id_changes_with_whatever_changes_the_pixels() -> None:
     shorter = replace(bundle, responses=tiny_bundle(limit=0.4).responses)
     other_generator = replace(bundle, model_id="another")
     less_at_once = replace(bundle, longest_expression=0.9)
-    less_alone = replace(bundle, longest_alone=0.7)
+    less_alone = replace(bundle, longest_motion=bundle.longest_motion * 0.9)
     others = (moved, shorter, other_generator, less_at_once, less_alone)
     assert len({b.id for b in (bundle, *others)}) == 6
 

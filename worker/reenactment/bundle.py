@@ -72,7 +72,7 @@ class ModelBundle:
         responses: one per parameter.
         shift_gram: (n, n) float32 G; √(mᵀ G m) is the length of Δw in standard deviations of w
             for the motion m.
-        longest_alone: length, in standard deviations of w, that one parameter may have; a face that
+        longest_motion: (n,) float32, motion that one parameter may have either way; a face that
             answers weakly is not pushed further.
         longest_expression: length that all coefficients of a frame may have together. Each within
             its range, many at once would still leave the space of faces.
@@ -86,7 +86,7 @@ class ModelBundle:
     model_id: str
     responses: tuple[ParameterResponse, ...]
     shift_gram: np.ndarray
-    longest_alone: float
+    longest_motion: np.ndarray
     longest_expression: float
 
     @cached_property
@@ -109,10 +109,10 @@ class ModelBundle:
         """SHA-256 (hex) of what decides a frame's pixels: generator, schema, matrix, ranges."""
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
-        digest.update(np.array([self.longest_alone, self.longest_expression]).tobytes())
+        digest.update(np.float64(self.longest_expression).tobytes())
         digest.update(self.moves_latents.tobytes())
         curves = (self.curve_values, self.curve_motion, self.lowest, self.highest)
-        for array in (self.directions, *curves, self.shift_gram):
+        for array in (self.directions, *curves, self.shift_gram, self.longest_motion):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -155,10 +155,9 @@ class ModelBundle:
         return result
 
     def bearable(self, motion: np.ndarray) -> np.ndarray:
-        """(n,) float32: each parameter held to the longest shift of one alone, and the expression
-        scaled back as a whole to where faces stay faces."""
-        alone = self.longest_alone / np.sqrt(np.maximum(np.diag(self.shift_gram), 1e-12))
-        motion = np.clip(motion, -alone, alone)
+        """(n,) float32: each parameter held to its longest motion, and the expression scaled back
+        as a whole to where faces stay faces."""
+        motion = np.clip(motion, -self.longest_motion, self.longest_motion)
         expression = np.where(self.is_coefficient, motion, 0.0).astype(np.float64)
         length = float(np.sqrt(max(expression @ self.shift_gram @ expression, 0.0)))
         if length <= self.longest_expression:
@@ -182,7 +181,6 @@ class ModelBundle:
             "name": self.name,
             "model_id": self.model_id,
             "schema": self.schema.to_json(),
-            "longest_alone": self.longest_alone,
             "longest_expression": self.longest_expression,
             "responses": [vars(response) for response in self.responses],
         }
@@ -191,6 +189,7 @@ class ModelBundle:
             "curve_values": np.ascontiguousarray(self.curve_values, np.float32),
             "curve_motion": np.ascontiguousarray(self.curve_motion, np.float32),
             "shift_gram": np.ascontiguousarray(self.shift_gram, np.float32),
+            "longest_motion": np.ascontiguousarray(self.longest_motion, np.float32),
         }
         save_file(tensors, path, {"photorig": json.dumps(metadata, sort_keys=True)})
 
@@ -200,20 +199,20 @@ def read_bundle(path: Path) -> ModelBundle:
     try:
         with safe_open(path, "np") as file:
             metadata: dict[str, Any] = json.loads((file.metadata() or {})["photorig"])
-            names = ("directions", "curve_values", "curve_motion", "shift_gram")
-            directions, values, motion, gram = (file.get_tensor(name) for name in names)
+            names = ("directions", "curve_values", "curve_motion", "shift_gram", "longest_motion")
+            directions, values, motion, gram, alone = (file.get_tensor(name) for name in names)
         if (metadata["format"], metadata["version"]) != (FORMAT, FORMAT_VERSION):
             raise ModelError(f"{path} is no direction matrix of version {FORMAT_VERSION}")
         schema = ParameterSchema.from_json(metadata["schema"])
         responses = tuple(ParameterResponse(**entry) for entry in metadata["responses"])
         model_id, name = str(metadata["model_id"]), str(metadata["name"])
-        longest = float(metadata["longest_alone"]), float(metadata["longest_expression"])
+        together = float(metadata["longest_expression"])
     except FileNotFoundError as error:
         raise ModelError(f"There is no direction matrix {path}") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no direction matrix, or it is damaged") from error
     bundle = ModelBundle(
-        name, directions, values, motion, schema, model_id, responses, gram, *longest
+        name, directions, values, motion, schema, model_id, responses, gram, alone, together
     )
     _check(bundle, path)
     return bundle
@@ -227,13 +226,19 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     curves = (bundle.curve_values, bundle.curve_motion)
     fits = len(bundle.responses) == n and bundle.shift_gram.shape == (n, n)
     fits = fits and all(curve.shape == (n, curves[0].shape[-1]) for curve in curves)
-    fits = fits and curves[0].shape[-1] >= 2
-    arrays = (bundle.directions, bundle.shift_gram, bundle.lowest, bundle.highest, *curves)
+    fits = fits and curves[0].shape[-1] >= 2 and bundle.longest_motion.shape == (n,)
+    arrays = (
+        bundle.directions,
+        bundle.shift_gram,
+        bundle.longest_motion,
+        bundle.lowest,
+        bundle.highest,
+        *curves,
+    )
     finite = all(np.isfinite(array).all() for array in arrays)
     rises = fits and all((np.diff(curve) > 0).all() for curve in curves)
-    longest = (bundle.longest_alone, bundle.longest_expression)
     known = all(response.realised_by in REALISED_BY for response in bundle.responses)
-    if not (fits and finite and rises and known and min(longest) > 0):
+    if not (fits and finite and rises and known and bundle.longest_expression > 0):
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 

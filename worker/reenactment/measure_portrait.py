@@ -68,10 +68,11 @@ def measure_response(
             for knot, sign in ((k, 1), (KNOTS - 1 - k, -1)):
                 if knot == k or not both_ways:
                     seen[position, knot] = sign * change[position]
-                    turned[position, knot] = sign * np.nan_to_num(change[angles])
-                    tilted[position, knot] = sign * lean
-        if not both_ways:
-            tilted[position] = 0  # an expression hardly tilts a head: what is read is noise
+            # An expression hardly turns a head, it deceives the estimator: turning against that
+            # would be seen, and would change what is read of the lids in its turn.
+            if both_ways:
+                turned[position, k] = np.nan_to_num(change[angles])
+                tilted[position, k] = lean
         turned[position][:, [angle == position for angle in angles]] = 0
     return PortraitResponse(
         bundle_id=bundle.id,

@@ -45,23 +45,26 @@ LONGEST_MOTION = 2.5
 """In full moves, where the length of the shift allows it."""
 
 MAXIMUM_SHIFT = 2.4
-"""Longest shift of a row of W+, in standard deviations of w, by one parameter alone. Set by eye,
-like the next (docs/training-log.md): networks do not see what goes wrong beyond."""
+MAXIMUM_SHIFT_OF_MIDDLE = 3.2
+"""Longest shift of a row of W+, in standard deviations of w, by one parameter that has a partner on
+the other side of the face, and by one that has none. Set by eye, like the next
+(docs/training-log.md): networks do not see what goes wrong beyond."""
 
 MAXIMUM_EXPRESSION_SHIFT = 3.6
 """The same for all coefficients of a frame at once; the renderer scales them back to it. Both sides
 of the face together need about 1.8 times what one does."""
 
-HEADROOM = 0.85
+HEADROOM = 0.95
 """Part of its longest motion at which a parameter's range ends: faces that answer more weakly than
 most still have something to give."""
 
-AT_REST = 0.2
+AT_REST = 0.3
 """Quantile of a coefficient over people that counts as a face at rest."""
 
-MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.7, 1.35, 0.6
-MINIMUM_RANGE = {"degree": 8.0, "coefficient": 0.12}
-"""A parameter that answers less exactly or over less range is not called controllable."""
+MINIMUM_GAIN, MAXIMUM_GAIN, MINIMUM_LINEARITY = 0.25, 1.6, 0.5
+MINIMUM_RANGE = {"degree": 8.0, "coefficient": 0.06}
+"""A parameter that answers less, or over less range, has no effect an animator could use. How
+exactly the others answer is said with each of them, and judged by `photorig evaluate`."""
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Parts of a parameter's range at which its response is reported."""
@@ -118,7 +121,9 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
     rows = whitening.whiten(directions)
     lengths = np.array([_length(row) for row in rows])
     longest = np.where(scale.is_angle.numpy(), LONGEST_ANGLE_MOTION, LONGEST_MOTION)
-    result: np.ndarray = np.minimum(longest, MAXIMUM_SHIFT / lengths)
+    has_partner = [ARKIT_52.parameters[p].mirror != ARKIT_52.ids[p] for p in scale.positions]
+    bearable = np.where(has_partner, MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MIDDLE)
+    result: np.ndarray = np.minimum(longest, bearable / lengths)
     return result
 
 
@@ -183,6 +188,8 @@ def assemble(
     n = len(ARKIT_52)
     matrix = torch.zeros(n, *directions.shape[1:])
     matrix[scale.positions] = directions
+    alone = np.zeros(n, np.float32)
+    alone[scale.positions] = longest
     values = np.tile(np.array([0.0, 1.0])[None], (n, 1))
     values = np.linspace(values[:, 0], values[:, 1], len(COEFFICIENT_KNOTS), axis=1)
     motion = values.copy()
@@ -204,7 +211,7 @@ def assemble(
         model_id=model_id,
         responses=tuple(responses),
         shift_gram=shift_gram(matrix, whitening),
-        longest_alone=MAXIMUM_SHIFT,
+        longest_motion=alone,
         longest_expression=MAXIMUM_EXPRESSION_SHIFT,
     )
 
