@@ -54,7 +54,17 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     gram = np.zeros((len(ARKIT_52), len(ARKIT_52)), np.float32)
     curve = np.stack([ARKIT_52.minimum, ARKIT_52.maximum], 1)
     bundle = ModelBundle(
-        "moves", directions, curve, curve, ARKIT_52, generator.model_id, responses, gram, gram[0] + 99, 9.0
+        "moves",
+        directions,
+        curve,
+        curve,
+        ARKIT_52,
+        generator.model_id,
+        responses,
+        gram,
+        gram[0] + 99,
+        {},
+        9.0,
     )
     bundle.save(file)
     return file

@@ -46,7 +46,17 @@ def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     gram = np.eye(len(ARKIT_52), dtype=np.float32)
     responses = (response,) * len(ARKIT_52)
     return ModelBundle(
-        "tiny", directions, curve, curve, ARKIT_52, MODEL_ID, responses, gram, longest, 1.0
+        "tiny",
+        directions,
+        curve,
+        curve,
+        ARKIT_52,
+        MODEL_ID,
+        responses,
+        gram,
+        longest,
+        {"brows": 0.6},
+        1.0,
     )
 
 

@@ -74,6 +74,8 @@ class ModelBundle:
             for the motion m.
         longest_motion: (n,) float32, motion that one parameter may have either way; a face that
             answers weakly is not pushed further.
+        longest_by_group: length, in standard deviations of w, that the coefficients of one group of
+            the schema may have together: what is too much shows where it happens.
         longest_expression: length that all coefficients of a frame may have together. Each within
             its range, many at once would still leave the space of faces.
     """
@@ -87,6 +89,7 @@ class ModelBundle:
     responses: tuple[ParameterResponse, ...]
     shift_gram: np.ndarray
     longest_motion: np.ndarray
+    longest_by_group: dict[str, float]
     longest_expression: float
 
     @cached_property
@@ -110,6 +113,7 @@ class ModelBundle:
         digest = hashlib.sha256(self.model_id.encode())
         digest.update(self.schema.hash.encode())
         digest.update(np.float64(self.longest_expression).tobytes())
+        digest.update(json.dumps(self.longest_by_group, sort_keys=True).encode())
         digest.update(self.moves_latents.tobytes())
         curves = (self.curve_values, self.curve_motion, self.lowest, self.highest)
         for array in (self.directions, *curves, self.shift_gram, self.longest_motion):
@@ -155,15 +159,21 @@ class ModelBundle:
         return result
 
     def bearable(self, motion: np.ndarray) -> np.ndarray:
-        """(n,) float32: each parameter held to its longest motion, and the expression scaled back
-        as a whole to where faces stay faces."""
+        """(n,) float32: each parameter held to its longest motion, then each group of coefficients
+        and the whole expression scaled back to where faces stay faces."""
         motion = np.clip(motion, -self.longest_motion, self.longest_motion)
-        expression = np.where(self.is_coefficient, motion, 0.0).astype(np.float64)
-        length = float(np.sqrt(max(expression @ self.shift_gram @ expression, 0.0)))
-        if length <= self.longest_expression:
-            return motion.astype(np.float32)
-        scale = self.longest_expression / length
-        return np.where(self.is_coefficient, motion * scale, motion).astype(np.float32)
+        for group, longest in self.longest_by_group.items():
+            motion = self._held(motion, self._in_group(group), longest)
+        return self._held(motion, self.is_coefficient, self.longest_expression).astype(np.float32)
+
+    def _in_group(self, group: str) -> np.ndarray:
+        members = np.array([parameter.group == group for parameter in self.schema.parameters])
+        return members & self.is_coefficient
+
+    def _held(self, motion: np.ndarray, members: np.ndarray, longest: float) -> np.ndarray:
+        part = np.where(members, motion, 0.0).astype(np.float64)
+        length = float(np.sqrt(max(part @ self.shift_gram @ part, 0.0)))
+        return motion if length <= longest else np.where(members, motion * longest / length, motion)
 
     def curve(self, values: np.ndarray) -> np.ndarray:
         """(n,) float64: motion at ``values`` (n,), by straight lines between the knots."""
@@ -181,6 +191,7 @@ class ModelBundle:
             "name": self.name,
             "model_id": self.model_id,
             "schema": self.schema.to_json(),
+            "longest_by_group": self.longest_by_group,
             "longest_expression": self.longest_expression,
             "responses": [vars(response) for response in self.responses],
         }
@@ -207,12 +218,23 @@ def read_bundle(path: Path) -> ModelBundle:
         responses = tuple(ParameterResponse(**entry) for entry in metadata["responses"])
         model_id, name = str(metadata["model_id"]), str(metadata["name"])
         together = float(metadata["longest_expression"])
+        by_group = {str(k): float(v) for k, v in dict(metadata["longest_by_group"]).items()}
     except FileNotFoundError as error:
         raise ModelError(f"There is no direction matrix {path}") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"{path} is no direction matrix, or it is damaged") from error
     bundle = ModelBundle(
-        name, directions, values, motion, schema, model_id, responses, gram, alone, together
+        name,
+        directions,
+        values,
+        motion,
+        schema,
+        model_id,
+        responses,
+        gram,
+        alone,
+        by_group,
+        together,
     )
     _check(bundle, path)
     return bundle
@@ -238,7 +260,13 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     finite = all(np.isfinite(array).all() for array in arrays)
     rises = fits and all((np.diff(curve) > 0).all() for curve in curves)
     known = all(response.realised_by in REALISED_BY for response in bundle.responses)
-    if not (fits and finite and rises and known and bundle.longest_expression > 0):
+    if not (
+        fits
+        and finite
+        and rises
+        and known
+        and min((bundle.longest_expression, *bundle.longest_by_group.values())) > 0
+    ):
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 
