@@ -45,20 +45,17 @@ LONGEST_MOTION = 2.5
 """In full moves, where the length of the shift allows it."""
 
 MAXIMUM_SHIFT = 2.4
-MAXIMUM_SHIFT_OF_MIDDLE = 2.3
+MAXIMUM_SHIFT_OF_MIDDLE = 2.0
 MAXIMUM_SHIFT_OF_JAW = 3.0
 """Longest shift of a row of W+, in standard deviations of w, by one parameter that has a partner on
 the other side of the face, by one that has none, and by an opening jaw. Set by eye, like the next
 (docs/training-log.md): networks do not see what goes wrong beyond."""
 
-MAXIMUM_GROUP_SHIFT = {"brows": 2.6, "eyes": 3.0, "mouth": 3.0}
+MAXIMUM_GROUP_SHIFT = {"brows": 2.3, "eyes": 3.0, "mouth": 3.0}
 """The same for the coefficients of one part of the face together."""
 
 MAXIMUM_EXPRESSION_SHIFT = 3.8
 """The same for all coefficients of a frame at once; the renderer scales them back to it."""
-
-MOST_LEAK = 0.6
-"""Part of its own effect that a row is believed to have on the other side of the face."""
 
 HEADROOM = 0.95
 """Part of its longest motion at which a parameter's range ends: faces that answer more weakly than
@@ -138,31 +135,6 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
 def _length(rows: Tensor) -> float:
     """Standard deviations of w, root mean square over the rows."""
     return max(float(rows.square().sum(-1).mean().sqrt()), 1e-6)
-
-
-def parted(rig: Rig, directions: Tensor, scale: MotionScale, people: People) -> Tensor:
-    """Directions (k, n_rows, 512) whose left and right leave each other alone.
-
-    A lid's row closes the other lid by half as well. What each row of a pair does to both sides is
-    measured, and the pair is mixed so that each does its own.
-    """
-    result = directions.clone()
-    before = scale.of(torch.from_numpy(people.parameters)).numpy()
-    for left, position in enumerate(scale.positions):
-        name = ARKIT_52.ids[position]
-        if not name.endswith("Left") or ARKIT_52.parameters[position].mirror == name:
-            continue
-        right = scale.positions.index(ARKIT_52.index[ARKIT_52.parameters[position].mirror])
-        pair = [left, right]
-        seen = rig.moved(people, directions[pair].numpy())
-        effect = scale.of(torch.from_numpy(seen)).numpy()[:, :, pair] - before[:, None, pair]
-        both = np.nanmedian(effect, 0)
-        leak = np.clip(
-            [both[0, 1] / max(both[0, 0], 0.1), both[1, 0] / max(both[1, 1], 0.1)], 0, MOST_LEAK
-        )
-        mixing = np.linalg.inv(np.array([[1.0, leak[0]], [leak[1], 1.0]])).astype(np.float32)
-        result[pair] = torch.einsum("ij,jrd->ird", torch.from_numpy(mixing), directions[pair])
-    return result
 
 
 def calibrate(

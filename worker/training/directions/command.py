@@ -20,7 +20,7 @@ from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import load_generator
 from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
-from .calibration import Rig, assemble, calibrate, longest_motion, measured, parted
+from .calibration import Rig, assemble, calibrate, longest_motion, measured
 from .contact_sheet import contact_sheet
 from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
@@ -175,7 +175,6 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
 
 def _calibrated(work: _Run, trained: Tensor, whitening: Whitening) -> ModelBundle:
     people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
-    trained = parted(work.rig, trained, work.scale, people)
     longest = longest_motion(trained, work.scale, whitening)
     curves = calibrate(work.rig, trained, work.scale, people, longest, work.say)
     model_id = work.rig.generator.model_id
