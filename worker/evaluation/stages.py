@@ -112,7 +112,11 @@ def _measure_share(settings: Settings, folder: Path, tasks: list[Task]) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         studio = open_studio(settings, folder)
+        asked_by = multiprocessing.parent_process()
         for task in tasks:
+            # A run that was killed cannot stop what it started: nobody waits for this any more.
+            if asked_by is not None and not asked_by.is_alive():
+                return
             studio.store.write(task, MEASUREMENTS[task.stage](studio, task))
     except PhotorigError as error:
         print(f"photorig: {error}", file=sys.stderr, flush=True)
