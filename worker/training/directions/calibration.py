@@ -40,22 +40,26 @@ PARTS = (-0.5, 0.25, 0.5, 0.75, 1.0)
 
 ANGLE_PARTS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 
-LONGEST_ANGLE_MOTION = 1.35
+LONGEST_ANGLE_MOTION = 1.7
 LONGEST_MOTION = 2.5
 """In full moves, where the length of the shift allows it."""
 
 MAXIMUM_SHIFT = 2.4
 MAXIMUM_SHIFT_OF_MIDDLE = 2.0
 MAXIMUM_SHIFT_OF_JAW = 3.0
+MAXIMUM_SHIFT_OF_ANGLE = 2.8
 """Longest shift of a row of W+, in standard deviations of w, by one parameter that has a partner on
-the other side of the face, by one that has none, and by an opening jaw. Set by eye, like the next
-(docs/training-log.md): networks do not see what goes wrong beyond."""
+the other side of the face, by one that has none, by an opening jaw, and by a head angle. Set by
+eye, like the next (docs/training-log.md): networks do not see what goes wrong beyond."""
 
 MAXIMUM_GROUP_SHIFT = {"brows": 2.3, "eyes": 3.0, "mouth": 3.0}
 """The same for the coefficients of one part of the face together."""
 
 MAXIMUM_EXPRESSION_SHIFT = 3.8
 """The same for all coefficients of a frame at once; the renderer scales them back to it."""
+
+FURTHEST_ANGLE = {"headYaw": 32.0, "headPitch": 18.0}
+"""Degrees from the camera beyond which faces of this generator fall apart."""
 
 HEADROOM = 0.95
 """Part of its longest motion at which a parameter's range ends: faces that answer more weakly than
@@ -128,6 +132,7 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
     bearable = np.where(has_partner, MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MIDDLE)
     jaw = scale.positions.index(ARKIT_52.index["jawOpen"])
     bearable[jaw] = MAXIMUM_SHIFT_OF_JAW
+    bearable[scale.is_angle.numpy()] = MAXIMUM_SHIFT_OF_ANGLE
     result: np.ndarray = np.minimum(longest, bearable / lengths)
     return result
 
@@ -226,7 +231,9 @@ def _range(position: int, curve: Curve, people: People, longest: float) -> Param
     """From what a face at rest shows to what it shows after the longest motion."""
     parameter = ARKIT_52.parameters[position]
     if parameter.unit == "degree":
-        low, high = curve.value_at(-longest), curve.value_at(longest)
+        furthest = FURTHEST_ANGLE[parameter.id]
+        low = max(curve.value_at(-longest), -furthest)
+        high = min(curve.value_at(longest), furthest)
         return ParameterResponse(True, "latents", low, high, low, high, 0, 0, 0)
     rest = float(np.quantile(people.parameters[:, position], AT_REST))
     highest = float(np.clip(curve.value_at(float(curve(np.array(rest))) + longest), rest, 1.0))
