@@ -24,7 +24,7 @@ from .calibration import Rig, assemble, calibrate, longest_motion, measured
 from .contact_sheet import contact_sheet
 from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
-from .motion import MotionScale, full_move, learnable
+from .motion import MotionScale, learnable
 from .observation import FaceObserver
 from .people import HELD_OUT, TRAINING, person_latents
 from .whitening import Whitening
@@ -149,8 +149,6 @@ def _start(
     if args.start:
         known = read_bundle(args.start)
         rows = torch.from_numpy(known.directions)[work.scale.positions]
-        # The old matrix is per degree or coefficient, a full move of which is wanted here.
-        rows = rows * full_move(ARKIT_52)[work.scale.positions, None, None]
     else:
         rows = _closed_form(work, args.people, covariance)
     whitened = whitening.whiten(rows)
