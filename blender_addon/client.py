@@ -12,12 +12,12 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import zmq
 
 from .channel import SLOW_SECONDS, Channel, WorkerError, never
+from .previews import PortraitDelivery, Previews
 from .shared import message_forms as forms
 from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
@@ -27,7 +27,6 @@ from .shared.protocol import Message
 from .shared.schema import ARKIT_52
 
 _REMEMBERED_PORTRAITS = 16
-_PREVIEWS_IN_THE_AIR = 2
 
 
 class RenderJob:
@@ -144,18 +143,6 @@ class RenderJob:
         self._client._end_job(self._name, self._is_open)
 
 
-@dataclass
-class _View:
-    """Previews of one view: numbers grow, and only the newest frame is of interest."""
-
-    seq: int = 0
-    shown: int = 0
-    in_the_air: int = 0
-    waiting: tuple[int, FrameRequest, str] | None = None
-    reply: FrameReply | None = None
-    error: PhotorigError | None = None
-
-
 class WorkerClient:
     """A connection to one worker.
 
@@ -176,9 +163,10 @@ class WorkerClient:
         self._bulk: Channel | None = None
         self._jobs: dict[str, RenderJob] = {}
         self._job_count = 0
-        self._views: dict[str, _View] = {}
         self._portraits: OrderedDict[str, bytes] = OrderedDict()
+        self._portrait_sources: dict[str, Callable[[], bytes]] = {}
         self._known: dict[str, PortraitInfo] = {}
+        self._previews = self._no_previews()
 
     # --- the connection
 
@@ -240,7 +228,7 @@ class WorkerClient:
                 for message in channel.receive():
                     self._dispatch(message)
                 channel.keep_alive()
-            self._send_previews()
+            self._previews.send(self.control, self.bulk)
         except PhotorigError as error:
             self._abandon(error)
             raise
@@ -340,34 +328,50 @@ class WorkerClient:
 
     # --- previews
 
-    def submit_preview(self, view: str, request: FrameRequest, codec: str = "raw") -> None:
-        """Ask for a preview; it replaces what the same view has asked for before.
+    def submit_preview(
+        self,
+        view: str,
+        request: FrameRequest,
+        codec: str = "raw",
+        portrait: Callable[[], bytes] | None = None,
+    ) -> None:
+        """Ask for a preview; it replaces what the same view has asked for before. Does not wait.
+
+        Args:
+            portrait: gives the portrait's file where the worker lacks it; only then it is called.
 
         Raises:
-            InputError: the worker lacks the portrait and this client does not have it either.
             ConnectionLost.
         """
-        self._ensure_portrait(request.portrait)
-        state = self._views.setdefault(view, _View())
-        state.seq += 1
-        state.waiting = (state.seq, request, codec)
+        if portrait is not None:
+            self._portrait_sources[request.portrait] = portrait
+        self._previews.ask(view, request, codec)
         self.poll()
 
     def poll_preview(self, view: str) -> FrameReply | None:
         """The newest frame of a view, once; None where nothing new has come.
 
         Raises:
-            ConnectionLost, or what the worker reports about the newest request.
+            ConnectionLost, or what was reported about the newest request: by the worker, or about
+            a portrait that it lacks and that this client does not have either.
         """
         self.poll()
-        state = self._views.get(view)
-        if state is None:
-            return None
-        error, state.error = state.error, None
-        if error is not None:
-            raise error
-        reply, state.reply = state.reply, None
-        return reply
+        return self._previews.take_newest(view)
+
+    def take_previews(self, view: str) -> list[tuple[FrameRequest, FrameReply]]:
+        """All frames of a view that came since the last call, older ones too, in order.
+
+        Polls nothing: ``poll`` does. Raises what was reported about the newest request, once.
+        """
+        return self._previews.take_all(view)
+
+    def preview_waits(self, view: str) -> bool:
+        """Whether an answer to this view is under way."""
+        return self._previews.waits(view)
+
+    def forget_previews(self, view: str) -> None:
+        """What still comes for this view is dropped."""
+        self._previews.forget(view)
 
     # --- inside
 
@@ -383,8 +387,8 @@ class WorkerClient:
         for job in list(self._jobs.values()):
             job._fail(error)
         self._jobs.clear()
-        self._views.clear()
-        self._known.clear()
+        self._known = {}
+        self._previews = self._no_previews()
         self.welcome = None
         for channel in (self._control, self._bulk):
             if channel is not None:
@@ -459,26 +463,17 @@ class WorkerClient:
                 job._receive(message)
             return
         view = header.body.get("view")
-        if isinstance(view, str) and view in self._views and header.seq is not None:
-            self._receive_preview(self._views[view], header.seq, message)
+        if isinstance(view, str) and header.seq is not None:
+            self._previews.receive(view, header.seq, message)
 
-    def _receive_preview(self, view: _View, seq: int, message: Message) -> None:
-        view.in_the_air = max(0, view.in_the_air - 1)
-        if message.header.kind == "frame" and seq > view.shown:
-            view.shown, view.reply = seq, forms.read_frame_reply(message)
-        elif message.header.kind == "error" and seq == view.seq:
-            view.error = forms.read_error(message).exception()
+    def _no_previews(self) -> Previews:
+        return Previews(PortraitDelivery(self._known, self._content_of))
 
-    def _send_previews(self) -> None:
-        for name, view in self._views.items():
-            if view.waiting is None or view.in_the_air >= _PREVIEWS_IN_THE_AIR:
-                continue
-            seq, request, codec = view.waiting
-            body, payloads = forms.frame_request_form(request, ARKIT_52.hash, codec)
-            form = Form({**body, "view": name}, payloads)
-            if self.control.send("preview", form, seq=seq, frame=request.frame) is not None:
-                view.waiting = None
-                view.in_the_air += 1
+    def _content_of(self, portrait_id: str) -> bytes:
+        """A portrait's file. Raises KeyError where it is not known here, PhotorigError."""
+        if portrait_id in self._portraits:
+            return self._portraits[portrait_id]
+        return self._portrait_sources[portrait_id]()
 
     def _end_job(self, name: str, is_open: bool) -> None:
         self._jobs.pop(name, None)
