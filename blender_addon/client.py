@@ -12,7 +12,7 @@ import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
 
@@ -27,6 +27,13 @@ from .shared.protocol import Message
 from .shared.schema import ARKIT_52
 
 _REMEMBERED_PORTRAITS = 16
+
+
+class Job(Protocol):
+    """What has messages of its own: frames (RenderJob), or a fit (fit_client.FitJob)."""
+
+    def _receive(self, message: Message) -> None: ...
+    def _fail(self, error: PhotorigError) -> None: ...
 
 
 class RenderJob:
@@ -161,7 +168,7 @@ class WorkerClient:
         self._context: zmq.Context[Any] | None = None
         self._control: Channel | None = None
         self._bulk: Channel | None = None
-        self._jobs: dict[str, RenderJob] = {}
+        self._jobs: dict[str, Job] = {}
         self._job_count = 0
         self._portraits: OrderedDict[str, bytes] = OrderedDict()
         self._portrait_sources: dict[str, Callable[[], bytes]] = {}
@@ -321,10 +328,21 @@ class WorkerClient:
         wanted = list(requests)
         for portrait_id in dict.fromkeys(request.portrait for request in wanted):
             self._ensure_portrait(portrait_id)
-        self._job_count += 1
-        job = RenderJob(self, f"job-{self._job_count}", wanted, codec, window)
-        self._jobs[job._name] = job
+        job = RenderJob(self, self.new_job_name("job"), wanted, codec, window)
+        self.add_job(job._name, job)
         return job
+
+    def new_job_name(self, prefix: str) -> str:
+        self._job_count += 1
+        return f"{prefix}-{self._job_count}"
+
+    def add_job(self, name: str, job: Job) -> None:
+        """Give a job the messages that name it. Raises ConnectionLost."""
+        self._open(self._bulk)
+        self._jobs[name] = job
+
+    def forget_job(self, name: str) -> None:
+        self._jobs.pop(name, None)
 
     # --- previews
 
@@ -476,7 +494,7 @@ class WorkerClient:
         return self._portrait_sources[portrait_id]()
 
     def _end_job(self, name: str, is_open: bool) -> None:
-        self._jobs.pop(name, None)
+        self.forget_job(name)
         if is_open and self._control is not None:
             with contextlib.suppress(PhotorigError):
                 self._control.send("end_job", Form({}), job=name)

@@ -6,15 +6,25 @@ where a value is out of a person's range, InputError.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, NoReturn
 
+import numpy as np
+
 from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
 from .messages import (
     CODECS,
+    MAX_FACES,
+    MAX_FIT_PHOTOS,
     MAX_SIZE,
+    FitFaces,
+    FitProgress,
+    FitRequest,
+    FittedPortrait,
+    FoundFace,
     FrameReply,
     FrameRequest,
     Heartbeat,
@@ -27,6 +37,7 @@ from .protocol import MalformedBody, Message, Payload
 from .schema import ParameterSchema
 
 MAX_TEXT = 2000
+MAX_NAME = 200
 MAX_EDGE = 1 << 16
 """Most pixels along an edge of a photo or a frame."""
 
@@ -55,8 +66,8 @@ class _Body:
             self.refuse(name)
         return value
 
-    def integer(self, name: str, lowest: int, highest: int) -> int:
-        value = self._body.get(name)
+    def integer(self, name: str, lowest: int, highest: int, default: int | None = None) -> int:
+        value = self._body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
             self.refuse(name)
         return value
@@ -193,6 +204,7 @@ def welcome_form(welcome: Welcome) -> Form:
         "sizes": list(welcome.sizes),
         "milliseconds": welcome.milliseconds,
         "description": welcome.description,
+        "fit_photos": welcome.fit_photos,
     }
     return Form(body)
 
@@ -221,6 +233,8 @@ def read_welcome(message: Message) -> Welcome:
         sizes=body.integers("sizes"),
         milliseconds=body.optional_number("milliseconds"),
         description=body.object("description"),
+        # Newer than the rest: a worker of protocol 1.0 makes no portraits and does not say so.
+        fit_photos=body.integer("fit_photos", 0, 2**31 - 1, default=0),
     )
 
 
@@ -272,6 +286,91 @@ def read_view(message: Message) -> str:
 def read_window(message: Message) -> int:
     """How many unacknowledged frames the client of a job wants at most."""
     return _Body(message).integer("window", 1, 2**31 - 1)
+
+
+def fit_form(request: FitRequest) -> Form:
+    payloads = tuple(
+        Payload(f"photo-{number}", photo, "uint8", (len(photo),))
+        for number, photo in enumerate(request.photos, start=1)
+    )
+    return Form({"name": request.name[:MAX_NAME], "face": request.face}, payloads)
+
+
+def read_fit(message: Message) -> FitRequest:
+    """Raises InputError where there are no photos or too many."""
+    body = _Body(message)
+    names = [
+        f"photo-{number}" for number in range(1, 1 + min(len(message.payloads), MAX_FIT_PHOTOS))
+    ]
+    face = message.header.body.get("face")
+    return FitRequest(
+        photos=tuple(bytes(message.payload(name).data) for name in names),
+        name=body.text("name", limit=MAX_NAME),
+        face=None if face is None else body.integer("face", 0, 2**31 - 1),
+    )
+
+
+def fit_progress_form(progress: FitProgress) -> Form:
+    return Form({"stage": progress.stage[:MAX_NAME], "fraction": progress.fraction})
+
+
+def read_fit_progress(message: Message) -> FitProgress:
+    body = _Body(message)
+    fraction = body.optional_number("fraction")
+    if fraction is None:
+        body.refuse("fraction")
+    return FitProgress(body.text("stage", limit=MAX_NAME), min(fraction, 1.0))
+
+
+def fit_faces_form(found: FitFaces) -> Form:
+    faces = found.faces[:MAX_FACES]
+    entries = [{"box": list(face.box), "problem": face.problem[:MAX_TEXT]} for face in faces]
+    thumbnails = np.stack([face.thumbnail for face in faces])
+    body = {"width": found.width, "height": found.height, "faces": entries}
+    return Form(body, (Payload.of_array("thumbnails", thumbnails),))
+
+
+def read_fit_faces(message: Message) -> FitFaces:
+    body, thumbnails = _Body(message), message.payload("thumbnails")
+    entries = message.header.body.get("faces")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_FACES:
+        body.refuse("faces")
+    shape = thumbnails.shape
+    if thumbnails.dtype != "uint8" or len(shape) != 4 or (shape[0], shape[3]) != (len(entries), 3):
+        body.refuse("thumbnails")
+    faces = tuple(
+        _read_face(message, entry, picture)
+        for entry, picture in zip(entries, thumbnails.array(), strict=True)
+    )
+    width, height = body.integer("width", 1, MAX_EDGE), body.integer("height", 1, MAX_EDGE)
+    return FitFaces(faces, width, height)
+
+
+def _read_face(message: Message, entry: Any, thumbnail: np.ndarray) -> FoundFace:
+    if not isinstance(entry, dict):
+        _Body(message).refuse("faces")
+    face = _Body(message, entry)
+    box = entry.get("box")
+    if not isinstance(box, list) or len(box) != 4:
+        face.refuse("box")
+    if not all(isinstance(edge, (int, float)) and not isinstance(edge, bool) for edge in box):
+        face.refuse("box")
+    left, top, right, bottom = map(float, box)
+    return FoundFace((left, top, right, bottom), thumbnail, face.text("problem", ""))
+
+
+def fitted_portrait_form(fitted: FittedPortrait) -> Form:
+    payload = Payload("file", fitted.content, "uint8", (len(fitted.content),))
+    return Form({"portrait": fitted.id, "note": fitted.note[:MAX_TEXT]}, (payload,))
+
+
+def read_fitted_portrait(message: Message) -> FittedPortrait:
+    """Raises ProtocolError where the file was damaged on the way."""
+    body, content = _Body(message), bytes(message.payload("file").data)
+    portrait_id = body.text("portrait", limit=64)
+    if hashlib.sha256(content).hexdigest() != portrait_id:
+        body.refuse("portrait")
+    return FittedPortrait(portrait_id, content, body.text("note", ""))
 
 
 def heartbeat_form(heartbeat: Heartbeat) -> Form:

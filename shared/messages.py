@@ -20,6 +20,11 @@ CODECS = ("raw", "png")
 MAX_SIZE = 4096
 """Largest edge of a face crop that may be asked for, in pixels."""
 
+MAX_FIT_PHOTOS = 8
+"""Most photos of one person that one fit may take."""
+MAX_FACES = 16
+"""Most faces of a photo that are offered to choose from."""
+
 _PORTRAIT_ID = re.compile(r"[0-9a-f]{64}")
 _METHOD = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -154,6 +159,8 @@ class Welcome:
         sizes: edges of the face crop the model renders at natively, in pixels.
         milliseconds: device time of the last frame, None before the first.
         description: what the renderer says about itself, JSON values by name.
+        fit_photos: most photos of one person that a fit takes; 0 where this worker makes no
+            portraits. A worker of protocol 1.0 does not say it.
     """
 
     version: tuple[int, int]
@@ -168,6 +175,7 @@ class Welcome:
     sizes: tuple[int, ...] = ()
     milliseconds: float | None = None
     description: dict[str, Any] = field(default_factory=dict)
+    fit_photos: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +196,89 @@ class PortraitInfo:
     width: int
     height: int
     thumbnail: np.ndarray
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """Photos of a person to be made a portrait.
+
+    Attributes:
+        photos: the photos' files as they are, the best one first; 1 to MAX_FIT_PHOTOS.
+        name: what the portrait shall be called.
+        face: which face of the first photo, counted from 0, the largest first; None to be asked
+            where there are several.
+
+    Raises:
+        InputError: no photo, or too many.
+    """
+
+    photos: tuple[bytes, ...] = field(repr=False)
+    name: str
+    face: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.photos) <= MAX_FIT_PHOTOS:
+            raise InputError(
+                f"A portrait is made from 1 to {MAX_FIT_PHOTOS} photos, not {len(self.photos)}",
+                "Choose the best ones.",
+            )
+
+
+@dataclass(frozen=True)
+class FitProgress:
+    """How far a fit is.
+
+    Attributes:
+        stage: what is being done, in a few words for a person ("Finding the likeness").
+        fraction: done of the whole, 0 to 1.
+    """
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class FoundFace:
+    """One face of a photo that has several.
+
+    Attributes:
+        box: left, top, right and bottom in pixels of the upright photo.
+        thumbnail: (n, n, 3) uint8 RGB, the face with some space around it.
+        problem: one sentence why it cannot be used, "" where it can.
+    """
+
+    box: tuple[float, float, float, float]
+    thumbnail: np.ndarray
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class FitFaces:
+    """Several faces were found; ask again with the number of one of them.
+
+    Attributes:
+        faces: the largest first, at most MAX_FACES.
+        width, height: of the upright photo in pixels.
+    """
+
+    faces: tuple[FoundFace, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class FittedPortrait:
+    """What a fit has made.
+
+    Attributes:
+        id: SHA-256 (hex) of the portrait file.
+        content: the file.
+        note: one sentence about the photo that a person should know, "" where there is none.
+    """
+
+    id: str
+    content: bytes = field(repr=False)
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,10 +21,12 @@ from photorig.shared.schema import ARKIT_52, ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.fit_process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
 
 SIZE = 64
+FIT_PROGRAM = [sys.executable, str(Path(__file__).with_name("fake_fit_program.py"))]
 DEFECT = 66.0
 """A jawOpen for which the renderer fails in a way nobody foresaw."""
 
@@ -95,6 +98,7 @@ class RunningServer:
         self._stop = StopSignal()
         self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
         self._limits = limits
+        self._fitter = ProcessFitter(FIT_PROGRAM)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -109,12 +113,19 @@ class RunningServer:
         self._stop.stop("the test is over")
         self._thread.join(10)
         self._executor.close()
+        self._fitter.close()
         assert self.reason == "the test is over", "the server died"
 
     def _run(self) -> None:
         options = ServerOptions(self.file, worker="card server")
         self.reason = serve(
-            options, self._executor, self.portraits, self._on_ready, self._stop, self._limits
+            options,
+            self._executor,
+            self.portraits,
+            self._on_ready,
+            self._stop,
+            self._limits,
+            self._fitter,
         )
 
     def _on_ready(self, info: ConnectionInfo) -> None:
@@ -142,7 +153,9 @@ def main() -> None:
         end_with_stdin=args.end_with_stdin,
         idle_minutes=args.idle_minutes,
     )
-    serve(options, executor, portraits, lambda info: print("ready", flush=True))
+    fitter = ProcessFitter(FIT_PROGRAM)
+    serve(options, executor, portraits, lambda info: print("ready", flush=True), fitter=fitter)
+    fitter.close()
     executor.close()
 
 

@@ -10,6 +10,7 @@ A .bin file is the parts of the message, each after its length as a big-endian 3
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import struct
@@ -21,6 +22,11 @@ import numpy as np
 from photorig.shared import message_forms as forms
 from photorig.shared.message_forms import ErrorReport, Form
 from photorig.shared.messages import (
+    FitFaces,
+    FitProgress,
+    FitRequest,
+    FittedPortrait,
+    FoundFace,
     FrameReply,
     FrameRequest,
     Heartbeat,
@@ -29,7 +35,7 @@ from photorig.shared.messages import (
     PortraitInfo,
     Welcome,
 )
-from photorig.shared.protocol import Header, encode
+from photorig.shared.protocol import VERSION, Header, encode
 from photorig.shared.schema import Parameter, ParameterSchema
 
 FOLDER = Path(__file__).with_name("golden")
@@ -45,12 +51,24 @@ SCHEMA = ParameterSchema(
 PORTRAIT = "7d" * 32
 REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
 PIXELS = bytes(range(12))
+FACES = FitFaces(
+    (
+        FoundFace((40.0, 32.5, 88.0, 96.0), np.full((1, 1, 3), 200, np.uint8)),
+        FoundFace(
+            (100.0, 30.0, 110.0, 42.0),
+            np.full((1, 1, 3), 90, np.uint8),
+            "The face is only 12 pixels large",
+        ),
+    ),
+    128,
+    96,
+)
 
 
 def _messages() -> dict[str, tuple[Header, Form]]:
     hello = Hello("5e" * 16, "photorig-extension 0.1.0, Blender 4.5.15", ("raw", "png"), "5c" * 32)
     welcome = Welcome(
-        version=(1, 0),
+        version=VERSION,
         nonce="0c" * 16,
         worker="photorig 0.1.0",
         device="cpu",
@@ -62,6 +80,7 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         sizes=(256, 512, 1024),
         milliseconds=31.5,
         description={"bundle": "default"},
+        fit_photos=1,
     )
     info = PortraitInfo(
         PORTRAIT,
@@ -107,6 +126,25 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "ack": (Header("ack", "c8", seq=0, job="job-1"), empty),
         "end_job": (Header("end_job", "c9", job="job-1"), empty),
         "job_ended": (Header("job_ended", "w10", re="c9", job="job-1"), empty),
+        "fit": (
+            Header("fit", "c11", job="fit-1"),
+            forms.fit_form(FitRequest((b"photo file",), "Anna", 1)),
+        ),
+        "fit_progress": (
+            Header("fit_progress", "w11", re="c11", job="fit-1"),
+            forms.fit_progress_form(FitProgress("Finding the likeness", 0.25)),
+        ),
+        "fit_faces": (
+            Header("fit_faces", "w12", re="c11", job="fit-1"),
+            forms.fit_faces_form(FACES),
+        ),
+        "fitted": (
+            Header("fitted", "w13", re="c11", job="fit-1"),
+            forms.fitted_portrait_form(
+                FittedPortrait(hashlib.sha256(b"portrait file").hexdigest(), b"portrait file")
+            ),
+        ),
+        "end_fit": (Header("end_fit", "c12", job="fit-1"), empty),
         "bye": (Header("bye", "c10"), empty),
     }
 

@@ -57,7 +57,7 @@ ARRAYS = st.tuples(st.sampled_from(sorted(DTYPES)), SHAPES).map(
 
 
 def fields(**changes: object) -> dict[str, object]:
-    return {"version": [1, 0], "kind": "ping", "id": "c1", **changes}
+    return {"version": list(VERSION), "kind": "ping", "id": "c1", **changes}
 
 
 def parts(*payloads: bytes, **changes: object) -> list[bytes]:
@@ -103,7 +103,7 @@ def test_random_json_raises_nothing_but_protocol_errors(value: object, rest: lis
     st.dictionaries(
         st.sampled_from(["version", "kind", "id", "re", "seq", "job", "frame", "body", "payloads"]),
         JSON_VALUES
-        | st.just([1, 0])
+        | st.just(list(VERSION))
         | IDENTIFIERS
         | st.lists(
             st.fixed_dictionaries(

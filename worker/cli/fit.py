@@ -52,41 +52,30 @@ def run(args: argparse.Namespace) -> int:
     path: Path = args.photos[0]
     photo = read_picture(path)
 
-    from photorig.worker.faces.net3d import Net3D, choose_face
-    from photorig.worker.faces.search import find_faces
-    from photorig.worker.generators import load_generator
-    from photorig.worker.portraits.fit import (
-        FitProgress,
-        FitSettings,
-        fit_portrait,
-        load_fit_models,
-    )
-    from photorig.worker.reenactment.bundle import load_bundle
-    from photorig.worker.reenactment.measure_portrait import with_response
+    from photorig.worker.portraits.fit import FitSettings
+    from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
 
-    net3d = Net3D()
-    faces = find_faces(photo, net3d)
-    face = choose_face(faces, args.face or 0)
-    if len(faces) > 1 and args.face is None:
-        print(
-            f"note: {len(faces)} faces were found; fitting the largest. "
-            "Choose another with --face N.",
-            file=sys.stderr,
-        )
-    settings = FitSettings(steps=args.steps, refine_steps=args.refine)
     started = time.monotonic()
-    with Progress("steps", settings.steps + settings.refine_steps) as progress:
+    with Progress("%", 100) as bar:
 
-        def show(step: FitProgress) -> None:
-            progress.advance(note=f"loss {step.loss:.3f}")
+        def show(progress: MakingProgress) -> None:
+            note = f"{progress.stage.lower()} {progress.note}".strip()
+            bar.advance(max(0, int(progress.fraction * 100) - bar.done), note)
 
-        name = args.name or path.stem
-        portrait = fit_portrait(photo, face, name, load_fit_models(), settings, show)
-    portrait = with_response(portrait, load_bundle(), load_generator("cpu"), net3d)
+        maker = PortraitMaker(show)
+        subject = maker.look(photo)
+        if len(subject.faces) > 1 and args.face is None:
+            print(
+                f"note: {len(subject.faces)} faces were found; fitting the largest. "
+                "Choose another with --face N.",
+                file=sys.stderr,
+            )
+        settings = FitSettings(steps=args.steps, refine_steps=args.refine)
+        portrait = maker.make(subject, args.face or 0, args.name or path.stem, settings)
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:
-        summary = {"out": str(args.out), "id": portrait.id, "faces": len(faces)}
+        summary = {"out": str(args.out), "id": portrait.id, "faces": len(subject.faces)}
         print(json.dumps(summary | {"seconds": round(seconds, 1)}))
     else:
         print(f"Wrote {args.out} after {seconds:.0f} s.")

@@ -17,6 +17,8 @@ from photorig.shared.errors import InputError
 
 log = logging.getLogger(__name__)
 
+FIT_PROGRAM = "photorig.worker.portraits.fit_program"
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
@@ -72,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.encode import encode
     from photorig.worker.server.executor import LocalExecutor, Renderer
+    from photorig.worker.server.fit_process import ProcessFitter
     from photorig.worker.server.launch import (
         DEFAULT_BIND,
         ServerOptions,
@@ -105,10 +108,12 @@ def run(args: argparse.Namespace) -> int:
         return encode(image, codec, executor.facts.model_id)
 
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
+    fitter = ProcessFitter([sys.executable, "-m", FIT_PROGRAM])
     try:
         executor.start()
-        reason = serve(options, executor, portraits, _say_ready)
+        reason = serve(options, executor, portraits, _say_ready, fitter=fitter)
     finally:
+        fitter.close()
         executor.close()
     log.info("the worker ends: %s", reason)
     return 0

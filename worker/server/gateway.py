@@ -20,11 +20,13 @@ from photorig.shared.errors import PhotorigError, ProtocolError
 from photorig.shared.message_forms import ErrorReport, Form
 from photorig.shared.messages import (
     CODECS,
+    FitFaces,
+    FitProgress,
+    FittedPortrait,
     FrameReply,
     FrameRequest,
     Heartbeat,
     MessageLimits,
-    PortraitInfo,
     Welcome,
 )
 from photorig.shared.protocol import (
@@ -40,6 +42,7 @@ from photorig.shared.protocol import (
 
 from .endpoint import Endpoint, Sent
 from .executor import Executor, FrameDone
+from .fits import FitOutcome, Fits, Fitter
 from .portrait_store import PortraitStore, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
@@ -83,6 +86,7 @@ class Gateway:
         worker: program and version, for WELCOME.
         nonce: of the connection file.
         wake: makes a ``poll`` of the loop that calls ``turn`` return; may be called by any thread.
+        fitter: makes portraits from photos; None where this worker makes none.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Gateway:
         nonce: str,
         wake: Callable[[], None],
         limits: MessageLimits | None = None,
+        fitter: Fitter | None = None,
     ) -> None:
         self.limits = limits or MessageLimits()
         self.last_work = time.monotonic()
@@ -112,9 +117,10 @@ class Gateway:
         self._message_ids = itertools.count(1)
         # Reading a portrait takes a while; one at a time bounds the memory it takes.
         self._pool = ThreadPoolExecutor(1, "photorig-portraits")
-        self._portrait_answers: queue.SimpleQueue[tuple[Asked, PortraitInfo | PhotorigError]] = (
+        self._answers: queue.SimpleQueue[tuple[Asked, str, Form | PhotorigError]] = (
             queue.SimpleQueue()
         )
+        self._fits: Fits[Asked] = Fits(fitter)
         self._handlers: dict[tuple[str, str], Callable[[Asked, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
             (BULK, "ping"): self._ping,
@@ -128,12 +134,15 @@ class Gateway:
             (BULK, "job"): self._job,
             (BULK, "render"): self._render,
             (BULK, "ack"): self._ack,
+            (BULK, "fit"): self._fit,
+            (BULK, "end_fit"): self._end_fit,
+            (CONTROL, "end_fit"): self._end_fit,
         }
 
     @property
     def is_idle(self) -> bool:
-        """Whether no frame waits, is in flight, or is being read by a client."""
-        return self._scheduler.is_idle and not self._tasks
+        """Whether no frame waits, is in flight, or is being read by a client, and no photo is."""
+        return self._scheduler.is_idle and not self._tasks and self._fits.is_idle
 
     def turn(self) -> None:
         """Do everything there is to do now, without waiting."""
@@ -236,6 +245,7 @@ class Gateway:
             sizes=facts.sizes,
             milliseconds=self._executor.status().milliseconds,
             description=facts.description,
+            fit_photos=self._fits.photos,
         )
         self._reply(asked, "welcome", forms.welcome_form(welcome))
 
@@ -296,22 +306,28 @@ class Gateway:
 
     def _portrait_query(self, asked: Asked, session: Session, message: Message) -> None:
         portrait_id = forms.read_portrait_reference(message)
-        self._answer_with_portrait(asked, lambda: self._portraits.info(portrait_id))
+        self._answer_later(
+            asked,
+            "portrait",
+            lambda: forms.portrait_info_form(self._portraits.info(portrait_id)),
+        )
 
     def _portrait_upload(self, asked: Asked, session: Session, message: Message) -> None:
         portrait_id = forms.read_portrait_reference(message)
         content = message.payload("file").data
 
-        def add() -> PortraitInfo:
+        def add() -> Form:
             self._portraits.add(portrait_id, bytes(content))
-            return self._portraits.info(portrait_id)
+            return forms.portrait_info_form(self._portraits.info(portrait_id))
 
-        self._answer_with_portrait(asked, add)
+        self._answer_later(asked, "portrait", add)
         self.last_work = time.monotonic()
 
-    def _answer_with_portrait(self, asked: Asked, make: Callable[[], PortraitInfo]) -> None:
+    def _answer_later(self, asked: Asked, kind: str, make: Callable[[], Form]) -> None:
+        """Answer with what ``make`` gives; it may read and write files."""
+
         def work() -> None:
-            answer: PortraitInfo | PhotorigError
+            answer: Form | PhotorigError
             try:
                 answer = make()
             except PhotorigError as error:
@@ -319,10 +335,16 @@ class Gateway:
             except Exception as error:
                 log.error("cannot read a portrait", exc_info=error)
                 answer = PhotorigError("The worker failed at this portrait", "See its log.")
-            self._portrait_answers.put((asked, answer))
+            self._answers.put((asked, kind, answer))
             self._wake()
 
         self._pool.submit(work)
+
+    def _fit(self, asked: Asked, session: Session, message: Message) -> None:
+        self._fits.start(asked, session.id, _job_name(message), forms.read_fit(message))
+
+    def _end_fit(self, asked: Asked, session: Session, message: Message) -> None:
+        self._fits.end(session.id, _job_name(message))
 
     def _frame_work(self, asked: Asked, message: Message) -> FrameWork:
         request, codec = forms.read_frame_request(message, self._executor.facts.schema)
@@ -346,14 +368,34 @@ class Gateway:
             self._frame_done(event)
         while True:
             try:
-                asked, answer = self._portrait_answers.get_nowait()
+                asked, kind, answer = self._answers.get_nowait()
             except queue.Empty:
-                return
+                break
             if isinstance(answer, PhotorigError):
                 reason = "unknown-portrait" if isinstance(answer, UnknownPortrait) else ""
                 self._reply_error(asked, answer, reason)
             else:
-                self._reply(asked, "portrait", forms.portrait_info_form(answer))
+                self._reply(asked, kind, answer)
+        for asked, outcome in self._fits.news():
+            self._fit_news(asked, outcome)
+
+    def _fit_news(self, asked: Asked, outcome: FitOutcome) -> None:
+        self.last_work = time.monotonic()
+        if isinstance(outcome, FitProgress):
+            self._reply(asked, "fit_progress", forms.fit_progress_form(outcome))
+        elif isinstance(outcome, FitFaces):
+            self._reply(asked, "fit_faces", forms.fit_faces_form(outcome))
+        elif isinstance(outcome, FittedPortrait):
+            fitted = outcome
+
+            def keep() -> Form:
+                # The client need not send it back to see it.
+                self._portraits.add(fitted.id, fitted.content)
+                return forms.fitted_portrait_form(fitted)
+
+            self._answer_later(asked, "fitted", keep)
+        else:
+            self._reply_error(asked, outcome)
 
     def _frame_done(self, event: FrameDone) -> None:
         task = self._tasks.pop(event.task_id, None)
@@ -417,6 +459,7 @@ class Gateway:
     def _forget(self, session: Session) -> None:
         self._sessions.remove(session)
         self._scheduler.forget(session.id)
+        self._fits.forget(session.id)
         for task_id, task in self._tasks.items():
             if task.client == session.id:
                 self._executor.cancel(task_id)

@@ -30,6 +30,7 @@ from photorig.shared.messages import MessageLimits
 
 from .endpoint import Endpoint, KeyGuard, KeyPair
 from .executor import Executor
+from .fits import Fitter
 from .gateway import BULK, CONTROL, Gateway
 from .portrait_store import PortraitStore
 
@@ -71,6 +72,7 @@ def serve(
     on_ready: Callable[[ConnectionInfo], None],
     stop: StopSignal | None = None,
     limits: MessageLimits | None = None,
+    fitter: Fitter | None = None,
 ) -> str:
     """Serve until told to stop; returns why it stopped, as half a sentence for the log.
 
@@ -78,6 +80,7 @@ def serve(
         executor: started; the caller closes it.
         on_ready: called when clients can connect.
         stop: where the caller can stop the server; signals end it where there is none.
+        fitter: makes portraits from photos, closed by the caller; None for a worker without.
 
     Raises:
         InputError: the address cannot or must not be used, the connection file cannot be written.
@@ -105,6 +108,8 @@ def serve(
         )
         stop = stop or cleanup.enter_context(StopSignal())
         executor.wake = stop.wake
+        if fitter is not None:
+            fitter.wake = stop.wake
         gateway = Gateway(
             {CONTROL: control, BULK: bulk},
             executor,
@@ -113,6 +118,7 @@ def serve(
             info.nonce,
             stop.wake,
             limits,
+            fitter,
         )
         cleanup.callback(gateway.close)
         if options.end_with_stdin:

@@ -1,0 +1,193 @@
+"""Photos become portraits over the wire: progress, choice, cancel, and what goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from card_server import RunningServer, portrait_bytes
+
+from photorig.shared.connection import process_alive
+
+Connect = Callable[..., Any]
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[str]]]:
+    """Process number and folder of each fit that was started."""
+    log = tmp_path / "fits.log"
+    monkeypatch.setenv("PHOTORIG_FAKE_FIT_LOG", str(log))
+    return lambda: [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.fixture
+def client(programs: Any, server: RunningServer, connect: Connect) -> Any:
+    return connect(server.file)
+
+
+def fit(addon: SimpleNamespace, client: Any, task: str, **options: Any) -> Any:
+    request = addon.messages.FitRequest((task.encode(),), "Anna", **options)
+    return addon.fit_client.start_fit(client, request)
+
+
+def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return value
+
+
+def finish(job: Any, seconds: float = 20) -> list[tuple[str, float]]:
+    """Poll to the end; returns the progress that was seen."""
+    seen = []
+
+    def step() -> bool:
+        job.poll()
+        seen.append((job.progress.stage, job.progress.fraction))
+        return job.done
+
+    assert until(step, seconds), "the fit did not end"
+    return list(dict.fromkeys(seen))
+
+
+def test_a_photo_becomes_a_portrait_that_the_worker_has(
+    addon: SimpleNamespace, client: Any, server: RunningServer
+) -> None:
+    assert client.welcome.fit_photos == 1
+    job = fit(addon, client, "portrait")
+    progress = finish(job)
+    assert job.error is None
+    assert job.portrait.content == portrait_bytes(7)
+    assert job.portrait.note == "Anna", "the name went all the way"
+    assert progress[-1] == ("Finding the likeness", 0.5)
+    assert job.portrait.id in server.portraits
+
+
+def test_what_libraries_print_does_no_harm(addon: SimpleNamespace, client: Any) -> None:
+    job = fit(addon, client, "babble")
+    finish(job)
+    assert job.portrait is not None
+
+
+def test_several_faces_are_offered_and_one_is_chosen(addon: SimpleNamespace, client: Any) -> None:
+    asked = fit(addon, client, "faces")
+    finish(asked)
+    first, second = asked.faces.faces
+    assert (asked.faces.width, asked.faces.height) == (64, 48)
+    assert first.box == (1, 2, 30, 40)
+    assert bytes(first.thumbnail) == bytes(range(12))
+    assert (first.problem, second.problem) == ("", "The face is too small")
+    chosen = fit(addon, client, "faces", face=1)
+    finish(chosen)
+    assert chosen.portrait.content == portrait_bytes(71)
+
+
+def test_a_photo_that_cannot_be_used_is_told_in_the_programs_words(
+    addon: SimpleNamespace, client: Any
+) -> None:
+    job = fit(addon, client, "refuse")
+    finish(job)
+    assert isinstance(job.error, addon.errors.InputError)
+    assert str(job.error) == "No face was found. Look elsewhere."
+
+
+def test_a_program_that_dies_ends_its_fit_and_nothing_else(
+    addon: SimpleNamespace, client: Any
+) -> None:
+    job = fit(addon, client, "die")
+    finish(job)
+    assert "ended unexpectedly" in str(job.error)
+    after = fit(addon, client, "portrait")
+    finish(after)
+    assert after.portrait is not None
+
+
+def test_a_cancelled_fit_ends_within_a_second(
+    addon: SimpleNamespace, client: Any, programs: Callable[[], list[list[str]]]
+) -> None:
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    ((pid, folder),) = programs()
+    began = time.monotonic()
+    job.cancel()
+    assert isinstance(job.error, addon.errors.Cancelled)
+    assert until(lambda: (client.poll(), not process_alive(int(pid)))[1], 1)
+    assert time.monotonic() - began < 1
+    assert until(lambda: not Path(folder).exists(), 1), "the photo must not stay behind"
+
+
+def test_fits_take_turns_and_one_that_waits_can_be_cancelled(
+    addon: SimpleNamespace, client: Any, programs: Callable[[], list[list[str]]]
+) -> None:
+    first, second, third = (fit(addon, client, task) for task in ("hang", "hang", "portrait"))
+    assert until(lambda: (first.poll(), first.progress.fraction)[1])
+    assert until(lambda: (third.poll(), "Waiting" in third.progress.stage)[1])
+    second.poll()
+    second.cancel()
+    first.cancel()
+    finish(third)
+    assert third.portrait is not None
+    assert len(programs()) == 2, "the second was never started"
+
+
+def test_a_client_that_leaves_cancels_its_fit(
+    addon: SimpleNamespace, client: Any, programs: Callable[[], list[list[str]]]
+) -> None:
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    ((pid, _),) = programs()
+    client.close()
+    assert "closed" in str(job.error)
+    assert until(lambda: not process_alive(int(pid)), 2)
+
+
+def test_frames_and_heartbeats_are_answered_during_a_fit(
+    addon: SimpleNamespace, client: Any, portrait: bytes
+) -> None:
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    info = client.upload_portrait(portrait)
+    request = addon.messages.FrameRequest(info.id, info.parameters, 64, frame=3)
+    assert client.request_frame(request).frame == 3
+    assert not job.done
+    job.cancel()
+
+
+def test_a_lost_worker_ends_the_fit_with_a_sentence(
+    addon: SimpleNamespace, client: Any, server: RunningServer
+) -> None:
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    server._stop.stop("the test is over")
+    finish(job)
+    assert isinstance(job.error, addon.errors.ConnectionLost)
+
+
+def test_more_photos_than_the_worker_takes_are_refused_before_they_are_sent(
+    addon: SimpleNamespace, client: Any
+) -> None:
+    request = addon.messages.FitRequest((b"one", b"two"), "Anna")
+    with pytest.raises(addon.errors.InputError, match="1 photo"):
+        addon.fit_client.start_fit(client, request)
+
+
+def test_too_many_fits_are_refused_with_a_sentence(addon: SimpleNamespace, client: Any) -> None:
+    jobs = [fit(addon, client, "hang") for _ in range(5)]
+    assert until(lambda: ([job.poll() for job in jobs], jobs[4].done)[1])
+    assert "Too many photos wait" in str(jobs[4].error)
+    assert not any(job.done for job in jobs[:4])
+    for job in jobs:
+        job.cancel()
+
+
+def test_a_worker_without_a_fitter_says_so(
+    addon: SimpleNamespace, client: Any, server: RunningServer
+) -> None:
+    old = addon.messages.Welcome(**{**vars(client.welcome), "fit_photos": 0})
+    client.welcome = old
+    with pytest.raises(addon.errors.InputError, match="makes no portraits"):
+        fit(addon, client, "portrait")
