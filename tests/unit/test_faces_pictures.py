@@ -7,12 +7,15 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, ImageOps
 
 from photorig.shared.errors import InputError
 from photorig.worker.faces.pictures import MAXIMUM_PIXELS, read_frames, read_picture
+from photorig.worker.faces.pixels import to_srgb
+from photorig.worker.faces.profiles import adobe_rgb_profile, matrix_profile
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8)
 
@@ -48,6 +51,24 @@ def test_a_picture_taken_with_a_turned_camera_is_put_upright(tmp_path, orientati
     assert np.array_equal(read_picture(tmp_path / "a.png"), blocks())
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_every_orientation_is_the_one_of_pillow(tmp_path, orientation, format):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a"
+    Image.fromarray(blocks(24)[:, :40]).save(path, format, exif=exif)
+    with Image.open(path) as image:
+        expected = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    assert np.array_equal(read_picture(path), expected)
+
+
+def test_strips_of_a_large_turned_picture_fit_together():
+    picture = Image.effect_noise((1900, 1300), 90).convert("RGB")
+    picture.getexif()[0x0112] = 8
+    assert np.array_equal(to_srgb(picture), np.asarray(ImageOps.exif_transpose(picture)))
+
+
 def test_transparent_pixels_become_white(tmp_path):
     rgba = np.dstack([blocks(), np.full((32, 32), 255, np.uint8)])
     rgba[:4, :4, 3] = 0
@@ -60,6 +81,118 @@ def test_transparent_pixels_become_white(tmp_path):
 def test_sixteen_bits_are_scaled_to_eight(tmp_path):
     Image.fromarray(np.full((4, 4), 257 * 100, np.uint16)).save(tmp_path / "a.png")
     assert read_picture(tmp_path / "a.png").tolist() == [[[100] * 3] * 4] * 4
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_of_every_channel_count(tmp_path, ending, channels):
+    path = tmp_path / f"a.{ending}"
+    colours = blocks().astype(np.uint16) * 257
+    if channels == 4:
+        colours = np.dstack([colours, np.full((32, 32), 65535, np.uint16)])
+    cv2.imwrite(
+        str(path), colours[..., [2, 1, 0, 3][:channels]] if channels > 1 else colours[..., 0]
+    )
+    seen = read_picture(path)
+    expected = blocks() if channels > 1 else blocks()[..., :1].repeat(3, 2)
+    assert np.abs(seen.astype(int) - expected).max() <= 1
+
+
+def test_a_dark_sixteen_bit_picture_stays_dark(tmp_path):
+    Image.fromarray(np.full((4, 4), 200, np.uint16)).save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").max() == 1
+
+
+def srgb_to_linear(values: np.ndarray) -> np.ndarray:
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+# Colorants adapted to D50: of sRGB (IEC 61966-2-1), Display P3 and Adobe RGB (1998).
+SRGB = np.array(
+    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.7141]]
+)
+DISPLAY_P3 = np.array(
+    [[0.51512, 0.29198, 0.1571], [0.2412, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]]
+)
+ADOBE_RGB = np.array(
+    [[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]]
+)
+
+
+def in_wide_gamut(srgb: np.ndarray, colorants: np.ndarray, gamma: float) -> np.ndarray:
+    """sRGB colours in another space, by the formulas of the standards."""
+    linear = srgb_to_linear(srgb / 255) @ (np.linalg.inv(colorants) @ SRGB).T
+    return np.rint(255 * np.clip(linear, 0, 1) ** (1 / gamma)).astype(np.uint8)
+
+
+def skin_tones() -> np.ndarray:
+    steps = np.linspace(0.3, 1, 16)[:, None, None] * np.array([[[230, 180, 150], [180, 120, 95]]])
+    return np.rint(steps).astype(np.uint8)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(("colorants", "gamma"), [(DISPLAY_P3, 2.2), (ADOBE_RGB, 563 / 256)])
+def test_wide_gamuts_become_srgb(tmp_path, colorants, gamma, format, alpha):
+    profile = matrix_profile(tuple(map(tuple, colorants.T)), gamma)
+    picture = Image.fromarray(in_wide_gamut(skin_tones(), colorants, gamma))
+    if alpha:
+        picture.putalpha(255)
+    options = {"lossless": True} if format == "WEBP" else {}
+    picture.save(tmp_path / "a", format, icc_profile=profile, **options)
+    difference = read_picture(tmp_path / "a").astype(int) - skin_tones()
+    assert np.abs(difference).max() <= 2
+    assert np.abs(np.asarray(picture.convert("RGB")).astype(int) - skin_tones()).max() > 8
+
+
+def test_a_camera_says_adobe_rgb_without_a_profile(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    colours = in_wide_gamut(skin_tones(), ADOBE_RGB, 563 / 256).repeat(16, 0).repeat(16, 1)
+    picture = Image.fromarray(colours)
+    picture.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=exif)
+    expected = skin_tones().repeat(16, 0).repeat(16, 1)
+    assert np.abs(read_picture(tmp_path / "a.jpg").astype(int) - expected).max() <= 4
+
+
+def test_our_profile_is_understood_as_a_display_of_three_colours():
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(adobe_rgb_profile())).profile
+    assert profile.xcolor_space.strip() == "RGB"
+    assert profile.red_primary[1][:2] == pytest.approx((0.6484, 0.3309), abs=1e-3)  # for D50
+
+
+def test_a_damaged_profile_leaves_the_colours_as_they_are(tmp_path):
+    Image.fromarray(blocks()).save(tmp_path / "a.png", icc_profile=adobe_rgb_profile()[:200])
+    assert np.array_equal(read_picture(tmp_path / "a.png"), blocks())
+
+
+def test_of_several_pages_the_first_is_read(tmp_path):
+    first, second = Image.fromarray(blocks()), Image.new("RGB", (9, 9))
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[second])
+    assert np.array_equal(read_picture(tmp_path / "a.tiff"), blocks())
+
+
+def test_the_name_may_say_another_format(tmp_path):
+    Image.fromarray(blocks()).save(tmp_path / "a.jpg", "PNG")
+    assert np.array_equal(read_picture(tmp_path / "a.jpg"), blocks())
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "JPEG2000"])
+def test_wrong_bytes_anywhere_end_in_a_picture_or_a_sentence(tmp_path, format, capfd):
+    buffer = io.BytesIO()
+    Image.fromarray(blocks()).save(buffer, format)
+    random = np.random.default_rng(5)
+    path = tmp_path / "a"
+    for _ in range(60):
+        content = bytearray(buffer.getvalue())
+        for position in random.integers(0, min(len(content), 400), 3):
+            content[position] = random.integers(256)
+        path.write_bytes(content)
+        try:
+            assert read_picture(path).dtype == np.uint8
+        except InputError as error:
+            assert "\n" not in str(error)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "LA"])
@@ -98,7 +231,7 @@ def test_a_huge_picture_is_refused_before_it_is_read(tmp_path):
         read_picture(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("content", [b"", b"some text", bytes(range(256)) * 40])
+@pytest.mark.parametrize("content", [b"some text", bytes(range(256)) * 40])
 def test_a_file_of_another_kind_is_named(tmp_path, content):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
@@ -130,10 +263,11 @@ def test_the_frames_of_a_video_come_in_order(tmp_path):
     assert levels == pytest.approx([20, 40, 60, 80, 100, 120], abs=4)
 
 
-def test_the_frames_of_an_animation_come_in_order(tmp_path):
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_the_frames_of_an_animation_come_in_order(tmp_path, format):
     pictures = [Image.new("RGB", (64, 64), (level,) * 3) for level in (10, 120, 240)]
-    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:])
-    levels = [round(float(frame.mean())) for frame in read_frames(tmp_path / "a.gif")[1]]
+    pictures[0].save(tmp_path / "a", format, save_all=True, append_images=pictures[1:])
+    levels = [round(float(frame.mean())) for frame in read_frames(tmp_path / "a")[1]]
     assert levels == pytest.approx([10, 120, 240], abs=5)
 
 

@@ -36,13 +36,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from photorig.worker.faces.net3d import Net3D
+    _check_output(args.out)
+    # Read before the models are loaded, so that a wrong file is told at once.
     from photorig.worker.faces.pictures import read_frames
+
+    total, frames = read_frames(args.file)
+
+    from photorig.worker.faces.net3d import Net3D
     from photorig.worker.faces.search import find_faces
     from photorig.worker.faces.tracking import measure_frames
 
-    _check_output(args.out)
-    total, frames = read_frames(args.file)
     chosen: int = args.face or 0
     net3d = Net3D()
 

@@ -115,7 +115,8 @@ def _in_a_line(error: BaseException) -> str:
 
 
 def _complain(sentence: str) -> None:
-    print(f"photorig: {sentence}", file=sys.stderr, flush=True)
+    # One line even about files with a line break in their name.
+    print(f"photorig: {' '.join(sentence.splitlines())}", file=sys.stderr, flush=True)
 
 
 def _log(words: Sequence[str]) -> str:

@@ -6,14 +6,8 @@ single images, several faces, not differentiable.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import sys
-import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +18,12 @@ from photorig.shared.errors import InputError, ModelError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces import geometry
 from photorig.worker.faces.landmarker import BUNDLE_FILE, N_MESH
+from photorig.worker.faces.native import quiet_native_code
 from photorig.worker.registry import fetch
 
 MAXIMUM_FACES = 4
 MINIMUM_FACE = 48
 """Faces smaller than this (larger side of the landmarks' box, pixels) cannot be measured well."""
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +59,7 @@ class Net3D:
     def __init__(self) -> None:
         task = fetch("face-landmarker") / BUNDLE_FILE
         self._lock = threading.Lock()
-        with _quiet():
+        with quiet_native_code():
             self._mediapipe = _import_mediapipe()
             vision = self._mediapipe.tasks.vision
             options = vision.FaceLandmarkerOptions(
@@ -172,23 +165,3 @@ def _import_mediapipe() -> Any:
     import mediapipe
 
     return mediapipe
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Send what native code writes to stderr into the log: MediaPipe offers no other way."""
-    try:
-        stderr = sys.__stderr__.fileno() if sys.__stderr__ else 2
-        saved = os.dup(stderr)
-    except OSError:  # no stderr at all
-        yield
-        return
-    with tempfile.TemporaryFile() as caught:
-        os.dup2(caught.fileno(), stderr)
-        try:
-            yield
-        finally:
-            os.dup2(saved, stderr)
-            os.close(saved)
-            caught.seek(0)
-            _logger.debug("MediaPipe: %s", caught.read().decode(errors="replace").strip())

@@ -1,41 +1,61 @@
 """Pictures and videos from files a person gives: upright sRGB, or one clear sentence.
 
 Nothing is believed about a file before it is read: name and size say little, content may be
-damaged anywhere.
+damaged anywhere, and behind a name there may be no file at all but a device or a pipe.
 """
 
 from __future__ import annotations
 
-import io
+import contextlib
+import logging
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from photorig.shared.errors import InputError
+from photorig.worker.faces.kinds import BEGINNING, RAW, kind_of, picture_format
+from photorig.worker.faces.native import quiet_native_code
+from photorig.worker.faces.pixels import NotANumberError, to_srgb
 
 MAXIMUM_PIXELS = 100_000_000
 MAXIMUM_SIDE = 30_000  # OpenCV warps nothing larger
 
 _SUPPORTED = "Use JPEG, PNG, WebP or TIFF for pictures, MP4 for videos."
+# Pillow's others are left alone: some run programs (EPS), some take anything for theirs (TGA).
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
+_ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
+
+_NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706  # TIFF tags
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python prints its remarks
 
 
 def read_picture(path: Path) -> np.ndarray:
     """A picture file as (h, w, 3) uint8 sRGB; EXIF orientation and colour profile applied.
 
+    Transparent parts become white; of a TIFF with several pages the first is taken. Takes up to 7
+    bytes a pixel beside what the decoder itself needs (docs/measurements.md).
+
     Raises:
-        InputError: the file is missing, no picture, damaged, or too large.
+        InputError: the file is missing, no picture, damaged, animated, or too large.
     """
-    picture = _try_picture(path)
+    picture = _open_picture(path)
     if picture is None:
         raise InputError(f"{path} is not a picture", _SUPPORTED)
-    return picture
+    with picture:
+        if _is_animation(picture):
+            raise InputError(
+                f"{path} is an animation", "Save the one frame that is to be used as PNG or JPEG."
+            )
+        return _decoded(path, picture)
 
 
 def read_frames(path: Path) -> tuple[int | None, Iterator[np.ndarray]]:
-    """The frames of a picture (one) or video, each (h, w, 3) uint8 sRGB.
+    """The frames of a picture (one), animation or video, each (h, w, 3) uint8 sRGB.
 
     Returns:
         How many frames there will be, None where the file does not say, and the frames.
@@ -43,69 +63,109 @@ def read_frames(path: Path) -> tuple[int | None, Iterator[np.ndarray]]:
     Raises:
         InputError: at once where the file is neither; while iterating where it is damaged.
     """
-    picture = _try_picture(path)
-    if picture is not None:
-        return 1, iter([picture])
-    return _open_video(path)
+    picture = _open_picture(path)
+    if picture is None:
+        return _open_video(path)
+    if _is_animation(picture):
+        return getattr(picture, "n_frames", None), _animation_frames(path, picture)
+    with picture:
+        return 1, iter([_decoded(path, picture)])
 
 
-def _try_picture(path: Path) -> np.ndarray | None:
-    """The picture, or None where the file is of another kind, for example a video."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", "Give a picture or video file.")
+def _open_picture(path: Path) -> Image.Image | None:
+    """The picture, not yet decoded, or None where the file is of another kind, perhaps a video."""
+    beginning = _checked_beginning(path)
+    Image.init()  # otherwise Pillow knows the readers of a few formats only
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if getattr(image, "is_animated", False) and image.format != "MPO":
-                    return None
-                _check_size(path, image.width, image.height)
-                return _to_srgb(path, image)
-    except UnidentifiedImageError:
-        return None
+        with _no_warnings():
+            picture = Image.open(path, formats=_FORMATS)
+    except UnidentifiedImageError as error:
+        claimed = picture_format(beginning)
+        if claimed is None:
+            return None
+        raise InputError(
+            f"{path} is damaged, or of a kind of {claimed} that is not read here",
+            "Save it again with 8 or 16 bits a channel.",
+        ) from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has too many pixels", "Scale the picture down.") from error
+    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+        raise _damaged(path, error) from error
+    try:
+        _check_size(path, picture.width, picture.height)
+        _check_not_raw(path, picture)
+    except BaseException:
+        picture.close()
+        raise
+    return picture
+
+
+def _checked_beginning(path: Path) -> bytes:
+    """How a file begins that can be opened and that is of no kind we know we cannot read."""
+    try:
+        # Looked at before it is opened: opening a pipe would wait for ever.
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{path} is a folder", "Give a picture or video file.")
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{path} is a device or a pipe, not a file", "Give a picture file.")
+        with path.open("rb") as file:
+            beginning = file.read(BEGINNING)
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}", "Check the name.") from error
     except PermissionError as error:
         raise InputError(f"{path} may not be read", "Check its permissions.") from error
-    # Pillow's readers raise almost anything on damaged files.
-    except (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {_short(error)}", "Save it again.") from error
+    except (OSError, ValueError) as error:  # a loop of links, a name too long or with a zero in it
+        reason = getattr(error, "strerror", None) or _short(error)
+        raise InputError(f"{_short(path)} cannot be opened: {reason}", "Check the name.") from error
+    if not beginning:
+        raise InputError(f"{path} is empty", "Copy or download it again.")
+    kind = kind_of(beginning)
+    if kind is not None:
+        raise InputError(f"{path} is {kind.name}", kind.advice)
+    return beginning
 
 
-def _to_srgb(path: Path, image: Image.Image) -> np.ndarray:
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return _from_numbers(path, np.asarray(upright))
-    profile = image.info.get("icc_profile")
-    if upright.has_transparency_data:
-        rgba = upright.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return np.array(Image.alpha_composite(white, rgba).convert("RGB"))
-    if profile and upright.mode in ("RGB", "CMYK", "L"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                upright, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-            if converted is not None:
-                return np.array(converted)
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a damaged profile: the colours as they are come closest
-    return np.array(upright.convert("RGB"))
+def _check_not_raw(path: Path, picture: Image.Image) -> None:
+    """Many raw files are TIFF with a preview of the size of a stamp as first page."""
+    tags = getattr(picture, "tag_v2", {}) if picture.format == "TIFF" else {}
+    if _DNG_VERSION in tags or tags.get(_NEW_SUBFILE_TYPE, 0) == 1:
+        raise InputError(f"{path} is {RAW.name}", RAW.advice)
 
 
-def _from_numbers(path: Path, values: np.ndarray) -> np.ndarray:
-    """Grey pictures of 16-bit integers or of floats in [0, 1]."""
-    if not np.isfinite(values).all():
-        raise InputError(f"{path} contains values that are no numbers", "Save it again.")
-    if np.issubdtype(values.dtype, np.floating):
-        levels = values * 255 if values.max() <= 1 else values
-    else:
-        levels = values / 257 if values.max() > 255 else values
-    grey = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    return np.repeat(grey[..., None], 3, 2)
+def _is_animation(picture: Image.Image) -> bool:
+    return picture.format in _ANIMATIONS and bool(getattr(picture, "is_animated", False))
+
+
+def _decoded(path: Path, picture: Image.Image) -> np.ndarray:
+    try:
+        with _no_warnings(), quiet_native_code():
+            return to_srgb(picture)
+    except NotANumberError as error:
+        raise InputError(f"{path} contains values that are no numbers", "Save it again.") from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory", "Scale the picture down.") from error
+    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+        raise _damaged(path, error) from error
+
+
+def _animation_frames(path: Path, picture: Image.Image) -> Iterator[np.ndarray]:
+    with picture:
+        for number in range(getattr(picture, "n_frames", 1)):
+            try:
+                with _no_warnings():
+                    picture.seek(number)
+            except Exception as error:  # as above
+                raise _damaged(path, error) from error
+            yield _decoded(path, picture)
+
+
+@contextlib.contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Pillow's remarks about odd files are not for people who asked for something else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _check_size(path: Path, width: int, height: int) -> None:
@@ -162,6 +222,11 @@ def _no_video(path: Path) -> InputError:
     return InputError(f"{path} is neither a picture nor a video that can be read", _SUPPORTED)
 
 
-def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text.rstrip(".") or type(error).__name__
+def _damaged(path: Path, error: BaseException) -> InputError:
+    return InputError(f"{path} is damaged: {_short(error)}", "Save it again.")
+
+
+def _short(thing: object) -> str:
+    """One line of at most 100 characters without a full stop."""
+    text = " ".join(str(thing).replace("\0", "").split())[:100]
+    return text.rstrip(".") or type(thing).__name__
