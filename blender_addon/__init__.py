@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import (
     engine,
+    fit_jobs,
     mapping_panel,
     mapping_rows,
     operators,
@@ -25,6 +26,7 @@ _ROOMS = (
     mapping_rows,
     properties,
     worker_link,
+    fit_jobs,
     operators,
     engine,
     written_files,

@@ -107,7 +107,7 @@ def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
 
 def draw_row(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
     """The settings of one row."""
-    from .panels import draw_sentence
+    from .draw import draw_sentence
 
     column = layout.column()
     column.use_property_split, column.use_property_decorate = True, False

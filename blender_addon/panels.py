@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 from . import render_jobs
 from .control import Control, controls_of
+from .draw import draw_sentence
 from .engine import ENGINE
+from .fit_panel import draw_fit
 from .operators.base import camera_in_context
 from .preferences import draw_worker_state
 from .properties import GROUPS, gain_property, photo_parameters
@@ -18,9 +18,7 @@ from .shared.schema import ARKIT_52
 from .thumbnails import thumbnail_icon
 from .worker_link import link
 
-_ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _RANGE_UNITS = 5.0
-_USUAL_WIDTH = 400
 _THUMBNAIL_SCALE = 4.0
 _GROUP_LABELS = {
     "head": "Head",
@@ -32,30 +30,23 @@ _GROUP_LABELS = {
 }
 
 
-def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
-    region = bpy.context.region
-    width = region.width if region is not None else _USUAL_WIDTH
-    pixels = width / (bpy.context.preferences.system.ui_scale or 1)  # 0 without a window
-    lines = textwrap.wrap(text, max(16, int((pixels - _ICON_PIXELS) / _LETTER_PIXELS)))
-    column = layout.column(align=True)
-    for number, line in enumerate(lines):
-        column.label(text=line, icon="BLANK1" if number else icon)
-
-
 def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
-    """The portrait of a camera and how it is shown."""
+    """The portrait of a camera, where it comes from and how it is shown."""
     settings = camera.photorig
-    if not settings.portrait_path:
-        layout.operator("photorig.load_portrait", icon="USER")
-        return
-    layout.prop(settings, "portrait_path")
-    if settings.portrait_problem:
-        draw_sentence(layout, settings.portrait_problem, "ERROR")
-    elif settings.portrait_name:
-        _draw_face(layout, settings)
-    layout.prop(settings, "size")
-    layout.prop(settings, "mode")
+    is_fitting = draw_fit(layout, camera)
+    if settings.portrait_path:
+        layout.prop(settings, "portrait_path")
+        if settings.portrait_problem:
+            draw_sentence(layout, settings.portrait_problem, "ERROR")
+        elif settings.portrait_name:
+            _draw_face(layout, settings)
+    if not is_fitting:
+        row = layout.row(align=True)
+        row.operator("photorig.fit_photo", text="Photo...", icon="IMAGE_DATA")
+        row.operator("photorig.load_portrait", text="Portrait...", icon="USER")
+    if settings.portrait_path:
+        layout.prop(settings, "size")
+        layout.prop(settings, "mode")
 
 
 def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -66,7 +66,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
 
 def draw_worker_state(layout: bpy.types.UILayout, with_log: bool = False) -> None:
     """The worker's state in a sentence, and what can be done about it."""
-    from .panels import draw_sentence
+    from .draw import draw_sentence
     from .worker_link import link
 
     column = layout.column()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,21 @@ def thumbnail_icon(portrait_id: str) -> int:
     """Its number for layouts; 0 where none was made, or without a window."""
     preview = thumbnail(portrait_id)
     return 0 if preview is None else int(preview.icon_id)
+
+
+def picture_icon(picture: np.ndarray) -> int:
+    """A small picture, (h, w, 3) uint8, as a number for layouts; 0 without a window."""
+    if _previews is None:
+        return 0
+    name = f"picture {hashlib.sha256(picture.tobytes()).hexdigest()}"
+    if name not in _previews:
+        height, width = picture.shape[:2]
+        values = np.ones((height, width, 4), np.float32)
+        values[..., :3] = picture[::-1] / np.float32(255)
+        preview = _previews.new(name)
+        preview.image_size = (width, height)
+        preview.image_pixels_float.foreach_set(values.ravel())
+    return int(_previews[name].icon_id)
 
 
 def register() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import mapping, mapping_presets, portrait, render, rig, worker
+from . import fit, mapping, mapping_presets, portrait, render, rig, worker
 
 CLASSES = (
     worker.CLASSES
+    + fit.CLASSES
     + portrait.CLASSES
     + rig.CLASSES
     + mapping_presets.CLASSES

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import bpy
 
 from ..control import controls_of
-from ..portrait_file import SUFFIX, read_portrait, resolve
-from ..thumbnails import make_thumbnail
+from ..portrait_choice import choose_portrait
+from ..portrait_file import SUFFIX, resolve
 from ..worker_link import link
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
@@ -21,7 +19,7 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
     bl_label = "Load Portrait"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: bpy.props.StringProperty(name="Portrait", subtype="FILE_PATH")
+    filepath: bpy.props.StringProperty(name="Portrait", subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
 
     @classmethod
@@ -29,24 +27,15 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
         return needs_camera(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:  # dropped
+            return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        portrait = read_portrait(resolve(self.filepath))
-        # The path's update callback keeps id and name beside it.
-        camera_data_in_context(context).photorig.portrait_path = _as_stored(context, self.filepath)
-        make_thumbnail(portrait)
+        portrait = choose_portrait(camera_data_in_context(context), resolve(self.filepath))
         self.report({"INFO"}, f"Loaded {portrait.name}")
         return {"FINISHED"}
-
-
-def _as_stored(context: bpy.types.Context, path: str) -> str:
-    """Relative to the .blend file if the person's preferences ask for that and it is possible."""
-    if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
-        with contextlib.suppress(ValueError):  # another drive
-            return str(bpy.path.relpath(path))
-    return path
 
 
 class PHOTORIG_OT_explain_parameter(PhotorigOperator, bpy.types.Operator):

@@ -2,7 +2,8 @@
 
 The picture is noise seeded by everything it depends on, so that two requests give the same pixels
 only if they are the same. Each rendered frame is noted in the file $PHOTORIG_TEST_LOG names;
-$PHOTORIG_TEST_DELAY is the time one takes in seconds.
+$PHOTORIG_TEST_DELAY is the time one takes in seconds. Photos are fitted by the words in them, see
+tests/contract/fake_fit_program.py.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,8 +23,11 @@ from photorig.shared.schema import ARKIT_52, ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.fit_process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
+
+FIT_PROGRAM = Path(__file__).resolve().parents[1] / "contract" / "fake_fit_program.py"
 
 
 class CardRenderer:
@@ -63,6 +68,10 @@ def encode_card(image: np.ndarray, codec: str) -> bytes:
     return encode(image, codec, CardRenderer.model_id)
 
 
+def _say_ready(_info: object) -> None:
+    print("ready", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["serve"])
@@ -79,7 +88,9 @@ def main() -> None:
     )
     with StopSignal() as stop:
         executor.start()
-        serve(settings, executor, portraits, lambda info: print("ready", flush=True), stop)
+        fitter = ProcessFitter([sys.executable, str(FIT_PROGRAM)])
+        serve(settings, executor, portraits, _say_ready, stop, fitter=fitter)
+        fitter.close()
         executor.close()
 
 

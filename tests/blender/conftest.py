@@ -42,6 +42,8 @@ _MODULES = (
     "control",
     "drivers",
     "engine",
+    "fit_jobs",
+    "fit_panel",
     "frame_request",
     "mapping_panel",
     "mapping_rows",

@@ -7,7 +7,7 @@
     die          an end without a word
     babble       lines that are none of ours, then a portrait
 
-It notes its process number in photo-1's folder's neighbour ``$PHOTORIG_FAKE_FIT_LOG``.
+It notes its process number and folder in the file ``$PHOTORIG_FAKE_FIT_LOG``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all panels draw alike."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_ICON_PIXELS, _LETTER_PIXELS = 60, 7
+_USUAL_WIDTH = 400
+
+
+def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
+    region = bpy.context.region
+    width = region.width if region is not None else _USUAL_WIDTH
+    pixels = width / (bpy.context.preferences.system.ui_scale or 1)  # 0 without a window
+    lines = textwrap.wrap(text, max(16, int((pixels - _ICON_PIXELS) / _LETTER_PIXELS)))
+    column = layout.column(align=True)
+    for number, line in enumerate(lines):
+        column.label(text=line, icon="BLANK1" if number else icon)
