@@ -12,6 +12,7 @@ from . import (
     mapping_panel,
     mapping_rows,
     operators,
+    overlay_panel,
     panels,
     preferences,
     properties,
@@ -20,6 +21,7 @@ from . import (
     worker_link,
     written_files,
 )
+from .preview import live, overlay, overlay_gizmo, settings
 
 _ROOMS = (
     preferences,
@@ -32,8 +34,13 @@ _ROOMS = (
     written_files,
     render_jobs,
     thumbnails,
+    settings,
+    live,
+    overlay,
+    overlay_gizmo,
     panels,
     mapping_panel,
+    overlay_panel,
 )
 """In the order of their needs: preferences first, because the worker link reads them."""
 

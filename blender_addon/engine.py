@@ -13,6 +13,7 @@ from . import render_settings
 from .client import WorkerClient
 from .colour import render_pixels
 from .frame_request import frame_request, portrait_of, scene_camera
+from .preview import rendered_view
 from .shared.errors import Cancelled, PhotorigError
 from .shared.messages import FrameReply
 from .worker_link import link
@@ -58,6 +59,12 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
         except Exception as error:
             _log.exception("render failed")
             self.report({"ERROR"}, f"Photorig failed unexpectedly ({error}). See the console.")
+
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        rendered_view.update(context.scene, depsgraph)
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        rendered_view.draw(context)
 
     def _request(self, depsgraph: bpy.types.Depsgraph) -> FrameReply:
         scene = depsgraph.scene_eval

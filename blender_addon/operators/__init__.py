@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import fit, mapping, mapping_presets, portrait, render, rig, worker
+from . import fit, mapping, mapping_presets, overlay, portrait, render, rig, worker
 
 CLASSES = (
     worker.CLASSES
@@ -15,6 +15,7 @@ CLASSES = (
     + mapping_presets.CLASSES
     + mapping.CLASSES
     + render.CLASSES
+    + overlay.CLASSES
 )
 
 

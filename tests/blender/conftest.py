@@ -48,6 +48,7 @@ _MODULES = (
     "mapping_panel",
     "mapping_rows",
     "neutral",
+    "overlay_panel",
     "panels",
     "portrait_file",
     "properties",
@@ -109,6 +110,8 @@ def addon(extension_zip: Path) -> ModuleType:
 def modules(addon: ModuleType) -> SimpleNamespace:
     """The extension's modules by name; relative imports hide them from a plain import."""
     loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
+    for name in ("live", "preview_image", "overlay", "onion"):
+        loaded[name] = importlib.import_module(f"{PACKAGE}.preview.{name}")
     for name in ("portrait", "mapping_presets"):
         loaded[f"{name}_operators"] = importlib.import_module(f"{PACKAGE}.operators.{name}")
     for name in ("schema", "provenance", "parameters_file", "errors", "responses", "mapping"):

@@ -85,10 +85,10 @@ def test_the_worker_never_imports_blender(path: Path) -> None:
     ids=shown,
 )
 def test_the_extension_imports_blender_numpy_zmq_and_itself_only(path: Path) -> None:
-    allowed = {"bpy", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh", "idprop", "bl_ui"}
+    blender = {"bpy", "blf", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh"}
     forbidden = {"threading", "_thread", "concurrent", "multiprocessing", "asyncio"}
     found = absolute_imports(path)
-    assert found <= STANDARD_LIBRARY | allowed | {"numpy", "zmq"}
+    assert found <= STANDARD_LIBRARY | blender | {"numpy", "zmq"}
     assert not found & forbidden
 
 

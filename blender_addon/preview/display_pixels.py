@@ -1,0 +1,56 @@
+"""Pictures as the floats that a texture is made of. No bpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+LARGEST_EDGE = 2048
+"""Edge in pixels beyond which a picture is reduced for the screen."""
+_PART_PIXELS = 1 << 17
+_INVERSE = np.float32(1 / 255)
+
+
+def reduced(pixels: np.ndarray, largest_edge: int = LARGEST_EDGE) -> np.ndarray:
+    """A picture of a whole fraction of its size that is no larger than a screen, as a view.
+
+    Args:
+        pixels: (h, w, 3) uint8.
+    """
+    step = -(-max(pixels.shape[:2]) // largest_edge)
+    return pixels[step // 2 :: step, step // 2 :: step] if step > 1 else pixels
+
+
+class Preparation:
+    """Turns a picture into floats a part at a time, so that a large one stalls nobody.
+
+    Args:
+        pixels: (h, w, 3) uint8 sRGB, rows from the top.
+
+    Attributes:
+        values: (h, w, 4) float32 from 0 to 1, still sRGB, opaque, rows from below; complete once
+            ``is_done``.
+    """
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self._source = reduced(pixels)[::-1]
+        self.values = np.empty((*self._source.shape[:2], 4), np.float32)
+        self._row = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self._row >= len(self._source)
+
+    def go_on(self) -> None:
+        """Do one part: about a millisecond."""
+        rows = max(1, _PART_PIXELS // max(1, self._source.shape[1]))
+        part = slice(self._row, self._row + rows)
+        target = self.values[part]
+        np.multiply(self._source[part], _INVERSE, out=target[..., :3], dtype=np.float32)
+        target[..., 3] = 1
+        self._row += rows
+
+    def finish(self) -> np.ndarray:
+        """Do all that is left; returns ``values``."""
+        while not self.is_done:
+            self.go_on()
+        return self.values

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures on the graphics card; large ones are prepared by the timer, not while drawing."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import gpu
+
+from .display_pixels import Preparation
+from .frame_cache import Picture, PictureKey
+
+_AT_ONCE_PIXELS = 256 * 256
+_STEPS_PER_TICK = 2
+_KEPT = 6
+_textures: OrderedDict[PictureKey, gpu.types.GPUTexture] = OrderedDict()
+_preparations: OrderedDict[PictureKey, Preparation] = OrderedDict()
+
+
+def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
+    """Its texture (RGBA8, sRGB values, rows from below); None while it is being prepared.
+
+    Only while Blender draws.
+    """
+    texture = _textures.get(picture.key)
+    if texture is not None:
+        _textures.move_to_end(picture.key)
+        return texture
+    preparation = _preparations.get(picture.key)
+    if preparation is None:
+        preparation = Preparation(picture.pixels)
+        if picture.pixels.shape[0] * picture.pixels.shape[1] <= _AT_ONCE_PIXELS:
+            preparation.finish()
+        _preparations[picture.key] = preparation
+    if not preparation.is_done:
+        return None
+    del _preparations[picture.key]
+    height, width = preparation.values.shape[:2]
+    # Blender takes nothing but floats here, whatever the texture's format.
+    buffer = gpu.types.Buffer("FLOAT", height * width * 4, preparation.values.ravel())
+    texture = gpu.types.GPUTexture((width, height), format="RGBA8", data=buffer)
+    _textures[picture.key] = texture
+    while len(_textures) > _KEPT:
+        _textures.popitem(last=False)
+    return texture
+
+
+def go_on() -> bool:
+    """Prepare some more of what was asked for last. Returns whether a picture became ready."""
+    while len(_preparations) > _KEPT:
+        _preparations.popitem(last=False)
+    for preparation in reversed(_preparations.values()):
+        if not preparation.is_done:
+            for _ in range(_STEPS_PER_TICK):
+                preparation.go_on()
+            return preparation.is_done
+    return False
+
+
+def is_busy() -> bool:
+    """Whether something is left to prepare."""
+    return any(not preparation.is_done for preparation in _preparations.values())
+
+
+def clear() -> None:
+    _textures.clear()
+    _preparations.clear()

@@ -1,0 +1,165 @@
+"""Where pictures lie, what the badge says, and how pictures become floats."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from . import preview_rooms
+
+rooms = preview_rooms.load()
+p = rooms.placement
+FREE = p.Rectangle(40, 30, 800, 600)
+PLACES = [p.Place(x, y, s) for x in (0, 0.3, 1) for y in (0, 0.8, 1) for s in (0.1, 0.4, 1)]
+
+
+def is_inside(inner: Any, outer: Any) -> bool:
+    slack = 1e-6
+    return bool(
+        inner.x >= outer.x - slack
+        and inner.y >= outer.y - slack
+        and inner.x + inner.width <= outer.x + outer.width + slack
+        and inner.y + inner.height <= outer.y + outer.height + slack
+    )
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("aspect", [0.5, 1.0, 1.8])
+@pytest.mark.parametrize("free", [FREE, p.Rectangle(0, 0, 90, 400)])
+def test_a_picture_keeps_its_aspect_and_stays_in_the_viewport(
+    place: Any, aspect: float, free: Any
+) -> None:
+    picture = p.placed(aspect, free, place)
+    assert is_inside(picture, free)
+    assert picture.width == pytest.approx(picture.height * aspect)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_dragging_moves_by_the_mouse_and_not_out_of_the_viewport(place: Any) -> None:
+    before = p.placed(1.0, FREE, place)
+    after = p.placed(1.0, FREE, p.moved(1.0, FREE, place, (-10, 7)))
+    assert is_inside(after, FREE)
+    if is_inside(p.Rectangle(before.x - 10, before.y + 7, *[before.width] * 2), FREE.inner(12)):
+        assert (after.x, after.y) == (pytest.approx(before.x - 10), pytest.approx(before.y + 7))
+    far = p.placed(1.0, FREE, p.moved(1.0, FREE, place, (1e5, -1e5)))
+    assert is_inside(far, FREE)
+
+
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)])
+def test_scaling_by_the_inner_corner_keeps_the_outer_one(corner: tuple[float, float]) -> None:
+    place = p.Place(*corner, 0.3)
+    before = p.placed(1.0, FREE, place)
+    inwards = (60 if corner[0] == 0 else -60, 60 if corner[1] == 0 else -60)
+    after = p.placed(1.0, FREE, p.scaled(1.0, FREE, place, inwards))
+    assert after.height == pytest.approx(before.height + 60)
+    handle = p.handle_corner(before, FREE)
+    assert before.contains(handle.x + 1, handle.y + 1)
+    for edge, size, outer in (("x", "width", corner[0]), ("y", "height", corner[1])):
+        ends = [getattr(r, edge) + outer * getattr(r, size) for r in (before, after)]
+        assert ends[0] == pytest.approx(ends[1])
+
+
+def test_scaling_ends_where_the_viewport_does() -> None:
+    place = p.Place(1, 0, 0.3)
+    assert is_inside(p.placed(1.0, FREE, p.scaled(1.0, FREE, place, (-5000, 5000))), FREE)
+    small = p.placed(1.0, FREE, p.scaled(1.0, FREE, place, (5000, -5000)))
+    assert small.height == pytest.approx(0.1 * (600 - 24))
+
+
+def test_side_by_side_halves_the_longer_way() -> None:
+    half, picture = p.side_by_side(1.0, FREE)
+    assert (half.x, half.width, half.height) == (440, 400, 600)
+    assert is_inside(picture, half)
+    tall, picture = p.side_by_side(1.0, p.Rectangle(0, 0, 300, 900))
+    assert (tall.y, tall.height) == (450, 450)
+    assert is_inside(picture, tall)
+
+
+def test_the_face_crop_lies_in_the_photo_where_the_alignment_says() -> None:
+    # A crop of 100 × 100 pixels whose upper left corner is at (50, 20) of a photo of 400 × 200.
+    alignment = (1 / 100, 0, -0.5, 0, 1 / 100, -0.2)
+    corners = p.corners_in_photo(alignment, (400, 200))
+    expected = [(50, 80), (150, 80), (150, 180), (50, 180)]
+    np.testing.assert_allclose(corners, [(x / 400, y / 200) for x, y in expected])
+
+
+def test_a_viewport_without_room_gives_no_error() -> None:
+    for free in (p.Rectangle(0, 0, 0, 0), p.Rectangle(0, 0, 10, 500)):
+        for by in ((0, 0), (5, 5)):
+            p.placed(1.5, free, p.moved(1.5, free, p.Place(), by))
+            p.placed(1.5, free, p.scaled(1.5, free, p.Place(), by))
+
+
+# --- pixels
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (256, 256), (700, 1100)])
+def test_floats_are_the_bytes_from_below_whatever_the_parts(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    preparation = rooms.display_pixels.Preparation(pixels)
+    steps = 0
+    while not preparation.is_done:
+        preparation.go_on()
+        steps += 1
+    assert steps == -(-shape[0] // max(1, (1 << 17) // shape[1]))
+    np.testing.assert_array_equal(np.rint(preparation.values[::-1, :, :3] * 255), pixels)
+    assert (preparation.values[..., 3] == 1).all()
+
+
+def test_what_no_screen_can_show_is_reduced() -> None:
+    pixels = np.zeros((3000, 5000, 3), np.uint8)
+    assert rooms.display_pixels.reduced(pixels).shape == (1000, 1667, 3)
+    assert rooms.display_pixels.reduced(pixels[:2048, :2048]).shape == (2048, 2048, 3)
+
+
+# --- the file
+
+
+def test_a_file_that_is_no_portrait_has_no_place_for_a_face(tmp_path: Path) -> None:
+    path = tmp_path / "x.portrait"
+    for content in (b"", b"1234", struct.pack("<Q", 1 << 40), struct.pack("<Q", 2) + b"{}"):
+        path.write_bytes(content)
+        assert rooms.portrait_source.face_in_photo(str(path)) is None
+    with pytest.raises(rooms.errors.InputError, match="no portrait file"):
+        rooms.portrait_source.content_of(str(tmp_path / "gone.portrait"))
+
+
+# --- the badge
+
+
+def badge(state: str = "ready", failure: str = "", is_slow: bool = False, **has: Any) -> Any:
+    follower = rooms.follower.Follower(rooms.frame_cache.FrameCache(0))
+    for name, value in has.items():
+        setattr(follower, name, value)
+    worker = rooms.badge.WorkerState(state, "The worker has ended", "cpu", is_slow)
+    return rooms.badge.badge_of(follower, worker, failure)
+
+
+def test_the_badge_says_why_there_is_no_picture() -> None:
+    assert badge().title == "Waiting for the first picture"
+    assert badge("starting").mood == "waiting"
+    assert badge("stopped").reason == "Start it in the sidebar, Photorig tab"
+    assert badge("failed").reason == "The worker has ended"
+    assert badge(problem="The camera has no portrait").reason == "The camera has no portrait"
+    assert badge(is_slow=True).title == "The worker does not answer"
+    assert badge(failure="boom").reason == "boom"
+
+
+def test_the_badge_says_what_made_the_picture_and_whether_it_is_right() -> None:
+    parameters = np.zeros(58, np.float32)
+    request = rooms.messages.FrameRequest("a" * 64, parameters, 256)
+    wish = rooms.follower.Wish(request, 256, "m")
+    picture = rooms.frame_cache.Picture(wish.key, np.zeros((256, 256, 3), np.uint8))
+    right = badge(wish=wish, shown=picture, milliseconds=31.4)
+    assert (right.mood, right.title) == ("good", "cpu · 31 ms · 256")
+    other = rooms.follower.Wish(
+        rooms.messages.FrameRequest("a" * 64, parameters + 1, 256), 256, "m"
+    )
+    late = badge(wish=other, shown=picture, milliseconds=31.4)
+    assert (late.mood, late.title) == ("waiting", "cpu · 31 ms · out of date")
+    assert badge("stopped", wish=wish, shown=picture).title.endswith("picture from memory")
+    assert badge("failed", wish=other, shown=picture).title.endswith("picture out of date")
