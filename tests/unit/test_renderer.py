@@ -11,6 +11,7 @@ import pytest
 from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52
+from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
@@ -45,15 +46,18 @@ def test_a_fresh_renderer_gives_the_same_bytes(renderer: FaceRenderer) -> None:
     assert other.render(PORTRAIT, asked).tobytes() == renderer.render(PORTRAIT, asked).tobytes()
 
 
-def test_rest_in_relative_mode_renders_the_portraits_own_latents(renderer: FaceRenderer) -> None:
-    own = TinyGenerator().synthesize(PORTRAIT.latents[None], 8)[0]
-    np.testing.assert_array_equal(renderer.render(PORTRAIT, request()), own)
-
-
-def test_the_measured_parameters_in_absolute_mode_render_the_same(renderer: FaceRenderer) -> None:
-    asked = request(missing=PORTRAIT.parameters, mode="absolute")
-    own = TinyGenerator().synthesize(PORTRAIT.latents[None], 8)[0]
-    np.testing.assert_array_equal(renderer.render(PORTRAIT, asked), own)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"missing": PORTRAIT.parameters, "mode": "absolute"}],
+    ids=["relative", "absolute"],
+)
+def test_when_nothing_is_asked_for_the_frame_is_the_photo(
+    renderer: FaceRenderer, fields: dict[str, Any]
+) -> None:
+    whole = renderer.render(PORTRAIT, request(size="full", **fields))
+    np.testing.assert_array_equal(whole, PORTRAIT.photo)
+    crop = renderer.render(PORTRAIT, request(size=16, **fields))
+    np.testing.assert_array_equal(crop, aligned_crop(PORTRAIT.photo, PORTRAIT.alignment, 16))
 
 
 def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRenderer) -> None:

@@ -77,14 +77,15 @@ class FaceRenderer:
         """
         self._check(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
-        size = self._crop_size(portrait, request)
         method = self._method(request.method)
+        if motion.is_rest and not shift.any():
+            return self._stage.rest_frame(portrait, request.size)
+        size = self._crop_size(portrait, request)
         latents = method.drive(portrait, shift)
         motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
         crop = self.generator.synthesize(latents[None], size)[0]
-        if request.size == "full":
-            return self._stage.full_frame(portrait, crop, motion)
-        return self._stage.crop_frame(
+        frame = self._stage.full_frame if request.size == "full" else self._stage.crop_frame
+        return frame(
             portrait,
             crop,
             motion,

@@ -1,0 +1,218 @@
+"""What the generator misses of a photo, carried along with the face that it drives.
+
+With R the generator's picture at rest, P the photo, A the driven picture and f the flow that leads
+every point of A back to where it was in R, a frame is
+
+    A(x) + trust(x) · (P − R)(x + f(x)) + (1 − trust(x)) · colour(x)
+
+so that at rest it is P. Trust falls where the flow does not explain A: in a mouth that opens, on a
+lid that closes, on skin and background that come into view. There only the difference in colour
+between photo and generator is kept, taken from around. Everything here is a pure function of the
+pictures: nothing is tracked from frame to frame.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .align import side_in_pixels
+
+SIDE = 256
+"""Pixels of the aligned square's side at which flow and trust are found, whatever the frame's size,
+so that preview and render carry the same detail to the same place."""
+
+_DISAGREEMENT = 25.0  # levels between the driven picture and the carried one at rest: not the same
+_ERRING = 1.5  # pixels by which there and back may differ, and a tenth of the way
+_STRETCH = 0.35  # change of the flow from pixel to pixel at which it tears
+_NEARBY = 1.5  # pixels over which these are averaged
+_COLOUR_REACH = 5.0  # pixels over which colour is told from detail
+_SPREAD = 8.0  # pixels over which it is taken from where the flow is trusted
+_LEAST_TRUST = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Where a driven picture came from.
+
+    Attributes:
+        back: (SIDE, SIDE, 2) float32, x and y from a point of the driven picture to where it was
+            at rest, in sides of the aligned square.
+        trust: (SIDE, SIDE) float32 in [0, 1], how far that explains the picture.
+    """
+
+    back: np.ndarray
+    trust: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class RestPictures:
+    """Photo and generator at rest in one raster of pixels.
+
+    Attributes:
+        photo: (h, w, 3) uint8.
+        generated: (h, w, 3) uint8, the generator's picture at rest in the same place.
+        offset: (SIDE, SIDE, 3) float32, by how much the photo's colours differ, on the person.
+        alignment: (2, 3) from the raster's pixels to the aligned square.
+    """
+
+    photo: np.ndarray
+    generated: np.ndarray
+    offset: np.ndarray
+    alignment: np.ndarray
+
+
+_one_thread = threading.Lock()
+
+
+def follow(driven: np.ndarray, rest: np.ndarray) -> Flow:
+    """How a driven picture came out of the one at rest, both (s, s, 3) uint8 of the generator.
+
+    Dense inverse search (Kroeger, Timofte, Dai and Van Gool 2016), there and back.
+    """
+    driven, rest = small(driven), small(rest)
+    after, before = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (driven, rest))
+    with _one_thread:
+        # The search goes by stripes, one a thread: the number of threads would change the result.
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            back = search.calc(after, before, None)
+            ahead = search.calc(before, after, None)
+        finally:
+            cv2.setNumThreads(threads)
+    return Flow(back / SIDE, _trust(driven, rest, back, ahead))
+
+
+def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE): how far the flow ``back`` (pixels) explains the driven picture."""
+    source = _sources(back)
+    carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    difference = cv2.absdiff(carried, driven).astype(np.float32)
+    unlike = _near((difference * difference).mean(-1)) / _DISAGREEMENT**2
+    there_and_back = back + cv2.remap(
+        ahead, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    way = (back * back).sum(-1)
+    erring = _near((there_and_back * there_and_back).sum(-1) / (_ERRING**2 + 0.01 * way))
+    smooth = _near(back)
+    slopes = [cv2.Sobel(smooth, cv2.CV_32F, 1 - axis, axis, scale=1 / 8) for axis in (0, 1)]
+    torn = sum((slope * slope).sum(-1) for slope in slopes) / _STRETCH**2
+    return np.exp(-(unlike + erring + torn)).astype(np.float32)
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A square picture at the size at which flow is found."""
+    if picture.shape[0] == SIDE:
+        return picture
+    shrinks = picture.shape[0] > SIDE
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=way)
+
+
+def colour_offset(photo: np.ndarray, generated: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE, 3) float32: how the photo's colours differ from the generator's on the person.
+
+    Args:
+        photo, generated: (s, s, 3) uint8 aligned crops.
+        person: (m, m) float32, where the person is; the background's colours do not bleed in.
+    """
+    difference = small(photo).astype(np.float32) - small(generated)
+    weight = cv2.resize(person, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) + 1e-3
+    return _spread(difference, weight, _COLOUR_REACH)
+
+
+def carried(
+    driven: np.ndarray, rest: RestPictures, flow: Flow, hold: np.ndarray | None = None
+) -> np.ndarray:
+    """The driven picture with what the photo has and the generator has not.
+
+    Args:
+        driven: (h, w, 3) uint8 of the generator, in the raster of ``rest``.
+        hold: (h, w) float32 in [0, 1]; towards 0 the picture goes over into the photo, by moving
+            less, so that no edge is seen twice. 1 everywhere if None.
+
+    Returns:
+        (h, w, 3) uint8; the photo bit for bit where ``driven`` is the generator's picture at rest
+        and nothing moves, and where ``hold`` is 0.
+    """
+    shape = driven.shape[:2]
+    colours = cv2.remap(
+        rest.offset,
+        _sources(flow.back * SIDE),
+        None,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    colours = _spread(colours, flow.trust + _LEAST_TRUST, _SPREAD)
+    trust = in_raster(flow.trust, rest.alignment, shape)[..., None]
+    colours = in_raster(colours, rest.alignment, shape)
+    back = in_raster(flow.back, rest.alignment, shape)
+    share = np.ones((1, 1, 1), np.float32) if hold is None else hold[..., None]
+    if hold is not None:
+        back = back * share
+        trust = 1 - share * (1 - trust)
+    source = _sources(_in_pixels(back, rest.alignment))
+    photo, generated = (
+        cv2.remap(picture, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        for picture in (rest.photo, rest.generated)
+    )
+    picture = driven.astype(np.float32)
+    explained = photo + share * (picture - generated)
+    result = picture + colours
+    result += trust * (explained - result)
+    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+
+
+def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What lies in the aligned square (s, s, …) as it lies in a raster of pixels.
+
+    Args:
+        alignment: (2, 3) from the raster's pixels to the square.
+        shape: height and width of the raster.
+    """
+    size = square.shape[0]
+    if np.array_equal(alignment * size, np.eye(2, 3)) and shape[:2] == square.shape[:2]:
+        return square
+    pixels = side_in_pixels(alignment)
+    if pixels < size:  # shrink with an average first: warping alone would alias
+        size = max(round(pixels), 1)
+        square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+    matrix = alignment * size
+    # Pixel centre p + ½ to pixel index; OpenCV takes the matrix as the inverse map.
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    return cv2.warpAffine(
+        square,
+        matrix,
+        (shape[1], shape[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _in_pixels(ways: np.ndarray, alignment: np.ndarray) -> np.ndarray:
+    """Ways (…, 2) in sides of the square as ways in the raster."""
+    return ways @ np.linalg.inv(alignment[:, :2]).T.astype(np.float32)
+
+
+def _sources(back: np.ndarray) -> np.ndarray:
+    """(h, w, 2) positions as OpenCV counts them, a flow (h, w, 2) away from each pixel."""
+    height, width = back.shape[:2]
+    source = back.copy()
+    source[..., 0] += np.arange(width, dtype=np.float32)
+    source[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    return source
+
+
+def _near(values: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(values, (0, 0), _NEARBY)
+
+
+def _spread(values: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
+    """Values (h, w, 3) averaged over a reach in pixels, those with a large weight (h, w) first."""
+    total = cv2.GaussianBlur(weight, (0, 0), reach)
+    return cv2.GaussianBlur(values * weight[..., None], (0, 0), reach) / total[..., None]
