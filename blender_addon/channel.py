@@ -17,7 +17,7 @@ from .shared import message_forms as forms
 from .shared.connection import ConnectionInfo, process_alive
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.message_forms import Form
-from .shared.messages import CODECS, Heartbeat, Hello, Welcome
+from .shared.messages import CODECS, FrameRequest, Heartbeat, Hello, Welcome
 from .shared.protocol import (
     VERSION,
     Header,
@@ -75,6 +75,7 @@ class Channel:
         self._answers: dict[str, Message | WorkerError] = {}
         self._expected: set[str] = set()
         self._is_greeted = False
+        self._schema = ARKIT_52
         self._pinged = 0.0
         self._process_checked = 0.0
         self._turned = time.monotonic()
@@ -122,10 +123,16 @@ class Channel:
             raise ConnectionLost(
                 "Another worker answers where the connection file points", "Start the worker again."
             )
-        if welcome.schema.hash != ARKIT_52.hash:
+        if not welcome.schema.includes(ARKIT_52):
             raise forms.schema_error()
+        self._schema = welcome.schema
         self._is_greeted = True
         return welcome
+
+    def frame_form(self, request: FrameRequest, codec: str) -> Form:
+        """A request in the parameters of this worker."""
+        translated = request.in_schema(ARKIT_52, self._schema)
+        return forms.frame_request_form(translated, self._schema.hash, codec)
 
     def send(
         self,

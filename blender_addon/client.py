@@ -24,7 +24,6 @@ from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.message_forms import Form
 from .shared.messages import FrameReply, FrameRequest, Heartbeat, PortraitInfo, Welcome
 from .shared.protocol import Message
-from .shared.schema import ARKIT_52
 
 _REMEMBERED_PORTRAITS = 16
 
@@ -113,7 +112,7 @@ class RenderJob:
         # A few windows ahead keep the worker busy without filling the socket.
         while self._is_open and self._next is not None and self._in_the_air < 4 * self._window:
             request = self._requests[self._next]
-            form = forms.frame_request_form(request, ARKIT_52.hash, self._codec)
+            form = bulk.frame_form(request, self._codec)
             sent = bulk.send("render", form, seq=self._next, job=self._name, frame=request.frame)
             if sent is None:
                 return
@@ -453,7 +452,7 @@ class WorkerClient:
         codec: str,
         should_cancel: Callable[[], bool],
     ) -> FrameReply:
-        form = forms.frame_request_form(request, ARKIT_52.hash, codec)
+        form = channel.frame_form(request, codec)
         answer = self._wait_for(channel, "render", form, should_cancel, frame=request.frame)
         return forms.read_frame_reply(answer)
 

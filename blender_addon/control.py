@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import bpy
 
+from .extra_parameters import schema_of
 from .frame_request import parameters_to_render
 from .properties import photo_parameters
 from .shared.responses import BY_GEOMETRY, BY_LATENTS, Response
-from .shared.schema import ARKIT_52, Parameter
+from .shared.schema import Parameter
 
 _FORMATS = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm", "coefficient": "{:.2f}"}
 _NOTHING = 0.005
@@ -120,24 +121,25 @@ class Control:
         return tuple(told)
 
     def _number(self, value: float) -> str:
-        text = _FORMATS[self.parameter.unit].format(value)
+        text = _FORMATS.get(self.parameter.unit, "{:.2f}").format(value)
         return text.replace("-", "−" if set(text) & set("123456789") else "")
 
 
 def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> dict[str, Control]:
-    """All parameters of a camera in the schema's order.
+    """All parameters of a camera in the schema's order, those of a newer worker at the end.
 
     Args:
         responses: what the worker said; parameters that are not in it are shown without.
     """
     settings = camera.photorig
     photo = photo_parameters(settings)
-    rendered = ARKIT_52.named(parameters_to_render(camera))
+    schema = schema_of(camera)
+    rendered = schema.named(parameters_to_render(camera))
     controls = {}
-    for parameter in ARKIT_52.parameters:
+    for parameter in schema.parameters:
         # With the mirror on, a slider moves the other side of the face.
-        seen = ARKIT_52.parameters[
-            ARKIT_52.index[parameter.mirror if settings.mirror else parameter.id]
+        seen = schema.parameters[
+            schema.index[parameter.mirror if settings.mirror else parameter.id]
         ]
         response = responses.get(seen.id)
         controls[parameter.id] = _control(settings, seen, rendered[seen.id], response, photo)

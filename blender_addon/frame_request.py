@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from .extra_parameters import schema_of, value_of
 from .portrait_file import PortraitFile, read_portrait, resolve
 from .properties import GROUPS, gain_property, rest_values
 from .shared.adjustment import adjusted
@@ -30,25 +31,28 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
             f"The camera {camera_data.name!r} has no portrait",
             settings.portrait_problem or "Load one in Properties > Camera > Photorig.",
         )
+    schema, values = schema_of(camera_data), parameters_to_render(camera_data)
     return FrameRequest(
         portrait=settings.portrait_id,
-        parameters=parameters_to_render(camera_data),
+        parameters=values[: len(ARKIT_52)],
         size="full" if settings.size == "FULL" else int(settings.size),
         mode=settings.mode.lower(),
         frame=frame,
+        extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
     )
 
 
 def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of the schema, with the shot's gains and mirror."""
-    settings = camera_data.photorig
+    """(n,) float32 in the order and units of ``schema_of``, with the shot's gains and mirror."""
+    settings, schema = camera_data.photorig, schema_of(camera_data)
+    values = np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
     origin = np.array(list(rest_values(settings).values()), np.float32)
     gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
-    return adjusted(parameter_values(camera_data), origin, gains, settings.mirror)
+    return adjusted(values, origin, gains, settings.mirror, schema)
 
 
 def parameter_values(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of the schema, as the sliders say."""
+    """(58,) float32 in the order and units of the built-in schema, as the sliders say."""
     settings = camera_data.photorig
     return np.array([getattr(settings, name) for name in ARKIT_52.ids], np.float32)
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .compat import curve_of
+from .extra_parameters import data_path, set_value
 from .mapping_rows import changing, row_of
 from .properties import neutral_of, photo_parameters, rest_values, set_neutral
 from .rig import source_value
@@ -57,15 +58,14 @@ def reset_to_photo(camera: bpy.types.Camera) -> int:
     Returns:
         How many were left because something does.
     """
-    settings, kept = camera.photorig, 0
-    animation = camera.animation_data
-    for name, value in rest_values(settings).items():
-        path = f"photorig.{name}"
+    kept, animation = 0, camera.animation_data
+    for name, value in rest_values(camera.photorig).items():
+        path = data_path(name)
         is_driven = animation is not None and animation.drivers.find(path) is not None
         if is_driven or curve_of(camera, path) is not None:
             kept += 1
         else:
-            setattr(settings, name, value)
+            set_value(camera, name, value)
     return kept
 
 

@@ -9,6 +9,7 @@ from . import render_jobs
 from .control import Control, controls_of
 from .draw import draw_sentence
 from .engine import ENGINE
+from .extra_parameters import draw_slider, schema_of
 from .fit_panel import draw_fit
 from .operators.base import camera_in_context
 from .preferences import draw_worker_state
@@ -75,7 +76,7 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
         column = layout.column(heading="Show")
         column.prop(choices, "only_controllable")
         column.prop(choices, "show_measurements")
-    for group in GROUPS:
+    for group in dict.fromkeys(control.parameter.group for control in controls.values()):
         shown = {
             name: control
             for name, control in controls.items()
@@ -99,7 +100,8 @@ def _draw_group(
     column = body.column(align=True)
     for name, control in shown.items():
         _draw_control(column, camera, name, control)
-    body.prop(camera.photorig, gain_property(group))
+    if group in GROUPS:  # a newer worker may have groups of its own
+        body.prop(camera.photorig, gain_property(group))
 
 
 def _draw_control(
@@ -111,7 +113,8 @@ def _draw_control(
     # Greyed, not locked: keyframes of a recorded performance can still be taken away.
     slider.active = not control.is_hopeless
     slider.alert = control.is_beyond
-    slider.prop(camera.photorig, name)
+    schema = schema_of(camera)
+    draw_slider(slider, camera, schema.parameters[schema.index[name]])
     if control.response is None:
         return
     beside = row.row(align=True)

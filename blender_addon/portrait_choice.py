@@ -8,8 +8,10 @@ from pathlib import Path
 
 import bpy
 
+from .extra_parameters import learn
 from .portrait_file import PortraitFile, read_portrait
 from .thumbnails import make_thumbnail
+from .worker_link import link
 
 
 def choose_portrait(camera: bpy.types.Camera, path: Path) -> PortraitFile:
@@ -23,6 +25,7 @@ def choose_portrait(camera: bpy.types.Camera, path: Path) -> PortraitFile:
     """
     portrait = read_portrait(path)
     camera.photorig.portrait_path = stored_path(path)
+    learn(camera, link.schema)
     make_thumbnail(portrait)
     return portrait
 

@@ -15,7 +15,6 @@ from .shared.errors import PhotorigError
 from .shared.message_forms import Form
 from .shared.messages import FrameReply, FrameRequest, PortraitInfo
 from .shared.protocol import Message
-from .shared.schema import ARKIT_52
 
 _IN_THE_AIR = 2
 """Requests of a view that may be at the worker: one that it renders and one that waits there."""
@@ -124,7 +123,7 @@ class Previews:
                 continue
             if not is_there:
                 continue
-            body, payloads = forms.frame_request_form(request, ARKIT_52.hash, codec)
+            body, payloads = control.frame_form(request, codec)
             form = Form({**body, "view": name}, payloads)
             if control.send("preview", form, seq=seq, frame=request.frame) is not None:
                 view.waiting = None

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from .compat import path_options
+from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
 from .portrait_file import read_portrait, resolve
 from .shared.errors import PhotorigError
@@ -157,6 +158,11 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             description="Pose and expression in the photo, as JSON by parameter",
             options={"HIDDEN"},
         ),
+        "extra_parameters": bpy.props.StringProperty(
+            name="Extra Parameters",
+            description="What a newer worker knows beyond the parameters here, as JSON",
+            options={"HIDDEN"},
+        ),
         "portrait_problem": bpy.props.StringProperty(
             name="Portrait Problem", options={"HIDDEN", "SKIP_SAVE"}
         ),
@@ -205,13 +211,13 @@ def photo_parameters(settings: PhotorigCameraSettings) -> dict[str, float] | Non
     values = _numbers(settings.photo_parameters)
     if not values:
         return None
-    return {p.id: values.get(p.id, p.default) for p in ARKIT_52.parameters}
+    return {p.id: values.get(p.id, p.default) for p in schema_of(settings.id_data).parameters}
 
 
 def rest_values(settings: PhotorigCameraSettings) -> dict[str, float]:
     """Values that give the photo as it is: rest in relative mode, its own in absolute mode."""
     photo = photo_parameters(settings) if settings.mode == "ABSOLUTE" else None
-    return photo or {parameter.id: parameter.default for parameter in ARKIT_52.parameters}
+    return photo or {p.id: p.default for p in schema_of(settings.id_data).parameters}
 
 
 def neutral_of(settings: PhotorigCameraSettings) -> dict[str, float]:

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import bpy
 
-from . import compat, preferences
+from . import compat, extra_parameters, preferences
 from .client import WorkerClient
 from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.messages import Welcome
 from .shared.responses import Response, responses_of
+from .shared.schema import ARKIT_52, ParameterSchema
 from .worker_process import WorkerProcess, find_executable
 
 _POLL_SECONDS = 0.25
@@ -43,6 +44,7 @@ class WorkerLink:
         client: for the main thread only.
         responses: how the face answers to each parameter, as the last worker said; it stays when
             that one ends.
+        schema: the parameters that the last worker knows, the built-in ones among them.
     """
 
     def __init__(self) -> None:
@@ -53,6 +55,7 @@ class WorkerLink:
         self.welcome: Welcome | None = None
         self.client: WorkerClient | None = None
         self.responses: dict[str, Response] = {}
+        self.schema: ParameterSchema = ARKIT_52
         self._start_asked = False
         self._deadline = 0.0
 
@@ -153,6 +156,8 @@ class WorkerLink:
             raise
         self.client, self.connection, self.state = client, connection, READY
         self.responses = responses_of(self.welcome.description, self.welcome.schema.ids)
+        self.schema = self.welcome.schema
+        extra_parameters.learn_everywhere(self.schema)
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
 
     def _fail(self, error: PhotorigError) -> None:
@@ -218,6 +223,8 @@ class WorkerLink:
                 self._fail(error)
             self._start_asked = False
         self.poll()
+        # A file that was opened, or undo, may have brought cameras that do not know them.
+        extra_parameters.learn_everywhere(self.schema)
 
     def log_tail(self) -> str:
         """The last lines of the log of a worker that was started from here, "" without any."""

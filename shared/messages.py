@@ -5,8 +5,10 @@ This file says what the things are; message_forms.py says how each becomes a hea
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +44,7 @@ class FrameRequest:
         mode: "relative" or "absolute".
         method: the way from portrait and drive to a latent code.
         frame: frame number; it names the answer and does not change the picture.
+        extra: values by id of parameters that the schema lacks and a newer worker may know.
 
     Raises:
         InputError: a value out of its range, parameters that are not a finite vector.
@@ -53,6 +56,7 @@ class FrameRequest:
     mode: str = "relative"
     method: str = "calibrated"
     frame: int = 0
+    extra: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.portrait, str) or not _PORTRAIT_ID.fullmatch(self.portrait):
@@ -72,7 +76,24 @@ class FrameRequest:
     @property
     def picture(self) -> tuple[str, bytes, int | str, str, str]:
         """Hashable key of the picture: two requests with the same key give the same pixels."""
-        return (self.portrait, self.parameters.tobytes(), self.size, self.mode, self.method)
+        numbers = self.parameters.tobytes()
+        if self.extra:
+            numbers += json.dumps(dict(self.extra), sort_keys=True).encode()
+        return (self.portrait, numbers, self.size, self.mode, self.method)
+
+    def in_schema(self, own: ParameterSchema, schema: ParameterSchema) -> FrameRequest:
+        """The same request for a worker that knows other parameters.
+
+        Args:
+            own: the schema of ``parameters``.
+            schema: the worker's. What it has beyond ``own`` and ``extra`` is at rest; what it
+                lacks is left out.
+        """
+        if schema.hash == own.hash:
+            return self
+        values = {**own.named(self.parameters), **self.extra}
+        known = {name: value for name, value in values.items() if name in schema.index}
+        return replace(self, parameters=schema.vector(known), extra={})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FrameRequest):

@@ -85,6 +85,11 @@ class ParameterSchema:
         """SHA-256 (hex) of the schema; both processes compare it before they exchange vectors."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
+    def includes(self, other: ParameterSchema) -> bool:
+        """Whether all parameters of another schema are here, in the same units."""
+        units = {parameter.id: parameter.unit for parameter in self.parameters}
+        return all(units.get(parameter.id) == parameter.unit for parameter in other.parameters)
+
     def vector(self, values: Mapping[str, float], missing: np.ndarray | None = None) -> np.ndarray:
         """Named values to a parameter vector.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
@@ -27,13 +27,22 @@ from photorig.worker.server.fit_process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
 
+NEWER = ParameterSchema(
+    "newer",
+    (
+        Parameter("earLeft", "Ear Left", "ears", "coefficient", 0.0, 1.0, 0.0, "earRight"),
+        Parameter("earRight", "Ear Right", "ears", "coefficient", 0.0, 1.0, 0.0, "earLeft"),
+        *ARKIT_52.parameters,
+    ),
+)
+"""What a later model may know; $PHOTORIG_TEST_NEWER makes the worker know it."""
 FIT_PROGRAM = Path(__file__).resolve().parents[1] / "contract" / "fake_fit_program.py"
 
 
 class CardRenderer:
     """Has the form of FaceRenderer."""
 
-    schema: ParameterSchema = ARKIT_52
+    schema: ParameterSchema = NEWER if "PHOTORIG_TEST_NEWER" in os.environ else ARKIT_52
     model_id = "card"
 
     def describe(self) -> dict[str, object]:
@@ -42,7 +51,7 @@ class CardRenderer:
             "device": "test",
             "backend": "cards",
             "sizes": [256, 512, 1024],
-            "responses": [response] * len(ARKIT_52),
+            "responses": [response] * len(self.schema),
         }
 
     def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
