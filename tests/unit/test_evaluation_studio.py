@@ -19,7 +19,7 @@ from photorig.worker.evaluation.pictures import control_sheets, draw_matrix, dra
 from photorig.worker.evaluation.pieces import Task
 from photorig.worker.evaluation.placement import head_translation
 from photorig.worker.evaluation.studio import Settings, Studio
-from photorig.worker.portraits.response import PortraitResponse
+from photorig.worker.portraits.response import KNOTS, TURNS, PortraitResponse
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from .fakes import TinyGenerator, tiny_bundle
@@ -158,16 +158,20 @@ def test_a_face_is_calibrated_once_and_kept(
 
     def measure(portrait: Any, bundle: Any, generator: Any, net3d: Any) -> PortraitResponse:
         calls.append(portrait.name)
-        moved = np.tile(np.linspace(-1, 1, 5, dtype=np.float32), (len(ARKIT_52), 1))
-        turned = np.zeros((*moved.shape, 2), np.float32)
-        return PortraitResponse(bundle.id, moved, moved / 2, turned, np.zeros_like(moved))
+        n = len(ARKIT_52)
+        moved = np.tile(np.linspace(-1, 1, KNOTS, dtype=np.float32), (n, 1))
+        turned = np.tile(np.linspace(-1, 1, TURNS, dtype=np.float32), (2, 1))
+        turns_seen = np.zeros((TURNS, TURNS, 3), np.float32)
+        turns_seen[..., 0], turns_seen[..., 1] = turned[0][:, None], turned[1]
+        reach = np.full(n, -1, np.float32), np.full(n, 1, np.float32)
+        return PortraitResponse(bundle.id, moved, moved / 2, turned, turns_seen, *reach)
 
     monkeypatch.setattr("photorig.worker.evaluation.studio.measure_response", measure)
     first, second = (studio_in(tmp_path, "calibrated") for _ in range(2))
     for one in (first, second):
         portrait = one.portrait(1)
         assert portrait is not None and portrait.response is not None
-        np.testing.assert_allclose(portrait.response.seen[0], np.linspace(-0.5, 0.5, 5))
+        np.testing.assert_allclose(portrait.response.seen[0], np.linspace(-0.5, 0.5, KNOTS))
         wanted = ARKIT_52.vector({"jawOpen": 0.2})
         assert one.shift_length(portrait, wanted, "relative") == pytest.approx(0.4, rel=1e-3)
     assert calls == ["evaluation 1"]

@@ -89,7 +89,7 @@ def test_moves_beyond_the_trained_range_stop_at_its_end(renderer: FaceRenderer) 
         renderer.render(PORTRAIT, at_end), renderer.render(PORTRAIT, beyond)
     )
     asked = renderer.asked_shift(PORTRAIT, beyond)
-    assert renderer.bundle.beyond_range(PORTRAIT.parameters, asked) == ["jawOpen"]
+    assert renderer.bundle.beyond_range(PORTRAIT, asked) == ["jawOpen"]
 
 
 def test_full_size_leaves_the_photo_outside_the_face_alone(renderer: FaceRenderer) -> None:

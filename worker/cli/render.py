@@ -105,7 +105,7 @@ def _warn_beyond_range(job: _Job) -> None:
     first: dict[str, int] = {}
     for request in job.requests:
         asked = job.renderer.asked_shift(job.portrait, request)
-        for name in job.renderer.bundle.beyond_range(job.portrait.parameters, asked):
+        for name in job.renderer.bundle.beyond_range(job.portrait, asked):
             first.setdefault(name, request.frame)
     for name, frame in first.items():
         response = job.renderer.bundle.responses[job.renderer.schema.index[name]]

@@ -11,10 +11,11 @@ DEFINITIONS: dict[str, str] = {
     "families": "Goals are judged by the first family. The second is what training and "
     "calibration looked through; its figures flatter and are shown to tell the two apart.",
     "sweep": "A parameter alone is asked for at five levels: rest and, for what goes both ways, "
-    "half and all of the way to either end of the trained range; for coefficients a quarter, "
-    "half, three quarters and all of the way up. The way begins at what the photo shows; where "
-    "less than half of the range is left, the person sits out. Each coefficient goes to the next "
-    "people in turn who have room for it.",
+    "half and all of the way to either end of the range; for coefficients a quarter, "
+    "half, three quarters and all of the way up. The way begins at what the photo shows and ends "
+    "where the person's own range ends: what the portrait was seen to reach when it was made "
+    "(method calibrated), else the trained range. The mean of these ends is the asked range. Each "
+    "coefficient goes to the next people in turn of whose trained range at least half is left.",
     "gain": "Least-squares slope through the origin of measured against asked change, over all "
     "people and levels. The spread is the standard deviation of the slopes of single people.",
     "in own units": "The gain divided by the family's own slope: least squares of its reading on "
@@ -24,10 +25,10 @@ DEFINITIONS: dict[str, str] = {
     "linearity": "R² = 1 − Σ(m − gain·a)² / Σ(m − mean m)² over all people and levels, rest "
     "included: people who answer differently lower it as much as a bent curve does. R² of each: "
     "the same with every person's own slope, so that only bends and noise lower it.",
-    "reached range": "Mean measured change at the ends of the trained range.",
+    "reached range": "Mean measured change at the ends of the ranges.",
     "controllable": "Gain 0.8 to 1.25 and R² at least 0.9.",
     "crosstalk": "C_ij = mean over people of |change of j| in full moves of j, when i is at an end "
-    "of its trained range. Full moves: yaw 25°, pitch 15°, roll 30°, coefficients 1. Mean and "
+    "of its range. Full moves: yaw 25°, pitch 15°, roll 30°, coefficients 1. Mean and "
     "worst are over all i that are swept and all j ≠ i that the family sees; nothing else is left "
     "out, mirror partners and muscles that move together anyway included. Translation of the head "
     "is no column, since a head that rolls about its neck also goes sideways. Per full move: the "

@@ -76,7 +76,7 @@ def measure_pairs(studio: Studio, task: Task) -> Piece:
         asked = np.array(values, np.float32)
         request = FrameRequest(portrait=portrait.id, parameters=asked, mode="absolute")
         wanted = studio.renderer.asked_shift(portrait, request)
-        beyond.append(len(studio.renderer.bundle.beyond_range(portrait.parameters, wanted)))
+        beyond.append(len(studio.renderer.bundle.beyond_range(portrait, wanted)))
         readings.append(studio.read(studio.frame(portrait, asked, "absolute")))
         shift.append(studio.shift_length(portrait, asked, "absolute"))
     return {

@@ -67,6 +67,16 @@ def level(bundle: ModelBundle, position: int, source: float, fraction: float) ->
     return fraction * room if room >= range_ / 2 > 0 else float("nan")
 
 
+def own_level(bundle: ModelBundle, portrait: Portrait, position: int, fraction: float) -> float:
+    """Change to ask of a portrait: a part of the way to the end of what its own face can show.
+
+    Where its response was not measured that is the end of the trained range.
+    """
+    lowest, highest = bundle.reach(portrait)
+    end = highest[position] if fraction > 0 else lowest[position]
+    return abs(fraction) * float(end - portrait.parameters[position])
+
+
 def people_with_room(
     bundle: ModelBundle, names: Sequence[str], parameters: np.ndarray
 ) -> np.ndarray:
@@ -160,10 +170,7 @@ def measure_sweep(studio: Studio, task: Task) -> Piece:
     for name in task.details:
         position = studio.schema.index[name]
         for fraction in fractions(studio.renderer.bundle, position):
-            source = float(portrait.parameters[position])
-            asked = level(studio.renderer.bundle, position, source, fraction)
-            if np.isnan(asked):
-                continue
+            asked = own_level(studio.renderer.bundle, portrait, position, fraction)
             wanted = studio.schema.vector({name: asked})
             at_end = abs(fraction) == 1
             columns["parameter"].append(position)

@@ -15,7 +15,7 @@ from .identity import SamePerson
 from .pieces import Piece, Task
 from .statistics import mean_known
 from .studio import Studio
-from .sweeps import REST, Readings, level, stack_families, swept_parameters, take_turns
+from .sweeps import REST, Readings, own_level, stack_families, swept_parameters, take_turns
 
 TOGETHER = "together"
 
@@ -74,10 +74,7 @@ def measure_together(studio: Studio, task: Task) -> Piece:
         ends = {}
         for name in COMBINATIONS[label]:
             position = studio.schema.index[name]
-            source = float(portrait.parameters[position])
-            ends[name] = level(studio.renderer.bundle, position, source, 1.0)
-        if np.isnan(list(ends.values())).any():
-            continue
+            ends[name] = own_level(studio.renderer.bundle, portrait, position, 1.0)
         vector = studio.schema.vector(ends)
         combination.append(list(COMBINATIONS).index(label))
         asked.append(vector)

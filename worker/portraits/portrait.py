@@ -25,6 +25,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.frame_index import write_atomically
 
 from .response import ARRAYS as RESPONSE_ARRAYS
+from .response import FORM as RESPONSE_FORM
 from .response import PortraitResponse
 
 FORMAT = "photorig.portrait"
@@ -104,6 +105,7 @@ class Portrait:
         }
         if self.response is not None:
             metadata["response_to"] = self.response.bundle_id
+            metadata["response_form"] = RESPONSE_FORM
             for name in RESPONSE_ARRAYS:
                 array = getattr(self.response, name)
                 tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
@@ -182,7 +184,7 @@ class Portrait:
 
 
 def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
-    if "response_to" not in metadata:
+    if "response_to" not in metadata or metadata.get("response_form") != RESPONSE_FORM:
         return None
     arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_ARRAYS}
     return PortraitResponse(bundle_id=str(metadata["response_to"]), **arrays)

@@ -25,6 +25,8 @@ from safetensors.numpy import save_file
 
 from photorig.shared.errors import ModelError
 from photorig.shared.schema import ParameterSchema
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.response import PortraitResponse
 
 FORMAT = "photorig.directions"
 FORMAT_VERSION = 2
@@ -130,18 +132,31 @@ class ModelBundle:
         """Positions of headYaw and headPitch."""
         return self.schema.index["headYaw"], self.schema.index["headPitch"]
 
-    def within_range(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        """(n,) float32: Δp held to what a face that shows ``source`` (n,) can still reach.
+    def response_of(self, portrait: Portrait) -> PortraitResponse | None:
+        """How this face answers to this bundle; None where that was not measured."""
+        response = portrait.response
+        return response if response and response.bundle_id == self.id else None
+
+    def reach(self, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) lowest and (n,) highest value that a face can show: its own where it was measured,
+        else the range that most faces have.
 
         A face that already shows more than was trained may keep it, and may show less.
         """
-        lowest, highest = np.minimum(self.lowest, source), np.maximum(self.highest, source)
+        source, response = portrait.parameters, self.response_of(portrait)
+        known = self if response is None else response
+        return np.minimum(known.lowest, source), np.maximum(known.highest, source)
+
+    def within_range(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32: Δp held to what the portrait's face can reach."""
+        lowest, highest = self.reach(portrait)
+        source = portrait.parameters
         return (np.clip(source + shift, lowest, highest) - source).astype(np.float32)
 
-    def beyond_range(self, source: np.ndarray, shift: np.ndarray) -> list[str]:
-        """Ids of the parameters that ``shift`` (n,) would take beyond the trained range."""
+    def beyond_range(self, portrait: Portrait, shift: np.ndarray) -> list[str]:
+        """Ids of the parameters that ``shift`` (n,) would take beyond what the face can reach."""
         tolerance = 1e-4
-        outside = np.abs(self.within_range(source, shift) - shift) > tolerance
+        outside = np.abs(self.within_range(portrait, shift) - shift) > tolerance
         return [self.schema.ids[i] for i in np.flatnonzero(outside)]
 
     def motion(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -183,6 +198,11 @@ class ModelBundle:
         left, right = x[rows, last - 1], x[rows, last]
         low, high = y[rows, last - 1], y[rows, last]
         return low + (values - left) / (right - left) * (high - low)
+
+    def values(self, motion: np.ndarray) -> np.ndarray:
+        """(n,) float64: inverse of `curve`, held to its ends."""
+        x, y = self.curve_values.astype(np.float64), self.curve_motion.astype(np.float64)
+        return np.array([np.interp(m, row, at) for m, row, at in zip(motion, y, x, strict=True)])
 
     def save(self, path: Path) -> None:
         metadata = {

@@ -11,13 +11,35 @@ from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.response import KNOTS, PortraitResponse, believable
+from photorig.worker.portraits.response import (
+    KNOTS,
+    MIDDLE,
+    MIDDLE_TURN,
+    PITCH,
+    TURNS,
+    YAW,
+    PortraitResponse,
+    believable,
+    believable_turns,
+)
 
 from .bundle import ModelBundle
 
-MIDDLE = KNOTS // 2
 LEAST_MOTION = 0.15
 """A face that has less room than this is taken to move as the average face does."""
+
+SPARE_TURN = 1.2
+"""Faces that turn less than the average are turned further, so that they reach the range too."""
+
+QUESTIONS_UP = 4
+"""Renderings that a coefficient may take on its way up."""
+
+WORTH_ASKING_DOWN = (0.08, 0.2)
+"""Where a photo shows more than this of a coefficient, going down is worth one more rendering."""
+
+GOOD_GUESS = 0.1
+"""Part of the way to the end by which half of a gap may be missed; where it is missed by more, the
+curve bends in a way that these points do not tell, and another is measured."""
 
 SIZE = 256
 
@@ -31,79 +53,28 @@ class Analyzer(Protocol):
 def with_response(
     portrait: Portrait, bundle: ModelBundle, generator: Generator, net3d: Analyzer
 ) -> Portrait:
-    """The portrait with the answer of its face to this bundle; some 90 small renderings."""
+    """The portrait with the answer of its face to this bundle; about 150 small renderings."""
     return replace(portrait, response=measure_response(portrait, bundle, generator, net3d))
 
 
 def measure_response(
     portrait: Portrait, bundle: ModelBundle, generator: Generator, net3d: Analyzer
 ) -> PortraitResponse:
-    """What the face does when each parameter moves alone, for the method ``calibrated``."""
+    """What the face does when each parameter moves alone, and when yaw and pitch move together,
+    for the method ``calibrated``."""
     face = _Face(portrait, bundle, generator, net3d)
-    up, down = _room(portrait, bundle)
-    longest = np.maximum(np.maximum(up, down), LEAST_MOTION)
-    moved = longest[:, None] * np.linspace(-1, 1, KNOTS)
-    ways = np.where(up >= down, 1, -1)
+    n = len(bundle.schema)
+    moved = np.tile(np.linspace(-1, 1, KNOTS), (n, 1))
     seen = moved.copy()
-    turned, tilted = np.zeros((*moved.shape, 2)), np.zeros(moved.shape)
-    roll = bundle.schema.index["headRoll"]
-    angles = list(bundle.head_angles)
-    rest = face.reads(np.zeros(len(longest)))
-    for position in np.flatnonzero(bundle.moves_latents & (longest > LEAST_MOTION)):
-        if rest is None:
-            break
-        # Coefficients are measured where there is room, and taken to do the opposite elsewhere.
-        both_ways = not bundle.is_coefficient[position]
-        measured = [k for k in range(KNOTS) if (k - MIDDLE) * ways[position] > 0 or both_ways]
-        answers = {
-            k: face.reads(_only(int(position), float(moved[position, k]), len(longest)))
-            for k in measured
-            if k != MIDDLE
-        }
-        for k, answer in answers.items():
-            change = (
-                np.full(len(longest), np.nan) if answer is None else answer.motion - rest.motion
-            )
-            lean = 0.0 if answer is None else answer.values[roll] - rest.values[roll]
-            for knot, sign in ((k, 1), (KNOTS - 1 - k, -1)):
-                if knot == k or not both_ways:
-                    seen[position, knot] = sign * change[position]
-            # An expression hardly turns a head, it deceives the estimator: turning against that
-            # would be seen, and would change what is read of the lids in its turn.
-            if both_ways:
-                turned[position, k] = np.nan_to_num(change[angles])
-                tilted[position, k] = lean
-        turned[position][:, [angle == position for angle in angles]] = 0
-    return PortraitResponse(
-        bundle_id=bundle.id,
-        moved=moved.astype(np.float32),
-        seen=believable(moved, seen).astype(np.float32),
-        turned=turned.astype(np.float32),
-        tilted=tilted.astype(np.float32),
-    )
-
-
-def _room(portrait: Portrait, bundle: ModelBundle) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) motion up and down that the face has left within the trained range."""
-    source = portrait.parameters
-    here = bundle.curve(source)
-    up = bundle.curve(np.maximum(bundle.highest, source)) - here
-    down = here - bundle.curve(np.minimum(bundle.lowest, source))
-    return up, down
-
-
-def _only(position: int, amount: float, n: int) -> np.ndarray:
-    motion = np.zeros(n, np.float32)
-    motion[position] = amount
-    return motion
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What is seen of a face: parameters (n,) and the same as motion (n,)."""
-
-    values: np.ndarray
-    motion: np.ndarray
+    rest = face.values(np.zeros(n))
+    for position in np.flatnonzero(bundle.moves_latents & bundle.is_coefficient):
+        if rest is not None:
+            answer = _coefficient(face, int(position), rest)
+            moved[position], seen[position] = answer
+    turned, turns_seen = _turns(face, rest)
+    lowest, highest = _reach(portrait, bundle, seen, turns_seen)
+    arrays = (moved, seen, turned, turns_seen, lowest, highest)
+    return PortraitResponse(bundle.id, *(array.astype(np.float32) for array in arrays))
 
 
 @dataclass(frozen=True)
@@ -113,12 +84,154 @@ class _Face:
     generator: Generator
     net3d: Analyzer
 
-    def reads(self, motion: np.ndarray) -> _Reading | None:
-        """What is seen of the moved face; None where no face is."""
-        latents = self.bundle.shifted(self.portrait.latents, motion)
+    def values(self, motion: np.ndarray) -> np.ndarray | None:
+        """Parameters (n,) that are seen on the face moved by (n,); None where no face is."""
+        latents = self.bundle.shifted(self.portrait.latents, motion.astype(np.float32))
         image = self.generator.synthesize(latents[None], SIZE)[0]
         try:
-            values = self.net3d.analyze_one(image).parameters
+            return self.net3d.analyze_one(image).parameters.astype(np.float64)
         except InputError:
             return None
-        return _Reading(values, self.bundle.curve(values))
+
+    def only(self, position: int, amount: float) -> np.ndarray | None:
+        """The same, with one parameter moved."""
+        motion = np.zeros(len(self.bundle.schema))
+        motion[position] = amount
+        return self.values(motion)
+
+    def room_above(self, position: int) -> float:
+        """Motion up that the average face would have left within the trained range."""
+        bundle, source = self.bundle, self.portrait.parameters
+        return float(
+            (bundle.curve(np.maximum(bundle.highest, source)) - bundle.curve(source))[position]
+        )
+
+    def room_below(self, position: int) -> float:
+        """The same down."""
+        bundle, source = self.bundle, self.portrait.parameters
+        return float(
+            (bundle.curve(source) - bundle.curve(np.minimum(bundle.lowest, source)))[position]
+        )
+
+
+def _coefficient(face: _Face, position: int, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(9,) motion given and (9,) motion seen of one coefficient."""
+    curve = _Curve(face, position)
+    value = float(rest[position])
+    up, seen_up = _one_way(curve, value, float(face.bundle.longest_motion[position]), QUESTIONS_UP)
+    questions = sum(value > least for least in WORTH_ASKING_DOWN)
+    down = max(min(face.room_below(position), float(face.bundle.longest_motion[position])), 0.0)
+    lower, seen_down = _one_way(curve, value, -max(down, LEAST_MOTION), questions)
+    moved = np.concatenate([lower[::-1], [0.0], up])
+    return moved, believable(moved, np.concatenate([seen_down[::-1], [0.0], seen_up]))
+
+
+def _one_way(
+    curve: _Curve, rest: float, furthest: float, questions: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(4,) motion given, up to ``furthest``, and (4,) motion seen, after so many renderings.
+
+    They are spent where they tell most: at the end, then half way between the two values that are
+    furthest apart, until half way turns out to be where it was expected.
+    """
+    even = furthest * np.arange(1, MIDDLE + 1) / MIDDLE
+    end = curve.value(furthest) if questions else float("nan")
+    if not np.isfinite(end):
+        return even, even
+    points = [(0.0, rest), (furthest, end)]
+    while len(points) <= questions:
+        gap = int(np.argmax(np.abs(np.diff([value for _, value in points]))))
+        amount, value = curve.half_way(points[gap], points[gap + 1])
+        missed = abs(value - (points[gap][1] + points[gap + 1][1]) / 2)
+        points.insert(gap + 1, (amount, value))
+        if missed < GOOD_GUESS * abs(end - rest):
+            break
+    amounts, values = np.array(points).T
+    seen = curve.motion(values) - curve.motion(values[:1])
+    while len(amounts) <= MIDDLE:
+        gap = int(np.argmax(np.abs(np.diff(amounts))))
+        amounts = np.insert(amounts, gap + 1, amounts[gap : gap + 2].mean())
+        seen = np.insert(seen, gap + 1, seen[gap : gap + 2].mean())
+    return amounts[1:], seen[1:]
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What one coefficient of a face does, one rendering a question."""
+
+    face: _Face
+    position: int
+
+    def value(self, amount: float) -> float:
+        values = self.face.only(self.position, amount)
+        return float("nan") if values is None else float(values[self.position])
+
+    def motion(self, values: np.ndarray) -> np.ndarray:
+        """Values (q,) of the coefficient as motion (q,), by the bundle's curve."""
+        parameters = np.tile(self.face.portrait.parameters.astype(np.float64), (len(values), 1))
+        parameters[:, self.position] = values
+        curve = self.face.bundle.curve
+        return np.array([curve(one)[self.position] for one in parameters])
+
+    def half_way(self, one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+        """The amount between two (amount, value) that should bring the value half way between
+        theirs, and what it does bring; that value where no face is found."""
+        middle = (one[1] + other[1]) / 2
+        low, at, high = self.motion(np.array([one[1], middle, other[1]]))
+        part = (at - low) / (high - low) if abs(high - low) > 1e-9 else 0.5
+        amount = one[0] + float(np.clip(part, 0.15, 0.85)) * (other[0] - one[0])
+        value = self.value(amount)
+        return amount, value if np.isfinite(value) else middle
+
+
+def _turns(face: _Face, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """(2, 5) motion of yaw and pitch given, (5, 5, 3) what was seen at all combinations."""
+    bundle = face.bundle
+    angles = list(bundle.head_angles)
+    roll = bundle.schema.index["headRoll"]
+    turned = np.zeros((2, TURNS))
+    for axis, angle in enumerate(angles):
+        longest = max(float(bundle.longest_motion[angle]), LEAST_MOTION)
+        up, down = (
+            float(np.clip(SPARE_TURN * room(angle), LEAST_MOTION, longest))
+            for room in (face.room_above, face.room_below)
+        )
+        turned[axis] = [-down, -down / 2, 0, up / 2, up]
+    seen = np.full((TURNS, TURNS, 3), np.nan)
+    for i, j in np.ndindex(TURNS, TURNS):
+        if rest is None or not bundle.moves_latents[angles].any():
+            break
+        motion = np.zeros(len(bundle.schema))
+        motion[angles] = turned[YAW, i], turned[PITCH, j]
+        values = rest if (i, j) == (MIDDLE_TURN, MIDDLE_TURN) else face.values(motion)
+        if values is not None:
+            moved = bundle.curve(values) - bundle.curve(rest)
+            seen[i, j] = *moved[angles], values[roll] - rest[roll]
+    return turned, believable_turns(turned, seen)
+
+
+def _reach(
+    portrait: Portrait, bundle: ModelBundle, seen: np.ndarray, turns_seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,), (n,): lowest and highest value of each parameter that this face can show."""
+    source = portrait.parameters.astype(np.float64)
+    here = bundle.curve(source)
+    low, high = bundle.values(here + seen[:, 0]), bundle.values(here + seen[:, -1])
+    lowest = np.where(bundle.is_coefficient, np.maximum(low, bundle.lowest), bundle.lowest)
+    highest = np.where(bundle.is_coefficient, high, bundle.highest)
+    for axis, angle in enumerate(bundle.head_angles):
+        ends = (
+            (turns_seen[0, MIDDLE_TURN], turns_seen[MIDDLE_TURN, 0])[axis][axis],
+            (
+                turns_seen[-1, MIDDLE_TURN],
+                turns_seen[MIDDLE_TURN, -1],
+            )[axis][axis],
+        )
+        motion = here.copy()
+        for end, bound in zip(ends, (lowest, highest), strict=True):
+            motion[angle] = here[angle] + end
+            reached = bundle.values(motion)[angle]
+            bound[angle] = np.clip(reached, bundle.lowest[angle], bundle.highest[angle])
+    still = ~bundle.moves_latents & bundle.is_coefficient
+    lowest[still], highest[still] = source[still], source[still]
+    return np.minimum(lowest, source), np.maximum(highest, source)

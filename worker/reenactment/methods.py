@@ -9,7 +9,6 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.response import PortraitResponse
 
 from .bundle import ModelBundle
 
@@ -55,19 +54,17 @@ class Calibrated:
         return self._bundle.shifted(portrait.latents, self._motion(portrait, shift))
 
     def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
-        response = self._response(portrait)
-        return response.tilt(self._motion(portrait, shift)) if response else 0.0
+        response = self._bundle.response_of(portrait)
+        if response is None:
+            return 0.0
+        return response.tilt(self._motion(portrait, shift), self._bundle.head_angles)
 
     def _motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        bundle, response = self._bundle, self._response(portrait)
+        bundle, response = self._bundle, self._bundle.response_of(portrait)
         motion = bundle.motion(portrait.parameters, shift)
         if response is not None:
             motion = response.give(motion, bundle.head_angles)
         return bundle.bearable(motion)
-
-    def _response(self, portrait: Portrait) -> PortraitResponse | None:
-        response = portrait.response
-        return response if response and response.bundle_id == self._bundle.id else None
 
 
 METHODS: dict[str, Callable[[ModelBundle], Method]] = {

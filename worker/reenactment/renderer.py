@@ -102,10 +102,10 @@ class FaceRenderer:
     ) -> tuple[HeadMotion, np.ndarray]:
         """Head motion in the picture, and the shift (n,) that is left to the generator."""
         asked = self.asked_shift(portrait, request)
-        held = self.bundle.within_range(portrait.parameters, asked)
+        held = self.bundle.within_range(portrait, asked)
         motion, shift = split_shift(self.schema, portrait.parameters, asked, held)
         # A roll gives part of yaw to pitch and the other way round, perhaps beyond their ranges.
-        return motion, self.bundle.within_range(portrait.parameters, shift)
+        return motion, self.bundle.within_range(portrait, shift)
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""

@@ -320,7 +320,7 @@ def _shifts_to_ask(bundle: ModelBundle, portrait: Portrait, position: int) -> np
         amounts = [fraction * response.minimum for fraction in FRACTIONS] + amounts
     shifts = np.zeros((len(amounts), len(ARKIT_52)), np.float32)
     shifts[:, position] = amounts
-    reachable = [not bundle.beyond_range(portrait.parameters, shift) for shift in shifts]
+    reachable = [not bundle.beyond_range(portrait, shift) for shift in shifts]
     return shifts[reachable]
 
 

@@ -105,14 +105,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare(args: argparse.Namespace) -> _Run:
     from photorig.worker.faces.attributes import load_attributes
-    from photorig.worker.faces.descriptor import load_descriptor
     from photorig.worker.faces.landmarker import load_landmarker
+    from photorig.worker.faces.recognition import load_recognition
     from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
 
     keep_freed_memory()
     torch.set_num_threads(args.threads)
     network = load_mobile_stylegan()
-    observer = FaceObserver(network, load_landmarker(), load_descriptor(), load_attributes())
+    observer = FaceObserver(network, load_landmarker(), load_recognition(), load_attributes())
     generator = load_generator("cpu")
     scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]

@@ -45,7 +45,7 @@ def contact_sheet(generator: Generator, bundle: ModelBundle, people: People, pat
         draw.text((column * TILE + 6, 3), label, "black", font)
         asked = bundle.schema.vector(move)
         driven = np.stack(
-            [method.drive(one, bundle.within_range(one.parameters, asked)) for one in portraits]
+            [method.drive(one, bundle.within_range(one, asked)) for one in portraits]
         )
         for row, image in enumerate(generator.synthesize(driven, 256)):
             tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)

@@ -34,6 +34,8 @@ from .whitening import Whitening
 
 logger = logging.getLogger(__name__)
 
+_ROLL = ARKIT_52.index["headRoll"]
+
 
 @dataclass(frozen=True)
 class GradientSettings:
@@ -47,8 +49,12 @@ class GradientSettings:
         moved: weight of a parameter that moves.
         others, others_of_angle: weight of each that must not, while an expression or the head
             moves; to the estimator a turned head is always another expression as well.
+        partner: how many times as much the other side of a pair counts that must not move.
+        lean: weight of each degree of headRoll, which no row is meant to cause.
+        both_sides: how often a parameter with a mirror partner moves together with it.
         identity, look, age, gender: weights of who the person is, by two networks: 1 − cosine,
             1 − cosine, decades, and what the second takes the sex for, 0 to 1.
+        identity_of_angle: part of the first that counts while the head turns.
         pixels, surroundings: weights of the other pixels, see regions.py, and the background.
         shift: weight of the squared length of the shift, per row, in standard deviations.
         row_tie: weight of the squared distance of the rows' shifts from their mean.
@@ -61,9 +67,13 @@ class GradientSettings:
     moved: float = 8.0
     others: float = 2.0
     others_of_angle: float = 0.5
-    identity: float = 8.0
-    look: float = 3.0
-    age: float = 0.5
+    partner: float = 3.0
+    lean: float = 0.1
+    both_sides: float = 0.35
+    identity: float = 3.0
+    identity_of_angle: float = 0.3
+    look: float = 8.0
+    age: float = 1.0
     gender: float = 1.5
     pixels: float = 60.0
     surroundings: float = 4.0
@@ -228,7 +238,8 @@ def draw_batch(
             amount = _amount(float(have[person, parameter]), random)
             moves[person, parameter] = amount
             partner = _partner(scale, parameter)
-            if partner != parameter and float(torch.rand((), generator=random)) < 0.5:
+            together = float(torch.rand((), generator=random)) < settings.both_sides
+            if partner != parameter and together:
                 moves[person, partner] = amount
     return Batch(source, moves, have + moves, pool)
 
@@ -285,7 +296,8 @@ def _loss(
     terms = {
         "moved": _moved_error(seen, batch, scale, moves),
         "others": _others_error(seen, batch, scale, moves, settings),
-        "identity": (1 - (seen.identity * pool.identity[source]).sum(1)).mean(),
+        "lean": (seen.parameters - pool.parameters[source])[:, _ROLL].abs().mean(),
+        "identity": _identity_error(seen, batch, scale, moves, settings),
         "look": (1 - (seen.look * pool.look[source]).sum(1)).mean(),
         "age": (seen.age - pool.age[source]).abs().mean() / 10,
         "gender": (seen.gender - pool.gender[source]).abs().mean(),
@@ -301,6 +313,19 @@ def _loss(
     return loss, {name: float(term.detach()) for name, term in terms.items()} | {
         "loss": float(loss.detach())
     }
+
+
+def _identity_error(
+    seen: Observation,
+    batch: Batch,
+    scale: MotionScale,
+    moves: Tensor,
+    settings: GradientSettings,
+) -> Tensor:
+    """1 − cosine; a turned head looks like another to the network even where it is the same."""
+    distance = 1 - (seen.identity * batch.pool.identity[batch.source]).sum(1)
+    turns = moves[:, scale.is_angle].any(1)
+    return (distance * torch.where(turns, settings.identity_of_angle, 1.0)).mean()
 
 
 def _moved_error(seen: Observation, batch: Batch, scale: MotionScale, moves: Tensor) -> Tensor:
@@ -328,7 +353,10 @@ def _others_error(
     distance = functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1, reduction="none")
     turns = moves[:, scale.is_angle].any(1)
     weight = torch.where(turns, settings.others_of_angle, settings.others)
-    return ((distance * ~moves).sum(1) * weight).mean()
+    partners = [_partner(scale, parameter) for parameter in range(len(scale.positions))]
+    # A wink that shuts both eyes is no wink: what is tied most has to be parted hardest.
+    tied = 1 + (settings.partner - 1) * moves[:, partners]
+    return ((distance * tied * ~moves).sum(1) * weight).mean()
 
 
 def _pixel_change(images: Tensor, batch: Batch, scale: MotionScale, moves: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from photorig.worker.faces.attributes import FaceAttributes
-from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
 from photorig.worker.faces.landmarker import FaceLandmarker, Measurement
+from photorig.worker.faces.recognition import Recognition
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 
 IMAGE_SIZE = 256
@@ -23,8 +23,8 @@ class Observation:
 
     Attributes:
         parameters: (b, n) in the schema's units.
-        identity: (b, 128) unit vectors of the face descriptor.
-        look: (b, 1024) unit vectors of the attribute network, which sees more than the descriptor.
+        identity: (b, 128) unit vectors of face recognition.
+        look: (b, 1024) unit vectors of the attribute network, which sees hair and glasses as well.
         age: (b,) years.
         gender: (b,) in [0, 1].
         surroundings: (b, 3, 16, 16) colours in [0, 1] outside head and shoulders, 0 inside.
@@ -41,7 +41,7 @@ class Observation:
 
 
 class FaceObserver(nn.Module):
-    """Generator, landmarker, identity descriptor and attribute network in a row."""
+    """Generator, landmarker, face recognition and attribute network in a row."""
 
     surroundings_mask: Tensor
 
@@ -49,13 +49,13 @@ class FaceObserver(nn.Module):
         self,
         network: MobileStyleGAN,
         landmarker: FaceLandmarker,
-        descriptor: IdentityDescriptor,
+        recognition: Recognition,
         attributes: FaceAttributes,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.landmarker = landmarker
-        self.descriptor = descriptor
+        self.recognition = recognition
         self.attributes = attributes
         self.register_buffer("surroundings_mask", _surroundings_mask(), persistent=False)
 
@@ -71,8 +71,7 @@ class FaceObserver(nn.Module):
     def observe(self, images: Tensor, regions: Tensor) -> Observation:
         """Images (b, 3, 256, 256) and crops (b, 4) to numbers."""
         measurement: Measurement = self.landmarker.measure(images, regions)
-        chips = face_chips(images, measurement.landmarks_px.detach())
-        identity = functional.normalize(self.descriptor(chips), dim=1)
+        identity = self.recognition(images, measurement.landmarks_px)
         seen = self.attributes(images, measurement.landmarks_px)
         small = functional.adaptive_avg_pool2d(images, SURROUNDINGS_SIZE)
         return Observation(
