@@ -1,4 +1,5 @@
-"""``photorig evaluate``: how well a model bundle obeys, measured by judges on held-out people."""
+"""``photorig evaluate``: how well a model bundle obeys, measured by judges on held-out people, and
+how real photos and videos come out (evaluate_real.py)."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
+from photorig.worker.cli import evaluate_real
 
 if TYPE_CHECKING:
     from photorig.worker.cli.progress import Progress
@@ -28,6 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     for name, summary in WHAT.items():
         _add_arguments(commands.add_parser(name, help=summary))
+    evaluate_real.add_parsers(commands)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +62,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.what in evaluate_real.WHAT:
+        with _Bars() as bars:
+            return evaluate_real.run(args, bars.show)
+    return _people(args)
+
+
+def _people(args: argparse.Namespace) -> int:
     from photorig.worker.evaluation.page import Other
     from photorig.worker.evaluation.report_file import read_report
     from photorig.worker.evaluation.session import Plan, Session

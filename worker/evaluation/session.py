@@ -182,7 +182,7 @@ class Session:
             # A file's name, and not where it lies on this computer.
             "settings": asdict(self.settings) | {"bundle": Path(self.settings.bundle).name},
             "judges": {family.name: family.label for family in self.studio.families},
-            "versions": _versions(),
+            "versions": installed_versions(),
             "python": platform.python_version(),
         }
 
@@ -235,7 +235,7 @@ class Session:
         return [(name, subject[name]) for name in ("model_id", "settings", "judges")]
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Versions of the packages that decide figures, as far as they are installed."""
     installed = {}
     for name in _PACKAGES:

@@ -1,0 +1,85 @@
+"""Report files of real photos and videos: numbers, pictures, page."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from photorig.shared.frame_index import write_atomically
+from photorig.worker.evaluation.pictures import draw_sheet
+from photorig.worker.evaluation.report_file import FORMAT, VERSION, read_report, write_report
+from photorig.worker.evaluation.session import PAGE_NAME, installed_versions
+
+from .bench import Bench
+from .photo_figures import Entry, summary, ways, worked
+from .photo_page import photo_page
+from .photos import load_tile
+
+PICTURES = "pictures"
+_ROWS = 6  # photos on a sheet
+
+
+def write_photo_report(
+    folder: Path, bench: Bench, entries: Sequence[Entry], show_all: bool, note: str = ""
+) -> Path:
+    """Write report.json, pictures and index.html, and return the page's path.
+
+    Args:
+        show_all: whether pictures are drawn of people whose rights are not known to allow it.
+        note: a sentence about how it was measured, for the page.
+    """
+    names = [family.name for family in bench.families]
+    section = {"summary": summary(entries, names), "entries": entries, "note": note}
+    shown = [e for e in worked(entries) if show_all or e["may_be_shown"]]
+    report = _head(bench) | {"photos": section, "pictures": _photo_sheets(folder, shown)}
+    return _write(folder, report, photo_page)
+
+
+def _photo_sheets(folder: Path, entries: Sequence[Entry]) -> list[dict[str, str]]:
+    figures = []
+    for way in ways(entries):
+        chosen = [entry for entry in entries if entry["way"] == way]
+        for first in range(0, len(chosen), _ROWS):
+            part = chosen[first : first + _ROWS]
+            labels = list(part[0]["tiles"])
+            rows = [
+                np.stack([load_tile(folder / "tiles", entry["tiles"][name]) for name in labels])
+                for entry in part
+            ]
+            file = f"{PICTURES}/{way}-{first // _ROWS + 1}.jpg"
+            draw_sheet(labels, rows, folder / file)
+            caption = f"Fitted {way}: {', '.join(entry['name'] for entry in part)}"
+            figures.append({"section": "sheets", "file": file, "caption": caption})
+    return figures
+
+
+def _head(bench: Bench) -> dict[str, Any]:
+    renderer = bench.renderer
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "subject": {
+            "bundle": renderer.bundle.name,
+            "bundle_id": renderer.bundle.id,
+            "model_id": renderer.model_id,
+            "backend": renderer.generator.backend,
+            "method": bench.method,
+            "judges": {family.name: family.label for family in bench.families},
+            "versions": installed_versions(),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _write(folder: Path, report: dict[str, Any], page: Callable[[dict[str, Any]], str]) -> Path:
+    write_report(folder, report)
+    path = folder / PAGE_NAME
+    # The page shows what is in the file, rounded as it is there.
+    write_atomically(path, page(read_report(folder)).encode())
+    return path
