@@ -18,6 +18,7 @@ from . import (
     properties,
     render_jobs,
     thumbnails,
+    worker_check,
     worker_link,
     written_files,
 )
@@ -28,6 +29,7 @@ _ROOMS = (
     mapping_rows,
     properties,
     worker_link,
+    worker_check,
     fit_jobs,
     operators,
     engine,

@@ -12,12 +12,12 @@ from .engine import ENGINE
 from .extra_parameters import draw_slider, schema_of
 from .fit_panel import draw_fit
 from .operators.base import camera_in_context
-from .preferences import draw_worker_state
 from .properties import GROUPS, gain_property, photo_parameters
 from .render_settings import colour_problem
 from .shared.schema import ARKIT_52
 from .thumbnails import thumbnail_icon
 from .worker_link import link
+from .worker_panel import draw_worker_state
 
 _RANGE_UNITS = 5.0
 _THUMBNAIL_SCALE = 4.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preferences: which worker program, and its state with start, stop and connect."""
+"""Preferences: where the worker runs, whether its environment works, and what it is doing."""
 
 from __future__ import annotations
 
@@ -7,22 +7,28 @@ from dataclasses import dataclass
 
 import bpy
 
-_LOG_LINES = 8
+LOCAL, REMOTE = "LOCAL", "REMOTE"
 
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """How to start the worker.
+    """How to start or reach the worker.
 
     Attributes:
         executable: path or name of the worker program; "" to look for it.
         device: "auto", "cpu", "cuda" or "mps".
-        auto_start: whether a render may start the worker by itself.
+        auto_start: whether a render may start the worker, or connect to it, by itself.
+        is_remote: whether it runs elsewhere and is only connected to.
+        connection_file: what it wrote there, copied to this computer.
+        host: of its computer, "" for the one in the file.
     """
 
     executable: str = ""
     device: str = "auto"
     auto_start: bool = True
+    is_remote: bool = False
+    connection_file: str = ""
+    host: str = ""
 
 
 class PhotorigPreferences(bpy.types.AddonPreferences):
@@ -30,11 +36,20 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
 
     bl_idname = __package__
 
+    place: bpy.props.EnumProperty(
+        name="Worker Runs On",
+        description="Where the face is rendered",
+        items=(
+            (LOCAL, "This Computer", "Blender starts the worker and ends it"),
+            (REMOTE, "Another Computer", "Somebody started it there with 'photorig serve'"),
+        ),
+        default=LOCAL,
+    )
     executable: bpy.props.StringProperty(
         name="Worker Program",
         description=(
             "The 'photorig' program that was installed with the worker. Empty to take the one"
-            " named by PHOTORIG_WORKER, or the one on the search path"
+            " named by PHOTORIG_WORKER, the one in ~/photorig-worker, or the one on the search path"
         ),
         subtype="FILE_PATH",
     )
@@ -49,40 +64,50 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         ),
         default="auto",
     )
+    connection_file: bpy.props.StringProperty(
+        name="Connection File",
+        description=(
+            "The file that 'photorig serve --connection-file' wrote there, copied to this computer."
+            " It holds a secret key: only you may be able to read it"
+        ),
+        subtype="FILE_PATH",
+    )
+    host: bpy.props.StringProperty(
+        name="Address",
+        description=(
+            "Name or address of that computer, with :port where a tunnel changes it."
+            " Empty for the address in the connection file"
+        ),
+    )
     auto_start: bpy.props.BoolProperty(
         name="Start Automatically",
-        description="Start the worker when a render needs it",
+        description="Start the worker, or connect to it, when a render needs it",
         default=True,
+    )
+    show_setup: bpy.props.BoolProperty(
+        name="How to Install the Worker",
+        description="Show the lines to type in a terminal",
+        default=False,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
+        from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
+
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "executable")
-        layout.prop(self, "device")
+        layout.prop(self, "place", expand=True)
+        if self.place == REMOTE:
+            layout.prop(self, "connection_file")
+            layout.prop(self, "host")
+        else:
+            layout.prop(self, "executable")
+            draw_setup(layout, self)
+            layout.prop(self, "device")
         layout.prop(self, "auto_start")
-        draw_worker_state(layout, with_log=True)
-
-
-def draw_worker_state(layout: bpy.types.UILayout, with_log: bool = False) -> None:
-    """The worker's state in a sentence, and what can be done about it."""
-    from .draw import draw_sentence
-    from .worker_link import link
-
-    column = layout.column()
-    icon = {"ready": "CHECKMARK", "starting": "TIME", "failed": "ERROR"}.get(link.state, "BLANK1")
-    draw_sentence(column, link.message, icon)
-    row = column.row(align=True)
-    if link.is_ready or link.is_starting:
-        row.operator("photorig.stop_worker")
-    else:
-        row.operator("photorig.start_worker")
-        row.operator("photorig.connect_worker", text="Connect...")
-    tail = link.log_tail() if with_log else ""
-    if tail:
-        box = column.box().column(align=True)
-        for line in tail.splitlines()[-_LOG_LINES:]:
-            box.label(text=line)
+        draw_worker_state(layout)
+        draw_log(layout)
+        if self.place == LOCAL:
+            draw_check(layout)
 
 
 def worker_options() -> WorkerOptions:
@@ -91,7 +116,14 @@ def worker_options() -> WorkerOptions:
     if addon is None or addon.preferences is None:
         return WorkerOptions()
     chosen = addon.preferences
-    return WorkerOptions(chosen.executable, chosen.device, chosen.auto_start)
+    return WorkerOptions(
+        chosen.executable,
+        chosen.device,
+        chosen.auto_start,
+        chosen.place == REMOTE,
+        chosen.connection_file,
+        chosen.host,
+    )
 
 
 def register() -> None:

@@ -9,6 +9,7 @@ reads its state and asks by setting flags.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ import bpy
 
 from . import compat, extra_parameters, preferences
 from .client import WorkerClient
-from .shared.connection import ConnectionInfo
-from .shared.errors import Cancelled, ConnectionLost, PhotorigError
+from .shared.connection import ConnectionInfo, is_loopback, process_alive
+from .shared.errors import Cancelled, ConnectionLost, InputError, PhotorigError
 from .shared.messages import Welcome
 from .shared.responses import Response, responses_of
 from .shared.schema import ARKIT_52, ParameterSchema
@@ -76,6 +77,7 @@ class WorkerLink:
         self.stop()
         options = preferences.worker_options()
         folder = Path(bpy.utils.extension_path_user(__package__, path="worker", create=True))
+        _remove_leftovers(folder)
         # Each Blender has a worker of its own.
         name = f"worker-{os.getpid()}"
         try:
@@ -104,11 +106,41 @@ class WorkerLink:
             return
         if not preferences.worker_options().auto_start:
             raise ConnectionLost("No worker is running", "Start it in the Photorig panel.")
-        self.start()
+        self.restart()
 
-    def connect(self, path: str) -> None:
-        """Connect to a worker that runs already. Raises PhotorigError."""
-        connection = ConnectionInfo.load(path)
+    def restart(self) -> None:
+        """Start the worker anew, or connect anew to one that runs elsewhere.
+
+        Raises:
+            PhotorigError: as ``start`` and ``connect`` do.
+        """
+        options = preferences.worker_options()
+        if options.is_remote:
+            self.connect(options.connection_file, options.host)
+        else:
+            self.start()
+
+    def connect(self, path: str, host: str = "") -> None:
+        """Connect to a worker that runs already.
+
+        Args:
+            path: the connection file that it wrote.
+            host: name or address of its computer where that is not this one; "" for the file's.
+
+        Raises:
+            PhotorigError: it cannot be reached, or Blender may not use the network.
+        """
+        if not path:
+            raise InputError(
+                "No connection file is named", "Choose the one that 'photorig serve' wrote."
+            )
+        connection = ConnectionInfo.load(bpy.path.abspath(path))
+        connection = connection.at_host(host) if host else connection
+        if not is_loopback(connection.control) and not bpy.app.online_access:
+            raise InputError(
+                "Blender is not allowed to reach other computers",
+                "Switch on Preferences > System > Network > Allow Online Access.",
+            )
         self.stop()
         try:
             self._open(connection)
@@ -232,6 +264,15 @@ class WorkerLink:
             return ""
         log_file = self.process.log_file
         return self.process.log_tail() if log_file.is_file() and log_file.stat().st_size else ""
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Files of Blenders that were killed; their workers have ended by themselves."""
+    for path in folder.glob("worker-*.*"):
+        number = path.stem.removeprefix("worker-")
+        if number.isdigit() and int(number) != os.getpid() and not process_alive(int(number)):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 link = WorkerLink()

@@ -11,38 +11,62 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, InputError
 
 EXECUTABLE_VARIABLE = "PHOTORIG_WORKER"
+ENVIRONMENT_FOLDER = "~/photorig-worker"
+"""Where the worker's environment is looked for when nothing else names it."""
 _LOG_LINES = 12
 _POLL_SECONDS = 0.05
 
 
-def find_executable(explicit: str = "") -> Path:
-    """The ``photorig`` command: the explicit path, else $PHOTORIG_WORKER, else from PATH.
+@dataclass(frozen=True)
+class FoundProgram:
+    """The worker program, and in a few words how it was found."""
+
+    path: Path
+    how: str
+
+
+def find_program(explicit: str = "") -> FoundProgram:
+    """The ``photorig`` command: the explicit path, else $PHOTORIG_WORKER, else where it is usual.
 
     Raises:
         InputError: there is none.
     """
-    named = explicit or os.environ.get(EXECUTABLE_VARIABLE, "")
-    if named:
+    for named, how in (
+        (explicit, "named in the preferences"),
+        (os.environ.get(EXECUTABLE_VARIABLE, ""), f"named by {EXECUTABLE_VARIABLE}"),
+    ):
+        if not named:
+            continue
         found = shutil.which(str(Path(named).expanduser()))
         if found is None:
             raise InputError(
                 f"The worker program {named} is not there or cannot be run",
                 "Set the path of the photorig command in the preferences.",
             )
-        return Path(found)
+        return FoundProgram(Path(found), how)
+    folder = Path(ENVIRONMENT_FOLDER).expanduser() / ("Scripts" if os.name == "nt" else "bin")
+    found = shutil.which("photorig", path=str(folder))
+    if found is not None:
+        return FoundProgram(Path(found), f"found in {ENVIRONMENT_FOLDER}")
     found = shutil.which("photorig")
-    if found is None:
-        raise InputError(
-            "The photorig command is not installed",
-            "Install the worker, or set its path in the preferences.",
-        )
-    return Path(found)
+    if found is not None:
+        return FoundProgram(Path(found), "found on the search path")
+    raise InputError(
+        "The photorig command is not installed",
+        "Install the worker, or set its path in the preferences.",
+    )
+
+
+def find_executable(explicit: str = "") -> Path:
+    """The path that ``find_program`` finds. Raises InputError."""
+    return find_program(explicit).path
 
 
 class WorkerProcess:
@@ -101,8 +125,8 @@ class WorkerProcess:
                     # "ready" on standard output is for people and scripts; here the file says it.
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    env=_environment(),
-                    creationflags=_creation_flags(),
+                    env=worker_environment(),
+                    creationflags=creation_flags(),
                 )
         except OSError as error:
             raise InputError(
@@ -174,12 +198,12 @@ class WorkerProcess:
         return "\n".join(lines[-_LOG_LINES:]) or f"Its log {self.log_file} is empty."
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The environment for the worker's own Python, without what belongs to Blender's."""
     dropped = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
-def _creation_flags() -> int:
+def creation_flags() -> int:
     """Keeps Windows from opening a console window; no other system has such flags."""
     return getattr(subprocess, "CREATE_NO_WINDOW", 0)

@@ -14,7 +14,7 @@ import platform
 import secrets
 import stat
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,25 @@ class ConnectionInfo:
     def is_stale(self) -> bool:
         """Whether the worker is known to have ended; False where that cannot be known."""
         return self.is_local and not process_alive(self.pid)
+
+    def at_host(self, host: str) -> ConnectionInfo:
+        """The same worker as it is reached from another computer.
+
+        Args:
+            host: name or address; with ":port" for a control endpoint that is reached through
+                another port (a tunnel), the bulk endpoint through the one after it.
+
+        Raises:
+            InputError: this is no host.
+        """
+        name, _, port = host.strip().removeprefix("tcp://").partition(":")
+        if not name or (port and not port.isdigit()) or set(name) & set("/ []"):
+            raise InputError(f"{host!r} is no host", "Write it as node7 or 192.0.2.7:5600.")
+        ports = [endpoint.rpartition(":")[2] for endpoint in (self.control, self.bulk)]
+        if port:
+            ports = [port, str(int(port) + 1)]
+        control, bulk = (f"tcp://{name}:{number}" for number in ports)
+        return replace(self, control=control, bulk=bulk, machine=f"{self.machine} at {name}")
 
     def save(self, path: Path | str) -> None:
         """Write the file in one step, readable by its owner only. Raises InputError."""

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start, stop and connect to the worker."""
+"""Start, stop, connect to and check the worker."""
 
 from __future__ import annotations
 
 import bpy
 
+from .. import worker_check
 from ..worker_link import link
 from .base import PhotorigOperator
 
 
 class PHOTORIG_OT_start_worker(PhotorigOperator, bpy.types.Operator):
-    """Start the worker program on this computer. Blender stays usable while it loads its models"""
+    """Start the worker, or connect to it where the preferences say that it runs elsewhere"""
 
     bl_idname = "photorig.start_worker"
     bl_label = "Start Worker"
@@ -23,7 +24,7 @@ class PHOTORIG_OT_start_worker(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        link.start()
+        link.restart()
         if bpy.app.background:
             link.wait_until_ready(lambda: False)
         self.report({"INFO"}, link.message)
@@ -59,15 +60,126 @@ class PHOTORIG_OT_connect_worker(PhotorigOperator, bpy.types.Operator):
         description="Written by 'photorig serve --connection-file'",
         subtype="FILE_PATH",
     )
+    host: bpy.props.StringProperty(
+        name="Address",
+        description="Name or address of the worker's computer; empty for the one in the file",
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if link.is_ready or link.is_starting:
+            cls.poll_message_set("Stop the worker that is connected first")
+            return False
+        return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        link.connect(bpy.path.abspath(self.filepath))
+        link.connect(self.filepath, self.host)
         self.report({"INFO"}, link.message)
         return {"FINISHED"}
 
 
-CLASSES = (PHOTORIG_OT_start_worker, PHOTORIG_OT_stop_worker, PHOTORIG_OT_connect_worker)
+class PHOTORIG_OT_restart_worker(PhotorigOperator, bpy.types.Operator):
+    """Stop the worker and start it again. Finished frames are kept"""
+
+    bl_idname = "photorig.restart_worker"
+    bl_label = "Restart Worker"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not (link.is_ready or link.is_starting):
+            cls.poll_message_set("No worker is connected")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        link.restart()
+        if bpy.app.background:
+            link.wait_until_ready(lambda: False)
+        self.report({"INFO"}, link.message)
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_check_worker(PhotorigOperator, bpy.types.Operator):
+    """Run 'photorig doctor': what this computer has, and whether the worker can use it"""
+
+    bl_idname = "photorig.check_worker"
+    bl_label = "Check Environment"
+
+    with_speed: bpy.props.BoolProperty(
+        name="Measure Speed",
+        description="Render some frames, too; takes longer",
+        default=False,
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if worker_check.check.state == worker_check.RUNNING:
+            cls.poll_message_set("The check is running")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        worker_check.start(self.with_speed)
+        if bpy.app.background:
+            worker_check.wait(lambda: False)
+            self.report({"INFO"}, worker_check.check.summary)
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_copy_report(PhotorigOperator, bpy.types.Operator):
+    """Copy versions, the worker's state, the check and the end of the log, for a bug report"""
+
+    bl_idname = "photorig.copy_report"
+    bl_label = "Copy Report"
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.window_manager.clipboard = worker_check.support_report()
+        self.report({"INFO"}, "The report is in the clipboard")
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_copy_setup(PhotorigOperator, bpy.types.Operator):
+    """Copy the lines that make the worker's environment"""
+
+    bl_idname = "photorig.copy_setup"
+    bl_label = "Copy Lines"
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        context.window_manager.clipboard = "\n".join(worker_check.SETUP_LINES)
+        self.report({"INFO"}, "The lines are in the clipboard")
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_open_worker_log(PhotorigOperator, bpy.types.Operator):
+    """Open the worker's whole log in the program for text files"""
+
+    bl_idname = "photorig.open_worker_log"
+    bl_label = "Open Worker Log"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not link.log_tail():
+            cls.poll_message_set("No worker was started from here, or it wrote no log")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        if link.process is not None:
+            bpy.ops.wm.path_open(filepath=str(link.process.log_file))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    PHOTORIG_OT_start_worker,
+    PHOTORIG_OT_stop_worker,
+    PHOTORIG_OT_restart_worker,
+    PHOTORIG_OT_connect_worker,
+    PHOTORIG_OT_check_worker,
+    PHOTORIG_OT_copy_report,
+    PHOTORIG_OT_copy_setup,
+    PHOTORIG_OT_open_worker_log,
+)

@@ -57,7 +57,18 @@ _MODULES = (
     "rig",
     "sequencer",
     "thumbnails",
+    "worker_check",
     "worker_link",
+    "worker_panel",
+)
+_SHARED = (
+    "connection",
+    "errors",
+    "mapping",
+    "parameters_file",
+    "provenance",
+    "responses",
+    "schema",
 )
 _exit_status = 1
 
@@ -114,9 +125,9 @@ def modules(addon: ModuleType) -> SimpleNamespace:
         loaded[name] = importlib.import_module(f"{PACKAGE}.preview.{name}")
     for name in ("portrait", "mapping_presets"):
         loaded[f"{name}_operators"] = importlib.import_module(f"{PACKAGE}.operators.{name}")
-    for name in ("schema", "provenance", "parameters_file", "errors", "responses", "mapping"):
+    for name in _SHARED:
         loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
-    return SimpleNamespace(**loaded)
+    return SimpleNamespace(package=PACKAGE, **loaded)
 
 
 @pytest.fixture
