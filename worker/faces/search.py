@@ -1,7 +1,8 @@
 """Finds small faces in large pictures.
 
 MediaPipe's detector looks at the whole picture at 128 pixels and misses faces narrower than about
-an eighth of it. Where it finds none, the picture is searched again in overlapping tiles.
+an eighth of it. Where it finds none or small ones, the picture is searched again in overlapping
+tiles.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import torch
 
@@ -19,33 +21,78 @@ from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, Net3D
 
 _DIVISIONS = (2, 4)  # tile sides: a half, then a quarter of the picture's longer side
 _CLOSE_UP = 3.0  # side of the square that a found face is measured in, in face sizes
+_LOOK_SIDE = 2048  # pixels of the longer side that one look is given at most
+_SEEN_WELL = 170  # pixels of a face in that look; the landmark network scales it to these anyway
+_LARGE = 1.5  # a face this part of a tile's side, and one look has seen what a tile would show
 _SMALLEST_TILE = 4 * MINIMUM_FACE
 
 
 def find_faces(image: np.ndarray, net3d: Net3D) -> list[FaceMeasurement]:
-    """All faces, largest first, small ones included where there is no large one.
+    """All faces, largest first, the small ones of a group included.
+
+    Beside one large face (a third of the picture) nobody else is looked for in detail.
 
     Args:
         image: (h, w, 3) uint8 sRGB, upright.
     """
-    faces = net3d.analyze(image)
     side = max(image.shape[:2])
+    faces = [_sharp(image, net3d, face) for face in _look(image, net3d)]
     for division in _DIVISIONS:
-        if faces or side // division < _SMALLEST_TILE:
+        largest = max((face.size for face in faces), default=0.0)
+        if division * largest * _LARGE >= side or side // division < _SMALLEST_TILE:
             break
-        faces = _search_tiles(image, net3d, side // division)
+        faces = _search_tiles(image, net3d, side // division, faces)
     return sorted(faces, key=lambda face: -face.size)
 
 
-def _search_tiles(image: np.ndarray, net3d: Net3D, tile: int) -> list[FaceMeasurement]:
-    found: list[FaceMeasurement] = []
+def _look(image: np.ndarray, net3d: Net3D) -> list[FaceMeasurement]:
+    """`Net3D.analyze`, of a smaller copy where the picture is large: memory and time stay bounded,
+    and the networks see no more than 256 pixels of a face anyway."""
+    height, width = image.shape[:2]
+    factor = max(height, width) / _LOOK_SIDE
+    if factor <= 1:
+        return net3d.analyze(image)
+    size = max(round(width / factor), 1), max(round(height / factor), 1)
+    smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    scale = width / size[0], height / size[1]
+    return [_scaled(face, *scale) for face in net3d.analyze(smaller)]
+
+
+def _scaled(face: FaceMeasurement, across: float, down: float) -> FaceMeasurement:
+    """A face measured in a smaller copy. Its angles do not depend on the number of pixels."""
+    x0, y0, x1, y1 = face.box
+    return replace(
+        face,
+        landmarks=face.landmarks * np.array([across, down, across], np.float32),
+        box=(x0 * across, y0 * down, x1 * across, y1 * down),
+    )
+
+
+def _sharp(image: np.ndarray, net3d: Net3D, face: FaceMeasurement) -> FaceMeasurement:
+    """The face, measured again in the picture itself where the smaller copy showed it small."""
+    seen = face.size * min(1.0, _LOOK_SIDE / max(image.shape[:2]))
+    if seen == face.size or seen >= _SEEN_WELL:
+        return face
+    return _close_up(image, net3d, _centre(face), face.size) or face
+
+
+def _search_tiles(
+    image: np.ndarray, net3d: Net3D, tile: int, known: list[FaceMeasurement]
+) -> list[FaceMeasurement]:
+    """Known faces, and those that only tiles of this side show."""
+    faces = list(known)
     for left, top in _tile_corners(image.shape[0], image.shape[1], tile):
-        for face in net3d.analyze(image[top : top + tile, left : left + tile]):
+        for face in _look(image[top : top + tile, left : left + tile], net3d):
             x, y = _centre(face)
-            close_up = _close_up(image, net3d, (x + left, y + top), face.size)
-            if close_up is not None and not any(_is_same(close_up, other) for other in found):
-                found.append(close_up)
-    return found
+            place = x + left, y + top
+            if any(_is_there(place, face.size, other) for other in faces):
+                continue
+            close_up = _close_up(image, net3d, place, face.size)
+            if close_up is not None and not any(
+                _is_there(_centre(close_up), close_up.size, other) for other in faces
+            ):
+                faces.append(close_up)
+    return faces
 
 
 def _tile_corners(height: int, width: int, tile: int) -> Iterator[tuple[int, int]]:
@@ -67,8 +114,11 @@ def _close_up(
     reach = _CLOSE_UP * size / 2
     left, top = (max(int(position - reach), 0) for position in centre)
     right, bottom = (int(position + reach) + 1 for position in centre)
-    faces = net3d.analyze(image[top:bottom, left:right])
-    return _moved(faces[0], left, top, image.shape[:2]) if faces else None
+    faces = _look(image[top:bottom, left:right], net3d)
+    # A neighbour may be larger than the one we came for.
+    faces = [_moved(face, left, top, image.shape[:2]) for face in faces]
+    faces.sort(key=lambda face: float(np.hypot(*np.subtract(_centre(face), centre))))
+    return faces[0] if faces else None
 
 
 def _moved(face: FaceMeasurement, left: int, top: int, size: tuple[int, int]) -> FaceMeasurement:
@@ -93,9 +143,9 @@ def _moved(face: FaceMeasurement, left: int, top: int, size: tuple[int, int]) ->
     )
 
 
-def _is_same(one: FaceMeasurement, other: FaceMeasurement) -> bool:
-    distance = np.hypot(*np.subtract(_centre(one), _centre(other)))
-    return bool(distance < 0.5 * max(one.size, other.size))
+def _is_there(place: tuple[float, float], size: float, other: FaceMeasurement) -> bool:
+    distance = np.hypot(*np.subtract(place, _centre(other)))
+    return bool(distance < 0.5 * max(size, other.size))
 
 
 def _centre(face: FaceMeasurement) -> tuple[float, float]:
