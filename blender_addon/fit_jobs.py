@@ -23,7 +23,17 @@ from .shared.frame_index import write_atomically
 from .shared.messages import FitFaces, FitRequest
 from .worker_link import link, redraw_panels
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif")
+PHOTO_SUFFIXES: tuple[str, ...] = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".heic",
+    ".heif",
+)
 _log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
 _SECONDS_BETWEEN_REPORTS = 10.0

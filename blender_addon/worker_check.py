@@ -16,8 +16,9 @@ from pathlib import Path
 
 import bpy
 
-from . import preferences, version
+from .preferences import worker_options
 from .shared.errors import InputError, PhotorigError
+from .version import VERSION
 from .worker_link import link, redraw_panels
 from .worker_process import (
     ENVIRONMENT_FOLDER,
@@ -134,7 +135,7 @@ check = WorkerCheck()
 
 def worker_program() -> FoundProgram:
     """The worker program that the preferences or the system name. Raises InputError."""
-    return find_program(bpy.path.abspath(preferences.worker_options().executable))
+    return find_program(bpy.path.abspath(worker_options().executable))
 
 
 def start(with_speed: bool) -> None:
@@ -159,7 +160,7 @@ def support_report() -> str:
     except PhotorigError as error:
         program = str(error)
     lines = [
-        f"Photorig extension {version.VERSION}, Blender {bpy.app.version_string}",
+        f"Photorig extension {VERSION}, Blender {bpy.app.version_string}",
         f"System: {platform.platform()}",
         f"Worker program: {program}",
         f"Worker: {link.message}",

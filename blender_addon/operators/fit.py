@@ -83,13 +83,14 @@ class PHOTORIG_OT_choose_face(PhotorigOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not fit_jobs.is_running() or fit_jobs.current.faces is None:
+        if fit_jobs.current is None or fit_jobs.current.faces is None:
             cls.poll_message_set("There is no choice between faces")
             return False
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        fit_jobs.current.choose(self.face - 1)
+        if fit_jobs.current is not None:
+            fit_jobs.current.choose(self.face - 1)
         redraw_panels()
         return {"FINISHED"}
 
@@ -163,7 +164,7 @@ class PHOTORIG_FH_portrait(bpy.types.FileHandler):
         return is_place and camera_in_context(context) is not None
 
 
-CLASSES = (
+CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_fit_photo,
     PHOTORIG_OT_choose_face,
     PHOTORIG_OT_cancel_fit,

@@ -65,4 +65,4 @@ def _told(camera_name: str, parameter: str) -> tuple[str, ...]:
     return control.sentences if control is not None else ("There is no such parameter",)
 
 
-CLASSES = (PHOTORIG_OT_load_portrait, PHOTORIG_OT_explain_parameter)
+CLASSES: tuple[type, ...] = (PHOTORIG_OT_load_portrait, PHOTORIG_OT_explain_parameter)

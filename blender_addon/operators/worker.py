@@ -173,7 +173,7 @@ class PHOTORIG_OT_open_worker_log(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (
+CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_start_worker,
     PHOTORIG_OT_stop_worker,
     PHOTORIG_OT_restart_worker,

@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,12 @@ def encode_card(image: np.ndarray, codec: str) -> bytes:
 class RunningServer:
     """The server in a thread of this process."""
 
-    def __init__(self, folder: Path, limits: MessageLimits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: MessageLimits | None = None,
+        fit_program: Sequence[str] = FIT_PROGRAM,
+    ) -> None:
         self.renderer = CardRenderer()
         self.file = folder / "worker.json"
         self.portraits = PortraitStore(folder / "portraits", Portrait.from_bytes)
@@ -98,7 +104,7 @@ class RunningServer:
         self._stop = StopSignal()
         self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
         self._limits = limits
-        self._fitter = ProcessFitter(FIT_PROGRAM)
+        self._fitter = ProcessFitter(fit_program)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

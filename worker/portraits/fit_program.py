@@ -21,7 +21,6 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -76,7 +75,7 @@ def _run(args: argparse.Namespace) -> None:
         _tell_faces(subject)
         return
     face = args.face if args.face is not None else usable[0] if usable else 0
-    settings = None if args.steps is None else FitSettings(steps=args.steps, refine_steps=0)
+    settings = None if args.steps is None else FitSettings(args.steps, 0, 0)
     portrait = maker.make(subject, face, args.name, settings)
     portrait.save(args.folder / "x.portrait")
     tell(event="done", id=portrait.id, note="")
@@ -105,7 +104,7 @@ def _thumbnail(photo: Any, box: tuple[float, float, float, float]) -> bytes:
     left, top, right, bottom = box
     half = _AROUND * max(right - left, bottom - top) / 2
     x, y = (left + right) / 2, (top + bottom) / 2
-    square = tuple(round(edge) for edge in (x - half, y - half, x + half, y + half))
+    square = (round(x - half), round(y - half), round(x + half), round(y + half))
     picture = Image.fromarray(photo).crop(square)
     return picture.resize((THUMBNAIL_SIZE, THUMBNAIL_SIZE), Image.Resampling.LANCZOS).tobytes()
 
@@ -119,4 +118,4 @@ def _end_with_stdin(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
