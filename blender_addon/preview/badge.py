@@ -61,7 +61,7 @@ def badge_of(follower: Follower, worker: WorkerState, failure: str = "") -> Badg
     if follower.is_final:
         return Badge(GOOD, " · ".join([*facts, _size(follower)]))
     if follower.is_current:
-        return Badge(GOOD, " · ".join([*facts, f"{_size(follower)} while it moves"]))
+        return Badge(GOOD, " · ".join([*facts, f"{_size(follower)}, refining"]))
     return Badge(WAITING, " · ".join([*facts, "out of date"]))
 
 

@@ -25,15 +25,11 @@ def picture_key(request: FrameRequest, model_id: str) -> PictureKey:
     Args:
         model_id: of the worker's model bundle.
     """
+    portrait, numbers, size, mode, method = request.picture
     steps = np.rint(request.parameters / _STEPS).astype(np.int32)
-    return (
-        request.portrait,
-        steps.tobytes(),
-        request.size,
-        request.mode,
-        request.method,
-        model_id,
-    )
+    # Behind the numbers stand those that only a newer worker knows, in words.
+    named = numbers[request.parameters.nbytes :]
+    return (portrait, steps.tobytes() + named, size, mode, method, model_id)
 
 
 @dataclass(frozen=True, eq=False)

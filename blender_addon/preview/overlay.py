@@ -33,6 +33,15 @@ _TEXT = (0.93, 0.93, 0.93, 1.0)
 _REASON = (0.93, 0.93, 0.93, 0.75)
 _MOODS = {GOOD: (0.35, 0.8, 0.4, 1.0), WAITING: (1.0, 0.72, 0.2, 1.0), BAD: (1.0, 0.32, 0.28, 1.0)}
 _POINTS = 11.0
+_BADGE_WIDTH = 360.0
+_REGIONS = {
+    "HEADER": "show_region_header",
+    "TOOL_HEADER": "show_region_tool_header",
+    "TOOLS": "show_region_toolbar",
+    "UI": "show_region_ui",
+    "ASSET_SHELF": "show_region_asset_shelf",
+    "ASSET_SHELF_HEADER": "show_region_asset_shelf",
+}
 _NOWHERE = Rectangle(0, 0, 0, 0)
 
 _handle: Any = None
@@ -94,10 +103,12 @@ def _main_region(area: bpy.types.Area) -> bpy.types.Region | None:
 
 def free_rectangle(area: bpy.types.Area, region: bpy.types.Region) -> Rectangle:
     """The part of a viewport that toolbar, sidebar and headers leave free, in its pixels."""
+    space = area.spaces.active
     left, bottom = region.x, region.y
     right, top = region.x + region.width, region.y + region.height
     for other in area.regions:
-        if other.type in ("WINDOW", "HUD") or other.width <= 1 or other.height <= 1:
+        # A hidden region keeps its size.
+        if not getattr(space, _REGIONS.get(other.type, ""), False):
             continue
         if other.alignment == "LEFT":
             left = max(left, min(other.x + other.width, right))
@@ -199,7 +210,7 @@ def _draw_overlay(context: bpy.types.Context) -> None:
     badge = live.live.badge(follower)
     spot = spot_of(context, picture_aspect(follower))
     if spot.problem:
-        draw_badge(context, Badge(BAD, "Not shown", spot.problem), spot.free.inner(MARGIN))
+        draw_badge(context, Badge(BAD, "Not shown", spot.problem), _corner(spot.free))
         return
     if spot.backdrop is not None:
         shapes.draw_box(spot.backdrop, _BACKDROP)
@@ -210,7 +221,7 @@ def _draw_overlay(context: bpy.types.Context) -> None:
     if context.workspace.photorig.layout == PICTURE:
         _draw_edge(spot)
     if context.workspace.photorig.show_badge or badge.mood == BAD:
-        within = spot.picture if is_solid else spot.free.inner(MARGIN)
+        within = spot.picture if is_solid else _corner(spot.free)
         draw_badge(context, badge, within)
 
 
@@ -220,9 +231,13 @@ def _draw_rendered_badge(context: bpy.types.Context) -> None:
         return
     badge = live.live.badge(live.live.follower_of(context.scene))
     if context.workspace.photorig.show_badge or badge.mood == BAD:
-        free = free_rectangle(context.area, context.region).inner(MARGIN)
-        narrow = Rectangle(free.x, free.y, min(free.width, 360.0), free.height)
-        draw_badge(context, badge, narrow)
+        draw_badge(context, badge, _corner(free_rectangle(context.area, context.region)))
+
+
+def _corner(free: Rectangle) -> Rectangle:
+    """Where a badge goes that belongs to no rectangle of its own."""
+    inner = free.inner(MARGIN)
+    return Rectangle(inner.x, inner.y, min(inner.width, _BADGE_WIDTH), inner.height)
 
 
 def _draw_edge(spot: Spot) -> None:

@@ -74,9 +74,12 @@ def placed(aspect: float, free: Rectangle, place: Place) -> Rectangle:
 
 
 def side_by_side(aspect: float, free: Rectangle) -> tuple[Rectangle, Rectangle]:
-    """(the half for the picture, the picture in it): right, or above where a viewport is tall."""
+    """(the half for the picture, the picture in it): left, or above where a viewport is tall.
+
+    Blender's own buttons are at the right.
+    """
     if free.width >= free.height:
-        half = free.part(0.5, 0.0, 1.0, 1.0)
+        half = free.part(0.0, 0.0, 0.5, 1.0)
     else:
         half = free.part(0.0, 0.5, 1.0, 1.0)
     return half, fit_inside(aspect, half.inner(MARGIN))

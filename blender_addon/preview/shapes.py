@@ -52,7 +52,7 @@ void main()
     }
   }
   vec3 colour = sum / float(steps * steps);
-  if (to_linear != 0) {
+  if (to_linear != 0 || srgbTarget) {
     vec3 dark = colour / 12.92;
     vec3 light = pow((colour + 0.055) / 1.055, vec3(2.4));
     colour = mix(light, dark, vec3(lessThanEqual(colour, vec3(0.04045))));
@@ -72,6 +72,8 @@ def _picture_shader() -> gpu.types.GPUShader:
         info.push_constant("MAT4", "ModelViewProjectionMatrix")
         info.push_constant("FLOAT", "opacity")
         info.push_constant("INT", "to_linear")
+        # Blender sets this by its name where the screen encodes what is drawn.
+        info.push_constant("BOOL", "srgbTarget")
         info.sampler(0, "FLOAT_2D", "image")
         info.vertex_in(0, "VEC2", "pos")
         info.vertex_in(1, "VEC2", "corner")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 
 import gpu
@@ -11,7 +12,7 @@ from .display_pixels import Preparation
 from .frame_cache import Picture, PictureKey
 
 _AT_ONCE_PIXELS = 256 * 256
-_STEPS_PER_TICK = 2
+_BUDGET_SECONDS = 0.003
 _KEPT = 6
 _textures: OrderedDict[PictureKey, gpu.types.GPUTexture] = OrderedDict()
 _preparations: OrderedDict[PictureKey, Preparation] = OrderedDict()
@@ -51,7 +52,8 @@ def go_on() -> bool:
         _preparations.popitem(last=False)
     for preparation in reversed(_preparations.values()):
         if not preparation.is_done:
-            for _ in range(_STEPS_PER_TICK):
+            deadline = time.perf_counter() + _BUDGET_SECONDS
+            while not preparation.is_done and time.perf_counter() < deadline:
                 preparation.go_on()
             return preparation.is_done
     return False

@@ -72,7 +72,7 @@ def test_scaling_ends_where_the_viewport_does() -> None:
 
 def test_side_by_side_halves_the_longer_way() -> None:
     half, picture = p.side_by_side(1.0, FREE)
-    assert (half.x, half.width, half.height) == (440, 400, 600)
+    assert (half.x, half.width, half.height) == (40, 400, 600)
     assert is_inside(picture, half)
     tall, picture = p.side_by_side(1.0, p.Rectangle(0, 0, 300, 900))
     assert (tall.y, tall.height) == (450, 450)
@@ -105,7 +105,7 @@ def test_floats_are_the_bytes_from_below_whatever_the_parts(shape: tuple[int, in
     while not preparation.is_done:
         preparation.go_on()
         steps += 1
-    assert steps == -(-shape[0] // max(1, (1 << 17) // shape[1]))
+    assert steps == -(-shape[0] // max(1, rooms.display_pixels.PART_PIXELS // shape[1]))
     np.testing.assert_array_equal(np.rint(preparation.values[::-1, :, :3] * 255), pixels)
     assert (preparation.values[..., 3] == 1).all()
 
