@@ -15,9 +15,9 @@ from photorig.shared.errors import Cancelled, InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.cli.main import main
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
+from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.align import align_face, aligned_crop
 from photorig.worker.portraits.fit import (
-    FIRST_FINE_ROW,
     FitModels,
     FitProgress,
     FitSettings,
@@ -27,9 +27,11 @@ from photorig.worker.portraits.fit import (
 from photorig.worker.portraits.portrait import Portrait
 
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
-QUICK = FitSettings(steps=3, refine_steps=0)
+QUICK = FitSettings(steps=3, tuning_steps=0, refine_steps=0)
 
-pytestmark = pytest.mark.weights("face-landmarker", "face-descriptor", "random-face")
+pytestmark = pytest.mark.weights(
+    "face-landmarker", "faceres", "person-matte", "random-face", "sface"
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,12 @@ def test_a_few_steps_bring_the_image_close_to_the_photo(models, photo, face):
     portrait = fit_portrait(photo, face, "Eileen", models, replace(QUICK, steps=16))
     target = aligned_crop(photo, portrait.alignment, 256) / 255
     mean = replace(portrait, latents=np.tile(models.generator.mean_latent.numpy(), (16, 1)))
-    error = np.abs(image_of(models, portrait) - target).mean()
-    assert error < 0.6 * np.abs(image_of(models, mean) - target).mean()
+    face_only = slice(64, 208)  # what lies behind the person is not looked for
+    error, at_first = (
+        np.abs(image_of(models, one) - target)[face_only, face_only].mean()
+        for one in (portrait, mean)
+    )
+    assert error < 0.7 * at_first
 
 
 def test_a_portrait_holds_what_driving_needs(models, photo, face):
@@ -79,12 +85,15 @@ def test_the_same_photo_gives_the_same_portrait(models, photo, face):
     assert np.array_equal(one.latents, other.latents)
 
 
-@pytest.mark.slow
-def test_refining_changes_fine_rows_only(models, photo, face):
-    before = fit_portrait(photo, face, "a", models, QUICK)
-    after = fit_portrait(photo, face, "a", models, replace(QUICK, refine_steps=1))
-    assert np.array_equal(before.latents[:FIRST_FINE_ROW], after.latents[:FIRST_FINE_ROW])
-    assert np.abs(before.latents[FIRST_FINE_ROW:] - after.latents[FIRST_FINE_ROW:]).min(1).max() > 0
+def test_tuning_leaves_the_code_and_the_models_alone(models, photo, face):
+    before = {name: value.clone() for name, value in models.generator.state_dict().items()}
+    plain = fit_portrait(photo, face, "a", models, QUICK)
+    tuned = fit_portrait(photo, face, "a", models, replace(QUICK, tuning_steps=1, refine_steps=1))
+    assert np.array_equal(plain.latents, tuned.latents)
+    assert plain.tuning is None and tuned.tuning is not None
+    assert all(is_tunable(name) for name in tuned.tuning.deltas)
+    after = models.generator.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_progress_counts_every_step(models, photo, face):
@@ -109,7 +118,7 @@ def test_a_head_of_few_pixels_is_refused_with_its_size(models, photo, face):
 
 def test_the_command_writes_a_portrait_that_loads(tmp_path, capsys):
     out = tmp_path / "eileen.portrait"
-    words = ["fit", str(ASTRONAUT), "--out", str(out), "--steps", "1", "--refine", "0", "--json"]
+    words = ["fit", str(ASTRONAUT), "--out", str(out), "--quick", "--steps", "1", "--json"]
     assert main(words) == 0
     summary = json.loads(capsys.readouterr().out)
     portrait = Portrait.load(out)

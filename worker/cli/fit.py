@@ -6,12 +6,15 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
 from photorig.worker.cli.progress import Progress
 
-DEFAULT_REFINE_STEPS = 10
+if TYPE_CHECKING:
+    from photorig.worker.portraits.fit import FitSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -22,13 +25,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
     parser.add_argument("--out", type=Path, required=True, metavar="x.portrait")
-    parser.add_argument("--steps", type=_count, default=160, help="steps at 256 pixels (160)")
     parser.add_argument(
-        "--refine",
-        type=_count,
-        default=DEFAULT_REFINE_STEPS,
-        metavar="STEPS",
-        help=f"steps at full resolution ({DEFAULT_REFINE_STEPS})",
+        "--quick",
+        action="store_true",
+        help="a likeness in seconds: no tuning of the generator, no measuring of the face",
+    )
+    parser.add_argument(
+        "--steps", type=_count, metavar="N", help="steps of the search for the face (40)"
+    )
+    parser.add_argument(
+        "--tune", type=_count, metavar="N", help="steps of tuning the generator to the person (30)"
+    )
+    parser.add_argument(
+        "--refine", type=_count, metavar="STEPS", help="steps of tuning at full resolution (8)"
     )
     parser.add_argument(
         "--face",
@@ -46,21 +55,20 @@ def run(args: argparse.Namespace) -> int:
             "Fitting several photos of one person is not supported yet", "Give the best one."
         )
     _check_output(args.out)
-    # Checked before torch is imported, so that a wrong file name is told at once.
+    path: Path = args.photos[0]
+    started = time.monotonic()
+    # Read before torch is imported, so that a wrong file is told at once.
     from photorig.worker.faces.pictures import read_picture
 
-    path: Path = args.photos[0]
     photo = read_picture(path)
 
-    from photorig.worker.portraits.fit import FitSettings
     from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
 
-    started = time.monotonic()
-    with Progress("%", 100) as bar:
+    with Progress("percent", 100) as bar:
 
         def show(progress: MakingProgress) -> None:
-            note = f"{progress.stage.lower()} {progress.note}".strip()
-            bar.advance(max(0, int(progress.fraction * 100) - bar.done), note)
+            note = ", ".join(filter(None, (progress.stage, progress.note)))
+            bar.advance(int(100 * progress.fraction) - bar.done, note)
 
         maker = PortraitMaker(show)
         subject = maker.look(photo)
@@ -70,8 +78,8 @@ def run(args: argparse.Namespace) -> int:
                 "Choose another with --face N.",
                 file=sys.stderr,
             )
-        settings = FitSettings(steps=args.steps, refine_steps=args.refine)
-        portrait = maker.make(subject, args.face or 0, args.name or path.stem, settings)
+        name = args.name or path.stem
+        portrait = maker.make(subject, args.face or 0, name, _settings(args))
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:
@@ -80,6 +88,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"Wrote {args.out} after {seconds:.0f} s.")
     return 0
+
+
+def _settings(args: argparse.Namespace) -> FitSettings:
+    """What the options ask for."""
+    from photorig.worker.portraits.fit import QUICK, FitSettings
+
+    settings = QUICK if args.quick else FitSettings()
+    given = {"steps": args.steps, "tuning_steps": args.tune, "refine_steps": args.refine}
+    return replace(settings, **{name: n for name, n in given.items() if n is not None})
 
 
 def _check_output(path: Path) -> None:

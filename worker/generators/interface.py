@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from .tuning import WeightTuning
+
 
 class Generator(Protocol):
     """W+ in, image out. Frames are pure: fixed noise, fixed mean latent, no state between calls.
@@ -46,5 +48,13 @@ class Generator(Protocol):
 
         Raises:
             InputError: the shape or the size is not one the generator has.
+        """
+        ...
+
+    def tuned(self, tuning: WeightTuning) -> Generator:
+        """This generator with its weights tuned to one person; same latents, other images.
+
+        Raises:
+            InputError: the tuning belongs to another generator, or is damaged.
         """
         ...

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 
 import numpy as np
 import openvino
@@ -12,7 +14,44 @@ from photorig.shared.errors import InputError
 from .latents import checked_latents, expand_latents, map_latents
 from .openvino_graph import build_graph
 from .threads import thread_count
+from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
+
+_COMPILED_GRAPHS = 4
+"""As many graphs are kept at once, tuned or not; the largest takes 0.3 GB."""
+
+
+class CompiledGraphs:
+    """The graphs that were asked for last, compiled; threads may share it."""
+
+    def __init__(self, precision: str, threads: int) -> None:
+        self._core = openvino.Core()
+        self._options = _compile_options(precision, threads)
+        self._requests: OrderedDict[tuple[str, int], openvino.InferRequest] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def infer(
+        self, key: tuple[str, int], graph: Callable[[], openvino.Model], latents: np.ndarray
+    ) -> np.ndarray:
+        """Images (b, size, size, 3) of latents (b, 16, 512).
+
+        Args:
+            key: names the graph: weights and size.
+            graph: builds it; called where it is not at hand.
+        """
+        # An infer request holds one image's buffers: one caller at a time.
+        with self._lock:
+            if key not in self._requests:
+                while len(self._requests) >= _COMPILED_GRAPHS:
+                    self._requests.popitem(last=False)
+                compiled = self._core.compile_model(graph(), "CPU", self._options)
+                self._requests[key] = compiled.create_infer_request()
+            self._requests.move_to_end(key)
+            request, size = self._requests[key], key[1]
+            images = np.empty((len(latents), size, size, 3), np.uint8)
+            for index, latent in enumerate(latents):
+                images[index] = request.infer(latent[None], share_inputs=True)[0][0]
+            return images
 
 
 class OpenVinoGenerator:
@@ -20,17 +59,27 @@ class OpenVinoGenerator:
 
     A graph is compiled when its size is first asked for, which takes about as long as five images.
     OpenVINO's own cache of compiled graphs is no help: a file is 290 MB and is not found again.
+
+    Args:
+        graphs: where compiled graphs are kept; a generator and those tuned from it share it.
+        tuning_id: names what the weights were tuned by, "" where they were not.
     """
 
     n_rows, w_dim, sizes = N_ROWS, W_DIM, SIZES
     device = "cpu"
 
-    def __init__(self, weights: GeneratorWeights, precision: str, threads: int) -> None:
+    def __init__(
+        self,
+        weights: GeneratorWeights,
+        precision: str,
+        threads: int,
+        graphs: CompiledGraphs | None = None,
+        tuning_id: str = "",
+    ) -> None:
         self._weights = weights
-        self._core = openvino.Core()
-        self._options = _compile_options(precision, threads)
-        self._requests: dict[int, openvino.InferRequest] = {}
-        self._lock = threading.Lock()
+        self._precision, self._threads = precision, threads
+        self._graphs = graphs or CompiledGraphs(precision, threads)
+        self._tuning_id = tuning_id
         self.model_id = weights.model_id
         self.pixels_id = weights.pixels_id
         self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
@@ -48,20 +97,14 @@ class OpenVinoGenerator:
         """See `Generator.synthesize`."""
         blocks_for(size)
         latents = checked_latents(latents)
-        images = np.empty((len(latents), size, size, 3), np.uint8)
-        # An infer request holds one image's buffers: one caller at a time.
-        with self._lock:
-            request = self._request(size)
-            for index, latent in enumerate(latents):
-                images[index] = request.infer(latent[None], share_inputs=True)[0][0]
-        return images
+        key = (self._tuning_id, size)
+        return self._graphs.infer(key, lambda: build_graph(self._weights, size), latents)
 
-    def _request(self, size: int) -> openvino.InferRequest:
-        if size not in self._requests:
-            graph = build_graph(self._weights, size)
-            compiled = self._core.compile_model(graph, "CPU", self._options)
-            self._requests[size] = compiled.create_infer_request()
-        return self._requests[size]
+    def tuned(self, tuning: WeightTuning) -> OpenVinoGenerator:
+        """See `Generator.tuned`."""
+        weights = tuning.applied(self._weights)
+        tuning_id = f"{self._tuning_id}{tuning.id}"
+        return OpenVinoGenerator(weights, self._precision, self._threads, self._graphs, tuning_id)
 
 
 def load_openvino_generator(precision: str = "auto") -> OpenVinoGenerator:

@@ -8,6 +8,7 @@ import torch
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
 from .threads import thread_count
+from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
 
@@ -20,7 +21,7 @@ class TorchGenerator:
         self._weights = weights
         self._network = MobileStyleGAN(weights).to(device)
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._device = device
+        self._device, self._precision = device, precision
         self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.model_id = weights.model_id
         self.pixels_id = weights.pixels_id
@@ -44,6 +45,10 @@ class TorchGenerator:
         for index, latent in enumerate(latents):
             images[index] = self._image(torch.from_numpy(latent[None]).to(self._device), size)
         return images
+
+    def tuned(self, tuning: WeightTuning) -> TorchGenerator:
+        """See `Generator.tuned`."""
+        return TorchGenerator(tuning.applied(self._weights), self._device, self._precision)
 
     def _image(self, latent: torch.Tensor, size: int) -> np.ndarray:
         """One image at a time: kernels chosen for another batch size round differently."""

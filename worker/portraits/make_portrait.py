@@ -108,12 +108,15 @@ class PortraitMaker:
             InputError: there is no such face, or it cannot be used.
             Cancelled: ``should_cancel`` said so.
         """
+        settings = settings or FitSettings()
         chosen = choose_face(subject.faces, face)
         models = load_fit_models()
         self._say(MakingProgress(FITTING, _LOADED))
         portrait = fit_portrait(
             subject.photo, chosen, name, models, settings, self._fit_step, self._should_cancel
         )
+        if not settings.measures_response:
+            return portrait
         self._say(MakingProgress(MEASURING, _FITTED))
         watched = _Watched(self._net3d, self._look_step)
         return with_response(portrait, load_bundle(), load_generator("cpu"), watched)

@@ -23,10 +23,12 @@ from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
 from photorig.shared.frame_index import write_atomically
+from photorig.worker.generators.tuning import WeightTuning
 
 from .response import ARRAYS as RESPONSE_ARRAYS
 from .response import FORM as RESPONSE_FORM
 from .response import PortraitResponse
+from .tuning import tuning_from_tensors, tuning_tensors
 
 FORMAT = "photorig.portrait"
 FORMAT_VERSION = 1
@@ -49,6 +51,7 @@ class Portrait:
         schema_hash: the parameter schema of ``parameters``.
         name: what a person calls it.
         response: how this face answers to a bundle, if that was measured.
+        tuning: how the generator is tuned to this person; None: as it is.
     """
 
     latents: np.ndarray
@@ -59,6 +62,7 @@ class Portrait:
     schema_hash: str
     name: str
     response: PortraitResponse | None = None
+    tuning: WeightTuning | None = None
 
     @cached_property
     def id(self) -> str:
@@ -109,6 +113,8 @@ class Portrait:
             for name in RESPONSE_ARRAYS:
                 array = getattr(self.response, name)
                 tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
+        if self.tuning is not None:
+            tensors |= tuning_tensors(self.tuning)
         return save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
 
     def to_bytes(self) -> bytes:
@@ -159,6 +165,7 @@ class Portrait:
                 schema_hash=str(metadata["schema_hash"]),
                 name=str(metadata["name"]),
                 response=_response(metadata, tensors),
+                tuning=tuning_from_tensors(tensors),
             )
             portrait._check()
         except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:

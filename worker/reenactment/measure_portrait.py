@@ -22,6 +22,7 @@ from photorig.worker.portraits.response import (
     believable,
     believable_turns,
 )
+from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 
@@ -62,7 +63,7 @@ def measure_response(
 ) -> PortraitResponse:
     """What the face does when each parameter moves alone, and when yaw and pitch move together,
     for the method ``calibrated``."""
-    face = _Face(portrait, bundle, generator, net3d)
+    face = _Face(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
     n = len(bundle.schema)
     moved = np.tile(np.linspace(-1, 1, KNOTS), (n, 1))
     seen = moved.copy()

@@ -14,6 +14,7 @@ from photorig.worker.generators import Generator, load_generator
 from photorig.worker.portraits.head_motion import HeadMotion, split_shift
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.stage import PortraitStage
+from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle, load_bundle
 from .methods import Method, load_method
@@ -36,6 +37,7 @@ class FaceRenderer:
             )
         self.bundle = bundle
         self.generator = generator
+        self._generators = TunedGenerators(generator)
         self._stage = stage or PortraitStage()
         self._methods: dict[str, Method] = {}
 
@@ -83,13 +85,11 @@ class FaceRenderer:
         size = self._crop_size(portrait, request)
         latents = method.drive(portrait, shift)
         motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
-        crop = self.generator.synthesize(latents[None], size)[0]
+        generator = self._generators.of(portrait)
+        crop = generator.synthesize(latents[None], size)[0]
         frame = self._stage.full_frame if request.size == "full" else self._stage.crop_frame
         return frame(
-            portrait,
-            crop,
-            motion,
-            lambda: self.generator.synthesize(portrait.latents[None], size)[0],
+            portrait, crop, motion, lambda: generator.synthesize(portrait.latents[None], size)[0]
         )
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:

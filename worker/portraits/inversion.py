@@ -1,0 +1,112 @@
+"""Inversion: the code of W+ whose image looks like the photo, and that can still be driven.
+
+Optimisation of the code (Abdal et al. 2019, Image2StyleGAN) from a first guess. What keeps the code
+where faces can be driven matters as much as the likeness: it is pulled to the distribution of w in
+the space before the mapping network's last non-linearity, where w is nearly normal (Zhu et al.
+2020, "Improved StyleGAN Embedding: Where are the Good Latents?"), and its rows to one another (Tov
+et al. 2021, "Designing an Encoder for StyleGAN Image Manipulation").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.generators.weights import SLOPE
+from photorig.worker.portraits.descent import Descent
+from photorig.worker.portraits.fit_target import (
+    SMALL,
+    Likeness,
+    Onlookers,
+    Target,
+    likeness,
+    misplacement,
+    pixel_distance,
+)
+
+_SAMPLES, _SEED = 4096, 7
+_LIKENESS = Likeness(0.5, 0.5)
+_LEAST_VARIANCE = 0.05  # of the mean variance: directions that w hardly uses count no more
+
+
+@dataclass(frozen=True)
+class InversionSettings:
+    """What counts how much, beside a pixel distance of weight 1.
+
+    Attributes:
+        rate, offset_rate: of Adam, for what all rows share and for what each has of its own.
+        landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
+        distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
+        drift: weight of the rows' mean squared distance to what they share, in standard deviations.
+    """
+
+    rate: float = 0.05
+    offset_rate: float = 0.02
+    likeness: Likeness = _LIKENESS
+    landmarks: float = 0.02
+    landmark_interval: int = 3
+    distribution: float = 0.02
+    drift: float = 0.01
+
+
+class LatentDistribution:
+    """The distribution of w over random z, as a normal one before the last non-linearity."""
+
+    def __init__(self, generator: MobileStyleGAN) -> None:
+        z = torch.randn(_SAMPLES, generator.w_dim, generator=torch.Generator().manual_seed(_SEED))
+        with torch.no_grad():
+            samples = _linear(generator.map(z))
+            self._mean = samples.mean(0)
+            variances, axes = torch.linalg.eigh(torch.cov(samples.T).double())
+            variances = variances.clamp_min(0) + _LEAST_VARIANCE * variances.mean()
+            self._whitening = (axes * variances.rsqrt()).float()
+
+    def distance(self, latents: Tensor) -> Tensor:
+        """Mean squared whitened coordinate of latents (…, 512)."""
+        return ((_linear(latents) - self._mean) @ self._whitening).square().mean()
+
+
+def _linear(w: Tensor) -> Tensor:
+    """Undoes the mapping network's last leaky ReLU."""
+    return F.leaky_relu(w / 2**0.5, 1 / SLOPE)
+
+
+def invert(
+    start: Tensor,
+    target: Target,
+    generator: MobileStyleGAN,
+    eyes: Onlookers,
+    settings: InversionSettings,
+    steps: int,
+    on_step: Callable[[float], None],
+) -> Tensor:
+    """Latents (1, 16, 512) of the target, from a first guess (1, 16, 512).
+
+    Args:
+        on_step: called with the loss after each step; what it raises ends the inversion.
+    """
+    if steps == 0:
+        return start
+    distribution = LatentDistribution(generator)
+    shared = start.mean(1, keepdim=True).clone().requires_grad_(True)
+    offsets = (start - shared.detach()).clone().requires_grad_(True)
+    rates = {settings.rate: [shared], settings.offset_rate: [offsets]}
+
+    def loss_of(step: int) -> Tensor:
+        latents = shared + offsets
+        image = generator(latents, SMALL) * 0.5 + 0.5
+        loss = pixel_distance(image, target.small, target.weight)
+        loss = loss + likeness(image, target.landmarks_px, target, eyes, settings.likeness)
+        loss = loss + settings.distribution * distribution.distance(latents)
+        loss = loss + settings.drift * (offsets / generator.latent_std).square().mean()
+        if step % settings.landmark_interval == 0:
+            loss = loss + settings.landmarks * misplacement(image, target, eyes)
+        return loss
+
+    Descent(rates).run(steps, loss_of, on_step)
+    return (shared + offsets).detach()

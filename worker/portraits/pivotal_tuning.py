@@ -1,0 +1,211 @@
+"""Pivotal tuning: the generator's weights moved until one code gives the photo's person.
+
+Roich et al. 2021. Tuned to one picture alone, a generator paints that picture into the place where
+the face is at rest: lips keep showing the photo's teeth while the jaw opens. So every step also
+rehearses a motion, which has to change the picture as it did before the tuning.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from photorig.worker.faces.landmarker import Region
+from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.generators.tuning import WeightTuning, is_tunable
+from photorig.worker.generators.weights import blocks_for
+from photorig.worker.portraits.descent import Descent
+from photorig.worker.portraits.fit_target import (
+    LARGE,
+    SMALL,
+    Likeness,
+    Onlookers,
+    Target,
+    likeness,
+    pixel_distance,
+)
+
+_AT_REST, _IN_MOTION = Likeness(0.5, 0.5), Likeness(0.2, 0.3)
+_CHANGE_SCALES = (2, 4, 8)  # pixels of 256
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """What counts how much, beside a pixel distance of weight 1.
+
+    Attributes:
+        rate: of Adam, on the weights.
+        change: of how differently from before a rehearsed motion changes the picture.
+        landmarks: of a pixel of 256 by which a rehearsed motion ends elsewhere.
+        moved_likeness: of the person in a rehearsed motion.
+    """
+
+    rate: float = 2.5e-4
+    likeness: Likeness = _AT_REST
+    change: float = 1.0
+    landmarks: float = 0.02
+    moved_likeness: Likeness = _IN_MOTION
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What moves a face: a shift of W+ (16, 512).
+
+    Attributes:
+        is_local: whether only a part of the face moves, as when a mouth opens.
+    """
+
+    shift: np.ndarray
+    is_local: bool
+
+
+def tune(
+    latents: Tensor,
+    target: Target,
+    generator: MobileStyleGAN,
+    eyes: Onlookers,
+    motions: list[Motion],
+    settings: TuningSettings,
+    steps: tuple[int, int],
+    on_step: Callable[[float], None],
+) -> WeightTuning | None:
+    """A tuning that makes latents (1, 16, 512) the target's person; ``generator`` stays as it is.
+
+    Args:
+        steps: at 256² and at 1024²; None is returned where there are none.
+        on_step: called with the loss after each step; what it raises ends the tuning.
+    """
+    if not any(steps):
+        return None
+    tuned = copy.deepcopy(generator)
+    before = {name: value for name, value in generator.named_parameters() if is_tunable(name)}
+    weights = [value for name, value in tuned.named_parameters() if is_tunable(name)]
+    for weight in weights:
+        weight.requires_grad_(True)
+    practice = _Practice(tuned, latents, target, eyes, settings)
+    with torch.no_grad():
+        rest = generator(latents, SMALL) * 0.5 + 0.5
+    # As many as there are steps for: to look at a motion before the tuning takes time, too.
+    found = (_Rehearsal.of(m, latents, rest, generator, eyes) for m in motions[: steps[0]])
+    practice.rehearsals = [rehearsal for rehearsal in found if rehearsal is not None]
+    Descent({settings.rate: weights}).run(steps[0], practice.small, on_step)
+    Descent({settings.rate: weights}).run(steps[1], practice.all_sizes, on_step)
+    after = dict(tuned.named_parameters())
+    return WeightTuning(
+        {name: (after[name].detach() - value).half().numpy() for name, value in before.items()}
+    )
+
+
+@dataclass(frozen=True)
+class _Rehearsal:
+    """A motion, and what it did before the tuning.
+
+    Attributes:
+        latents: (1, 16, 512), moved.
+        change: (1, 3, 256, 256), what it changed in the picture; None where all of it moved.
+        landmarks_px: (1, 478, 3), where they were then.
+        regions: crop that the landmarks were measured in.
+    """
+
+    latents: Tensor
+    change: Tensor | None
+    landmarks_px: Tensor
+    regions: list[Region]
+
+    @staticmethod
+    def of(
+        motion: Motion,
+        latents: Tensor,
+        rest: Tensor,
+        generator: MobileStyleGAN,
+        eyes: Onlookers,
+    ) -> _Rehearsal | None:
+        """None where no face is seen any more; ``rest`` (1, 3, 256, 256) is the still picture."""
+        with torch.no_grad():
+            moved = latents + torch.from_numpy(motion.shift)
+            image = generator(moved, SMALL) * 0.5 + 0.5
+            region = eyes.landmarker.detect(image.clamp(0, 1))[0]
+            if region is None:
+                return None
+            landmarks = eyes.landmarker.measure(image, [region]).landmarks_px
+        change = image - rest if motion.is_local else None
+        return _Rehearsal(moved, change, landmarks, [region])
+
+
+class _Practice:
+    """The losses of the steps of one tuning."""
+
+    def __init__(
+        self,
+        network: MobileStyleGAN,
+        latents: Tensor,
+        target: Target,
+        eyes: Onlookers,
+        settings: TuningSettings,
+    ) -> None:
+        self._network, self._latents, self._target = network, latents, target
+        self._eyes, self._settings = eyes, settings
+        self.rehearsals: list[_Rehearsal] = []
+
+    def small(self, step: int) -> Tensor:
+        """At rest and in one motion, at 256²."""
+        image = self._network(self._latents, SMALL) * 0.5 + 0.5
+        loss = self._at_rest(image)
+        if self.rehearsals:
+            rehearsal = self.rehearsals[step % len(self.rehearsals)]
+            loss = loss + self._in_motion(rehearsal, image)
+        return loss
+
+    def all_sizes(self, step: int) -> Tensor:
+        """At rest, by the preview heads and at full size: one person in all of them."""
+        images = self._all_images()
+        target = self._target
+        detail = target.detailed.shape[-1]
+        loss = self._at_rest(images[SMALL])
+        for size, image in images.items():
+            side = min(size, detail)
+            if side > SMALL:
+                wanted = F.avg_pool2d(target.detailed, detail // side)
+                seen = F.avg_pool2d(image, size // side)
+                loss = loss + pixel_distance(seen, wanted, target.weight)
+        return loss
+
+    def _at_rest(self, image: Tensor) -> Tensor:
+        distance = pixel_distance(image, self._target.small, self._target.weight)
+        return distance + likeness(
+            image,
+            self._target.landmarks_px,
+            self._target,
+            self._eyes,
+            self._settings.likeness,
+        )
+
+    def _in_motion(self, rehearsal: _Rehearsal, rest: Tensor) -> Tensor:
+        settings, eyes = self._settings, self._eyes
+        image = self._network(rehearsal.latents, SMALL) * 0.5 + 0.5
+        seen = eyes.landmarker.measure(image, rehearsal.regions).landmarks_px
+        misplaced = (seen - rehearsal.landmarks_px)[..., :2].abs().mean()
+        loss = settings.landmarks * misplaced + likeness(
+            image, rehearsal.landmarks_px, self._target, eyes, settings.moved_likeness
+        )
+        if rehearsal.change is not None:
+            difference = image - rest - rehearsal.change
+            # Not pixel by pixel: what a motion uncovers may look as this person does.
+            distances = [F.avg_pool2d(difference, s).abs().mean() for s in _CHANGE_SCALES]
+            loss = loss + settings.change * torch.stack(distances).sum()
+        return loss
+
+    def _all_images(self) -> dict[int, Tensor]:
+        """(1, 3, s, s) in [0, 1] by size, from one run through the network."""
+        network, latents = self._network, self._latents
+        features = list(network.features(latents))
+        images = {LARGE: network.image_head(features[-1], latents[:, -1])}
+        for size, head in network.preview_heads.items():
+            images[int(size)] = head(features[blocks_for(int(size)) - 1], latents)
+        return {size: image * 0.5 + 0.5 for size, image in images.items()}
