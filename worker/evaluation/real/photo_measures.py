@@ -28,9 +28,9 @@ _AGAIN = 4
 _PERCEPTUAL = 256
 
 CONTROLS: dict[str, dict[str, float]] = {
-    "yaw −20°": {"headYaw": -20},
+    "yaw -20°": {"headYaw": -20},
     "yaw +20°": {"headYaw": 20},
-    "pitch −12°": {"headPitch": -12},
+    "pitch -12°": {"headPitch": -12},
     "pitch +12°": {"headPitch": 12},
     "roll +15°": {"headRoll": 15},
     "jaw open": {"jawOpen": 0.5},

@@ -95,7 +95,9 @@ class PhotoRun:
         try:
             return entry | self._measured(bench, portrait)
         except PhotorigError as error:
-            return entry | {"error": f"{error.message}"}
+            return entry | {"error": error.message}
+        except Exception as error:  # a defect that one photo shows must not lose the others
+            return entry | {"error": f"measuring broke off: {type(error).__name__}: {error}"}
 
     def _measured(self, bench: Bench, path: Path) -> dict[str, Any]:
         piece = (

@@ -19,9 +19,12 @@ from .bench import Bench
 from .photo_figures import Entry, summary, ways, worked
 from .photo_page import photo_page
 from .photos import load_tile
+from .video_page import video_page
+from .videos import Shown
 
 PICTURES = "pictures"
 _ROWS = 6  # photos on a sheet
+_COLUMNS = 10  # frames on a strip
 
 
 def write_photo_report(
@@ -55,6 +58,35 @@ def _photo_sheets(folder: Path, entries: Sequence[Entry]) -> list[dict[str, str]
             draw_sheet(labels, rows, folder / file)
             caption = f"Fitted {way}: {', '.join(entry['name'] for entry in part)}"
             figures.append({"section": "sheets", "file": file, "caption": caption})
+    return figures
+
+
+def write_video_report(
+    folder: Path,
+    bench: Bench,
+    section: dict[str, Any],
+    shown: Sequence[Shown],
+    show_all: bool,
+    note: str = "",
+) -> Path:
+    """As `write_photo_report`, of one video or two."""
+    people = [section[name] for name in ("source", "driver") if name in section]
+    allowed = show_all or all(person["may_be_shown"] for person in people)
+    pictures = _video_strips(folder, shown) if allowed else []
+    report = _head(bench) | {"video": section | {"note": note}, "pictures": pictures}
+    return _write(folder, report, video_page)
+
+
+def _video_strips(folder: Path, shown: Sequence[Shown]) -> list[dict[str, str]]:
+    figures = []
+    for number, strip in enumerate(shown, start=1):
+        chosen = np.linspace(0, len(strip.tiles) - 1, min(_COLUMNS, len(strip.tiles)))
+        columns = sorted({round(position) for position in chosen})
+        labels = [strip.labels[column] for column in columns]
+        pairs = np.stack([strip.tiles[column] for column in columns], 1)
+        file = f"{PICTURES}/strip-{number}.jpg"
+        draw_sheet(labels, list(pairs), folder / file)
+        figures.append({"section": "strips", "file": file, "caption": strip.title})
     return figures
 
 
