@@ -27,6 +27,7 @@ from .messages import (
     FoundFace,
     FrameReply,
     FrameRequest,
+    HeadMeasurement,
     Heartbeat,
     Hello,
     MessageLimits,
@@ -371,6 +372,31 @@ def read_fitted_portrait(message: Message) -> FittedPortrait:
     if hashlib.sha256(content).hexdigest() != portrait_id:
         body.refuse("portrait")
     return FittedPortrait(portrait_id, content, body.text("note", ""))
+
+
+_HEAD_SHAPES = {"vertices": (468, 3), "landmarks": (478, 2), "transform": (4, 4)}
+
+
+def head_form(head: HeadMeasurement) -> Form:
+    names = (*_HEAD_SHAPES, "parameters")
+    payloads = tuple(
+        Payload.of_array(name, np.asarray(getattr(head, name), np.float32)) for name in names
+    )
+    return Form({"width": head.width, "height": head.height}, payloads)
+
+
+def read_head(message: Message) -> HeadMeasurement:
+    body, arrays = _Body(message), {}
+    for name in (*_HEAD_SHAPES, "parameters"):
+        payload = message.payload(name)
+        shape = _HEAD_SHAPES.get(name, payload.shape[:1])
+        if payload.dtype != "float32" or payload.shape != shape:
+            body.refuse(name)
+        arrays[name] = payload.array()
+        if not np.isfinite(arrays[name]).all():
+            body.refuse(name)
+    width, height = body.integer("width", 1, MAX_EDGE), body.integer("height", 1, MAX_EDGE)
+    return HeadMeasurement(**arrays, width=width, height=height)
 
 
 def heartbeat_form(heartbeat: Heartbeat) -> Form:

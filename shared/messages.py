@@ -302,6 +302,29 @@ class FittedPortrait:
     note: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class HeadMeasurement:
+    """The face of a portrait as a mesh in space, in the axes and units of MediaPipe's face.
+
+    Attributes:
+        vertices: (468, 3) float32 cm, the face in the pose and scale of the canonical face: x to
+            image right, y up, z out of the face. It has the expression of the photo.
+        landmarks: (478, 2) float32 pixels of the photo; the first 468 belong to the vertices, then
+            come five for the iris of the right eye and five for the left.
+        transform: (4, 4) float32, from there to the space of a camera that looks along -z with a
+            vertical field of view of 63 degrees: where the face is in the photo.
+        parameters: (n,) float32, pose and expression as they were measured with it.
+        width, height: of the photo in pixels.
+    """
+
+    vertices: np.ndarray
+    landmarks: np.ndarray
+    transform: np.ndarray
+    parameters: np.ndarray
+    width: int
+    height: int
+
+
 @dataclass(frozen=True)
 class Heartbeat:
     """The worker's answer to a ping; it comes while the device is busy, too.

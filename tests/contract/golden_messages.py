@@ -29,6 +29,7 @@ from photorig.shared.messages import (
     FoundFace,
     FrameReply,
     FrameRequest,
+    HeadMeasurement,
     Heartbeat,
     Hello,
     MessageLimits,
@@ -49,8 +50,17 @@ SCHEMA = ParameterSchema(
     ),
 )
 PORTRAIT = "7d" * 32
+_MOST_SHOWN = 64
 REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
 PIXELS = bytes(range(12))
+HEAD = HeadMeasurement(
+    vertices=np.zeros((468, 3), np.float32),
+    landmarks=np.zeros((478, 2), np.float32),
+    transform=np.eye(4, dtype=np.float32),
+    parameters=np.array([3.0, 0.0], np.float32),
+    width=1024,
+    height=768,
+)
 FACES = FitFaces(
     (
         FoundFace((40.0, 32.5, 88.0, 96.0), np.full((1, 1, 3), 200, np.uint8)),
@@ -145,6 +155,11 @@ def _messages() -> dict[str, tuple[Header, Form]]:
             ),
         ),
         "end_fit": (Header("end_fit", "c12", job="fit-1"), empty),
+        "head_query": (
+            Header("head_query", "c13"),
+            forms.portrait_reference_form(PORTRAIT),
+        ),
+        "head": (Header("head", "w14", re="c13"), forms.head_form(HEAD)),
         "bye": (Header("bye", "c10"), empty),
     }
 
@@ -179,11 +194,16 @@ def readable(value: object) -> str:
     return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda match: f"[{' '.join(match[1].split())}]", text)
 
 
+def _shown(part: bytes) -> str:
+    rest = len(part) - _MOST_SHOWN
+    return part.hex(" ") if rest <= 0 else f"{part[:_MOST_SHOWN].hex(' ')} and {rest} bytes more"
+
+
 def example(name: str) -> str:
     """The message as the document shows it."""
     parts = split((FOLDER / f"{name}.bin").read_bytes())
     lines = [readable(json.loads(parts[1]))]
-    lines += [f"payload {i}: {part.hex(' ')}" for i, part in enumerate(parts[2:])]
+    lines += [f"payload {i}: {_shown(part)}" for i, part in enumerate(parts[2:])]
     return "\n".join(lines)
 
 

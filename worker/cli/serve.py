@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--idle-minutes is negative", "Give minutes, or 0 for never.")
     _start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
+    from photorig.worker.portraits.head_measurement import HeadMeasurer
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.encode import encode
     from photorig.worker.server.executor import LocalExecutor, Renderer
@@ -111,7 +112,14 @@ def run(args: argparse.Namespace) -> int:
     fitter = ProcessFitter([sys.executable, "-m", FIT_PROGRAM])
     try:
         executor.start()
-        reason = serve(options, executor, portraits, _say_ready, fitter=fitter)
+        reason = serve(
+            options,
+            executor,
+            portraits,
+            _say_ready,
+            fitter=fitter,
+            measure_head=HeadMeasurer().measure,
+        )
     finally:
         fitter.close()
         executor.close()

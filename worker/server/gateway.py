@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from photorig.shared import message_forms as forms
-from photorig.shared.errors import PhotorigError, ProtocolError
+from photorig.shared.errors import InputError, PhotorigError, ProtocolError
 from photorig.shared.message_forms import ErrorReport, Form
 from photorig.shared.messages import (
     CODECS,
@@ -25,6 +25,7 @@ from photorig.shared.messages import (
     FittedPortrait,
     FrameReply,
     FrameRequest,
+    HeadMeasurement,
     Heartbeat,
     MessageLimits,
     Welcome,
@@ -43,13 +44,14 @@ from photorig.shared.protocol import (
 from .endpoint import Endpoint, Sent
 from .executor import Executor, FrameDone
 from .fits import FitOutcome, Fits, Fitter
-from .portrait_store import PortraitStore, UnknownPortrait
+from .portrait_store import PortraitStore, StoredPortrait, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
 
 log = logging.getLogger(__name__)
 
 CONTROL, BULK = "control", "bulk"
+HeadMeasure = Callable[[StoredPortrait], HeadMeasurement]
 _PROBE_AFTER_SECONDS = 5.0
 _MANY_SESSIONS = 64
 _MESSAGES_PER_TURN = {CONTROL: 256, BULK: 64}
@@ -87,6 +89,7 @@ class Gateway:
         nonce: of the connection file.
         wake: makes a ``poll`` of the loop that calls ``turn`` return; may be called by any thread.
         fitter: makes portraits from photos; None where this worker makes none.
+        measure_head: the shape of a portrait's head; None where this worker measures none.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Gateway:
         wake: Callable[[], None],
         limits: MessageLimits | None = None,
         fitter: Fitter | None = None,
+        measure_head: HeadMeasure | None = None,
     ) -> None:
         self.limits = limits or MessageLimits()
         self.last_work = time.monotonic()
@@ -121,6 +125,7 @@ class Gateway:
             queue.SimpleQueue()
         )
         self._fits: Fits[Asked] = Fits(fitter)
+        self._measure_head = measure_head
         self._handlers: dict[tuple[str, str], Callable[[Asked, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
             (BULK, "ping"): self._ping,
@@ -134,6 +139,7 @@ class Gateway:
             (BULK, "job"): self._job,
             (BULK, "render"): self._render,
             (BULK, "ack"): self._ack,
+            (BULK, "head_query"): self._head_query,
             (BULK, "fit"): self._fit,
             (BULK, "end_fit"): self._end_fit,
             (CONTROL, "end_fit"): self._end_fit,
@@ -322,6 +328,16 @@ class Gateway:
 
         self._answer_later(asked, "portrait", add)
         self.last_work = time.monotonic()
+
+    def _head_query(self, asked: Asked, session: Session, message: Message) -> None:
+        portrait_id, measure = forms.read_portrait_reference(message), self._measure_head
+        if measure is None:
+            raise InputError("This worker measures no heads", "Add the head from the Add menu.")
+
+        def measured() -> Form:
+            return forms.head_form(measure(self._portraits.get(portrait_id)))
+
+        self._answer_later(asked, "head", measured)
 
     def _answer_later(self, asked: Asked, kind: str, make: Callable[[], Form]) -> None:
         """Answer with what ``make`` gives; it may read and write files."""

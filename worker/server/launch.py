@@ -31,7 +31,7 @@ from photorig.shared.messages import MessageLimits
 from .endpoint import Endpoint, KeyGuard, KeyPair
 from .executor import Executor
 from .fits import Fitter
-from .gateway import BULK, CONTROL, Gateway
+from .gateway import BULK, CONTROL, Gateway, HeadMeasure
 from .portrait_store import PortraitStore
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ def serve(
     stop: StopSignal | None = None,
     limits: MessageLimits | None = None,
     fitter: Fitter | None = None,
+    measure_head: HeadMeasure | None = None,
 ) -> str:
     """Serve until told to stop; returns why it stopped, as half a sentence for the log.
 
@@ -81,6 +82,7 @@ def serve(
         on_ready: called when clients can connect.
         stop: where the caller can stop the server; signals end it where there is none.
         fitter: makes portraits from photos, closed by the caller; None for a worker without.
+        measure_head: called in a thread of the server; None for a worker that measures no heads.
 
     Raises:
         InputError: the address cannot or must not be used, the connection file cannot be written.
@@ -119,6 +121,7 @@ def serve(
             stop.wake,
             limits,
             fitter,
+            measure_head,
         )
         cleanup.callback(gateway.close)
         if options.end_with_stdin:
