@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from photorig.worker.generators.threads import THREADS_VARIABLE
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels
 from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.tuning import TunedGenerators
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 
 from .likeness import PerceptualDistance
@@ -41,6 +43,11 @@ class Bench:
     perceptual: PerceptualDistance
     method: str = "calibrated"
 
+    @cached_property
+    def generators(self) -> TunedGenerators:
+        """The common generator, or that tuned to a portrait's person."""
+        return TunedGenerators(self.renderer.generator)
+
     @property
     def schema(self) -> ParameterSchema:
         return self.renderer.schema
@@ -53,8 +60,8 @@ class Bench:
         return self.renderer.render(portrait, request)
 
     def inversion(self, portrait: Portrait, size: int) -> np.ndarray:
-        """What the generator alone makes of the portrait at rest, (size, size, 3) uint8."""
-        return self.renderer.generator.synthesize(portrait.latents[None], size)[0]
+        """What the portrait's generator alone makes of it at rest, (size, size, 3) uint8."""
+        return self.generators.of(portrait).synthesize(portrait.latents[None], size)[0]
 
     def generator_size(self, portrait: Portrait) -> int:
         """The smallest size of the generator that holds all pixels the face has in the photo."""
