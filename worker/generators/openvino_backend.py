@@ -30,6 +30,9 @@ class CompiledGraphs:
         self._requests: OrderedDict[tuple[str, int], openvino.InferRequest] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._requests)
+
     def infer(
         self, key: tuple[str, int], graph: Callable[[], openvino.Model], latents: np.ndarray
     ) -> np.ndarray:
@@ -78,7 +81,7 @@ class OpenVinoGenerator:
     ) -> None:
         self._weights = weights
         self._precision, self._threads = precision, threads
-        self._graphs = graphs or CompiledGraphs(precision, threads)
+        self._graphs = CompiledGraphs(precision, threads) if graphs is None else graphs
         self._tuning_id = tuning_id
         self.model_id = weights.model_id
         self.pixels_id = weights.pixels_id

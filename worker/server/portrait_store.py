@@ -55,7 +55,7 @@ class PortraitStore:
     Args:
         folder: for the files; made when first needed.
         read: portrait file bytes to a portrait; raises InputError. Must execute nothing.
-        memory_bytes: most bytes of photos kept in memory; the last portrait always stays.
+        memory_bytes: most bytes of photos and files kept in memory; the last portrait always stays.
         disk_bytes: most bytes of files kept in the folder.
     """
 
@@ -71,6 +71,7 @@ class PortraitStore:
         self._memory_bytes = memory_bytes
         self._disk_bytes = disk_bytes
         self._portraits: OrderedDict[str, StoredPortrait] = OrderedDict()
+        self._file_bytes: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def __contains__(self, portrait_id: str) -> bool:
@@ -89,8 +90,9 @@ class PortraitStore:
             if portrait is not None:
                 self._portraits.move_to_end(portrait_id)
                 return portrait
-        portrait = self._read(self._content(portrait_id))
-        self._remember(portrait_id, portrait)
+        content = self._content(portrait_id)
+        portrait = self._read(content)
+        self._remember(portrait_id, portrait, len(content))
         return portrait
 
     def add(self, portrait_id: str, content: bytes) -> StoredPortrait:
@@ -102,7 +104,7 @@ class PortraitStore:
         if hashlib.sha256(content).hexdigest() != portrait_id:
             raise InputError("The portrait was damaged on the way", "Load it again.")
         portrait = self._read(content)
-        self._remember(portrait_id, portrait)
+        self._remember(portrait_id, portrait, len(content))
         self._keep_file(portrait_id, content)
         return portrait
 
@@ -137,15 +139,18 @@ class PortraitStore:
             raise UnknownPortrait(portrait_id)
         return content
 
-    def _remember(self, portrait_id: str, portrait: StoredPortrait) -> None:
+    def _remember(self, portrait_id: str, portrait: StoredPortrait, file_bytes: int) -> None:
         with self._lock:
             self._portraits[portrait_id] = portrait
+            self._file_bytes[portrait_id] = file_bytes
             self._portraits.move_to_end(portrait_id)
             while len(self._portraits) > 1 and self._bytes_in_memory() > self._memory_bytes:
-                self._portraits.popitem(last=False)
+                oldest, _ = self._portraits.popitem(last=False)
+                del self._file_bytes[oldest]
 
     def _bytes_in_memory(self) -> int:
-        return sum(portrait.photo.nbytes for portrait in self._portraits.values())
+        photos = sum(portrait.photo.nbytes for portrait in self._portraits.values())
+        return photos + sum(self._file_bytes.values())
 
     def _keep_file(self, portrait_id: str, content: bytes) -> None:
         """Save for the next launch; a full disk is no reason to refuse the portrait."""
