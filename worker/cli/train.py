@@ -9,6 +9,7 @@ TRAININGS = {
     "preview-heads": ("preview_heads", "image heads of 256² and 512²"),
     "head-shapes": ("head_data", "shape keys of the rigged head in the extension"),
     "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
+    "encoder": ("encoder.command", "the encoder: an aligned photo to latents"),
     "judge": ("judge", "the maps through which the judge of `photorig evaluate` reads landmarks"),
 }
 """Sub-command → (module of photorig.worker.training, summary)."""

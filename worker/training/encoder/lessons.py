@@ -1,0 +1,110 @@
+"""Pictures that the encoder learns from: generated faces whose latents are known.
+
+A lesson depends on nothing but its group, seed and number. Lessons lie in cache files of CHUNK, so
+a stopped run continues with the first file that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from photorig.worker.generators.interface import Generator
+from photorig.worker.portraits.encoder import ROW_GROUPS, rows_of
+
+CHUNK = 100
+IMAGE_SIZE = 256
+
+TRAINING, HELD_OUT = 0, 1
+"""Groups of lessons that share no face."""
+
+_TRUNCATION = (0.6, 1.0)
+_PLAIN = 0.3  # share of faces with one w for all rows
+_MIXED = 0.6  # how far a group of rows leans at most towards another face
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """n generated faces.
+
+    Attributes:
+        codes: (n, n_groups, 512) float32, one w for each group of rows.
+        images: (n, 256, 256, 3) uint8.
+    """
+
+    codes: np.ndarray
+    images: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+def draw_code(generator: Generator, random: np.random.Generator) -> np.ndarray:
+    """(n_groups, 512): a face whose groups of rows lean towards other faces.
+
+    Photos lie beside W: an encoder that has seen one w for all rows only cannot use the freedom
+    that W+ has. The leaning stays small enough for the pictures to be faces.
+    """
+    n_groups = len(ROW_GROUPS)
+    truncation = random.uniform(*_TRUNCATION)
+    z = random.standard_normal((1 + n_groups, generator.w_dim), np.float32)
+    w = generator.map(z, float(truncation))
+    if random.random() < _PLAIN:
+        return np.repeat(w[:1], n_groups, 0)
+    lean = random.uniform(0, _MIXED, (n_groups, 1)).astype(np.float32)
+    return w[:1] + lean * (w[1:] - w[:1])
+
+
+def load_lessons(
+    generator: Generator,
+    group: int,
+    seed: int,
+    count: int,
+    cache: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> Lessons:
+    """The first ``count`` lessons of a group, rounded up to whole chunks."""
+    chunks = []
+    for chunk in range(-(-count // CHUNK)):
+        path = cache / f"lessons-{generator.pixels_id[:12]}-{group}-{seed}-{chunk:04d}.safetensors"
+        lessons = _read(path)
+        if lessons is None:
+            lessons = _chunk(generator, group, seed, chunk)
+            _write(path, lessons)
+        chunks.append(lessons)
+        if progress is not None:
+            progress((chunk + 1) * CHUNK, count)
+    return Lessons(
+        np.concatenate([lessons.codes for lessons in chunks]),
+        np.concatenate([lessons.images for lessons in chunks]),
+    )
+
+
+def _chunk(generator: Generator, group: int, seed: int, chunk: int) -> Lessons:
+    numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
+    codes = np.stack(
+        [draw_code(generator, np.random.default_rng((seed, group, number))) for number in numbers]
+    )
+    return Lessons(
+        codes, generator.synthesize(rows_of(torch.from_numpy(codes)).numpy(), IMAGE_SIZE)
+    )
+
+
+def _read(path: Path) -> Lessons | None:
+    try:
+        return Lessons(**load_file(path))
+    except (FileNotFoundError, SafetensorError, TypeError):
+        return None
+
+
+def _write(path: Path, lessons: Lessons) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file({"codes": lessons.codes, "images": lessons.images}, part)
+    part.replace(path)
