@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 
+_PREVIEW_MEGABYTES = 512
 LOCAL, REMOTE = "LOCAL", "REMOTE"
 
 
@@ -29,6 +30,12 @@ class WorkerOptions:
     is_remote: bool = False
     connection_file: str = ""
     host: str = ""
+
+
+def _preview_cache_changed(_preferences: PhotorigPreferences, _context: bpy.types.Context) -> None:
+    from .preview.live import live
+
+    live.cache.limit = preview_cache_bytes()
 
 
 class PhotorigPreferences(bpy.types.AddonPreferences):
@@ -90,6 +97,15 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         default=False,
     )
 
+    preview_megabytes: bpy.props.IntProperty(
+        name="Preview Cache (MB)",
+        description="Memory for pictures of the face, so that a loop that was seen plays freely",
+        default=_PREVIEW_MEGABYTES,
+        min=0,
+        max=65536,
+        update=_preview_cache_changed,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
 
@@ -104,6 +120,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
             draw_setup(layout, self)
             layout.prop(self, "device")
         layout.prop(self, "auto_start")
+        layout.prop(self, "preview_megabytes")
         draw_worker_state(layout)
         draw_log(layout)
         if self.place == LOCAL:
@@ -124,6 +141,14 @@ def worker_options() -> WorkerOptions:
         chosen.connection_file,
         chosen.host,
     )
+
+
+def preview_cache_bytes() -> int:
+    """How much memory pictures of the face may take."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    if addon is None or addon.preferences is None:
+        return _PREVIEW_MEGABYTES << 20
+    return int(addon.preferences.preview_megabytes) << 20
 
 
 def register() -> None:

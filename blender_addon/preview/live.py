@@ -18,6 +18,7 @@ from bpy.app.handlers import persistent
 
 from ..frame_request import frame_request, scene_camera
 from ..portrait_file import resolve
+from ..preferences import preview_cache_bytes
 from ..shared.errors import PhotorigError
 from ..shared.messages import FrameRequest
 from ..worker_link import STOPPED, link
@@ -27,11 +28,10 @@ from .follower import Follower, Wish
 from .frame_cache import FrameCache
 from .placement import corners_in_photo
 from .portrait_source import content_of, face_in_photo
-from .settings import Demand, demands
+from .settings import Demand, areas_with_faces, demands, viewports
 
 _POLL_SECONDS = 0.008
 _START_SECONDS = 0.25
-_CACHE_BYTES = 512 << 20
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +45,7 @@ class Live:
     """
 
     def __init__(self) -> None:
-        self.cache = FrameCache(_CACHE_BYTES)
+        self.cache = FrameCache(0)
         self.followers: dict[int, Follower] = {}
         self.failure = ""
         self.in_background = False
@@ -263,12 +263,18 @@ def wake() -> None:
 
 
 def redraw_viewports(scene: bpy.types.Scene | None = None) -> None:
-    """Have the viewports drawn that show this scene, or any."""
+    """Have the viewports drawn that show the face of this scene, or of any."""
     for window in bpy.context.window_manager.windows:
         if scene is None or window.scene == scene:
-            for area in window.screen.areas:
-                if area.type == "VIEW_3D":
-                    area.tag_redraw()
+            for area in areas_with_faces(window):
+                area.tag_redraw()
+
+
+def redraw_all_viewports() -> None:
+    """After a change of where faces are shown."""
+    for window in bpy.context.window_manager.windows:
+        for area in viewports(window):
+            area.tag_redraw()
 
 
 def fail(error: Exception) -> None:
@@ -337,6 +343,7 @@ _HANDLERS = (
 
 
 def register() -> None:
+    live.cache.limit = preview_cache_bytes()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
     look_again()

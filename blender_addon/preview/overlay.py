@@ -23,7 +23,7 @@ from .placement import (
     placed,
     side_by_side,
 )
-from .settings import CAMERA, PICTURE, SIDE, is_rendered, viewports
+from .settings import CAMERA, PICTURE, SIDE, is_rendered, overlay_area
 
 _BACKDROP = (0.09, 0.09, 0.09, 1.0)
 _FRAME = (0.0, 0.0, 0.0, 0.6)
@@ -82,17 +82,7 @@ def has_overlay(context: bpy.types.Context) -> bool:
         return False
     if region != _main_region(area):
         return False
-    return bool(chosen.every_viewport or area == _largest(context.window))
-
-
-def _largest(window: bpy.types.Window) -> bpy.types.Area | None:
-    """The largest viewport of a window that shows overlays and not the face itself."""
-    able = [
-        area
-        for area in viewports(window)
-        if area.spaces.active.overlay.show_overlays and not is_rendered(area, window.scene)
-    ]
-    return max(able, key=lambda area: area.width * area.height, default=None)
+    return bool(chosen.every_viewport or area == overlay_area(context.window))
 
 
 def _main_region(area: bpy.types.Area) -> bpy.types.Region | None:
@@ -265,10 +255,13 @@ def draw_badge(context: bpy.types.Context, badge: Badge, within: Rectangle) -> N
     height = shapes.text_size("X", points)[1] + 3 * scale
     room = max(12, int((within.width - 4 * pad) / max(1.0, letter)))
     lines = textwrap.wrap(badge.title, room) or [""]
+    if badge.mood == GOOD and len(lines) > 1:
+        lines = [""]  # a small picture is not covered with good news: the dot says it
     count = len(lines)
     lines += textwrap.wrap(badge.reason, room)
     box = Rectangle(within.x, within.y, within.width, len(lines) * height + 2 * pad)
-    shapes.draw_box(box, _BADGE)
+    if any(lines):
+        shapes.draw_box(box, _BADGE)
     dot = 0.55 * height
     x, y = box.x + pad, box.y + box.height - pad - height + 3 * scale
     shapes.draw_box(Rectangle(x, y + 0.1 * height, dot, dot), _MOODS[badge.mood])

@@ -37,7 +37,7 @@ def _changed(_settings: PhotorigViewSettings, context: bpy.types.Context) -> Non
     from . import live
 
     live.look_again()
-    live.redraw_viewports()
+    live.redraw_all_viewports()
 
 
 class PhotorigViewSettings(bpy.types.PropertyGroup):
@@ -177,6 +177,26 @@ def is_rendered(area: bpy.types.Area, scene: bpy.types.Scene) -> bool:
     return bool(shading.type == "RENDERED" and scene.render.engine == ENGINE)
 
 
+def overlay_area(window: bpy.types.Window) -> bpy.types.Area | None:
+    """The largest viewport of a window that shows overlays and not the face itself."""
+    able = [
+        area
+        for area in viewports(window)
+        if area.spaces.active.overlay.show_overlays and not is_rendered(area, window.scene)
+    ]
+    return max(able, key=lambda area: area.width * area.height, default=None)
+
+
+def areas_with_faces(window: bpy.types.Window) -> Iterator[bpy.types.Area]:
+    """The viewports of a window that show a face, or would if there were one."""
+    chosen = window.workspace.photorig
+    largest = overlay_area(window) if chosen.show_overlay else None
+    for area in viewports(window):
+        is_overlaid = chosen.show_overlay and (chosen.every_viewport or area == largest)
+        if is_overlaid or is_rendered(area, window.scene):
+            yield area
+
+
 def demands() -> dict[bpy.types.Scene, Demand]:
     """What is wanted of each scene that is open in a window."""
     wanted: dict[bpy.types.Scene, Demand] = {}
@@ -190,10 +210,10 @@ def demands() -> dict[bpy.types.Scene, Demand]:
 
 def _demand_of(window: bpy.types.Window) -> Demand | None:
     chosen = window.workspace.photorig
-    areas = list(viewports(window))
-    rendered = any(is_rendered(area, window.scene) for area in areas)
-    if not rendered and not chosen.use_image and not (chosen.show_overlay and areas):
+    areas = list(areas_with_faces(window))
+    if not areas and not chosen.use_image:
         return None
+    rendered = any(is_rendered(area, window.scene) for area in areas)
     rest = "RENDER" if rendered else chosen.rest_size
     return Demand(rest, int(chosen.quick_size), chosen.use_image)
 

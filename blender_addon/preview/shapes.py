@@ -110,9 +110,11 @@ def draw_picture(
     if isinstance(corners, Rectangle):
         corners = _corners(corners)
     shader = _picture_shader()
-    texture_corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-    batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners, "corner": texture_corners})
-    gpu.state.blend_set("ALPHA_PREMULT")
+    low_left, low_right, high_right, high_left = corners
+    places = [low_left, low_right, high_left, high_right]
+    texture_corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
+    batch = batch_for_shader(shader, "TRI_STRIP", {"pos": places, "corner": texture_corners})
+    _set_state("ALPHA_PREMULT")
     shader.bind()
     matrix = gpu.matrix.get_projection_matrix() @ gpu.matrix.get_model_view_matrix()
     shader.uniform_float("ModelViewProjectionMatrix", matrix)
@@ -125,7 +127,8 @@ def draw_picture(
 
 def draw_box(rectangle: Rectangle, colour: Colour) -> None:
     """A filled rectangle."""
-    _draw_flat("TRI_FAN", _corners(rectangle), colour)
+    low_left, low_right, high_right, high_left = _corners(rectangle)
+    _draw_flat("TRI_STRIP", [low_left, low_right, high_left, high_right], colour)
 
 
 def draw_frame(rectangle: Rectangle, colour: Colour) -> None:
@@ -144,10 +147,17 @@ def draw_triangle(corners: Sequence[tuple[float, float]], colour: Colour) -> Non
     _draw_flat("TRIS", corners, colour)
 
 
+def _set_state(blend: str) -> None:
+    """Whatever was drawn before, nothing here is hidden by depth or by its back."""
+    gpu.state.blend_set(blend)
+    gpu.state.depth_test_set("NONE")
+    gpu.state.face_culling_set("NONE")
+
+
 def _draw_flat(kind: str, corners: Sequence[tuple[float, float]], colour: Colour) -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     batch = batch_for_shader(shader, kind, {"pos": [(x, y, 0.0) for x, y in corners]})
-    gpu.state.blend_set("ALPHA")
+    _set_state("ALPHA")
     shader.bind()
     shader.uniform_float("color", colour)
     batch.draw(shader)
