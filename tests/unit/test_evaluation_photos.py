@@ -102,6 +102,12 @@ def test_a_failed_fit_is_told_in_its_own_words(tmp_path: Path) -> None:
     assert done.error.startswith("exit code 1: photorig: No face was found.")
 
 
+def test_a_complaint_does_not_tell_where_files_lie(tmp_path: Path) -> None:
+    run = FakeFit(f"photorig: {tmp_path}/anna.png is odd. Details are in {tmp_path}/photorig.log.")
+    done, _ = fitting.fit_photo(picture_in(tmp_path), 0, "quick", tmp_path / "out", run)
+    assert done.error == "exit code 1: photorig: anna.png is odd."
+
+
 def test_a_fit_that_ends_with_a_traceback_is_told_as_such(tmp_path: Path) -> None:
     run = FakeFit("Traceback (most recent call last):\nKeyError: 'x'")
     done, _ = fitting.fit_photo(picture_in(tmp_path), 0, "quick", tmp_path / "out", run)

@@ -84,7 +84,11 @@ def _timed(arguments: Sequence[str], portrait: Path, run: Run) -> FitRun:
         started = time.monotonic()
         code, processor_seconds, memory = run(arguments, complaints)
         seconds = time.monotonic() - started
-        complaint = "" if code == 0 else _complaint(complaints, code)
+        complaint = (
+            ""
+            if code == 0
+            else _complaint(complaints, code, f"{Path(arguments[1]).parent}{os.sep}")
+        )
     size = portrait.stat().st_size if portrait.is_file() else 0
     if not complaint and not size:
         complaint = "photorig fit said it was done, but wrote no portrait"
@@ -96,22 +100,28 @@ def run_apart(arguments: Sequence[str], complaints: Path) -> tuple[int, float, f
     command = [sys.executable, "-m", "photorig.worker.cli.main", *arguments]
     with complaints.open("wb") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
-        if not hasattr(os, "wait4"):  # Windows does not tell what a process has used
-            return process.wait(), float("nan"), float("nan")
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            if not hasattr(os, "wait4"):  # Windows does not tell what a process has used
+                return process.wait(), float("nan"), float("nan")
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # a fit must not go on when nobody waits for it
+            process.terminate()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     processor_seconds = round(usage.ru_utime + usage.ru_stime, 2)
     return process.returncode, processor_seconds, float(usage.ru_maxrss * unit)
 
 
-def _complaint(path: Path, code: int) -> str:
+def _complaint(path: Path, code: int, folder: str) -> str:
     """The last line that is no progress bar; for a traceback that is its exception."""
     text = path.read_text(encoding="utf-8", errors="replace").replace("\r", "\n")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("photorig:", "error:"))]
     said = told[-1] if told else (lines[-1] if lines else "nothing")
     crashed = " (with a traceback)" if "Traceback (most recent call last)" in text else ""
+    # Where files lie on this computer is nobody's business.
+    said = said.split(" Details are in ")[0].replace(folder, "")
     return f"exit code {code}{crashed}: {said}"
 
 
