@@ -15,6 +15,7 @@ from photorig.worker.cli.progress import Progress
 
 if TYPE_CHECKING:
     from photorig.worker.portraits.fit import FitSettings
+    from photorig.worker.portraits.subject import Subject
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,22 +73,28 @@ def run(args: argparse.Namespace) -> int:
 
         maker = PortraitMaker(show)
         subject = maker.look(photo)
+        number = args.face or 0
         if len(subject.faces) > 1 and args.face is None:
-            print(
-                f"note: {len(subject.faces)} faces were found; fitting the largest. "
-                "Choose another with --face N.",
-                file=sys.stderr,
-            )
+            print(_faces_found(subject), file=sys.stderr)
+        for warning in subject.warnings(number):
+            print(f"warning: {warning}", file=sys.stderr)
         name = args.name or path.stem
-        portrait = maker.make(subject, args.face or 0, name, _settings(args))
+        portrait = maker.make(subject, number, name, _settings(args))
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:
-        summary = {"out": str(args.out), "id": portrait.id, "faces": len(subject.faces)}
+        faces = [vars(face) for face in subject.listed()]
+        summary = {"out": str(args.out), "id": portrait.id, "face": number, "faces": faces}
         print(json.dumps(summary | {"seconds": round(seconds, 1)}))
     else:
         print(f"Wrote {args.out} after {seconds:.0f} s.")
     return 0
+
+
+def _faces_found(subject: Subject) -> str:
+    """A note with one line a face: its number, its place and whether it can be used."""
+    note = f"note: {len(subject.faces)} faces were found; fitting the largest. "
+    return "\n  ".join([note + "Choose another with --face N:", *map(str, subject.listed())])
 
 
 def _settings(args: argparse.Namespace) -> FitSettings:

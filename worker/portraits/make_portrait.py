@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photorig.shared.errors import Cancelled, InputError
-from photorig.worker.faces.net3d import FaceMeasurement, Net3D, choose_face
+from photorig.shared.errors import Cancelled
+from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
 from photorig.worker.generators import load_generator
 from photorig.worker.portraits.fit import (
@@ -23,6 +23,7 @@ from photorig.worker.portraits.fit import (
     load_fit_models,
 )
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.subject import Subject, pose_range
 from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.measure_portrait import with_response
 
@@ -48,32 +49,6 @@ class MakingProgress:
     note: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """A photo and the faces in it.
-
-    Attributes:
-        photo: (h, w, 3) uint8 sRGB, upright.
-        faces: the largest first.
-    """
-
-    photo: np.ndarray
-    faces: list[FaceMeasurement]
-
-    def problem(self, face: int) -> str:
-        """Why this face cannot be used, in a sentence without full stop; "" where it can."""
-        try:
-            choose_face(self.faces, face)
-        except InputError as error:
-            return error.message
-        return ""
-
-    @property
-    def usable(self) -> list[int]:
-        """Numbers of the faces that can be used."""
-        return [number for number in range(len(self.faces)) if not self.problem(number)]
-
-
 class PortraitMaker:
     """Makes portraits; what finds and measures faces is loaded once.
 
@@ -97,7 +72,8 @@ class PortraitMaker:
 
     def look(self, photo: np.ndarray) -> Subject:
         """Find the faces of a photo, (h, w, 3) uint8 sRGB, as `read_picture` gives it."""
-        return Subject(photo, find_faces(photo, self._net3d))
+        faces = find_faces(photo, self._net3d)
+        return Subject(photo, faces, pose_range(load_bundle()), self._net3d.analyze)
 
     def make(
         self, subject: Subject, face: int, name: str, settings: FitSettings | None = None
@@ -109,7 +85,7 @@ class PortraitMaker:
             Cancelled: ``should_cancel`` said so.
         """
         settings = settings or FitSettings()
-        chosen = choose_face(subject.faces, face)
+        chosen = subject.choose(face)
         models = load_fit_models()
         self._say(MakingProgress(FITTING, _LOADED))
         portrait = fit_portrait(
