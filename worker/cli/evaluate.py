@@ -35,6 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     from photorig.worker.evaluation.session import PAIRS, PEOPLE, PEOPLE_EACH
+    from photorig.worker.evaluation.studio import SEED
 
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
     parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
@@ -49,6 +50,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         default=PEOPLE_EACH,
         help=f"people on whom each parameter is swept, twice as many for the head's "
         f"({PEOPLE_EACH})",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=SEED, help=f"of the people and of what is drawn ({SEED})"
     )
     parser.add_argument(
         "--against",
@@ -79,7 +83,7 @@ def _people(args: argparse.Namespace) -> int:
             raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
     # Read first: hours of measuring should not end with a wrong path.
     others = [Other(_label(path), read_report(path)) for path in args.against]
-    settings = Settings(args.bundle, args.method, args.size, args.device)
+    settings = Settings(args.bundle, args.method, args.size, args.device, args.seed)
     plan = Plan(args.people, args.pairs, args.each)
     with _Bars() as bars:
         session = Session(settings, plan, args.out, args.processes, bars.show)
