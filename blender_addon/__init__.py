@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import (
     engine,
     fit_jobs,
+    head_jobs,
     mapping_panel,
     mapping_rows,
     operators,
@@ -31,6 +32,7 @@ _ROOMS = (
     worker_link,
     worker_check,
     fit_jobs,
+    head_jobs,
     operators,
     engine,
     written_files,

@@ -8,6 +8,7 @@ data/README.md); `photorig train head-shapes` makes the data file.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,15 +49,17 @@ class HeadObjects:
         mesh: face with shape keys of ARKit names; its first 468 vertices are MediaPipe's.
         armature: bones "neck" and "head"; the face looks along -Y at rest.
         camera: in front of the face, its parameters driven by the shape keys and the head bone.
+        eyes: the right one and the left one, carried by the head bone.
     """
 
     mesh: bpy.types.Object
     armature: bpy.types.Object
     camera: bpy.types.Object
+    eyes: tuple[bpy.types.Object, ...] = ()
 
 
 @cache
-def _data() -> dict[str, np.ndarray]:
+def head_arrays() -> dict[str, np.ndarray]:
     """Arrays of the data file, as worker/training/head_data.py writes them. Raises InputError."""
     try:
         with np.load(_DATA, allow_pickle=False) as arrays:
@@ -67,23 +70,32 @@ def _data() -> dict[str, np.ndarray]:
         ) from error
 
 
-def build_head(context: bpy.types.Context, name: str = "Photorig Head") -> HeadObjects:
+def build_head(
+    context: bpy.types.Context,
+    name: str = "Photorig Head",
+    shape: Mapping[str, np.ndarray] | None = None,
+) -> HeadObjects:
     """Add the head at the 3D cursor, in a collection of its own, and connect its drivers.
 
     The camera becomes the scene's unless the scene's present camera shows a portrait.
+
+    Args:
+        shape: arrays that take the place of the built-in head's (``head_arrays``).
 
     Raises:
         InputError: the data file is missing or damaged.
     """
     scene = context.scene
-    data = _data()
+    data = {**head_arrays(), **(shape or {})}
     collection = bpy.data.collections.new(name)
     scene.collection.children.link(collection)
     armature = _add_armature(context, collection, name, Vector(data["pivot"].tolist()))
     mesh = _add_mesh(collection, name, data)
     _bind(mesh, armature, data["head_weight"])
-    for side, centre in zip(("Right", "Left"), data["eye_centres"], strict=True):
+    eyes = [
         _add_eye(collection, f"{name} Eye {side}", side, Vector(centre.tolist()), mesh, armature)
+        for side, centre in zip(("Right", "Left"), data["eye_centres"], strict=True)
+    ]
     camera = _add_camera(collection, name, armature)
     _add_light(collection, name, armature)
     armature.location = scene.cursor.location
@@ -95,7 +107,7 @@ def build_head(context: bpy.types.Context, name: str = "Photorig Head") -> HeadO
         item.select_set(False)
     armature.select_set(True)
     context.view_layer.objects.active = armature
-    return HeadObjects(mesh, armature, camera)
+    return HeadObjects(mesh, armature, camera, tuple(eyes))
 
 
 def _material(name: str) -> bpy.types.Material:
@@ -184,9 +196,9 @@ def _add_eye(
     centre: Vector,
     face: bpy.types.Object,
     armature: bpy.types.Object,
-) -> None:
+) -> bpy.types.Object:
     """A ball that looks along -Y, carried by the head bone and turned by the eyeLook shape keys."""
-    eye = bpy.data.objects.new(name, _eye_mesh(float(_data()["eye_radius"])))
+    eye = bpy.data.objects.new(name, _eye_mesh(float(head_arrays()["eye_radius"])))
     collection.objects.link(eye)
     bone = armature.data.bones[HEAD_BONE]
     eye.parent, eye.parent_type, eye.parent_bone = armature, "BONE", HEAD_BONE
@@ -204,6 +216,7 @@ def _add_eye(
     lids = {"eyeBlink": f"eyeBlink{side}", "eyeSquint": f"eyeSquint{side}"}
     retreat = f"eyeBlink * {_BLINK_RETREAT} + eyeSquint * {_SQUINT_RETREAT}"
     _drive(eye, ("location", 1), f"{centre.y:.6f} + {retreat}", lids, face)
+    return eye
 
 
 def _drive(

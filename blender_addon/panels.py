@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import render_jobs
+from . import head_jobs, render_jobs
 from .control import Control, controls_of
 from .draw import draw_sentence
 from .engine import ENGINE
@@ -174,14 +174,23 @@ class PHOTORIG_PT_sidebar(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         camera = camera_in_context(context)
-        layout.operator("photorig.add_head", icon="ADD")
         if camera is not None:
             draw_portrait(layout.column(), camera.data)
+        _draw_head_buttons(layout)
         layout.operator("photorig.detect_rig", icon="VIEWZOOM")
         layout.separator()
         draw_sequence(layout)
         layout.separator()
         draw_worker_state(layout)
+
+
+def _draw_head_buttons(layout: bpy.types.UILayout) -> None:
+    """A head to pose: of the portrait, or the built-in one."""
+    job = head_jobs.current
+    if job is not None and (job.error or not job.is_done):
+        draw_sentence(layout, job.summary, "ERROR" if job.error else "TIME")
+    layout.operator("photorig.create_head", icon="USER")
+    layout.operator("photorig.add_head", icon="ADD")
 
 
 class PHOTORIG_PT_sidebar_parameters(bpy.types.Panel):
@@ -232,6 +241,7 @@ class PHOTORIG_PT_render(bpy.types.Panel):
 
 def _draw_in_add_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.operator("photorig.add_head", icon="USER")
+    menu.layout.operator("photorig.create_head", icon="USER")
 
 
 _CLASSES = (

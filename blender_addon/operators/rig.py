@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Add a rigged head to start from."""
+"""Add a rigged head to start from: the built-in one, or one in the likeness of a portrait."""
 
 from __future__ import annotations
 
 import bpy
 
-from .base import PhotorigOperator
+from .. import head_jobs
+from .base import PhotorigOperator, camera_data_in_context, camera_in_context
 
 
 class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
@@ -31,4 +32,33 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (PHOTORIG_OT_add_head,)
+class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
+    """Make a rigged head in the likeness of this camera's portrait, posed like its photo"""
+
+    bl_idname = "photorig.create_head"
+    bl_label = "Create Head from Portrait"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = camera_in_context(context)
+        if camera is None or not camera.data.photorig.portrait_id:
+            cls.poll_message_set("Give the camera a portrait first: fit a photo or load one")
+            return False
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave edit or pose mode first")
+            return False
+        if head_jobs.is_running():
+            cls.poll_message_set("A head is being made")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        job = head_jobs.start(context, camera_data_in_context(context))
+        if bpy.app.background:
+            head_jobs.run_to_end(job)
+            self.report({"INFO"}, job.summary)
+        return {"FINISHED"}
+
+
+CLASSES: tuple[type, ...] = (PHOTORIG_OT_add_head, PHOTORIG_OT_create_head)

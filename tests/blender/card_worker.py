@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from photorig.shared.messages import FrameRequest
+from photorig.shared.messages import FrameRequest, HeadMeasurement
 from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.encode import encode
 from photorig.worker.server.executor import LocalExecutor
@@ -77,6 +78,19 @@ def encode_card(image: np.ndarray, codec: str) -> bytes:
     return encode(image, codec, CardRenderer.model_id)
 
 
+def head_of(portrait: Portrait) -> HeadMeasurement:
+    """The average face, as it looks into the camera."""
+    canonical = load_canonical_face().vertices
+    transform = np.eye(4, dtype=np.float32)
+    transform[2, 3] = -50.0
+    height, width = portrait.photo.shape[:2]
+    points = canonical + transform[:3, 3]
+    scale = height / 2 / np.tan(np.radians(63.0) / 2)
+    pixels = points[:, :2] / -points[:, 2:] * scale * [1, -1] + [width / 2, height / 2]
+    landmarks = np.concatenate([pixels, np.repeat(pixels[[33, 263]], 5, 0)])
+    return HeadMeasurement(canonical, landmarks, transform, ARKIT_52.rest, width, height)
+
+
 def _say_ready(_info: object) -> None:
     print("ready", flush=True)
 
@@ -98,7 +112,15 @@ def main() -> None:
     with StopSignal() as stop:
         executor.start()
         fitter = ProcessFitter([sys.executable, str(FIT_PROGRAM)])
-        serve(settings, executor, portraits, _say_ready, stop, fitter=fitter)
+        serve(
+            settings,
+            executor,
+            portraits,
+            _say_ready,
+            stop,
+            fitter=fitter,
+            measure_head=head_of,
+        )
         fitter.close()
         executor.close()
 

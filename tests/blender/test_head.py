@@ -167,7 +167,7 @@ def test_the_eyes_follow_the_head(head: Any) -> None:
 
 
 def test_the_first_vertices_are_those_of_the_face_mesh(head: Any, addon: ModuleType) -> None:
-    data = importlib.import_module(f"{addon.__name__}.head")._data()
+    data = importlib.import_module(f"{addon.__name__}.head").head_arrays()
     assert len(head.mesh.data.vertices) >= 468
     points = np.array([vertex.co for vertex in head.mesh.data.vertices])
     assert points[:468] == pytest.approx(data["vertices"][:468], abs=1e-6)

@@ -1,0 +1,178 @@
+"""A head in the likeness of a portrait: its shape, its keys, its photo and its pose."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Euler, Vector
+from portrait_files import write_portrait
+
+WIDTH, HEIGHT = 80, 60
+POSE = {"headYaw": -20.0, "headPitch": 8.0, "headRoll": 5.0, "jawOpen": 0.4, "eyeBlinkLeft": 0.25}
+
+
+@pytest.fixture
+def rooms(addon: ModuleType) -> SimpleNamespace:
+    names = ("head", "likeness", "head_from_portrait", "head_jobs", "portrait_file")
+    loaded = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+    loaded["messages"] = importlib.import_module(f"{addon.__name__}.shared.messages")
+    return SimpleNamespace(**loaded)
+
+
+def face_of(rooms: SimpleNamespace, width: float = 1.0) -> np.ndarray:
+    """(468, 3) cm: the built-in face, wider or narrower, with the expression of POSE."""
+    data = rooms.head.head_arrays()
+    points = data["vertices"][:468].astype(np.float64)
+    names = data["key_names"].tolist()
+    for name, value in POSE.items():
+        if name in names:
+            points = points + value * data["key_offsets"][names.index(name)][:468]
+    points = points * [width, 1, 1] * 100
+    return np.stack([points[:, 0], points[:, 2], -points[:, 1]], -1)
+
+
+def measured(rooms: SimpleNamespace, modules: SimpleNamespace, width: float = 1.0) -> Any:
+    """A measurement of that face in the pose of POSE, 60 cm in front of the photo's camera."""
+    yaw, pitch, roll = (math.radians(POSE[name]) for name in ("headYaw", "headPitch", "headRoll"))
+    rotation = np.array(
+        Euler((0, yaw, 0)).to_matrix()
+        @ Euler((-pitch, 0, 0)).to_matrix()
+        @ Euler((0, 0, roll)).to_matrix()
+    )
+    transform = np.eye(4, dtype=np.float32)
+    transform[:3, :3], transform[:3, 3] = rotation * 1.1, (3.0, -2.0, -60.0)
+    vertices = face_of(rooms, width)
+    points = vertices @ transform[:3, :3].T + transform[:3, 3]
+    focal = HEIGHT / 2 / math.tan(math.radians(63) / 2)
+    pixels = points[:, :2] / -points[:, 2:] * focal * [1, -1] + [WIDTH / 2, HEIGHT / 2]
+    landmarks = np.concatenate([pixels, np.repeat(pixels[[33, 263]], 5, 0)]).astype(np.float32)
+    parameters = modules.schema.ARKIT_52.vector(POSE)
+    return rooms.messages.HeadMeasurement(
+        vertices.astype(np.float32), landmarks, transform, parameters, WIDTH, HEIGHT
+    )
+
+
+@pytest.fixture
+def portrait(scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path) -> Path:
+    photo = np.full((HEIGHT, WIDTH, 3), (180, 120, 90), np.uint8)
+    return write_portrait(
+        tmp_path / "anna.portrait",
+        modules.schema.ARKIT_52.hash,
+        name="Anna",
+        photo=photo,
+        parameters=modules.schema.ARKIT_52.vector(POSE),
+    )
+
+
+@pytest.fixture
+def anna(scene: bpy.types.Scene, portrait: Path, rooms: Any, modules: SimpleNamespace) -> Any:
+    """The head of a face that is a tenth narrower than the built-in one."""
+    file = rooms.portrait_file.read_portrait(portrait)
+    head = rooms.head_from_portrait.create_head(
+        bpy.context, file, measured(rooms, modules, width=0.9)
+    )
+    bpy.context.view_layer.update()
+    return head
+
+
+def evaluated_vertices(item: bpy.types.Object) -> np.ndarray:
+    seen = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    mesh = seen.to_mesh()
+    points = np.array([seen.matrix_world @ vertex.co for vertex in mesh.vertices])
+    seen.to_mesh_clear()
+    return points
+
+
+def test_the_camera_sees_each_vertex_where_the_photo_shows_its_landmark(
+    anna: Any, scene: bpy.types.Scene, rooms: Any, modules: SimpleNamespace
+) -> None:
+    assert scene.camera == anna.camera
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (WIDTH, HEIGHT)
+    points = evaluated_vertices(anna.mesh)[:468]
+    seen = [world_to_camera_view(scene, anna.camera, Vector(point)) for point in points]
+    pixels = np.array([(place.x * WIDTH, (1 - place.y) * HEIGHT) for place in seen])
+    wanted = measured(rooms, modules, width=0.9).landmarks[:468]
+    assert np.abs(pixels - wanted).max() < 0.15
+
+
+def test_the_rig_is_posed_like_the_photo_so_that_its_picture_is_the_photo(
+    anna: Any, modules: SimpleNamespace
+) -> None:
+    data = anna.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    assert data.photorig.mode == "ABSOLUTE"
+    request = modules.frame_request.frame_request(data, 1)
+    wanted = modules.schema.ARKIT_52.vector(POSE)
+    np.testing.assert_allclose(request.parameters, wanted, atol=2e-4)
+
+
+def test_the_face_at_rest_is_as_wide_as_measured_and_has_no_expression(
+    anna: Any, rooms: Any
+) -> None:
+    rest = np.array([vertex.co for vertex in anna.mesh.data.vertices])
+    built_in = rooms.head.head_arrays()["vertices"]
+    ratio = np.ptp(rest[:468, 0]) / np.ptp(built_in[:468, 0])
+    assert ratio == pytest.approx(0.9, abs=0.01)
+    jaw = rest[152] - built_in[152]  # the chin
+    assert abs(jaw[2]) < 0.002, "the jaw of the photo was open, that of the rest pose is not"
+    skull = np.ptp(rest[468:, 0]) / np.ptp(built_in[468:, 0])
+    assert 0.85 < skull < 1.0, "the skull follows the face"
+
+
+def test_a_blink_closes_the_eyes_of_this_face_too(anna: Any, rooms: Any) -> None:
+    blocks = anna.mesh.data.shape_keys.key_blocks
+    rest = np.array([point.co for point in blocks["Basis"].data])
+    for side, lids in rooms.likeness._LIDS.items():
+        closed = np.array([point.co for point in blocks[f"eyeBlink{side}"].data])
+        upper, lower = list(lids[1:8]), list(lids[9:16])
+        gap = np.linalg.norm(closed[upper] - closed[lower], axis=1).max()
+        assert gap < 0.25 * np.linalg.norm(rest[upper] - rest[lower], axis=1).max()
+
+
+def test_the_photo_is_on_the_skin_and_behind_the_head_and_in_the_file(anna: Any) -> None:
+    skin = next(
+        slot.material for slot in anna.mesh.material_slots if slot.material.name.endswith("Skin")
+    )
+    image = skin.node_tree.nodes.active.image
+    assert image.packed_file is not None
+    assert tuple(image.size) == (WIDTH, HEIGHT)
+    assert anna.camera.data.background_images[0].image == image
+    np.testing.assert_allclose(
+        skin.diffuse_color[:3], [(level / 255) ** 2.2 for level in (180, 120, 90)], atol=0.02
+    )
+
+
+def test_a_second_head_does_not_repaint_the_first(
+    anna: Any, portrait: Path, rooms: Any, modules: SimpleNamespace
+) -> None:
+    first = {slot.material.name for slot in anna.mesh.material_slots}
+    eyes = anna.eyes[0].data
+    rooms.head.build_head(bpy.context, "Plain")
+    file = rooms.portrait_file.read_portrait(portrait)
+    second = rooms.head_from_portrait.create_head(bpy.context, file, measured(rooms, modules))
+    assert {slot.material.name for slot in anna.mesh.material_slots} == first
+    assert anna.eyes[0].data == eyes
+    assert second.eyes[0].data != eyes
+
+
+def test_the_operator_asks_the_worker_and_builds_the_head(
+    shot: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    before = shot.camera
+    bpy.ops.photorig.create_head()
+    assert shot.camera != before
+    assert shot.camera.data.photorig.portrait_id == before.data.photorig.portrait_id
+    assert len(shot.camera.data.photorig.mapped_parameters.split()) > 40
+    assert before.data.photorig.mode == "RELATIVE", "the camera before stays as it was"
+
+
+def test_without_a_portrait_the_button_says_what_is_missing(scene: bpy.types.Scene) -> None:
+    with pytest.raises(RuntimeError, match="Give the camera a portrait first"):
+        bpy.ops.photorig.create_head()
