@@ -14,7 +14,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.evaluation.real import fitting, likeness, material, reports
 from photorig.worker.evaluation.real.bench import crop_tile, head_tile
-from photorig.worker.evaluation.real.photo_figures import bars, spread
+from photorig.worker.evaluation.real.photo_figures import bars, in_time, spread
 from photorig.worker.evaluation.real.photo_measures import CONTROLS, answer, measure_portrait
 from photorig.worker.evaluation.real.photos import PhotoRun
 from photorig.worker.evaluation.report_file import read_report
@@ -171,6 +171,16 @@ def test_unknown_values_are_left_out_of_a_spread() -> None:
     values = spread([1.0, None, float("nan"), 3.0])
     assert (values["mean"], values["lowest"], values["highest"], values["known"]) == (2, 1, 3, 2)
     assert spread([])["known"] == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "work", "expected"),
+    [(50, 200, True), (300, 50, True), (300, 100, None), (300, 130, False), (None, None, None)],
+)
+def test_the_time_of_a_fit_is_judged_as_if_the_cores_were_its_own(
+    seconds: float | None, work: float | None, expected: bool | None
+) -> None:
+    assert in_time(seconds, work, 60) is expected
 
 
 def test_a_run_measures_every_photo_in_every_way_and_writes_the_report(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ SECONDS = {"quick": 5.0, "default": 60.0}
 IDENTITY = {"quick": 0.85, "default": 0.95}
 MEMORY, FILE = 3e9, 40e6
 REST_PSNR = 40.0
+CORES = 2
+"""That the goals for the time are set for."""
 
 Entry = dict[str, Any]
 
@@ -109,7 +111,7 @@ def _fit_bars(way: str, values: dict[str, Any]) -> list[Bar]:
             f"fit, {way}: processor seconds (median; slowest; median by the clock, cores shared)",
             f"≤ {goal:.0f} s",
             f"{_n(work['median'], 1)} s; {_n(work['highest'], 1)} s; {_n(seconds['median'], 1)} s",
-            None if work["median"] is None else work["median"] <= goal,
+            in_time(seconds["median"], work["median"], goal),
         ),
         Bar(
             f"fit, {way}: peak memory, file (largest)",
@@ -118,6 +120,18 @@ def _fit_bars(way: str, values: dict[str, Any]) -> list[Bar]:
             None if memory is None or size is None else memory <= MEMORY and size <= FILE,
         ),
     ]
+
+
+def in_time(seconds: float | None, work: float | None, goal: float) -> bool | None:
+    """Whether two cores of their own reach the goal; None where shared ones do not tell.
+
+    The clock needs no more than the processor seconds there, and no less than half of them.
+    """
+    if seconds is None:
+        return None
+    if seconds <= goal or (work is not None and work <= goal):
+        return True
+    return False if work is None or work > CORES * goal else None
 
 
 def _identity_bar(way: str, entries: Sequence[Entry], family: str) -> Bar:

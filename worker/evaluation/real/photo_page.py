@@ -14,8 +14,9 @@ from .photo_figures import Entry, bars, ways, worked
 TITLE = "How real photos come out"
 DEFINITIONS: dict[str, str] = {
     "fit": "`photorig fit` as a process of its own, seconds by the clock with loading and saving; "
-    "processor seconds of all its threads, by which the goal is judged: on idle cores the clock "
-    "needs no more; peak memory of the process.",
+    "processor seconds of all its threads. On two cores of its own the clock needs no more than "
+    "these and no less than half of them; where shared cores cannot tell, the goal has a dash; "
+    "peak memory of the process.",
     "identity of the inversion": "Cosine between the family's descriptors of the photo's aligned "
     "crop and of the generator's own picture at rest, divided by the ceiling: the mean cosine "
     "between the crop and itself photographed again four times (moved by up to 1 % and 1°, scaled "
