@@ -147,8 +147,10 @@ class Follower:
         self.problem = reason
 
     def forget_requests(self) -> None:
-        """The worker has gone, and what it was asked with it."""
+        """The worker has gone, and what it was asked or refused with it."""
         self._asked = self._refused = None
+        if self.wish is not None:
+            self.problem = ""
 
     # --- what is shown
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps the faces in the open windows up to date.
 
-Handlers say what is wanted, from evaluated data and without any network. A timer talks to the
-worker; it runs only while something is on its way. State lives here, by the scene's session id,
+Handlers say what is wanted, from evaluated data, and ask for it without waiting. A timer takes
+what comes; it runs only while something is on its way. State lives here, by the scene's session id,
 so that undo, another file or a deleted camera leave nothing behind that is no longer there.
 """
 
@@ -55,7 +55,7 @@ class Live:
         self._look_again = True
         self._tried_to_start = False
 
-    # --- what is wanted: no network here
+    # --- what is wanted
 
     def follow(
         self,
@@ -135,7 +135,7 @@ class Live:
         self._notice_another_worker()
         if self._look_again:
             self._look_at_all(wanted)
-        waits = [self._serve(scene, wanted[scene]) for scene in wanted]
+        waits = [self.serve(scene) for scene in wanted]
         waits.append(_START_SECONDS if link.is_starting else None)
         if textures.go_on():
             redraw_viewports()
@@ -147,11 +147,11 @@ class Live:
         times = [seconds for seconds in waits if seconds is not None]
         return min(times) if times else None
 
-    def _serve(self, scene: bpy.types.Scene, demand: Demand) -> float | None:
-        """Take what came for a scene and ask for what it lacks."""
+    def serve(self, scene: bpy.types.Scene) -> float | None:
+        """Take what came for a scene and ask for what it lacks; returns when to come again."""
         follower = self.followers.get(scene.session_uid)
         client = link.client
-        if follower is None or client is None:
+        if follower is None or client is None or client is not self._client:
             return None
         view = f"scene-{scene.session_uid}"
         now = time.monotonic()
@@ -165,7 +165,10 @@ class Live:
                 self._submit(scene, view, wanted)
         except PhotorigError as error:
             link.poll()  # a lost worker is the link's to explain
-            follower.refuse(str(error))
+            if link.client is None:
+                follower.forget_requests()
+            else:
+                follower.refuse(str(error))
             is_changed = True
         if is_changed:
             redraw_viewports(scene)
@@ -318,6 +321,8 @@ def _see(
             redraw_viewports(scene)
         follower = live.followers.get(scene.session_uid)
         if follower is not None and not follower.is_final:
+            # Asked for now, the face is rendered while Blender draws its viewports.
+            live.serve(scene)
             wake()
     except Exception as error:
         fail(error)

@@ -347,3 +347,45 @@ def test_the_panel_draws(preview: Any, shot: bpy.types.Scene, modules: SimpleNam
     settings.x = 0.2
     bpy.ops.photorig.reset_overlay()
     assert settings.x == 1.0
+
+
+def test_a_render_asks_for_no_previews(
+    preview: Any, shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    settle(preview, shot)
+    before = len(frames(card_worker))
+    shot.render.filepath = str(tmp_path / "frame_")
+    bpy.ops.render.render(animation=True)
+    assert frames(card_worker)[before:] == ["1", "2", "3", "4"]
+    settle(preview, shot)
+    assert frames(card_worker)[before:] == ["1", "2", "3", "4"]
+
+
+def test_writing_the_image_starts_nothing(
+    preview: Any, shot: bpy.types.Scene, card_worker: Path
+) -> None:
+    bpy.context.workspace.photorig.use_image = True
+    settle(preview, shot)
+    before = frames(card_worker)
+    bpy.context.view_layer.update()
+    assert preview.tick() is None
+    assert frames(card_worker) == before
+
+
+def test_the_preference_bounds_the_cache(
+    preview: Any, shot: bpy.types.Scene, addon: Any, modules: SimpleNamespace
+) -> None:
+    settle(preview, shot)
+    preferences = bpy.context.preferences.addons[addon.__name__].preferences
+    kept = preferences.preview_megabytes
+    try:
+        preferences.preview_megabytes = 0
+        assert len(preview.cache) == 0
+        assert preview.followers[shot.session_uid].is_final
+        for frame in (2, 3):
+            shot.frame_set(frame)
+            assert settle(preview, shot).is_final
+        assert preview.cache.bytes_used == 0
+    finally:
+        preferences.preview_megabytes = kept
+    assert preview.cache.limit == kept << 20

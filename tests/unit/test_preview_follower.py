@@ -109,6 +109,10 @@ def test_after_a_restart_of_the_worker_it_is_asked_again(follower: Any) -> None:
     assert follower.next_request(0.0) is not None
     follower.forget_requests()
     assert follower.next_request(0.1) is not None
+    follower.refuse("It failed")
+    follower.forget_requests()
+    assert follower.problem == ""
+    assert follower.next_request(0.2) is not None
 
 
 def test_a_late_picture_is_shown_until_the_right_one_comes_and_not_after_it(follower: Any) -> None:
