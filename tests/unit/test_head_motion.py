@@ -15,6 +15,7 @@ from photorig.worker.portraits.head_motion import (
     HeadMotion,
     HeadPlace,
     head_similarity,
+    led_by_face,
     source_positions,
     split_shift,
 )
@@ -143,3 +144,24 @@ def test_moves_that_do_not_look_right_any_more_stop_at_the_end_of_their_range() 
     motion, _ = split_shift(ARKIT_52, ARKIT_52.rest, asked, ARKIT_52.rest)
     assert motion.roll == pytest.approx(ROLL_RANGE[1])
     assert motion.x == X_RANGE[0]
+
+
+@pytest.mark.parametrize(("yaw", "pitch"), [(30.0, 0.0), (-20.0, 10.0), (0.0, -15.0)])
+def test_a_head_that_turns_keeps_its_neck_where_it_is(yaw: float, pitch: float) -> None:
+    # A generator of aligned faces holds the face: its neck wanders by what the face would.
+    shift = ARKIT_52.vector({"headYaw": yaw, "headPitch": pitch})
+    motion = led_by_face(ARKIT_52, ARKIT_52.rest, shift, HeadMotion(roll=12.0, x=1.0))
+    sideways, upwards = motion.lead
+    neck = PLACE.pivot - np.array([sideways, -upwards]) * PLACE.pixels_per_cm
+    a, b = head_similarity(PLACE, motion)
+    led = a * complex(*neck) + b
+    asked = np.array([1.0, 0.0]) * PLACE.pixels_per_cm
+    np.testing.assert_allclose([led.real, led.imag], PLACE.pivot + asked, atol=1e-6)
+    assert np.sign(sideways) == np.sign(yaw)
+    assert pitch == 0 or np.sign(upwards) == np.sign(pitch)
+
+
+def test_a_head_that_does_not_turn_is_not_led() -> None:
+    source = ARKIT_52.vector({"headYaw": 7.3, "headPitch": -4.1})
+    shift = ARKIT_52.vector({"jawOpen": 0.5})
+    assert led_by_face(ARKIT_52, source, shift, HeadMotion()).is_rest

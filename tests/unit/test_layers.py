@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from photorig.worker.portraits.layers import (
     background,
     beyond_edges,
     blend,
+    laid_over,
     moved,
     person_colours,
     rest_person,
@@ -106,12 +108,44 @@ def test_other_people_and_holes_are_not_in_the_matte() -> None:
     assert person.matte[55:60, 60:66].min() == 1
 
 
-def test_the_seam_lies_outside_both_the_person_at_rest_and_the_driven_one() -> None:
+def test_surroundings_lie_outside_the_driven_person_and_are_not_in_the_person_alone() -> None:
     person = rest_person(PERSON, (64, 60), 128)
-    driven = np.roll(PERSON, 6, axis=1)
-    weight = person.seam(person.clean(driven))
-    assert weight[(PERSON > 0.5) | (driven > 0.5)].min() == 1
-    assert weight[:30, :8].max() == 0
+    driven = person.clean(np.roll(PERSON, 6, axis=1))
+    surrounded, alone = person.surrounded(driven), person.alone(driven)
+    assert surrounded[driven > 0.5].min() == 1
+    assert alone[driven > 0.6].min() > 0.5
+    assert np.all(alone <= surrounded)
+    just_outside = (surrounded > 0.5) & (alone < 0.1)
+    assert just_outside.any()
+    assert max(surrounded[:30, :8].max(), alone[:30, :8].max()) == 0
+
+
+def laid(way: float) -> np.ndarray:
+    """The person shifted by eight pixels before a green background, over the picture at rest."""
+    person = rest_person(PERSON, (64, 60), 128)
+    shifted = np.roll(PERSON, 8, axis=1)
+    driven = blend(np.full_like(PICTURE, (0, 255, 0)), np.roll(PICTURE, 8, axis=1), shifted)
+    matte = person.clean(shifted)
+    seams = person.surrounded(matte), person.alone(matte)
+    return laid_over(PICTURE, PLATE, driven, seams, np.full(PERSON.shape, way, np.float32))
+
+
+def test_where_a_person_was_the_background_comes_into_view() -> None:
+    frame = laid(0.1)
+    near = cv2.dilate(np.roll(PERSON, 8, axis=1), np.ones((7, 7)))
+    left_behind = (PERSON > 0.9) & (near == 0)
+    left_behind[100:] = False
+    assert left_behind.sum() > 50
+    np.testing.assert_array_equal(frame[left_behind], PLATE[left_behind])
+    is_green = (frame[..., 1] > 230) & (frame[..., 0] < 40)
+    assert not is_green.any(), "the driven picture's own background is left out"
+
+
+def test_where_nothing_has_moved_the_surroundings_come_along() -> None:
+    frame = laid(0.0)
+    nobody = np.roll(PERSON, 8, axis=1) == 0
+    assert (frame[nobody] == [0, 255, 0]).all(-1).any()
+    np.testing.assert_array_equal(frame[:20, :8], PICTURE[:20, :8])
 
 
 def test_colours_of_the_person_do_not_hold_the_background() -> None:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from .align import side_in_pixels
+from .paste_back import PasteWindow
 
 SIDE = 256
 """Pixels of the aligned square's side at which flow and trust are found, whatever the frame's size,
@@ -31,7 +32,7 @@ _STRETCH = 0.35  # change of the flow from pixel to pixel at which it tears
 _NEARBY = 1.5  # pixels over which these are averaged
 _COLOUR_REACH = 5.0  # pixels over which colour is told from detail
 _SPREAD = 8.0  # pixels over which it is taken from where the flow is trusted
-_LEAST_TRUST = 1e-2
+_LEAST_TRUST = 0.05  # around a point; below it the generator has its own colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,11 @@ class Flow:
 
     back: np.ndarray
     trust: np.ndarray
+
+    @property
+    def way(self) -> np.ndarray:
+        """(SIDE, SIDE) float32: how far the picture has moved around each point."""
+        return _near(np.hypot(self.back[..., 0], self.back[..., 1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,50 +128,63 @@ def colour_offset(photo: np.ndarray, generated: np.ndarray, person: np.ndarray) 
         person: (m, m) float32, where the person is; the background's colours do not bleed in.
     """
     difference = small(photo).astype(np.float32) - small(generated)
-    weight = cv2.resize(person, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) + 1e-3
-    return _spread(difference, weight, _COLOUR_REACH)
+    weight = cv2.resize(person, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    return _spread(difference, weight, _COLOUR_REACH, 1e-2)
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A driven picture with the photo's detail.
+
+    Attributes:
+        picture: (h, w, 3) uint8.
+        sources: (h, w, 2) float32, the pixel at rest that each pixel came from, as OpenCV counts.
+        way: (h, w) float32, how far each pixel has come, in sides of the square.
+    """
+
+    picture: np.ndarray
+    sources: np.ndarray
+    way: np.ndarray
 
 
 def carried(
-    driven: np.ndarray, rest: RestPictures, flow: Flow, hold: np.ndarray | None = None
-) -> np.ndarray:
+    driven: np.ndarray, rest: RestPictures, flow: Flow, window: PasteWindow | None = None
+) -> Carried:
     """The driven picture with what the photo has and the generator has not.
 
     Args:
-        driven: (h, w, 3) uint8 of the generator, in the raster of ``rest``.
-        hold: (h, w) float32 in [0, 1]; towards 0 the picture goes over into the photo, by moving
-            less, so that no edge is seen twice. 1 everywhere if None.
+        driven: (s, s, 3) uint8 of the generator.
+        window: where ``rest`` is a part of the photo: towards the edges of the square the photo
+            itself takes over, moved as the driven picture is.
 
     Returns:
-        (h, w, 3) uint8; the photo bit for bit where ``driven`` is the generator's picture at rest
-        and nothing moves, and where ``hold`` is 0.
+        In the raster of ``rest``. It is the photo bit for bit where ``driven`` is the generator's
+        picture at rest, and far from the square.
     """
-    shape = driven.shape[:2]
+    shape, alignment = rest.photo.shape[:2], rest.alignment
+    square_sources = _sources(flow.back * SIDE)
     colours = cv2.remap(
-        rest.offset,
-        _sources(flow.back * SIDE),
-        None,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+        rest.offset, square_sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    colours = _spread(colours, flow.trust + _LEAST_TRUST, _SPREAD)
-    trust = in_raster(flow.trust, rest.alignment, shape)[..., None]
-    colours = in_raster(colours, rest.alignment, shape)
-    back = in_raster(flow.back, rest.alignment, shape)
-    share = np.ones((1, 1, 1), np.float32) if hold is None else hold[..., None]
-    if hold is not None:
-        back = back * share
-        trust = 1 - share * (1 - trust)
-    source = _sources(_in_pixels(back, rest.alignment))
+    colours = in_raster(_spread(colours, flow.trust, _SPREAD, _LEAST_TRUST), alignment, shape)
+    trust = in_raster(flow.trust, alignment, shape)[..., None]
+    back = in_raster(flow.back, alignment, shape)
+    way = in_raster(flow.way, alignment, shape)
+    shown = np.ones((1, 1, 1), np.float32)
+    if window is not None:
+        shown = window.shown[..., None]
+        back, way = back * window.led[..., None], way * window.led
+        trust = 1 - shown * (1 - trust)
+    sources = _sources(_in_pixels(back, alignment))
     photo, generated = (
-        cv2.remap(picture, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         for picture in (rest.photo, rest.generated)
     )
-    picture = driven.astype(np.float32)
-    explained = photo + share * (picture - generated)
+    picture = in_raster(driven, alignment, shape).astype(np.float32)
+    explained = photo + shown * (picture - generated)
     result = picture + colours
     result += trust * (explained - result)
-    return np.clip(np.rint(result), 0, 255).astype(np.uint8)
+    return Carried(np.clip(np.rint(result), 0, 255).astype(np.uint8), sources, way)
 
 
 def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -212,7 +231,8 @@ def _near(values: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(values, (0, 0), _NEARBY)
 
 
-def _spread(values: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
-    """Values (h, w, 3) averaged over a reach in pixels, those with a large weight (h, w) first."""
-    total = cv2.GaussianBlur(weight, (0, 0), reach)
+def _spread(values: np.ndarray, weight: np.ndarray, reach: float, least: float) -> np.ndarray:
+    """Values (h, w, 3) averaged over a reach in pixels with a weight (h, w); towards 0 where there
+    is less weight than the least."""
+    total = cv2.GaussianBlur(weight, (0, 0), reach) + least
     return cv2.GaussianBlur(values * weight[..., None], (0, 0), reach) / total[..., None]

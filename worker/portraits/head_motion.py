@@ -9,7 +9,7 @@ poses in between (the flow of a velocity field), so nothing can fold, however sh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,12 +35,15 @@ class HeadMotion:
     Attributes:
         roll: degrees in the plane of the image, counter-clockwise > 0.
         x, y, z: cm, to image right, up and towards the camera.
+        lead: cm to the right and up in the aligned square, before the head is rolled: how far the
+            face goes ahead of the neck that it turns on, see `led_by_face`.
     """
 
     roll: float = 0.0
     x: float = 0.0
     y: float = 0.0
     z: float = 0.0
+    lead: tuple[float, float] = (0.0, 0.0)
 
     @property
     def is_rest(self) -> bool:
@@ -58,6 +61,7 @@ class HeadPlace:
         centre: (2,) of the aligned square; the camera's axis goes through it.
         pixels_per_cm: at the distance of the face.
         unit: pixels of the aligned square's side.
+        axis: direction of the square's upper edge, x + iy of length 1.
     """
 
     pivot: np.ndarray
@@ -66,6 +70,7 @@ class HeadPlace:
     centre: np.ndarray
     pixels_per_cm: float
     unit: float = 1.0
+    axis: complex = 1.0
 
 
 def split_shift(
@@ -104,6 +109,35 @@ def split_shift(
         _clamped(asked[z], Z_RANGE),
     )
     return motion, left
+
+
+_FACE = (7.0, 7.0)
+"""cm, up and forward, from the point that a head turns on to what stays in its place when a
+generator of aligned faces turns it: the middle between eyes and mouth (docs/measurements.md)."""
+
+
+def led_by_face(
+    schema: ParameterSchema, origin: np.ndarray, shift: np.ndarray, motion: HeadMotion
+) -> HeadMotion:
+    """The motion with a head that turns on its neck, and not on its face.
+
+    A generator of aligned faces keeps the face in the middle, so that the neck wanders off to the
+    other side when it turns one. Here the face is led to where it is when the neck stays.
+
+    Args:
+        origin: (n,) p_s; shift: (n,) Δp that the generator follows.
+    """
+    angles = [schema.index["headYaw"], schema.index["headPitch"]]
+    before = _face_at(*np.asarray(origin, np.float64)[angles])
+    after = _face_at(*(np.asarray(origin, np.float64) + shift)[angles])
+    return replace(motion, lead=(after[0] - before[0], after[1] - before[1]))
+
+
+def _face_at(yaw: float, pitch: float) -> tuple[float, float]:
+    """cm from the neck to the face, to the right and up, for a head turned by these degrees."""
+    up, forward = _FACE
+    cp, sp = math.cos(math.radians(pitch)), math.sin(math.radians(pitch))
+    return math.sin(math.radians(yaw)) * (forward * cp - up * sp), up * cp + forward * sp
 
 
 def _clamped(value: np.floating, limits: tuple[float, float]) -> float:
@@ -159,8 +193,10 @@ def head_similarity(place: HeadPlace, motion: HeadMotion) -> tuple[complex, comp
     pivot, centre = complex(*place.pivot), complex(*place.centre)
     turn = complex(math.cos(math.radians(motion.roll)), -math.sin(math.radians(motion.roll)))
     shift = complex(motion.x, -motion.y) * place.pixels_per_cm
-    # Turn about the pivot, shift in the plane of the face, come closer along the camera's axis.
-    return scale * turn, centre + scale * (pivot + shift - turn * pivot - centre)
+    lead = complex(motion.lead[0], -motion.lead[1]) * place.axis * place.pixels_per_cm
+    # Lead the face, turn about the pivot, shift in the plane of the face, come closer along the
+    # camera's axis.
+    return scale * turn, centre + scale * (pivot + shift + turn * (lead - pivot) - centre)
 
 
 def _followed_back(points: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.ndarray:

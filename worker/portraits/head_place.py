@@ -89,9 +89,10 @@ def in_crop(place: HeadPlace, size: int) -> HeadPlace:
 
 def in_window(place: HeadPlace, alignment: np.ndarray, corner: np.ndarray) -> HeadPlace:
     """A place in the unit square as it lies in the photo, counted from a window's corner (2,)."""
-    points = np.stack([place.pivot, place.chin, place.centre])
-    pivot, chin, centre = to_photo(points, alignment) - corner
+    points = np.stack([place.pivot, place.chin, place.centre, place.centre + [1, 0]])
+    pivot, chin, centre, right = to_photo(points, alignment) - corner
     side = side_in_pixels(alignment)
+    axis = complex(*(right - centre)) / side
     return HeadPlace(
-        pivot, chin, place.chin_radius * side, centre, place.pixels_per_cm * side, side
+        pivot, chin, place.chin_radius * side, centre, place.pixels_per_cm * side, side, axis
     )

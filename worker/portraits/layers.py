@@ -17,8 +17,9 @@ from .head_motion import HeadMotion, HeadPlace, source_positions
 # Lengths are parts of the aligned square's side, so that they are the same at every size.
 _SEAM_REACH = 0.012  # how far outside the person the driven picture ends
 _SEAM_WIDTH = 0.03  # over which it fades into the picture at rest
+_EDGE = 0.006  # width of the edge of a person who has moved
 _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
-_CORE_DEPTH = 0.05  # how deep inside the person at rest nothing but person is
+_CORE_DEPTH = 0.08  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
 _MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
@@ -49,13 +50,16 @@ class RestPerson:
         """A matte (m, n) of the same person, driven, without others and without holes."""
         return np.maximum(matte * self.gate, self.core)
 
-    def seam(self, driven: np.ndarray) -> np.ndarray:
-        """(m, n) in [0, 1]: where the driven picture is seen, around the person at rest and the
-        driven one (m, n)."""
+    def surrounded(self, driven: np.ndarray) -> np.ndarray:
+        """(m, n) in [0, 1]: the driven person (m, n) with some of what surrounds them."""
         # No threshold: a seam that steps from pixel to pixel would flicker in a moving picture.
-        person = np.clip((np.maximum(self.matte, driven) - 0.05) * 5, 0, 1)
+        person = np.clip((driven - 0.05) * 5, 0, 1)
         reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * self.unit
         return _soft(_grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
+
+    def alone(self, driven: np.ndarray) -> np.ndarray:
+        """(m, n) in [0, 1]: the driven person (m, n), without what surrounds them."""
+        return _soft(np.clip((driven - 0.1) * 4, 0, 1), _EDGE * self.unit)
 
 
 def rest_person(
@@ -81,6 +85,33 @@ def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarra
     the upper one."""
     mixed = below + weight[..., None] * (above.astype(np.float32) - below)
     return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+
+def laid_over(
+    picture: np.ndarray,
+    plate: np.ndarray,
+    driven: np.ndarray,
+    seams: tuple[np.ndarray, np.ndarray],
+    way: np.ndarray,
+) -> np.ndarray:
+    """A driven person over the picture at rest.
+
+    Where nothing has moved, what surrounds the person is taken along, so that no hair is cut off.
+    Where the person has moved it is left behind, for there the photo has another background; and
+    behind the person the plate comes into view.
+
+    Args:
+        picture, plate, driven: (h, w, 3) uint8.
+        seams: (h, w) each, where the driven picture is seen: with surroundings and without.
+        way: (h, w) float32, how far each point has come, in sides of the aligned square.
+
+    Returns:
+        (h, w, 3) uint8.
+    """
+    has_moved = _smooth(way / _FADE)
+    surrounded, alone = seams
+    behind = blend(picture, plate, has_moved)
+    return blend(behind, driven, surrounded + has_moved * (alone - surrounded))
 
 
 def moved(

@@ -19,6 +19,7 @@ MODEL = "person-matte"
 FILE = "selfie_segmentation.tflite"
 
 _REFINED_RADIUS = 0.008  # of the picture's longer side: how far an edge may move
+_LEAST_RADIUS = 4  # pixels, of the filter where it is computed
 _SMOOTHNESS = 2e-4  # of the guided filter, in squared colour: what counts as an edge of the picture
 
 
@@ -64,7 +65,10 @@ def refined(person: np.ndarray, picture: np.ndarray) -> np.ndarray:
     person = cv2.resize(person, (width, height), interpolation=cv2.INTER_LINEAR)
     radius = max(round(_REFINED_RADIUS * max(height, width)), 1)
     guide = picture.astype(np.float32) * np.float32(1 / 255)
-    return np.clip(cv2.ximgproc.guidedFilter(guide, person, radius, _SMOOTHNESS), 0.0, 1.0)
+    # Large pictures: 'Fast Guided Filter' (He and Sun 2015).
+    scale = min(_LEAST_RADIUS / radius, 1.0)
+    edges = cv2.ximgproc.guidedFilter(guide, person, radius, _SMOOTHNESS, dDepth=-1, scale=scale)
+    return np.clip(edges, 0.0, 1.0)
 
 
 def _load_network() -> TFLiteModule:

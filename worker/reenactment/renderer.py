@@ -11,7 +11,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.generators import Generator, load_generator
-from photorig.worker.portraits.head_motion import HeadMotion, split_shift
+from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.stage import PortraitStage
 from photorig.worker.portraits.tuning import TunedGenerators
@@ -56,6 +56,7 @@ class FaceRenderer:
         """What the client shows about this renderer; JSON-able."""
         return {
             "bundle": self.bundle.name,
+            "bundle_id": self.bundle.id,
             "model_id": self.model_id,
             "backend": self.generator.backend,
             "device": self.generator.device,
@@ -105,7 +106,8 @@ class FaceRenderer:
         held = self.bundle.within_range(portrait, asked)
         motion, shift = split_shift(self.schema, portrait.parameters, asked, held)
         # A roll gives part of yaw to pitch and the other way round, perhaps beyond their ranges.
-        return motion, self.bundle.within_range(portrait, shift)
+        shift = self.bundle.within_range(portrait, shift)
+        return led_by_face(self.schema, portrait.parameters, shift, motion), shift
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
