@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 
 from .extra_parameters import schema_of
 from .frame_request import parameters_to_render
-from .properties import photo_parameters
+from .properties import photo_parameters, photo_reach
 from .shared.responses import BY_GEOMETRY, BY_LATENTS, Response
 from .shared.schema import Parameter
 
@@ -125,14 +125,19 @@ class Control:
         return text.replace("-", "−" if set(text) & set("123456789") else "")
 
 
-def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> dict[str, Control]:
+def controls_of(
+    camera: bpy.types.Camera, responses: Mapping[str, Response], bundle_id: str = ""
+) -> dict[str, Control]:
     """All parameters of a camera in the schema's order, those of a newer worker at the end.
 
     Args:
         responses: what the worker said; parameters that are not in it are shown without.
+        bundle_id: what the worker drives faces with. Where the photo's own face was measured with
+            it, its ranges take the place of those of most faces.
     """
     settings = camera.photorig
     photo = photo_parameters(settings)
+    reach = photo_reach(settings, bundle_id)
     schema = schema_of(camera)
     rendered = schema.named(parameters_to_render(camera))
     controls = {}
@@ -141,9 +146,16 @@ def controls_of(camera: bpy.types.Camera, responses: Mapping[str, Response]) -> 
         seen = schema.parameters[
             schema.index[parameter.mirror if settings.mirror else parameter.id]
         ]
-        response = responses.get(seen.id)
+        response = _own(responses.get(seen.id), reach.get(seen.id))
         controls[parameter.id] = _control(settings, seen, rendered[seen.id], response, photo)
     return controls
+
+
+def _own(response: Response | None, reach: tuple[float, float] | None) -> Response | None:
+    """The response with the ends of this face's own range."""
+    if response is None or reach is None or response.realised_by != BY_LATENTS:
+        return response
+    return replace(response, lowest=reach[0], highest=reach[1])
 
 
 def _control(

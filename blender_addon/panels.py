@@ -68,7 +68,7 @@ def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
 
 def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:
     """All parameters by group; the groups start closed but for the head."""
-    controls = controls_of(camera, link.responses)
+    controls = controls_of(camera, link.responses, link.bundle_id)
     choices = bpy.context.window_manager.photorig
     layout.prop(camera.photorig, "mirror")
     layout.operator("photorig.reset_to_photo", icon="LOOP_BACK")

@@ -34,6 +34,9 @@ class PortraitFile:
         parameters: (m,) pose and expression in the photo, in the order of the schema that the
             portrait was measured with.
         alignment: (6,) rows of the matrix from photo pixels to the unit square of the face.
+        reach: lowest and highest value that this face was seen to show, by parameter; empty where
+            that was not measured.
+        reach_of: id of the worker's bundle that it was measured with, "" without.
         photo_png: the photo as a PNG file.
         content: the bytes of the file.
     """
@@ -44,6 +47,8 @@ class PortraitFile:
     photo_size: tuple[int, int]
     parameters: tuple[float, ...]
     alignment: tuple[float, ...]
+    reach: dict[str, tuple[float, float]]
+    reach_of: str
     photo_png: bytes
     content: bytes
 
@@ -105,6 +110,7 @@ def _described(path: Path, content: bytes) -> PortraitFile:
     photo = tensors.bytes_of("photo.png")
     # A PNG's first chunk begins with width and height after 16 bytes.
     width, height = struct.unpack_from(">II", photo, 16)
+    reach = _reach(tensors)
     return PortraitFile(
         path=path,
         id=hashlib.sha256(content).hexdigest(),
@@ -112,9 +118,20 @@ def _described(path: Path, content: bytes) -> PortraitFile:
         photo_size=(width, height),
         parameters=tensors.numbers("parameters", "F32"),
         alignment=tensors.numbers("alignment", "F64"),
+        reach=reach,
+        reach_of=str(metadata.get("response_to", "")) if reach else "",
         photo_png=photo,
         content=content,
     )
+
+
+def _reach(tensors: _Tensors) -> dict[str, tuple[float, float]]:
+    names = ("response.lowest", "response.highest")
+    if not all(name in tensors.header for name in names):
+        return {}
+    lowest, highest = (tensors.numbers(name, "F32") for name in names)
+    ends = zip(lowest, highest, strict=True)
+    return {p.id: end for p, end in zip(ARKIT_52.parameters, ends, strict=False)}
 
 
 @dataclass(frozen=True)

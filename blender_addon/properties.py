@@ -35,7 +35,7 @@ MODES = (
 def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
     """Keep the portrait's id beside its path; no network here, only the file."""
     settings.portrait_id = settings.portrait_name = settings.portrait_problem = ""
-    settings.photo_parameters = ""
+    settings.photo_parameters = settings.photo_reach = ""
     if not settings.portrait_path:
         return
     try:
@@ -45,6 +45,8 @@ def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types
     else:
         settings.portrait_id, settings.portrait_name = portrait.id, portrait.name
         settings.photo_parameters = json.dumps(portrait.named_parameters)
+        if portrait.reach:
+            settings.photo_reach = json.dumps({portrait.reach_of: portrait.reach})
 
 
 def _changed(_settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
@@ -158,6 +160,11 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             description="Pose and expression in the photo, as JSON by parameter",
             options={"HIDDEN"},
         ),
+        "photo_reach": bpy.props.StringProperty(
+            name="Photo Reach",
+            description="How far this face goes in each parameter, as JSON by the worker's bundle",
+            options={"HIDDEN"},
+        ),
         "extra_parameters": bpy.props.StringProperty(
             name="Extra Parameters",
             description="What a newer worker knows beyond the parameters here, as JSON",
@@ -212,6 +219,17 @@ def photo_parameters(settings: PhotorigCameraSettings) -> dict[str, float] | Non
     if not values:
         return None
     return {p.id: values.get(p.id, p.default) for p in schema_of(settings.id_data).parameters}
+
+
+def photo_reach(settings: PhotorigCameraSettings, bundle_id: str) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value by parameter id that the photo's face was seen to show with that
+    bundle; nothing where it was measured with another one, or not at all."""
+    try:
+        by_bundle = json.loads(settings.photo_reach) if settings.photo_reach else {}
+        ends = by_bundle.get(bundle_id, {}).items()
+        return {str(name): (float(low), float(high)) for name, (low, high) in ends}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def rest_values(settings: PhotorigCameraSettings) -> dict[str, float]:

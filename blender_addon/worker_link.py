@@ -45,6 +45,7 @@ class WorkerLink:
         client: for the main thread only.
         responses: how the face answers to each parameter, as the last worker said; it stays when
             that one ends.
+        bundle_id: the model bundle that the last worker drives faces with.
         schema: the parameters that the last worker knows, the built-in ones among them.
     """
 
@@ -56,6 +57,7 @@ class WorkerLink:
         self.welcome: Welcome | None = None
         self.client: WorkerClient | None = None
         self.responses: dict[str, Response] = {}
+        self.bundle_id = ""
         self.schema: ParameterSchema = ARKIT_52
         self._start_asked = False
         self._deadline = 0.0
@@ -188,6 +190,7 @@ class WorkerLink:
             raise
         self.client, self.connection, self.state = client, connection, READY
         self.responses = responses_of(self.welcome.description, self.welcome.schema.ids)
+        self.bundle_id = str(self.welcome.description.get("bundle_id", ""))
         self.schema = self.welcome.schema
         extra_parameters.learn_everywhere(self.schema)
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"

@@ -61,7 +61,8 @@ class PHOTORIG_OT_explain_parameter(PhotorigOperator, bpy.types.Operator):
 
 def _told(camera_name: str, parameter: str) -> tuple[str, ...]:
     camera = bpy.data.cameras.get(camera_name)
-    control = controls_of(camera, link.responses).get(parameter) if camera is not None else None
+    controls = {} if camera is None else controls_of(camera, link.responses, link.bundle_id)
+    control = controls.get(parameter)
     return control.sentences if control is not None else ("There is no such parameter",)
 
 

@@ -19,6 +19,7 @@ def write_portrait(
     parameters: np.ndarray | None = None,
     photo: np.ndarray | None = None,
     alignment: np.ndarray | None = None,
+    reach: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Path:
     """A complete .portrait file with random content and a photo of 40 × 30 pixels.
 
@@ -26,6 +27,7 @@ def write_portrait(
         photo: (h, w, 3) uint8, and
         alignment: (2, 3) photo pixels to the unit square of the face, where they matter.
         parameters: (n,) pose and expression in the photo; a face at rest where none are given.
+        reach: (n,), (n,) lowest and highest values that the face shows with "its bundle".
     """
     random = np.random.default_rng(seed)
     if photo is None:
@@ -45,6 +47,9 @@ def write_portrait(
         "schema_hash": schema_hash,
         "name": name,
     }
+    if reach is not None:
+        metadata["response_to"] = "its bundle"
+        tensors |= {"response.lowest": reach[0], "response.highest": reach[1]}
     path.write_bytes(_safetensors(tensors, json.dumps(metadata)))
     return path
 

@@ -108,6 +108,22 @@ def test_a_photo_that_shows_some_of_it_already_leaves_less_in_relative_mode(
     assert control.is_beyond
 
 
+def test_a_face_that_was_measured_shows_its_own_range(
+    scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    lowest, highest = schema.vector({}), schema.vector({"jawOpen": 0.7})
+    path = write_portrait(tmp_path / "own.portrait", schema.hash, reach=(lowest, highest))
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+
+    def range_with(bundle: str) -> str:
+        said = modules.control.controls_of(scene.camera.data, responses, bundle)
+        return str(said["jawOpen"].range_text)
+
+    assert range_with("its bundle") == "0.00 – 0.70"
+    assert range_with("another bundle") == "0.00 – 0.30"
+
+
 def test_a_photo_that_leaves_nothing_of_a_range_says_so(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:
