@@ -15,7 +15,9 @@ from photorig.shared.errors import InputError
 
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)  # corners, the subject's sides
 _MOUTH = (61, 291)
-_MAXIMUM_OVERHANG = 1.0  # sides of the square; beyond that there is nothing left to mirror
+# In sides of the square. Blurs: from this far outside, complete there, radius.
+_BLURS = ((0.0, 0.03, 0.02), (0.03, 0.12, 0.06))
+_FADE = 0.05, 0.45  # from the mirror image to the crop's median colour
 
 
 def align_face(landmarks: np.ndarray) -> np.ndarray:
@@ -61,7 +63,8 @@ def to_photo(points: np.ndarray, alignment: np.ndarray) -> np.ndarray:
 def aligned_crop(photo: np.ndarray, alignment: np.ndarray, size: int) -> np.ndarray:
     """The aligned square, sampled between pixels and low-pass filtered where it shrinks.
 
-    Outside the photo its mirror image continues.
+    Outside the photo its mirror image continues, more and more blurred and of one colour, as in
+    FFHQ: half a face at the edge must not become a second one. Inside, the photo is left alone.
 
     Args:
         photo: (h, w, 3) uint8.
@@ -70,6 +73,7 @@ def aligned_crop(photo: np.ndarray, alignment: np.ndarray, size: int) -> np.ndar
     Returns:
         (size, size, 3) uint8.
     """
+    outside = _distance_outside(photo.shape[:2], alignment, size)
     photo, alignment = _shrunk(photo, alignment, size)
     # Twice as dense, then averaged: what is left of the shrinking is at most a factor of two.
     samples = 2 * size if side_in_pixels(alignment) > size else size
@@ -84,7 +88,44 @@ def aligned_crop(photo: np.ndarray, alignment: np.ndarray, size: int) -> np.ndar
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return crop if samples == size else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    if samples != size:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return crop if outside is None else _softened(crop, outside)
+
+
+def _distance_outside(
+    photo_size: tuple[int, int], alignment: np.ndarray, size: int
+) -> np.ndarray | None:
+    """(size, size) float32: how far each pixel of the crop lies outside the photo, in sides of the
+    square, 0 inside; None where all of them are inside."""
+    corners = to_photo(np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]]), alignment)
+    height, width = photo_size
+    if corners.min() >= 0 and (corners.max(0) <= [width, height]).all():
+        return None
+    inverse = np.linalg.inv(alignment[:, :2])
+    steps = (np.arange(size) + 0.5) / size
+    u, v = steps[None, :] - alignment[0, 2], steps[:, None] - alignment[1, 2]
+    x = inverse[0, 0] * u + inverse[0, 1] * v
+    y = inverse[1, 0] * u + inverse[1, 1] * v
+    beyond = np.maximum(np.maximum(-x, x - width), np.maximum(-y, y - height))
+    return (np.maximum(beyond, 0) / side_in_pixels(alignment)).astype(np.float32)
+
+
+def _softened(crop: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Blurred and faded with the distance outside, in steps of _BLURS."""
+    size = len(crop)
+    result = crop.astype(np.float32)
+    for start, end, radius in _BLURS:
+        blurred = cv2.GaussianBlur(crop, (0, 0), radius * size).astype(np.float32)
+        result += (blurred - result) * _ramp(outside, start, end)
+    colour = np.median(crop[::4, ::4].reshape(-1, 3), 0).astype(np.float32)
+    result += (colour - result) * _ramp(outside, *_FADE)
+    # What is inside went through floats for nothing: it is the photo, bit for bit.
+    return np.where(outside[..., None] > 0, np.rint(result), crop).astype(np.uint8)
+
+
+def _ramp(outside: np.ndarray, start: float, end: float) -> np.ndarray:
+    return np.clip((outside - start) / (end - start), 0, 1)[..., None]
 
 
 def _shrunk(photo: np.ndarray, alignment: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
