@@ -199,3 +199,18 @@ def test_a_first_frame_that_cannot_be_fitted_ends_the_run_with_its_reason(tmp_pa
     run = VideoRun(tiny_bench(), out, lambda *_: None, refuse)
     with pytest.raises(PhotorigError, match="only 20 pixels"):
         run.measure(VideoSettings(movie_in(tmp_path), way="quick", plan=PLAN))
+
+
+def test_a_pose_that_is_no_better_than_an_untouched_photo_does_not_reach_the_goal() -> None:
+    def pose_bar(made_yaw: float) -> bool | None:
+        real, made = parameters([2.0, 2.0], [0.0, 0.0]), parameters([made_yaw] * 2, [0.0, 0.0])
+        figures = self_figures(
+            ARKIT_52, piece_of(real, made), readings(parameters([0.0], [0.0])), FAMILY
+        )
+        jitter = {name: {"landmarks": None} for name in ("real", "driven", "smooth_drive")}
+        still = {"same": 3, "requests": 3}
+        section = {"families": {FAMILY: figures}, "jitter": {FAMILY: jitter}, "still": still}
+        return bars(jsonable({"self": section}), FAMILY)[0].passed
+
+    assert pose_bar(1.5) is True
+    assert pose_bar(5.0) is False  # 1° in the mean of the axes, and yet worse than nothing
