@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +146,42 @@ def test_a_client_that_leaves_cancels_its_fit(
     client.close()
     assert "closed" in str(job.error)
     assert until(lambda: not process_alive(int(pid)), 2)
+
+
+def test_a_client_that_is_killed_cancels_its_fit_too(
+    addon: SimpleNamespace, client: Any, programs: Callable[[], list[list[str]]]
+) -> None:
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    ((pid, _),) = programs()
+    for channel in (client.control, client.bulk):
+        channel._socket.close(0)  # without a goodbye
+    assert until(lambda: not process_alive(int(pid)), 12)
+
+
+def test_the_program_ends_when_the_worker_is_killed(
+    addon: SimpleNamespace, tmp_path: Path, programs: Callable[[], list[list[str]]]
+) -> None:
+    script = Path(__file__).with_name("card_server.py")
+    worker = addon.worker_process.WorkerProcess(
+        [sys.executable, script, "serve"],
+        connection_file=tmp_path / "killed.json",
+        log_file=tmp_path / "worker.log",
+        arguments=["--portraits", str(tmp_path / "kept")],
+    )
+    worker.start()
+    client = addon.client.WorkerClient(worker.wait_ready(20), "test")
+    client.connect()
+    job = fit(addon, client, "hang")
+    assert until(lambda: (job.poll(), job.progress.fraction)[1])
+    ((pid, folder),) = programs()
+    os.kill(worker.pid, signal.SIGKILL)
+    finish(job)
+    assert isinstance(job.error, addon.errors.ConnectionLost)
+    assert until(lambda: not process_alive(int(pid)), 2)
+    assert until(lambda: not Path(folder).exists(), 2), "the photo must not stay behind"
+    client.close()
+    worker.stop()
 
 
 def test_frames_and_heartbeats_are_answered_during_a_fit(

@@ -408,3 +408,23 @@ def test_a_session_cannot_be_joined_by_a_socket_of_another(server: RunningServer
     peer.send("hello", forms.hello_form(Hello("b" * 32, "p", ("raw",), "")))
     assert "cannot change its session" in peer.error().message
     peer.close()
+
+
+@pytest.mark.parametrize(
+    ("job", "payloads"),
+    [(None, ("photo-1",)), ("fit-1", ()), ("fit-1", ("photo-2",)), ("fit-1", ("photo-1",) * 8)],
+)
+def test_a_fit_that_is_none_is_refused(
+    peer: Peer, job: str | None, payloads: tuple[str, ...]
+) -> None:
+    parts = tuple(Payload(name, b"portrait", "uint8", (8,)) for name in payloads)
+    peer.send("fit", Form({"name": "Anna", "face": None}, parts), job=job)
+    assert peer.error().code in ("protocol", "input")
+
+
+def test_the_end_of_a_fit_that_is_not_there_is_no_error(peer: Peer) -> None:
+    peer.send("end_fit", Form({}), job="none")
+    peer.send("ping", Form({}))
+    answer = peer.receive()
+    assert answer is not None
+    assert answer.header.kind == "pong"
