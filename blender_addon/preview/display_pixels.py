@@ -26,15 +26,20 @@ class Preparation:
 
     Args:
         pixels: (h, w, 3) uint8 sRGB, rows from the top.
+        spare: an array that may be written to; used if it has the right size, because fresh
+            memory costs more than the numbers do.
 
     Attributes:
         values: (h, w, 4) float32 from 0 to 1, still sRGB, opaque, rows from below; complete once
             ``is_done``.
     """
 
-    def __init__(self, pixels: np.ndarray) -> None:
+    def __init__(self, pixels: np.ndarray, spare: np.ndarray | None = None) -> None:
         self._source = reduced(pixels)[::-1]
-        self.values = np.empty((*self._source.shape[:2], 4), np.float32)
+        shape = (*self._source.shape[:2], 4)
+        if spare is None or spare.shape != shape:
+            spare = np.empty(shape, np.float32)
+        self.values = spare
         self._row = 0
 
     @property

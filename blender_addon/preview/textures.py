@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 
 import gpu
+import numpy as np
 
 from .display_pixels import Preparation
 from .frame_cache import Picture, PictureKey
@@ -14,8 +15,11 @@ from .frame_cache import Picture, PictureKey
 _AT_ONCE_PIXELS = 256 * 256
 _BUDGET_SECONDS = 0.003
 _KEPT = 6
+_SPARES = 3
 _textures: OrderedDict[PictureKey, gpu.types.GPUTexture] = OrderedDict()
 _preparations: OrderedDict[PictureKey, Preparation] = OrderedDict()
+_spare: dict[int, np.ndarray] = {}
+"""The last array of each size that a texture was made from, to be filled again."""
 
 
 def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
@@ -29,7 +33,7 @@ def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
         return texture
     preparation = _preparations.get(picture.key)
     if preparation is None:
-        preparation = Preparation(picture.pixels)
+        preparation = Preparation(picture.pixels, _spare.pop(picture.pixels.size, None))
         if picture.pixels.shape[0] * picture.pixels.shape[1] <= _AT_ONCE_PIXELS:
             preparation.finish()
         _preparations[picture.key] = preparation
@@ -40,6 +44,9 @@ def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
     # Blender takes nothing but floats here, whatever the texture's format.
     buffer = gpu.types.Buffer("FLOAT", height * width * 4, preparation.values.ravel())
     texture = gpu.types.GPUTexture((width, height), format="RGBA8", data=buffer)
+    _spare[picture.pixels.size] = preparation.values
+    while len(_spare) > _SPARES:
+        del _spare[next(iter(_spare))]
     _textures[picture.key] = texture
     while len(_textures) > _KEPT:
         _textures.popitem(last=False)
@@ -67,3 +74,4 @@ def is_busy() -> bool:
 def clear() -> None:
     _textures.clear()
     _preparations.clear()
+    _spare.clear()

@@ -110,6 +110,17 @@ def test_floats_are_the_bytes_from_below_whatever_the_parts(shape: tuple[int, in
     assert (preparation.values[..., 3] == 1).all()
 
 
+def test_an_array_is_filled_again_if_it_has_the_size() -> None:
+    first, second = np.random.default_rng(2).integers(0, 256, (2, 20, 30, 3), np.uint8)
+    values = rooms.display_pixels.Preparation(first).finish()
+    again = rooms.display_pixels.Preparation(second, values)
+    assert again.finish() is values
+    np.testing.assert_array_equal(np.rint(values[::-1, :, :3] * 255), second)
+    other = rooms.display_pixels.Preparation(second[:10], values).finish()
+    assert other is not values
+    assert other.shape == (10, 30, 4)
+
+
 def test_what_no_screen_can_show_is_reduced() -> None:
     pixels = np.zeros((3000, 5000, 3), np.uint8)
     assert rooms.display_pixels.reduced(pixels).shape == (1000, 1667, 3)
