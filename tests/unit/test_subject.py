@@ -140,6 +140,14 @@ def test_a_picture_that_is_not_upright_is_told(photo, net3d, turns, what):
         subject.choose()
 
 
+def test_a_face_that_is_found_lying_is_mentioned(photo, net3d):
+    face = look_at(photo, net3d).choose()
+    parameters = face.parameters.copy()
+    parameters[2] = -76
+    subject = Subject(photo, [replace(face, parameters=parameters)], RANGE, net3d.analyze)
+    assert any("lies on its side" in said for said in subject.warnings())
+
+
 def test_without_a_face_there_is_a_sentence(net3d):
     subject = look_at(np.full((200, 300, 3), 130, np.uint8), net3d)
     assert subject.usable == []

@@ -23,6 +23,7 @@ SOME_BEYOND, MOST_BEYOND = 5.0, 20.0
 _MOST_CUT, _SOME_CUT = 0.12, 0.01  # part of the face's landmarks that lie outside the photo
 _OUTER_CORNERS = (33, 263)
 _YAW, _PITCH, _ROLL = (ARKIT_52.index[name] for name in ("headYaw", "headPitch", "headRoll"))
+_LYING = 50.0  # degrees of roll
 _REACH = 0.38  # of the aligned square's side, from its middle: there another face is in the way
 
 
@@ -144,6 +145,10 @@ class Subject:
             said.append(
                 f"The head is turned further ({_pose(face)}) than the model was trained for; it "
                 "will move less freely. A photo from the front is better."
+            )
+        if abs(float(face.parameters[_ROLL])) > _LYING:
+            said.append(
+                "The head lies on its side; if the photo does, turn it upright and save it again."
             )
         if self._neighbours(number):
             said.append(
