@@ -14,10 +14,10 @@ from photorig.worker.portraits.encoder import PhotoEncoder, load_trunk, read_hea
 from photorig.worker.portraits.matte import PersonMatte
 from photorig.worker.registry.cache import default_cache_folder
 
-from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons
+from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons, observed_people
 from .measurement import load_observers, measure
 from .regression import RegressionSettings, explained, fit_head, head_tensors
-from .sights import VERSIONS, load_sights, photographs
+from .sights import VERSIONS, both, load_sights, photographs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faces", type=int, default=3000, help="to learn from (3000)")
+    parser.add_argument(
+        "--people", type=Path, help="faces that `train directions` keeps in its cache, to add"
+    )
     parser.add_argument("--rank", type=int, default=settings.rank, help="of the linear map")
     parser.add_argument("--measured", type=int, default=24, help="held-out photos to measure on")
     parser.add_argument("--threads", type=int, default=1)
@@ -44,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
     name = f"{generator.pixels_id[:12]}-{TRAINING}-{args.seed}"
     started = time.process_time()
     sights = load_sights(trunk, matte, lessons, cache, name, _say_seen)
+    if args.people:
+        people = observed_people(args.people)
+        sights = both(sights, load_sights(trunk, matte, people, cache, args.people.stem, _say_seen))
     head = fit_head(sights, RegressionSettings(rank=args.rank), _say)
     save_file(head_tensors(head), args.out)
     _say(f"Wrote {args.out} after {time.process_time() - started:.0f} s of processor time")

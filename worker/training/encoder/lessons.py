@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from photorig.shared.errors import InputError
 from photorig.worker.generators.interface import Generator
 from photorig.worker.portraits.encoder import ROW_GROUPS, rows_of
 
@@ -84,6 +85,25 @@ def load_lessons(
         np.concatenate([lessons.codes for lessons in chunks]),
         np.concatenate([lessons.images for lessons in chunks]),
     )
+
+
+def observed_people(path: Path) -> Lessons:
+    """Faces that the training of directions has rendered, whole chunks of them.
+
+    Args:
+        path: what `collect_pool` of training/directions/gradient.py keeps in its cache.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    try:
+        tensors = load_file(path)
+        latents, images = tensors["latents"], tensors["images"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise InputError(f"There are no observed people in {path}: {error}") from error
+    count = len(latents) // CHUNK * CHUNK
+    codes = latents[:count, [rows[0] for rows in ROW_GROUPS]]
+    return Lessons(codes, np.ascontiguousarray(images[:count].transpose(0, 2, 3, 1)))
 
 
 def _chunk(generator: Generator, group: int, seed: int, chunk: int) -> Lessons:

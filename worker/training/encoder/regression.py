@@ -181,13 +181,15 @@ def _left_out_errors(gram: Tensor, targets: Tensor, lesson: Tensor) -> Tensor:
     for fold in range(_FOLDS):
         left_out = lesson % _FOLDS == fold
         known = ~left_out
+        # Single precision from here on: it chooses between ridges a factor of three apart.
         values, vectors = torch.linalg.eigh(gram[known][:, known])
-        rotated = torch.einsum("nk,ngc->kgc", vectors, targets[known])
-        across = gram[left_out][:, known] @ vectors
+        values, vectors = values.float(), vectors.float()
+        rotated = torch.einsum("nk,ngc->kgc", vectors, targets[known].float())
+        across = gram[left_out][:, known].float() @ vectors
         for index, ridge in enumerate(_RIDGES):
-            inverse = 1 / (values.clamp_min(0) + _strength(ridge, gram))
+            inverse = 1 / (values.clamp_min(0) + float(_strength(ridge, gram)))
             fitted = torch.einsum("mk,kgc->mgc", across * inverse, rotated)
-            errors[index] += _by_band((fitted - targets[left_out]).square().sum(0))
+            errors[index] += _by_band((fitted - targets[left_out].float()).square().sum(0))
     return errors
 
 
@@ -215,8 +217,8 @@ def _dual(gram: Tensor, targets: Tensor, ridges: Tensor) -> Tensor:
 def _low_rank(features: Tensor, dual: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """down (n, r) and up (r, outputs): the solution on the outputs in which it varies most."""
     fitted = (features @ features.T) @ dual.float()
-    _, vectors = torch.linalg.eigh((fitted.T @ fitted).double())
-    up = vectors.flip(1)[:, :rank].T.float()
+    _, vectors = torch.linalg.eigh(fitted.T @ fitted)
+    up = vectors.flip(1)[:, :rank].T
     down = features.T @ (dual.float() @ up.T)
     return down.contiguous(), up.contiguous()
 

@@ -96,6 +96,12 @@ def look(trunk: PhotoTrunk, pictures: np.ndarray) -> Maps:
     return joined(parts)
 
 
+def both(one: Sights, other: Sights) -> Sights:
+    """The sights of two sets of lessons; the other's lessons are counted on from the one's."""
+    lesson = torch.cat([one.lesson, other.lesson + int(one.lesson.max()) + 1])
+    return Sights(joined([one.maps, other.maps]), torch.cat([one.codes, other.codes]), lesson)
+
+
 def joined(parts: list[Maps]) -> Maps:
     return Maps(
         torch.cat([part.middle for part in parts]),
