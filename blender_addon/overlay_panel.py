@@ -66,11 +66,18 @@ def _draw_in_overlay_menu(panel: bpy.types.Panel, context: bpy.types.Context) ->
     row.prop(context.workspace.photorig, "show_overlay")
 
 
+def _draw_in_view_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.operator("photorig.toggle_overlay", icon="USER")
+
+
 def register() -> None:
     bpy.utils.register_class(PHOTORIG_PT_overlay)
+    bpy.types.VIEW3D_MT_view.append(_draw_in_view_menu)
     bpy.types.VIEW3D_PT_overlay.append(_draw_in_overlay_menu)
 
 
 def unregister() -> None:
+    bpy.types.VIEW3D_MT_view.remove(_draw_in_view_menu)
     bpy.types.VIEW3D_PT_overlay.remove(_draw_in_overlay_menu)
     bpy.utils.unregister_class(PHOTORIG_PT_overlay)

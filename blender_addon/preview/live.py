@@ -54,6 +54,7 @@ class Live:
         self._model_id = ""
         self._look_again = True
         self._tried_to_start = False
+        self._served_early = False
 
     # --- what is wanted
 
@@ -127,6 +128,7 @@ class Live:
 
     def tick(self) -> float | None:
         """Do what can be done without waiting; returns when to come again, None for not."""
+        self._served_early = False
         wanted = demands()
         if not wanted:
             self.forget()
@@ -177,6 +179,15 @@ class Live:
         if client.preview_waits(view):
             return _POLL_SECONDS
         return follower.seconds_to_rest(now)
+
+    def serve_early(self, scene: bpy.types.Scene) -> None:
+        """Ask before Blender draws its viewports, so that the face is rendered meanwhile.
+
+        Once between two turns of the timer: what runs through frames asks for the first and last.
+        """
+        if not self._served_early:
+            self._served_early = True
+            self.serve(scene)
 
     def _submit(self, scene: bpy.types.Scene, view: str, request: FrameRequest) -> None:
         assert link.client is not None
@@ -255,6 +266,8 @@ def _is_on() -> bool:
 
 
 def look_again() -> None:
+    """Forget what failed, and see what is wanted now."""
+    live.failure = ""
     live.look_again()
     wake()
 
@@ -321,8 +334,7 @@ def _see(
             redraw_viewports(scene)
         follower = live.followers.get(scene.session_uid)
         if follower is not None and not follower.is_final:
-            # Asked for now, the face is rendered while Blender draws its viewports.
-            live.serve(scene)
+            live.serve_early(scene)
             wake()
     except Exception as error:
         fail(error)
@@ -332,7 +344,6 @@ def _see(
 def _on_leap(*_arguments: object) -> None:
     """Another file, undo, redo, or the end of playback."""
     if _is_on():
-        live.failure = ""
         preview_image.forget()
         look_again()
 

@@ -189,7 +189,7 @@ def _draw() -> None:
         context = bpy.context
         if has_overlay(context):
             _draw_overlay(context)
-        elif is_rendered(context.area, context.scene):
+        elif context.area is not None and is_rendered(context.area, context.scene):
             _draw_rendered_badge(context)
     except Exception as error:  # Blender would print it at each redraw
         live.fail(error)

@@ -389,3 +389,41 @@ def test_the_preference_bounds_the_cache(
     finally:
         preferences.preview_megabytes = kept
     assert preview.cache.limit == kept << 20
+
+
+def test_the_operator_shows_and_hides_the_face(preview: Any, shot: bpy.types.Scene) -> None:
+    settings = bpy.context.workspace.photorig
+    bpy.ops.photorig.toggle_overlay()
+    assert not settings.show_overlay
+    assert preview.tick() is None
+    assert preview.followers == {}
+    bpy.ops.photorig.stop_worker()
+    bpy.ops.photorig.toggle_overlay()
+    assert settings.show_overlay
+    assert settle_after_start(preview, shot).is_final
+
+
+def settle_after_start(live: Any, scene: bpy.types.Scene) -> Any:
+    """Turn until the worker has started and the face is as chosen."""
+    turn(live, lambda: scene.session_uid in live.followers)
+    follower = live.followers[scene.session_uid]
+    turn(live, lambda: follower.is_final, seconds=30)
+    return follower
+
+
+def test_running_through_frames_asks_for_few(
+    preview: Any, shot: bpy.types.Scene, card_worker: Path
+) -> None:
+    shot.frame_end = 40
+    settings = shot.camera.data.photorig
+    for frame in range(1, 41):
+        settings.browInnerUp = frame / 50
+        settings.keyframe_insert("browInnerUp", frame=frame)
+    shot.frame_set(1)
+    settle(preview, shot)
+    before = len(frames(card_worker))
+    for frame in range(2, 41):
+        shot.frame_set(frame)
+    assert settle(preview, shot).is_final
+    # The first and the last in motion, and the last at rest.
+    assert frames(card_worker)[before:] == ["2", "40", "40"]
