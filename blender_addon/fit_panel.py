@@ -46,7 +46,7 @@ def _draw_end(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit) -> None:
 def _draw_faces(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit, found: FitFaces) -> None:
     box = layout.box()
     draw_sentence(box, fit.summary, "COMMUNITY")
-    grid = box.grid_flow(columns=_FACES_IN_A_ROW, even_columns=True, align=False)
+    grid = box.grid_flow(row_major=True, columns=_FACES_IN_A_ROW, even_columns=True)
     for number, face in enumerate(found.faces, start=1):
         column = grid.column(align=True)
         column.template_icon(picture_icon(face.thumbnail), scale=_FACE_SCALE)

@@ -76,7 +76,9 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
         column = layout.column(heading="Show")
         column.prop(choices, "only_controllable")
         column.prop(choices, "show_measurements")
-    for group in dict.fromkeys(control.parameter.group for control in controls.values()):
+    present = dict.fromkeys(control.parameter.group for control in controls.values())
+    # In the order of a face; groups that only a newer worker knows come last.
+    for group in (*_GROUP_LABELS, *(name for name in present if name not in _GROUP_LABELS)):
         shown = {
             name: control
             for name, control in controls.items()

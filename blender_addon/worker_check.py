@@ -42,8 +42,9 @@ SETUP_LINES = (
 )
 """What to type in a terminal to make the worker's environment; it is found there by itself."""
 OFFLINE_HINT = (
-    "Offline: run these lines on a computer with a network, copy the folder and the models"
-    " ('photorig models list' says where they are), and set PHOTORIG_OFFLINE=1"
+    "Without a network: run these lines on a computer of the same kind that has one, with"
+    " PHOTORIG_CACHE set to a folder for the models. Copy both folders to the same places, and set"
+    " PHOTORIG_CACHE and PHOTORIG_OFFLINE=1 here"
 )
 
 

@@ -111,6 +111,7 @@ class PHOTORIG_OT_cancel_fit(PhotorigOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         fit_jobs.cancel()
+        fit_jobs.dismiss()  # who stopped it need not be told
         redraw_panels()
         return {"FINISHED"}
 
