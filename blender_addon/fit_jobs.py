@@ -54,7 +54,13 @@ class PhotoFit:
         is_done: whether it ended, well or not.
     """
 
-    def __init__(self, photos: Sequence[Path], camera: bpy.types.Camera, face: int | None) -> None:
+    def __init__(
+        self,
+        photos: Sequence[Path],
+        camera: bpy.types.Camera,
+        face: int | None = None,
+        quick: bool = False,
+    ) -> None:
         self.photos = tuple(photos)
         self.camera = camera.session_uid
         self.camera_name = camera.name
@@ -63,7 +69,7 @@ class PhotoFit:
         self.note = ""
         self.error = ""
         self.is_done = False
-        self._face = face
+        self._face, self._quick = face, quick
         self._folders = _folders_for(self.photos[0])
         self._contents = tuple(map(_read_photo, self.photos))
         self._job: FitJob | None = None
@@ -122,7 +128,8 @@ class PhotoFit:
 
     def _begin(self) -> None:
         name = self.photos[0].stem
-        self._job = start_fit(link.in_use()[0], FitRequest(self._contents, name, self._face))
+        request = FitRequest(self._contents, name, self._face, self._quick)
+        self._job = start_fit(link.in_use()[0], request)
 
     def _collect(self, job: FitJob) -> None:
         job.poll()
@@ -216,12 +223,18 @@ def fit_of(camera: bpy.types.Camera) -> PhotoFit | None:
     return current if current is not None and current.camera == camera.session_uid else None
 
 
-def start(photos: Sequence[Path], camera: bpy.types.Camera, face: int | None = None) -> PhotoFit:
+def start(
+    photos: Sequence[Path],
+    camera: bpy.types.Camera,
+    face: int | None = None,
+    quick: bool = False,
+) -> PhotoFit:
     """Begin a fit; a timer moves it on where there is a user interface.
 
     Args:
         photos: absolute paths, the best one first.
         face: which face of the first one, counted from 0, the largest first; None to be asked.
+        quick: a likeness in seconds, to see whether the photo will do.
 
     Raises:
         InputError: another fit runs, or a photo cannot be read.
@@ -230,7 +243,7 @@ def start(photos: Sequence[Path], camera: bpy.types.Camera, face: int | None = N
     global current
     if is_running():
         raise InputError("A photo is being fitted", "Wait for it, or cancel it first.")
-    fit = PhotoFit(photos, camera, face)
+    fit = PhotoFit(photos, camera, face, quick)
     link.start_if_wanted()
     current = fit
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):

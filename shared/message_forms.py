@@ -67,6 +67,13 @@ class _Body:
             self.refuse(name)
         return value
 
+    def flag(self, name: str) -> bool:
+        """True or False, which is also what is not said."""
+        value = self._body.get(name, False)
+        if not isinstance(value, bool):
+            self.refuse(name)
+        return value
+
     def integer(self, name: str, lowest: int, highest: int, default: int | None = None) -> int:
         value = self._body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
@@ -294,7 +301,8 @@ def fit_form(request: FitRequest) -> Form:
         Payload(f"photo-{number}", photo, "uint8", (len(photo),))
         for number, photo in enumerate(request.photos, start=1)
     )
-    return Form({"name": request.name[:MAX_NAME], "face": request.face}, payloads)
+    body = {"name": request.name[:MAX_NAME], "face": request.face, "quick": request.quick}
+    return Form(body, payloads)
 
 
 def read_fit(message: Message) -> FitRequest:
@@ -308,6 +316,7 @@ def read_fit(message: Message) -> FitRequest:
         photos=tuple(bytes(message.payload(name).data) for name in names),
         name=body.text("name", limit=MAX_NAME),
         face=None if face is None else body.integer("face", 0, 2**31 - 1),
+        quick=body.flag("quick"),
     )
 
 

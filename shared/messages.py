@@ -228,6 +228,7 @@ class FitRequest:
         name: what the portrait shall be called.
         face: which face of the first photo, counted from 0, the largest first; None to be asked
             where there are several.
+        quick: a likeness in seconds, to see whether the photo will do.
 
     Raises:
         InputError: no photo, or too many.
@@ -236,6 +237,7 @@ class FitRequest:
     photos: tuple[bytes, ...] = field(repr=False)
     name: str
     face: int | None = None
+    quick: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.photos) <= MAX_FIT_PHOTOS:

@@ -33,6 +33,12 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
         min=0,
         options={"SKIP_SAVE"},
     )
+    quick: bpy.props.BoolProperty(
+        name="Quick Likeness",
+        description="A likeness in seconds, to see whether the photo will do",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
@@ -56,7 +62,8 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         face = self.face - 1 if self.face else None
-        fit = fit_jobs.start(self._photos(), camera_data_in_context(context), face)
+        camera = camera_data_in_context(context)
+        fit = fit_jobs.start(self._photos(), camera, face, self.quick)
         if bpy.app.background:
             fit_jobs.run_to_end(fit, lambda sentence: self.report({"INFO"}, sentence))
             self.report({"INFO"}, fit.summary)

@@ -138,7 +138,7 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "job_ended": (Header("job_ended", "w10", re="c9", job="job-1"), empty),
         "fit": (
             Header("fit", "c11", job="fit-1"),
-            forms.fit_form(FitRequest((b"photo file",), "Anna", 1)),
+            forms.fit_form(FitRequest((b"photo file",), "Anna", 1, quick=True)),
         ),
         "fit_progress": (
             Header("fit_progress", "w11", re="c11", job="fit-1"),

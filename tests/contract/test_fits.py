@@ -70,6 +70,12 @@ def test_a_photo_becomes_a_portrait_that_the_worker_has(
     assert job.portrait.id in server.portraits
 
 
+def test_a_quick_likeness_is_asked_for_as_such(addon: SimpleNamespace, client: Any) -> None:
+    job = fit(addon, client, "portrait", quick=True)
+    finish(job)
+    assert job.portrait.note == "Anna, quick"
+
+
 def test_what_libraries_print_does_no_harm(addon: SimpleNamespace, client: Any) -> None:
     job = fit(addon, client, "babble")
     finish(job)

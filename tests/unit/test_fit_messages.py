@@ -37,7 +37,7 @@ def with_body(message: Message, **changes: Any) -> Message:
 
 @pytest.mark.parametrize("face", [None, 0, 3])
 def test_photos_arrive_as_they_are(face: int | None) -> None:
-    request = FitRequest((b"one", b"two", b""), "Anna", face)
+    request = FitRequest((b"one", b"two", b""), "Anna", face, quick=face == 0)
     assert forms.read_fit(sent("fit", forms.fit_form(request))) == request
 
 
@@ -49,7 +49,7 @@ def test_no_photo_and_too_many_are_an_input_error(count: int) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"face": -1}, {"face": True}, {"face": 1.5}, {"name": 7}, {"name": "x" * 201}],
+    [{"face": -1}, {"face": True}, {"face": 1.5}, {"name": 7}, {"name": "x" * 201}, {"quick": 1}],
 )
 def test_a_fit_with_a_wrong_body_is_refused(changes: dict[str, Any]) -> None:
     message = sent("fit", forms.fit_form(FitRequest((b"photo",), "Anna")))

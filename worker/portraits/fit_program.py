@@ -1,6 +1,6 @@
 """The program that the server runs for one fit; see worker/server/fit_process.py.
 
-    python -m photorig.worker.portraits.fit_program --folder DIR --name NAME [--face N]
+    python -m photorig.worker.portraits.fit_program --folder DIR --name NAME [--face N] [--quick]
 
 The photos are DIR/photo-1, DIR/photo-2 …; the portrait becomes DIR/x.portrait. Standard output gets
 one JSON object a line, the last of which says how it ended:
@@ -22,6 +22,7 @@ import json
 import os
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--face", type=int)
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--steps", type=int, help="of the fit, fewer than usual for tests")
     args = parser.parse_args()
     threading.Thread(target=_end_with_stdin, args=(args.folder,), daemon=True).start()
@@ -62,7 +64,7 @@ def tell(**event: Any) -> None:
 def _run(args: argparse.Namespace) -> None:
     tell(event="progress", stage="Loading the models", fraction=0.0)
     from photorig.worker.faces.pictures import read_picture
-    from photorig.worker.portraits.fit import FitSettings
+    from photorig.worker.portraits.fit import QUICK, FitSettings
     from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
 
     def show(progress: MakingProgress) -> None:
@@ -75,10 +77,13 @@ def _run(args: argparse.Namespace) -> None:
         _tell_faces(subject)
         return
     face = args.face if args.face is not None else usable[0] if usable else 0
-    settings = None if args.steps is None else FitSettings(args.steps, 0, 0)
+    note = " ".join(subject.warnings(face))
+    settings = QUICK if args.quick else FitSettings()
+    if args.steps is not None:
+        settings = replace(settings, steps=args.steps, tuning_steps=0, refine_steps=0)
     portrait = maker.make(subject, face, args.name, settings)
     portrait.save(args.folder / "x.portrait")
-    tell(event="done", id=portrait.id, note="")
+    tell(event="done", id=portrait.id, note=note)
 
 
 def _tell_faces(subject: Any) -> None:

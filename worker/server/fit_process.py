@@ -124,6 +124,7 @@ class ProcessFitter:
                 (folder / f"photo-{number}").write_bytes(photo)
             arguments = ["--folder", name, f"--name={request.name}"]
             arguments += [] if request.face is None else ["--face", str(request.face)]
+            arguments += ["--quick"] if request.quick else []
             process = self._launch(fit_id, arguments)
             try:
                 return self._follow(fit_id, process, folder / "x.portrait")
