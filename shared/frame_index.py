@@ -14,8 +14,9 @@ INDEX_NAME = "photorig_frames.json"
 _VERSION = 1
 
 
-def file_name(frame: int) -> str:
-    return f"frame_{frame:04d}.png"
+def file_name(frame: int, layer: str = "") -> str:
+    """Of a frame, or of one of its layers: ``face`` or ``matte``."""
+    return f"frame_{frame:04d}_{layer}.png" if layer else f"frame_{frame:04d}.png"
 
 
 def picture_key(request: FrameRequest, model_id: str) -> str:
@@ -57,9 +58,9 @@ class FrameIndex:
         self.folder = folder
         self._entries = _read_entries(folder / INDEX_NAME)
 
-    def is_finished(self, frame: int, key: str) -> bool:
+    def is_finished(self, frame: int, key: str, layer: str = "") -> bool:
         """Whether the file of this frame is there, whole, and answers this very request."""
-        name = file_name(frame)
+        name = file_name(frame, layer)
         entry = self._entries.get(name)
         if entry is None or entry.get("request") != key:
             return False
@@ -68,9 +69,9 @@ class FrameIndex:
         except OSError:
             return False
 
-    def store(self, frame: int, key: str, content: bytes) -> None:
+    def store(self, frame: int, key: str, content: bytes, layer: str = "") -> None:
         """Write one finished frame. Call ``save`` after a few. Raises InputError."""
-        name = file_name(frame)
+        name = file_name(frame, layer)
         write_atomically(self.folder / name, content)
         self._entries[name] = {"request": key, "bytes": len(content)}
 

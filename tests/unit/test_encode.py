@@ -51,3 +51,11 @@ def test_a_movie_without_frames_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no frames"):
         write_movie(tmp_path / "x.mp4", [], 24)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_matte_is_a_grey_picture() -> None:
+    matte = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    content = encode(matte, "png", "model")
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.mode == "L"
+        np.testing.assert_array_equal(np.asarray(image), matte)

@@ -128,3 +128,23 @@ def test_the_model_id_changes_with_the_preview_heads(renderer: FaceRenderer) -> 
     other = FaceRenderer(tiny_bundle(), OtherHeads(), tiny_stage())
     assert other.model_id != renderer.model_id
     assert FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage()).model_id == renderer.model_id
+
+
+@pytest.mark.parametrize("size", [16, "full"])
+@pytest.mark.parametrize(
+    "values", [{}, {"jawOpen": 0.4}, {"headYaw": 0.3, "headRoll": 5.0}], ids=str
+)
+def test_passes_are_the_frame_and_what_it_is_made_of(
+    renderer: FaceRenderer, size: int | str, values: dict[str, float]
+) -> None:
+    asked = request(values, size=size)
+    passes = renderer.passes(PORTRAIT, asked)
+    np.testing.assert_array_equal(passes.combined, renderer.render(PORTRAIT, asked))
+    assert passes.matte.shape == passes.combined.shape[:2]
+    assert passes.matte.dtype == np.uint8
+    assert passes.matte.max() == 255
+    side = passes.face.shape[0]
+    assert passes.face.shape == (side, side, 3)
+    if not values:
+        crop = aligned_crop(PORTRAIT.photo, PORTRAIT.alignment, side)
+        np.testing.assert_array_equal(passes.face, crop)

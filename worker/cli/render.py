@@ -36,6 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
     parser.add_argument("--method", default="calibrated", help="calibrated or directions")
     parser.add_argument("--fps", type=float, default=24.0, help="of a movie (24)")
+    parser.add_argument(
+        "--passes",
+        action="store_true",
+        help="also write the face before it is put back and the person's matte",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -47,15 +52,18 @@ class _Job:
 
 
 def run(args: argparse.Namespace) -> int:
+    is_movie = args.out.suffix.lower() == MOVIE_SUFFIX
+    if args.passes and is_movie:
+        raise InputError("Passes are written as pictures", "Give a folder instead of a movie.")
     job = _prepare(args)
     _warn_beyond_range(job)
     started = time.perf_counter()
-    if args.out.suffix.lower() == MOVIE_SUFFIX:
+    if is_movie:
         from photorig.worker.reenactment.movie import write_movie
 
         rendered = write_movie(args.out, _frames(job), args.fps)
     else:
-        rendered = _write_folder(args.out, job)
+        rendered = _write_folder(args.out, job, with_passes=args.passes)
     seconds = time.perf_counter() - started
     speed = f", {1000 * seconds / rendered:.0f} ms a frame" if rendered else ""
     finished = len(job.requests) - rendered
@@ -123,7 +131,7 @@ def _frames(job: _Job) -> Iterator[np.ndarray]:
         yield job.renderer.render(job.portrait, request)
 
 
-def _write_folder(folder: Path, job: _Job) -> int:
+def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
     from tqdm import tqdm
 
     from photorig.shared.frame_index import FrameIndex, picture_key
@@ -134,16 +142,27 @@ def _write_folder(folder: Path, job: _Job) -> int:
     except OSError as error:
         raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
     index = FrameIndex(folder)
+    layers = ("", "face", "matte") if with_passes else ("",)
     keyed = [(request, picture_key(request, job.renderer.model_id)) for request in job.requests]
     missing = [
-        (request, key) for request, key in keyed if not index.is_finished(request.frame, key)
+        (request, key)
+        for request, key in keyed
+        if not all(index.is_finished(request.frame, key, layer) for layer in layers)
     ]
     try:
         for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
-            image = job.renderer.render(job.portrait, request)
-            index.store(request.frame, key, encode(image, "png", job.renderer.model_id))
+            for layer, image in _layers(job, request, with_passes=with_passes).items():
+                index.store(request.frame, key, encode(image, "png", job.renderer.model_id), layer)
     finally:
         # Also when stopped or failed: what is finished is not rendered again.
         if missing:
             index.save()
     return len(missing)
+
+
+def _layers(job: _Job, request: FrameRequest, *, with_passes: bool) -> dict[str, np.ndarray]:
+    """Pictures of one frame by the layer in their files' names; the frame itself has none."""
+    if not with_passes:
+        return {"": job.renderer.render(job.portrait, request)}
+    passes = job.renderer.passes(job.portrait, request)
+    return {"face": passes.face, "matte": passes.matte, "": passes.combined}

@@ -82,11 +82,6 @@ def place_of(transform: np.ndarray) -> HeadPlace:
     )
 
 
-def in_crop(place: HeadPlace, size: int) -> HeadPlace:
-    """A place in the unit square as it lies in the aligned crop of that size."""
-    return in_window(place, Portrait.aligned_photo(size), np.zeros(2))
-
-
 def in_window(place: HeadPlace, alignment: np.ndarray, corner: np.ndarray) -> HeadPlace:
     """A place in the unit square as it lies in the photo, counted from a window's corner (2,)."""
     points = np.stack([place.pivot, place.chin, place.centre, place.centre + [1, 0]])

@@ -137,14 +137,24 @@ def moved(
     fade = _smooth(np.hypot(way[..., 0], way[..., 1]) / (_FADE * place.unit))[..., None]
     own = person_colours(picture, person, max(round(_COLOUR_REACH * place.unit), 3))
     pad = round(_PAD * place.unit)
+    opacity = _moved_from(source, person, pad, place.unit)
     source += pad
-    opacity = cv2.remap(beyond_edges(person, pad, place.unit), source, None, cv2.INTER_LINEAR)
     front = cv2.remap(_padded(picture, pad), source, None, cv2.INTER_CUBIC).astype(np.float32)
     own = cv2.remap(_padded(own, pad), source, None, cv2.INTER_CUBIC)
     front += fade * (own - front)
     behind = picture.astype(np.float32)
     behind += fade * (plate - behind)
     return blend(behind, front, opacity)
+
+
+def moved_matte(person: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.ndarray:
+    """A person's matte (h, w) float32 as `moved` shows the person."""
+    source = source_positions(person.shape, place, motion)
+    return _moved_from(source, person, round(_PAD * place.unit), place.unit)
+
+
+def _moved_from(source: np.ndarray, person: np.ndarray, pad: int, unit: float) -> np.ndarray:
+    return cv2.remap(beyond_edges(person, pad, unit), source + pad, None, cv2.INTER_LINEAR)
 
 
 def _positions(height: int, width: int) -> np.ndarray:

@@ -25,7 +25,7 @@ class PasteWindow:
         rows, columns: of the photo.
         alignment: (2, 3) from the window's pixels to the aligned square.
         shown: (h, w) float32 in [0, 1], how much of the driven picture is seen: 1 within the
-            square, 0 towards its edges and beyond.
+            square, 0 towards those of its edges beyond which the photo goes on.
         led: (h, w) float32 in [0, 1], how far the photo moves as the driven picture does: 1 within
             the square, falling to 0 beyond it.
     """
@@ -53,13 +53,13 @@ def _window(height: int, width: int, alignment_bytes: bytes) -> PasteWindow:
     x, y = np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5
     u = (a * x + c)[None, :] + (b * y)[:, None]
     v = (d * x + f)[None, :] + (e * y)[:, None]
-    aside, above, below = np.minimum(u, 1 - u), v, 1 - v  # distances from the edges, inwards
-    shown = (
-        _rising((aside - _MARGIN) / _FADE)
-        * _rising((above - _MARGIN) / _FADE)
-        * _rising((below - _MARGIN) / _FADE_BELOW)
-    )
-    outside = np.hypot(np.minimum(aside, 0), np.minimum(np.minimum(above, below), 0))
+    sides = (u, v, 1 - u, 1 - v)  # distances from the edges, inwards
+    shown = np.ones(np.broadcast(u, v).shape, np.float32)
+    for side, fade in zip(sides, (_FADE, _FADE, _FADE, _FADE_BELOW), strict=True):
+        # Where the photo ends with the square, nothing else could be shown.
+        if side.size and side.min() < -_MARGIN:
+            shown *= _rising((side - _MARGIN) / fade)
+    outside = np.hypot(np.minimum(u, 1 - u).clip(max=0), np.minimum(v, 1 - v).clip(max=0))
     led = _rising(1 - outside / _REACH)
     shown.flags.writeable = led.flags.writeable = False
     in_window = np.column_stack([alignment[:, :2], alignment @ [left, top, 1.0]])

@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -22,11 +22,12 @@ import numpy as np
 from .align import aligned_crop, side_in_pixels, to_photo
 from .detail import SIDE, Carried, RestPictures, carried, colour_offset, follow, in_raster, small
 from .head_motion import HeadMotion, HeadPlace
-from .head_place import HeadFinder, LandmarkedHeads, in_crop, in_window
-from .layers import RestPerson, background, laid_over, moved, rest_person
+from .head_place import HeadFinder, LandmarkedHeads, in_window
+from .layers import RestPerson, background, laid_over, moved, moved_matte, rest_person
 from .matte import Matte, PersonMatte, refined
 from .paste_back import PasteWindow, paste_window
 from .portrait import Portrait
+from .scene import Scene, Size, scene_of
 
 VERSION = 3
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
@@ -44,31 +45,36 @@ RestCrop = Callable[[], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class _Rest:
-    """What belongs to a portrait at rest in a raster of pixels: a crop, or a part of the photo.
+    """What belongs to a portrait at rest in a scene, see `Scene`.
 
     Attributes:
-        pictures: photo and generator in the raster.
+        region: rows and columns of the scene's photo in which the head moves.
+        matte: (h, w) float32 in [0, 1], the person in the region, without those who stand beside.
+        plate: (h, w, 3) uint8, the region without the person.
+        window: the part of the photo that changes when the face is driven; it is in the region.
+        pictures: photo and generator in the window.
         aligned: the same as an aligned crop at the size at which flow is found.
-        person: in the aligned crop.
-        plate: (h, w, 3) uint8, the raster without the person.
-        matte: (h, w) float32, the person in the raster.
-        window: where the raster is a part of the photo.
+        person: in that crop.
     """
 
+    region: tuple[slice, slice]
+    matte: np.ndarray
+    plate: np.ndarray
+    window: PasteWindow
     pictures: RestPictures
     aligned: RestPictures
     person: RestPerson
-    plate: np.ndarray
-    matte: np.ndarray
-    window: PasteWindow | None = None
 
-    def in_raster(self, seam: np.ndarray, face: Carried) -> np.ndarray:
-        """A seam (m, n) of the driven person, known within the square, as it lies in the raster;
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """The window, counted from the region's corner."""
+        return _within(self.window, self.region)
+
+    def in_window(self, seam: np.ndarray, face: Carried) -> np.ndarray:
+        """A seam (m, n) of the driven person, known within the square, as it lies in the window;
         beyond the square that of the person at rest, moved as the photo is."""
-        seam = in_raster(seam, self.pictures.alignment, face.way.shape)
-        if self.window is None:
-            return seam
-        beyond = cv2.remap(self.matte, face.sources, None, cv2.INTER_LINEAR)
+        seam = in_raster(seam, self.window.alignment, face.way.shape)
+        beyond = cv2.remap(self.matte[self.part], face.sources, None, cv2.INTER_LINEAR)
         return beyond + self.window.shown * (seam - beyond)
 
 
@@ -82,10 +88,10 @@ class PortraitStage:
     def __init__(self, matte: Matte | None = None, heads: HeadFinder | None = None) -> None:
         self._matte = matte or PersonMatte()
         self._heads = heads or LandmarkedHeads()
-        self._crops: _Memory[_Rest] = _Memory()
-        self._photos: _Memory[_Rest] = _Memory()
+        self._scenes: _Memory[Scene] = _Memory()
+        self._rests: _Memory[_Rest] = _Memory()
+        self._aligned: _Memory[RestPictures] = _Memory()
         self._persons: _Memory[RestPerson] = _Memory()
-        self._surroundings: _Memory[_Surroundings] = _Memory()
         self._places: _Memory[HeadPlace] = _Memory()
 
     @property
@@ -93,132 +99,140 @@ class PortraitStage:
         """Changes whenever the same portrait, crop and motion would give another frame."""
         return hashlib.sha256(f"{VERSION} {self._matte.id}".encode()).hexdigest()
 
-    def rest_frame(self, portrait: Portrait, size: int | Literal["full"]) -> np.ndarray:
+    def rest_frame(self, portrait: Portrait, size: Size) -> np.ndarray:
         """What is seen when nothing is asked for: the photo, or its aligned crop of that size."""
         if size == "full":
             return portrait.photo.copy()
         return aligned_crop(portrait.photo, portrait.alignment, size)
 
-    def face(self, portrait: Portrait, crop: np.ndarray, rest: RestCrop) -> np.ndarray:
-        """The generator's picture with the detail of the photo, before it is put back.
+    def frame(
+        self,
+        portrait: Portrait,
+        size: Size,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        rest: RestCrop,
+    ) -> np.ndarray:
+        """The photo, or its aligned crop, with the driven face in it.
 
         Args:
-            crop: (s, s, 3) uint8 from the generator.
+            size: of the frame.
+            crop: (s, s, 3) uint8 from the generator; s is ``size`` if that is a number.
             rest: gives what the generator makes of the portrait's own latents at this size.
 
         Returns:
-            (s, s, 3) uint8.
+            (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
         """
-        at_rest = self._crop_at_rest(portrait, crop.shape[0], rest)
-        return carried(crop, at_rest.pictures, follow(crop, at_rest.pictures.generated)).picture
+        scene = self._scene(portrait, size)
+        frame = scene.photo.copy()
+        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        if at_rest is None:
+            return frame[scene.cut]
+        region, person = frame[at_rest.region], at_rest.matte
+        if self._is_driven(at_rest, crop):
+            window, person = self._driven(at_rest, crop)
+            region[at_rest.part] = window
+        if not motion.is_rest:
+            place = self._place(portrait, scene, at_rest)
+            region[:] = moved(region, person, at_rest.plate, place, motion)
+        return np.ascontiguousarray(frame[scene.cut])
 
-    def person(self, frame: np.ndarray) -> np.ndarray:
-        """How much of each pixel of a frame (h, w, 3) is a person, (h, w) float32 in [0, 1]."""
-        return refined(self._matte.person(frame), frame)
-
-    def crop_frame(
-        self, portrait: Portrait, crop: np.ndarray, motion: HeadMotion, rest: RestCrop
+    def matte(
+        self,
+        portrait: Portrait,
+        size: Size,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        rest: RestCrop,
     ) -> np.ndarray:
-        """The aligned crop as a frame; arguments as of `face`.
+        """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
+        scene = self._scene(portrait, size)
+        matte = np.zeros(scene.photo.shape[:2], np.float32)
+        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        if at_rest is not None:
+            person = at_rest.matte
+            if self._is_driven(at_rest, crop):
+                _, person = self._driven(at_rest, crop)
+            if not motion.is_rest:
+                person = moved_matte(person, self._place(portrait, scene, at_rest), motion)
+            matte[at_rest.region] = np.clip(person, 0, 1)
+        return np.ascontiguousarray(matte[scene.cut])
 
-        Returns:
-            (s, s, 3) uint8. Where neither the moved person nor the person at rest is, it is the
-            aligned crop of the photo bit for bit.
-        """
-        size = crop.shape[0]
-        at_rest = self._crop_at_rest(portrait, size, rest)
-        frame, driven = self._driven(at_rest, crop)
-        if motion.is_rest:
-            return frame
-        place = in_crop(self._place(portrait), size)
-        return moved(frame, driven, at_rest.plate, place, motion)
+    def face(self, portrait: Portrait, crop: np.ndarray, rest: RestCrop) -> np.ndarray:
+        """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
+        arguments as of `frame`."""
+        generated = rest()
+        photo = aligned_crop(portrait.photo, portrait.alignment, crop.shape[0])
+        pictures = self._pictures(portrait, photo, generated)
+        return carried(crop, pictures, follow(crop, generated)).picture
 
-    def full_frame(
-        self, portrait: Portrait, crop: np.ndarray, motion: HeadMotion, rest: RestCrop
-    ) -> np.ndarray:
-        """The whole photo with the driven crop put back; arguments as of `face`.
-
-        Returns:
-            (h, w, 3) uint8; outside the person, moved and at rest, it is the photo bit for bit.
-        """
-        frame = portrait.photo.copy()
-        around = self._surroundings_of(portrait)
-        person = around.matte
-        window = paste_window(portrait.photo.shape[:2], portrait.alignment)
-        if window.shown.any():
-            at_rest = self._photo_at_rest(portrait, crop.shape[0], rest, window)
-            person = person.copy()
-            frame[window.rows, window.columns], person[around.part(window)] = self._driven(
-                at_rest, crop
-            )
-        if motion.is_rest:
-            return frame
-        part = frame[around.rows, around.columns]
-        corner = np.array([around.columns.start, around.rows.start], np.float64)
-        place = in_window(self._place(portrait), portrait.alignment, corner)
-        part[:] = moved(part, person, around.plate, place, motion)
-        return frame
+    def _is_driven(self, rest: _Rest, crop: np.ndarray) -> bool:
+        return not np.array_equal(small(crop), rest.aligned.generated)
 
     def _driven(self, rest: _Rest, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The raster of ``rest`` with the driven crop in it, and the driven person's matte there,
-        (h, w) float32."""
-        pictures, small_crop = rest.pictures, small(crop)
-        if np.array_equal(small_crop, rest.aligned.generated):
-            return pictures.photo.copy(), rest.matte
+        """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
+        region, float32."""
+        small_crop = small(crop)
         flow = follow(small_crop, rest.aligned.generated)
         face = carried(small_crop, rest.aligned, flow)
         driven = rest.person.clean(self._matte.person(face.picture))
-        if pictures is not rest.aligned:
-            face = carried(crop, pictures, flow, rest.window)
-        surrounded = rest.in_raster(rest.person.surrounded(driven), face)
-        alone = rest.in_raster(rest.person.alone(driven), face)
+        face = carried(crop, rest.pictures, flow, rest.window)
+        surrounded = rest.in_window(rest.person.surrounded(driven), face)
+        alone = rest.in_window(rest.person.alone(driven), face)
         alone = refined(alone, face.picture)
-        frame = laid_over(pictures.photo, rest.plate, face.picture, (surrounded, alone), face.way)
-        return frame, alone
+        plate = rest.plate[rest.part]
+        window = laid_over(rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way)
+        matte = rest.matte.copy()
+        matte[rest.part] = alone
+        return window, matte
 
-    def _crop_at_rest(self, portrait: Portrait, size: int, rest: RestCrop) -> _Rest:
-        return self._crops.get((portrait.id, size), lambda: self._make_crop(portrait, size, rest))
+    def _scene(self, portrait: Portrait, size: Size) -> Scene:
+        return self._scenes.get((portrait.id, size), lambda: scene_of(portrait, size))
 
-    def _make_crop(self, portrait: Portrait, size: int, rest: RestCrop) -> _Rest:
-        """The aligned crop of that size at rest."""
-        person = self._person_in(portrait)
+    def _at_rest(
+        self, portrait: Portrait, size: Size, scene: Scene, crop: np.ndarray, rest: RestCrop
+    ) -> _Rest | None:
+        """None where the aligned square misses the photo."""
+        window = paste_window(scene.photo.shape[:2], scene.alignment)
+        if not window.shown.any():
+            return None
+        key = (portrait.id, size, crop.shape[0])
+        return self._rests.get(key, lambda: self._rest(portrait, scene, window, rest()))
 
-        def pictures(photo: np.ndarray, generated: np.ndarray) -> RestPictures:
-            offset = colour_offset(photo, generated, person.matte)
-            alignment = Portrait.aligned_photo(photo.shape[0])
-            return RestPictures(_frozen(photo), _frozen(generated), offset, alignment)
-
-        photo, generated = aligned_crop(portrait.photo, portrait.alignment, size), rest()
-        whole = pictures(photo, generated)
-        aligned = whole if size == SIDE else pictures(_aligned(portrait), small(generated))
-        matte = refined(person.matte, photo)
-        return _Rest(whole, aligned, person, _frozen(background(photo, matte, size)), matte)
-
-    def _photo_at_rest(
-        self, portrait: Portrait, size: int, rest: RestCrop, window: PasteWindow
+    def _rest(
+        self,
+        portrait: Portrait,
+        scene: Scene,
+        window: PasteWindow,
+        generated: np.ndarray,
     ) -> _Rest:
-        return self._photos.get(
-            (portrait.id, size), lambda: self._make_photo(portrait, size, rest, window)
+        """Photo, generator (s, s, 3) and person at rest in a scene."""
+        person = self._person(portrait)
+        aligned = self._aligned.get(
+            (portrait.id, generated.shape[0]),
+            lambda: self._pictures(portrait, _aligned(portrait), small(generated)),
         )
+        photo = scene.photo[window.rows, window.columns]
+        in_photo = _frozen(in_raster(generated, window.alignment, photo.shape))
+        pictures = RestPictures(photo, in_photo, aligned.offset, window.alignment)
+        region, unit = _region(scene), side_in_pixels(scene.alignment)
+        around = scene.photo[region]
+        matte = refined(_person_around(self._matte.person(around), scene, region).matte, around)
+        part = _within(window, region)
+        square = refined(in_raster(person.matte, window.alignment, photo.shape), photo)
+        matte[part] += window.shown * (square - matte[part])
+        plate = _frozen(background(around, matte, unit))
+        return _Rest(region, _frozen(matte), plate, window, pictures, aligned, person)
 
-    def _make_photo(
-        self, portrait: Portrait, size: int, rest: RestCrop, window: PasteWindow
-    ) -> _Rest:
-        """The part of the photo around the aligned square, at rest."""
-        crop, around = self._crop_at_rest(portrait, size, rest), self._surroundings_of(portrait)
-        photo, shape = portrait.photo[window.rows, window.columns], window.shown.shape
-        generated = in_raster(crop.pictures.generated, window.alignment, shape)
-        pictures = RestPictures(photo, _frozen(generated), crop.aligned.offset, window.alignment)
-        beyond = around.matte[around.part(window)]
-        matte = refined(in_raster(crop.person.matte, window.alignment, shape), photo)
-        matte = beyond + window.shown * (matte - beyond)
-        plate = background(photo, matte, side_in_pixels(window.alignment))
-        return _Rest(pictures, crop.aligned, crop.person, _frozen(plate), matte, window)
+    def _pictures(
+        self, portrait: Portrait, photo: np.ndarray, generated: np.ndarray
+    ) -> RestPictures:
+        """Aligned crops of photo and generator at rest."""
+        offset = colour_offset(photo, generated, self._person(portrait).matte)
+        alignment = Portrait.aligned_photo(photo.shape[0])
+        return RestPictures(_frozen(photo), _frozen(generated), offset, alignment)
 
-    def _place(self, portrait: Portrait) -> HeadPlace:
-        return self._places.get((portrait.id, 0), lambda: self._heads.find(portrait))
-
-    def _person_in(self, portrait: Portrait) -> RestPerson:
+    def _person(self, portrait: Portrait) -> RestPerson:
         """The person in the aligned crop of the photo."""
 
         def make() -> RestPerson:
@@ -226,63 +240,45 @@ class PortraitStage:
             side = matte.shape[0]
             return rest_person(matte, (_HEAD[0] * side, _HEAD[1] * side), side)
 
-        return self._persons.get((portrait.id, 0), make)
+        return self._persons.get((portrait.id,), make)
 
-    def _surroundings_of(self, portrait: Portrait) -> _Surroundings:
-        return self._surroundings.get(
-            (portrait.id, 0), lambda: _surroundings(portrait, self._matte)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Surroundings:
-    """The part of a photo in which the head moves.
-
-    Attributes:
-        rows, columns: of the photo.
-        matte: (h, w) float32, the person in that part, without those who stand beside.
-        plate: (h, w, 3) uint8, that part without the person.
-    """
-
-    rows: slice
-    columns: slice
-    matte: np.ndarray
-    plate: np.ndarray
-
-    def part(self, window: PasteWindow) -> tuple[slice, slice]:
-        """Rows and columns of a window that lies in this part."""
-        top, left = self.rows.start, self.columns.start
-        return (
-            slice(window.rows.start - top, window.rows.stop - top),
-            slice(window.columns.start - left, window.columns.stop - left),
-        )
+    def _place(self, portrait: Portrait, scene: Scene, rest: _Rest) -> HeadPlace:
+        """Where the head is in the region."""
+        place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
+        rows, columns = rest.region
+        return in_window(place, scene.alignment, np.array([columns.start, rows.start], np.float64))
 
 
-def _surroundings(portrait: Portrait, matte: Matte) -> _Surroundings:
-    height, width = portrait.photo.shape[:2]
-    unit = side_in_pixels(portrait.alignment)
-    middle = to_photo(np.array([[0.5, 0.5]]), portrait.alignment)[0]
-    left, top = np.clip(np.floor(middle - _WINDOW / 2 * unit), 0, [width, height]).astype(int)
-    right, bottom = np.clip(np.ceil(middle + _WINDOW / 2 * unit), 0, [width, height]).astype(int)
-    rows, columns = slice(int(top), int(bottom)), slice(int(left), int(right))
-    photo = portrait.photo[rows, columns]
-    person = _person_around(matte.person(photo), photo, middle - [left, top], unit)
-    refined_matte = refined(person.matte, photo)
-    return _Surroundings(
-        rows, columns, refined_matte, _frozen(background(photo, refined_matte, unit))
+def _region(scene: Scene) -> tuple[slice, slice]:
+    """Rows and columns of a scene's photo in which the head moves."""
+    height, width = scene.photo.shape[:2]
+    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0]
+    reach = _WINDOW / 2 * side_in_pixels(scene.alignment)
+    left, top = np.clip(np.floor(middle - reach), 0, [width, height]).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(middle + reach), 0, [width, height]).astype(int).tolist()
+    return slice(top, bottom), slice(left, right)
+
+
+def _within(window: PasteWindow, region: tuple[slice, slice]) -> tuple[slice, slice]:
+    top, left = region[0].start, region[1].start
+    return (
+        slice(window.rows.start - top, window.rows.stop - top),
+        slice(window.columns.start - left, window.columns.stop - left),
     )
 
 
-def _person_around(
-    matte: np.ndarray, window: np.ndarray, middle: np.ndarray, unit: float
-) -> RestPerson:
-    """The person whose aligned square has that middle and side in the window of a photo.
+def _person_around(matte: np.ndarray, scene: Scene, region: tuple[slice, slice]) -> RestPerson:
+    """The person of the aligned square in the matte (m, n) of a region of the scene.
 
-    The matte is square, whatever the window is.
+    The matte is square, whatever the region is.
     """
-    x, y = np.array(matte.shape[::-1]) / window.shape[1::-1]
-    columns, rows = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
-    away = np.hypot(columns / x - middle[0], rows / y - middle[1]) / unit
+    rows, columns = region
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    unit = side_in_pixels(scene.alignment)
+    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0] - [columns.start, rows.start]
+    x, y = matte.shape[1] / width, matte.shape[0] / height
+    across, down = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
+    away = np.hypot(across / x - middle[0], down / y - middle[1]) / unit
     near, far = _PERSON_REACH
     reach = np.clip((far - away) / (far - near), 0, 1).astype(np.float32)
     head = (float(middle[0] * x), float(middle[1] * y))
@@ -303,10 +299,10 @@ class _Memory(Generic[Value]):
     """The last few results by portrait and size; threads may share it."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[tuple[str, int], Value] = OrderedDict()
+        self._values: OrderedDict[tuple[str | int, ...], Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, int], make: Callable[[], Value]) -> Value:
+    def get(self, key: tuple[str | int, ...], make: Callable[[], Value]) -> Value:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

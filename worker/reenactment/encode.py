@@ -14,7 +14,7 @@ CODECS = ("raw", "png")
 
 
 def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
-    """An (height, width, 3) uint8 sRGB image to bytes.
+    """An (height, width, 3) uint8 sRGB image, or a matte (height, width) uint8, to bytes.
 
     Args:
         codec: ``raw`` for RGB bytes row by row from the top, ``png`` for a PNG file that carries
@@ -29,7 +29,8 @@ def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
     if codec == "png":
         # Level 1: higher levels cost more time than the face itself and save a few percent.
         settings = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-        _, content = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), settings)
+        pixels = np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)
+        _, content = cv2.imencode(".png", pixels, settings)
         provenance = Provenance(importlib.metadata.version("photorig"), model_id)
         return insert_into_png(content.tobytes(), provenance)
     raise InputError(f"There is no codec {codec!r}", f"Use one of {', '.join(CODECS)}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,11 +13,27 @@ from photorig.shared.schema import ParameterSchema
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.stage import PortraitStage
+from photorig.worker.portraits.stage import PortraitStage, RestCrop
 from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle, load_bundle
 from .methods import Method, load_method
+
+
+@dataclass(frozen=True, eq=False)
+class FramePasses:
+    """A frame and what it is made of.
+
+    Attributes:
+        combined: (h, w, 3) uint8 sRGB, the frame.
+        face: (s, s, 3) uint8 sRGB, the driven face in the aligned square, before its background is
+            taken away, its head moved in the picture and all of it put back.
+        matte: (h, w) uint8, how much of each pixel of the frame is the person.
+    """
+
+    combined: np.ndarray
+    face: np.ndarray
+    matte: np.ndarray
 
 
 class FaceRenderer:
@@ -78,20 +94,37 @@ class FaceRenderer:
         Raises:
             InputError: a portrait of another model, a wrong size, method or parameter vector.
         """
+        return self._render(portrait, request)[0]
+
+    def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
+        """One frame and what it is made of, for compositing; arguments and errors of `render`."""
+        combined, crop, motion, rest = self._render(portrait, request)
+        if crop is None:
+            crop = rest()
+        matte = self._stage.matte(portrait, request.size, crop, motion, rest)
+        face = self._stage.face(portrait, crop, rest)
+        return FramePasses(combined, face, np.rint(255 * matte).astype(np.uint8))
+
+    def _render(
+        self, portrait: Portrait, request: FrameRequest
+    ) -> tuple[np.ndarray, np.ndarray | None, HeadMotion, RestCrop]:
+        """The frame, the generator's picture if one was needed, how the head moves in it, and what
+        gives the picture at rest."""
         self._check(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
+        size, generator = self._crop_size(portrait, request), self._generators.of(portrait)
+
+        def rest() -> np.ndarray:
+            return generator.synthesize(portrait.latents[None], size)[0]
+
         method = self._method(request.method)
         if motion.is_rest and not shift.any():
-            return self._stage.rest_frame(portrait, request.size)
-        size = self._crop_size(portrait, request)
+            return self._stage.rest_frame(portrait, request.size), None, motion, rest
         latents = method.drive(portrait, shift)
         motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
-        generator = self._generators.of(portrait)
         crop = generator.synthesize(latents[None], size)[0]
-        frame = self._stage.full_frame if request.size == "full" else self._stage.crop_frame
-        return frame(
-            portrait, crop, motion, lambda: generator.synthesize(portrait.latents[None], size)[0]
-        )
+        frame = self._stage.frame(portrait, request.size, crop, motion, rest)
+        return frame, crop, motion, rest
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if
