@@ -91,6 +91,11 @@ class PhotoFit:
             return "Waiting for the worker"
         return self._job.progress.stage
 
+    @property
+    def shown(self) -> tuple[str, int]:
+        """What panels show; while it stays the same nothing need be drawn."""
+        return self.summary, round(100 * self.progress)
+
     def tick(self) -> None:
         """Do what can be done without waiting. Never raises; see ``error``."""
         if self.is_done or self.faces is not None:
@@ -287,8 +292,10 @@ def run_to_end(fit: PhotoFit, report: Callable[[str], None]) -> None:
 def _tick() -> float | None:
     if current is None or current.is_done:
         return None
+    before = current.shown
     current.tick()
-    redraw_panels()
+    if current.shown != before:
+        redraw_panels()
     return None if current.is_done else _TICK_SECONDS
 
 

@@ -146,8 +146,10 @@ def run_to_end(job: HeadJob) -> None:
 def _tick() -> float | None:
     if current is None or current.is_done:
         return None
+    before = current.summary
     current.tick()
-    redraw_panels()
+    if current.summary != before:
+        redraw_panels()
     return None if current.is_done else _TICK_SECONDS
 
 

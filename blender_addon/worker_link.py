@@ -278,15 +278,30 @@ def _remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
+_PANEL_REGIONS = {
+    "VIEW_3D": "UI",
+    "PROPERTIES": "WINDOW",
+    "PREFERENCES": "WINDOW",
+}
+"""Where each editor draws panels."""
+
+
 link = WorkerLink()
 
 
 def redraw_panels() -> None:
-    """Show a changed state. Without a user interface there is nothing to do."""
+    """Show a changed state. Without a user interface there is nothing to do.
+
+    Only where panels are: drawing a heavy scene again because of a progress bar would be felt.
+    """
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in ("VIEW_3D", "PROPERTIES", "PREFERENCES", "SEQUENCE_EDITOR"):
-                area.tag_redraw()
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()  # its preview shows frames that have just come
+            place = _PANEL_REGIONS.get(area.type)
+            for region in area.regions:
+                if region.type == place:
+                    region.tag_redraw()
 
 
 def _on_timer() -> float:
