@@ -9,19 +9,21 @@ import torch
 from torch import Tensor
 
 _RISE = 0.1  # part of the steps in which the rate rises
-_MEMORY = (0.9, 0.99)  # of Adam; the second is short, for there are few steps
+_MEAN, _SQUARE = 0.9, 0.99  # memories of Adam; the second is short, for there are few steps
+_EPSILON = 1e-8
 
 
 class Descent:
-    """Adam over some tensors.
+    """Adam (Kingma and Ba 2014) over some tensors.
+
+    Written out here because to import torch.optim takes longer than a second.
 
     Args:
         rates: learning rate → the tensors that it is for.
     """
 
     def __init__(self, rates: Mapping[float, Iterable[Tensor]]) -> None:
-        groups = [{"params": list(tensors), "highest": rate} for rate, tensors in rates.items()]
-        self._optimizer = torch.optim.Adam(groups, betas=_MEMORY)
+        self._moving = [_Moving(tensor, rate) for rate, some in rates.items() for tensor in some]
 
     def run(
         self, steps: int, loss_of: Callable[[int], Tensor], on_step: Callable[[float], None]
@@ -35,11 +37,30 @@ class Descent:
         for step in range(steps):
             progress = (step + 0.5) / steps
             share = min(1, progress / _RISE) * (0.5 + 0.5 * math.cos(math.pi * progress))
-            for group in self._optimizer.param_groups:
-                group["lr"] = group["highest"] * share
-            self._optimizer.zero_grad()
             with torch.enable_grad():
                 loss = loss_of(step)
                 loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
+            for moving in self._moving:
+                moving.step(share)
             on_step(float(loss.detach()))
+
+
+class _Moving:
+    """A tensor that follows its gradient."""
+
+    def __init__(self, tensor: Tensor, rate: float) -> None:
+        self._tensor, self._rate, self._steps = tensor, rate, 0
+        self._mean, self._square = torch.zeros_like(tensor), torch.zeros_like(tensor)
+
+    @torch.no_grad()
+    def step(self, share: float) -> None:
+        """One step of ``share`` times the rate; forgets the gradient."""
+        gradient, self._tensor.grad = self._tensor.grad, None
+        if gradient is None:  # this step's loss did not look at the tensor
+            return
+        self._steps += 1
+        self._mean.lerp_(gradient, 1 - _MEAN)
+        self._square.mul_(_SQUARE).addcmul_(gradient, gradient, value=1 - _SQUARE)
+        mean = self._mean / (1 - _MEAN**self._steps)
+        square = self._square / (1 - _SQUARE**self._steps)
+        self._tensor.addcdiv_(mean, square.sqrt_().add_(_EPSILON), value=-self._rate * share)

@@ -21,6 +21,7 @@ from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.recognition import load_recognition
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
 from photorig.worker.portraits.align import align_face, side_in_pixels
+from photorig.worker.portraits.encoder import load_encoder
 from photorig.worker.portraits.fit_target import Onlookers, target_of
 from photorig.worker.portraits.inversion import InversionSettings, invert
 from photorig.worker.portraits.matte import Matte, PersonMatte
@@ -47,7 +48,7 @@ class FitSettings:
         measures_response: whether the portrait is to be driven once, to learn how it answers.
     """
 
-    steps: int = 40
+    steps: int = 26
     tuning_steps: int = 30
     refine_steps: int = 8
     measures_response: bool = True
@@ -60,7 +61,13 @@ class FitSettings:
         return self.steps + self.tuning_steps + self.refine_steps
 
 
-QUICK = FitSettings(steps=6, tuning_steps=0, refine_steps=0, measures_response=False)
+QUICK = FitSettings(
+    steps=4,
+    tuning_steps=0,
+    refine_steps=0,
+    measures_response=False,
+    inversion=InversionSettings(motion_interval=100),
+)
 """A likeness in seconds."""
 
 
@@ -93,11 +100,7 @@ def load_fit_models() -> FitModels:
     generator = load_mobile_stylegan()
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     eyes = Onlookers(load_landmarker(), load_recognition(), load_attributes())
-    return FitModels(generator, _mean_face(generator), eyes, PersonMatte(), load_bundle())
-
-
-def _mean_face(generator: MobileStyleGAN) -> FirstGuess:
-    return lambda images: generator.expand(generator.mean_latent.expand(len(images), -1))
+    return FitModels(generator, load_encoder(), eyes, PersonMatte(), load_bundle())
 
 
 def fit_portrait(
@@ -127,11 +130,13 @@ def fit_portrait(
     on_step = _Steps(settings.total, on_progress, should_cancel)
     with torch.no_grad():
         start = models.first_guess(target.small)
+    motions = rehearsed_motions(models.bundle, face.parameters)
     latents = invert(
         start,
         target,
         models.generator,
         models.eyes,
+        motions,
         settings.inversion,
         settings.steps,
         on_step,
@@ -141,7 +146,7 @@ def fit_portrait(
         target,
         models.generator,
         models.eyes,
-        rehearsed_motions(models.bundle, face.parameters),
+        motions,
         settings.tuning,
         (settings.tuning_steps, settings.refine_steps),
         on_step,

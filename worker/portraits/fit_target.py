@@ -13,13 +13,14 @@ from photorig.shared.errors import InputError
 from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.landmarker import FaceLandmarker, Region
 from photorig.worker.faces.recognition import Recognition
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels
+from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
 from photorig.worker.portraits.matte import Matte, refined
 
 SMALL, LARGE = 256, 1024
 
 _SURROUNDINGS = 0.15
 """Weight of what is not the person: the photo's own background is put behind the face."""
+_BEYOND = 0.02  # weight of what lies outside the photo
 _RIM = 9  # pixels of 256 around the person that count as the person: hair has no sharp edge
 _SCALES = (1, 2, 4, 8, 32)  # the coarsest is about colour
 
@@ -48,7 +49,7 @@ class Target:
     Attributes:
         small: (1, 3, 256, 256) in [0, 1].
         detailed: (1, 3, d, d) in [0, 1], d at most 1024 and not above what the photo has.
-        weight: (1, 1, 256, 256), 1 on the person.
+        weight: (1, 1, 256, 256), 1 on the person, less behind it, next to 0 beyond the photo.
         landmarks_px: (1, 478, 3) pixels of 256.
         identity, look: (1, 128) and (1, 1024) descriptors of length 1.
         regions: crop for the landmarker. The face stays where it is, so one serves all images.
@@ -79,6 +80,7 @@ def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: 
         )
     person = torch.from_numpy(refined(matte.person(crop), crop))[None, None]
     person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
+    weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * _inside(photo.shape[:2], alignment)
     with torch.no_grad():
         landmarks = eyes.landmarker.measure(small, [region]).landmarks_px
         identity = eyes.recognition(small, landmarks)
@@ -86,12 +88,22 @@ def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: 
     return Target(
         small=small,
         detailed=as_tensor(aligned_crop(photo, alignment, detail)),
-        weight=_SURROUNDINGS + (1 - _SURROUNDINGS) * person,
+        weight=weight,
         landmarks_px=landmarks,
         identity=identity,
         look=look,
         regions=[_region_around(landmarks)],
     )
+
+
+def _inside(photo_size: tuple[int, int], alignment: np.ndarray) -> Tensor:
+    """(1, 1, 256, 256): 1 where the crop shows the photo, next to nothing beyond its edges."""
+    middles = (np.arange(SMALL) + 0.5) / SMALL
+    points = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
+    size = np.array(photo_size[::-1])
+    in_photo = to_photo(points, alignment) / size
+    is_inside = ((in_photo > 0) & (in_photo < 1)).all(1).reshape(1, 1, SMALL, SMALL)
+    return torch.from_numpy(np.where(is_inside, 1.0, _BEYOND).astype(np.float32))
 
 
 def as_tensor(image: np.ndarray) -> Tensor:

@@ -28,9 +28,10 @@ from photorig.worker.portraits.fit_target import (
     misplacement,
     pixel_distance,
 )
+from photorig.worker.portraits.rehearsed_motions import Motion
 
-_SAMPLES, _SEED = 4096, 7
-_LIKENESS = Likeness(0.5, 0.5)
+_SAMPLES, _SEED = 2048, 7
+_LIKENESS, _MOVED_LIKENESS = Likeness(0.5, 0.5), Likeness(0.2, 0.3)
 _LEAST_VARIANCE = 0.05  # of the mean variance: directions that w hardly uses count no more
 
 
@@ -41,6 +42,7 @@ class InversionSettings:
     Attributes:
         rate, offset_rate: of Adam, for what all rows share and for what each has of its own.
         landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
+        moved_likeness: of the person in a motion, every so many steps.
         distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
         drift: weight of the rows' mean squared distance to what they share, in standard deviations.
     """
@@ -50,6 +52,8 @@ class InversionSettings:
     likeness: Likeness = _LIKENESS
     landmarks: float = 0.02
     landmark_interval: int = 3
+    moved_likeness: Likeness = _MOVED_LIKENESS
+    motion_interval: int = 2
     distribution: float = 0.02
     drift: float = 0.01
 
@@ -81,6 +85,7 @@ def invert(
     target: Target,
     generator: MobileStyleGAN,
     eyes: Onlookers,
+    motions: list[Motion],
     settings: InversionSettings,
     steps: int,
     on_step: Callable[[float], None],
@@ -88,6 +93,7 @@ def invert(
     """Latents (1, 16, 512) of the target, from a first guess (1, 16, 512).
 
     Args:
+        motions: in which the face has to stay the same person's, or the code cannot be driven.
         on_step: called with the loss after each step; what it raises ends the inversion.
     """
     if steps == 0:
@@ -106,7 +112,17 @@ def invert(
         loss = loss + settings.drift * (offsets / generator.latent_std).square().mean()
         if step % settings.landmark_interval == 0:
             loss = loss + settings.landmarks * misplacement(image, target, eyes)
+        interval = settings.motion_interval
+        if motions and step % interval == interval - 1:
+            motion = motions[step // interval % len(motions)]
+            loss = loss + _moved_likeness(latents + torch.from_numpy(motion.shift))
         return loss
+
+    def _moved_likeness(latents: Tensor) -> Tensor:
+        image = generator(latents, SMALL) * 0.5 + 0.5
+        with torch.no_grad():
+            landmarks = eyes.landmarker.measure(image, target.regions).landmarks_px
+        return likeness(image, landmarks, target, eyes, settings.moved_likeness)
 
     Descent(rates).run(steps, loss_of, on_step)
     return (shared + offsets).detach()

@@ -11,7 +11,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,8 +29,11 @@ from photorig.worker.portraits.fit_target import (
     likeness,
     pixel_distance,
 )
+from photorig.worker.portraits.rehearsed_motions import Motion, Part
 
 _AT_REST, _IN_MOTION = Likeness(0.5, 0.5), Likeness(0.2, 0.3)
+_EYES, _MOUTH = (33, 133, 263, 362), (13, 14)  # landmarks
+_MIDDLE_OF_NOSE, _FEATHER = 0.4, 4.0  # from the eyes to the mouth; pixels of 256
 _CHANGE_SCALES = (2, 4, 8)  # pixels of 256
 
 
@@ -51,18 +53,6 @@ class TuningSettings:
     change: float = 1.0
     landmarks: float = 0.02
     moved_likeness: Likeness = _IN_MOTION
-
-
-@dataclass(frozen=True)
-class Motion:
-    """What moves a face: a shift of W+ (16, 512).
-
-    Attributes:
-        is_local: whether only a part of the face moves, as when a mouth opens.
-    """
-
-    shift: np.ndarray
-    is_local: bool
 
 
 def tune(
@@ -108,7 +98,8 @@ class _Rehearsal:
 
     Attributes:
         latents: (1, 16, 512), moved.
-        change: (1, 3, 256, 256), what it changed in the picture; None where all of it moved.
+        change: (1, 3, 256, 256), what it changed in its part of the picture, 0 elsewhere; None
+            where all of the picture moved.
         landmarks_px: (1, 478, 3), where they were then.
         regions: crop that the landmarks were measured in.
     """
@@ -134,8 +125,23 @@ class _Rehearsal:
             if region is None:
                 return None
             landmarks = eyes.landmarker.measure(image, [region]).landmarks_px
-        change = image - rest if motion.is_local else None
+        change = None
+        if motion.part != "head":
+            change = (image - rest) * _within(motion.part, landmarks)
         return _Rehearsal(moved, change, landmarks, [region])
+
+
+def _within(part: Part, landmarks_px: Tensor) -> Tensor:
+    """(1, 1, 256, 1): 1 in the rows of the picture that a motion of this part may change.
+
+    Directions change a little everywhere, and now and then they put glasses on a mouth that opens.
+    """
+    if part == "face":
+        return torch.ones(1, 1, SMALL, 1)
+    eyes, mouth = (landmarks_px[0, list(rows), 1].mean() for rows in (_EYES, _MOUTH))
+    below = (torch.arange(SMALL) - (eyes + (mouth - eyes) * _MIDDLE_OF_NOSE)) / _FEATHER
+    rows = torch.sigmoid(below if part == "mouth" else -below)
+    return rows[None, None, :, None]
 
 
 class _Practice:
@@ -153,6 +159,11 @@ class _Practice:
         self._eyes, self._settings = eyes, settings
         self.rehearsals: list[_Rehearsal] = []
 
+    @property
+    def turns(self) -> list[_Rehearsal]:
+        """The rehearsals in which all of the head moves."""
+        return [rehearsal for rehearsal in self.rehearsals if rehearsal.change is None]
+
     def small(self, step: int) -> Tensor:
         """At rest and in one motion, at 256²."""
         image = self._network(self._latents, SMALL) * 0.5 + 0.5
@@ -163,7 +174,10 @@ class _Practice:
         return loss
 
     def all_sizes(self, step: int) -> Tensor:
-        """At rest, by the preview heads and at full size: one person in all of them."""
+        """At rest, by the preview heads and at full size: one person in all of them; every other
+        step in a motion."""
+        if self.turns and step % 2:  # not both at once: the memory for one is 1 GB
+            return self._moved_at_full_size(self.turns[step // 2 % len(self.turns)])
         images = self._all_images()
         target = self._target
         detail = target.detailed.shape[-1]
@@ -175,6 +189,11 @@ class _Practice:
                 seen = F.avg_pool2d(image, size // side)
                 loss = loss + pixel_distance(seen, wanted, target.weight)
         return loss
+
+    def _moved_at_full_size(self, rehearsal: _Rehearsal) -> Tensor:
+        """The same person in a motion, where the preview heads do not look."""
+        image = self._network(rehearsal.latents, LARGE) * 0.5 + 0.5
+        return self._moved_likeness(F.avg_pool2d(image, LARGE // SMALL), rehearsal)
 
     def _at_rest(self, image: Tensor) -> Tensor:
         distance = pixel_distance(image, self._target.small, self._target.weight)
@@ -191,15 +210,17 @@ class _Practice:
         image = self._network(rehearsal.latents, SMALL) * 0.5 + 0.5
         seen = eyes.landmarker.measure(image, rehearsal.regions).landmarks_px
         misplaced = (seen - rehearsal.landmarks_px)[..., :2].abs().mean()
-        loss = settings.landmarks * misplaced + likeness(
-            image, rehearsal.landmarks_px, self._target, eyes, settings.moved_likeness
-        )
+        loss = settings.landmarks * misplaced + self._moved_likeness(image, rehearsal)
         if rehearsal.change is not None:
             difference = image - rest - rehearsal.change
             # Not pixel by pixel: what a motion uncovers may look as this person does.
             distances = [F.avg_pool2d(difference, s).abs().mean() for s in _CHANGE_SCALES]
             loss = loss + settings.change * torch.stack(distances).sum()
         return loss
+
+    def _moved_likeness(self, image: Tensor, rehearsal: _Rehearsal) -> Tensor:
+        weights = self._settings.moved_likeness
+        return likeness(image, rehearsal.landmarks_px, self._target, self._eyes, weights)
 
     def _all_images(self) -> dict[int, Tensor]:
         """(1, 3, s, s) in [0, 1] by size, from one run through the network."""

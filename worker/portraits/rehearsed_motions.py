@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
 from photorig.worker.generators.weights import N_ROWS, W_DIM
-from photorig.worker.portraits.pivotal_tuning import Motion
 from photorig.worker.reenactment.bundle import ModelBundle
 
-_LOCAL: tuple[dict[str, float], ...] = (
-    {"mouthSmileLeft": -0.8, "mouthSmileRight": -0.8},
-    {"jawOpen": 0.5},
-    {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8},
-    {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
-    {"jawOpen": -0.5, "mouthPucker": 0.6},
-    {"browInnerUp": 0.8, "browOuterUpLeft": 0.6, "browOuterUpRight": 0.6},
-)
-_TURNS: tuple[dict[str, float], ...] = (
-    {"headYaw": 20.0},
-    {"headPitch": 12.0},
-    {"headYaw": -20.0},
-    {"headPitch": -12.0},
+Part = Literal["mouth", "eyes", "face", "head"]
+"""What a motion changes: below the middle of the nose, above it, all of the face, all there is."""
+
+_MOTIONS: tuple[tuple[Part, dict[str, float]], ...] = (
+    ("mouth", {"mouthSmileLeft": -0.8, "mouthSmileRight": -0.8}),
+    ("head", {"headYaw": 20.0}),
+    ("mouth", {"jawOpen": 0.5}),
+    ("head", {"headYaw": -20.0}),
+    ("eyes", {"eyeBlinkLeft": 0.8, "eyeBlinkRight": 0.8}),
+    ("head", {"headPitch": 12.0}),
+    ("face", {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}),
+    ("head", {"headYaw": 20.0, "jawOpen": 0.4}),
+    ("mouth", {"jawOpen": -0.5, "mouthPucker": 0.6}),
+    ("head", {"headPitch": -12.0}),
+    ("eyes", {"browInnerUp": 0.8, "browOuterUpLeft": 0.6, "browOuterUpRight": 0.6}),
 )
 """Changes of parameters: what uncovers teeth, lids and the sides of a head, and what hides them."""
 
 
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A shift of W+ (16, 512) that moves a part of a face."""
+
+    shift: np.ndarray
+    part: Part
+
+
 def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray) -> list[Motion]:
-    """Motions of a face that shows ``parameters`` (n,), as far as it has room; local ones and turns
-    in turn, so that few steps meet both."""
-    motions = []
-    for index in range(max(len(_LOCAL), len(_TURNS))):
-        for changes, is_local in ((_LOCAL, True), (_TURNS, False)):
-            if index < len(changes):
-                motions.append(Motion(_shift(bundle, parameters, changes[index]), is_local))
-    return motions
+    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of different parts
+    in turn, so that few steps meet all of them."""
+    return [Motion(_shift(bundle, parameters, change), part) for part, change in _MOTIONS]
 
 
 def _shift(bundle: ModelBundle, parameters: np.ndarray, change: dict[str, float]) -> np.ndarray:
