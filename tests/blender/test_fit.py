@@ -181,6 +181,19 @@ def test_a_renamed_camera_gets_its_portrait(
     assert scene.camera.data.photorig.portrait_name == "Nobody 7"
 
 
+def test_undo_during_a_fit_does_not_lose_it(
+    scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
+) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    scene.camera.data.photorig.jawOpen = 0.5
+    bpy.ops.ed.undo_push(message="jaw")
+    fit = modules.fit_jobs.start([photo("portrait")], scene.camera.data)
+    bpy.ops.ed.undo()
+    assert bpy.context.scene.camera.data.photorig.jawOpen == 0.0
+    tick_until(fit, lambda: fit.is_done)
+    assert bpy.context.scene.camera.data.photorig.portrait_name == "Nobody 7"
+
+
 def test_one_photo_is_fitted_at_a_time_and_the_button_says_so(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:

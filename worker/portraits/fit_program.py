@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 THUMBNAIL_SIZE = 96
+PRIORITY = 10
+"""As nice counts: previews get nine tenths of the processor, and a fit goes on during playback."""
 _AROUND = 1.5
 """Side of a thumbnail's square in face sizes."""
 
@@ -42,7 +44,7 @@ def main() -> None:
     args = parser.parse_args()
     threading.Thread(target=_end_with_stdin, args=(args.folder,), daemon=True).start()
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(PRIORITY)
     from photorig.shared.errors import PhotorigError
 
     try:

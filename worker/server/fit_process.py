@@ -1,8 +1,8 @@
-"""A fit in a process of its own, at the lowest priority the system has.
+"""A fit in a process of its own, at a low priority.
 
 In a process, because a fit keeps all cores busy for a minute and frames must be answered meanwhile:
-the system then gives previews all they ask for. It also can be ended at any moment, and whatever
-happens to it (no memory, a defect) happens to nothing else.
+the system then gives previews nearly all they ask for. It also can be ended at any moment, and
+whatever happens to it (no memory, a defect) happens to nothing else.
 
 The program is told its task as arguments and says how far it is in lines of JSON on standard
 output; photorig.worker.portraits.fit_program is the real one. It ends by itself when its standard
@@ -147,7 +147,7 @@ class ProcessFitter:
                 stdout=subprocess.PIPE,
                 # Threads that wait must not spin: they would take turns with previews.
                 env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"},
-                creationflags=_IDLE_PRIORITY,
+                creationflags=_LOW_PRIORITY,
             )
             self._current = fit_id, process
         return process
@@ -195,7 +195,7 @@ def _faces(event: dict[str, Any]) -> FitFaces:
     return FitFaces(tuple(faces), int(event["width"]), int(event["height"]))
 
 
-_IDLE_PRIORITY: int = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0) | getattr(
+_LOW_PRIORITY: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
 )
 """Windows sets a priority at the start; elsewhere the program lowers its own."""
