@@ -166,6 +166,9 @@ class ProcessFitter:
                 note = str(event.get("note", ""))
                 return FittedPortrait(str(event["id"]), out.read_bytes(), note)
         status = process.wait()
+        with self._lock:
+            if self._closed or fit_id in self._cancelled:
+                raise Cancelled("The fit was stopped")
         log.error("the fitting program ended with %d and without an answer", status)
         return PhotorigError(
             "Fitting the photo ended unexpectedly",
