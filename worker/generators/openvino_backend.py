@@ -17,8 +17,8 @@ from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
-_COMPILED_GRAPHS = 4
-"""As many graphs are kept at once, tuned or not; the largest takes 0.3 GB."""
+_COMPILED_GRAPHS = 3
+"""As many graphs are kept at once, tuned or not; one takes 0.2 GB, for 1024² 0.35 GB."""
 
 
 class CompiledGraphs:

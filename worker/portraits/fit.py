@@ -62,7 +62,7 @@ class FitSettings:
 
 
 QUICK = FitSettings(
-    steps=4,
+    steps=3,
     tuning_steps=0,
     refine_steps=0,
     measures_response=False,

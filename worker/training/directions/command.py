@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import hashlib
 import os
 import time
@@ -18,6 +17,7 @@ from torch import Tensor
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import load_generator
+from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
 from .calibration import Rig, assemble, calibrate, longest_motion, measured
@@ -118,17 +118,6 @@ def _prepare(args: argparse.Namespace) -> _Run:
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or Path(platformdirs.user_cache_dir("photorig")) / f"directions-{key}"
     return _Run(observer, Rig(generator, Net3D()), scale, args.seed, cache)
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what torch frees; mapping it anew each step costs up to half of the time."""
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return  # another system's allocator, which does not have this habit
-    trim_threshold, mmap_max, top_pad = -1, -4, -2
-    for name, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 1 << 28)):
-        mallopt(name, value)
 
 
 def _covariance(work: _Run) -> Tensor:
