@@ -70,7 +70,8 @@ class ConnectionInfo:
             InputError: this is no host.
         """
         name, _, port = host.strip().removeprefix("tcp://").partition(":")
-        if not name or (port and not port.isdigit()) or set(name) & set("/ []"):
+        is_port = not port or (port.isdigit() and 0 < int(port) < 65535)
+        if not name or not is_port or set(name) & set("/ []"):
             raise InputError(f"{host!r} is no host", "Write it as node7 or 192.0.2.7:5600.")
         ports = [endpoint.rpartition(":")[2] for endpoint in (self.control, self.bulk)]
         if port:

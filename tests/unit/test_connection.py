@@ -135,3 +135,24 @@ def test_only_this_launch_removes_its_file(tmp_path: Path) -> None:
 )
 def test_loopback_is_told_from_the_network(endpoint: str, expected: bool) -> None:
     assert is_loopback(endpoint) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "control", "bulk"),
+    [
+        ("node7", "tcp://node7:1", "tcp://node7:2"),
+        (" tcp://192.0.2.7 ", "tcp://192.0.2.7:1", "tcp://192.0.2.7:2"),
+        ("localhost:6000", "tcp://localhost:6000", "tcp://localhost:6001"),
+    ],
+)
+def test_a_worker_elsewhere_is_reached_by_its_host(host: str, control: str, bulk: str) -> None:
+    there = INFO.at_host(host)
+    assert (there.control, there.bulk) == (control, bulk)
+    assert there.nonce == INFO.nonce
+    assert not there.is_local, "its process number means nothing here, even through a tunnel"
+
+
+@pytest.mark.parametrize("host", ["", ":6000", "node7:port", "node7:65535", "a b", "node7/x", "[::1]"])
+def test_what_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match="is no host"):
+        INFO.at_host(host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,3 +52,13 @@ def test_the_schema_comes_back_from_json_with_the_same_hash() -> None:
     copy = ParameterSchema.from_json(ARKIT_52.to_json())
     assert copy == ARKIT_52
     assert copy.hash == ARKIT_52.hash
+
+
+def test_a_schema_includes_another_by_ids_and_units_not_by_order() -> None:
+    newer = ParameterSchema("newer", ARKIT_52.parameters[::-1])
+    assert newer.includes(ARKIT_52)
+    fewer = ParameterSchema("fewer", ARKIT_52.parameters[1:])
+    assert ARKIT_52.includes(fewer)
+    assert not fewer.includes(ARKIT_52)
+    other = replace(ARKIT_52.parameters[0], unit="radian")
+    assert not ParameterSchema("other", (other, *ARKIT_52.parameters[1:])).includes(ARKIT_52)
