@@ -129,7 +129,6 @@ def test_the_command_writes_a_portrait_that_loads(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ([str(ASTRONAUT), str(ASTRONAUT)], "several photos"),
         (["nothing.jpg"], "There is no file"),
         ([str(ASTRONAUT), "--face", "1"], "There is no face number 1"),
         ([str(Path(__file__))], "is not a picture"),

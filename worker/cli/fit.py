@@ -24,7 +24,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="turn photos of a person into a portrait",
         description="Find the latent code of a face in a photo: about a minute on two cores.",
     )
-    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTO")
+    parser.add_argument(
+        "photos",
+        type=Path,
+        nargs="+",
+        metavar="PHOTO",
+        help="the photo to drive; further ones show the same person otherwise: from other sides, "
+        "with teeth, with eyes shut",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="x.portrait")
     parser.add_argument(
         "--quick",
@@ -32,36 +39,33 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a likeness in seconds: no tuning of the generator, no measuring of the face",
     )
     parser.add_argument(
-        "--steps", type=_count, metavar="N", help="steps of the search for the face (40)"
+        "--steps", type=_count, metavar="N", help="steps of the search for the face"
     )
     parser.add_argument(
-        "--tune", type=_count, metavar="N", help="steps of tuning the generator to the person (30)"
+        "--tune", type=_count, metavar="N", help="steps of tuning the generator to the person"
     )
     parser.add_argument(
-        "--refine", type=_count, metavar="STEPS", help="steps of tuning at full resolution (8)"
+        "--refine", type=_count, metavar="STEPS", help="steps of tuning at full resolution"
     )
     parser.add_argument(
         "--face",
         type=int,
         metavar="N",
-        help="which face, counted from 0, the largest first (default: the largest)",
+        help="which face of the first photo, counted from 0, the largest first (default: the "
+        "largest); in the others that person is looked for",
     )
     parser.add_argument("--name", help="what to call the portrait (default: the photo's name)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    if len(args.photos) > 1:
-        raise InputError(
-            "Fitting several photos of one person is not supported yet", "Give the best one."
-        )
     _check_output(args.out)
     path: Path = args.photos[0]
     started = time.monotonic()
     # Read before torch is imported, so that a wrong file is told at once.
     from photorig.worker.faces.pictures import read_picture
 
-    photo = read_picture(path)
+    photos = [read_picture(one) for one in args.photos]
 
     from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
 
@@ -72,14 +76,15 @@ def run(args: argparse.Namespace) -> int:
             bar.advance(int(100 * progress.fraction) - bar.done, note)
 
         maker = PortraitMaker(show)
-        subject = maker.look(photo)
+        subject, *others = [maker.look(photo) for photo in photos]
         number = args.face or 0
         if len(subject.faces) > 1 and args.face is None:
             print(_faces_found(subject), file=sys.stderr)
         for warning in subject.warnings(number):
             print(f"warning: {warning}", file=sys.stderr)
         name = args.name or path.stem
-        portrait = maker.make(subject, number, name, _settings(args))
+        further = list(zip((one.name for one in args.photos[1:]), others, strict=True))
+        portrait = maker.make(subject, number, name, _settings(args), further)
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:

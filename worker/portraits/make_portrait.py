@@ -7,7 +7,7 @@ here, or in what this calls, and not into one of the callers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,15 @@ from photorig.worker.portraits.fit import (
     fit_portrait,
     load_fit_models,
 )
+from photorig.worker.portraits.fit_references import with_references
+from photorig.worker.portraits.one_person import same_person
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.subject import Subject, pose_range
 from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.measure_portrait import with_response
 
 LOADING, FITTING, MEASURING = "Loading the models", "Finding the likeness", "Measuring the face"
+FURTHER = "Finding it in the other photos"
 _LOADED, _FITTED = 0.05, 0.8
 """How much of the whole is done after loading and after fitting."""
 _LOOKS = 90
@@ -67,6 +70,7 @@ class PortraitMaker:
     ) -> None:
         self._on_progress = on_progress
         self._should_cancel = should_cancel
+        self._fitted = _FITTED
         self._say(MakingProgress(LOADING, 0.0))
         self._net3d = Net3D()
 
@@ -76,21 +80,36 @@ class PortraitMaker:
         return Subject(photo, faces, pose_range(load_bundle()), self._net3d.analyze)
 
     def make(
-        self, subject: Subject, face: int, name: str, settings: FitSettings | None = None
+        self,
+        subject: Subject,
+        face: int,
+        name: str,
+        settings: FitSettings | None = None,
+        others: Sequence[tuple[str, Subject]] = (),
     ) -> Portrait:
         """The portrait of one of the faces.
 
+        Args:
+            others: further photos of the person, by name.
+
         Raises:
-            InputError: there is no such face, or it cannot be used.
+            InputError: there is no such face, it cannot be used, or another photo shows somebody
+                else.
             Cancelled: ``should_cancel`` said so.
         """
         settings = settings or FitSettings()
         chosen = subject.choose(face)
         models = load_fit_models()
+        further = same_person((subject.photo, chosen), others, models.eyes.recognition)
+        self._fitted = _FITTED / (1 + len(further))
         self._say(MakingProgress(FITTING, _LOADED))
         portrait = fit_portrait(
             subject.photo, chosen, name, models, settings, self._fit_step, self._should_cancel
         )
+        if further:
+            portrait = with_references(
+                portrait, chosen, further, models, settings, self._further_step, self._should_cancel
+            )
         if not settings.measures_response:
             return portrait
         self._say(MakingProgress(MEASURING, _FITTED))
@@ -98,8 +117,12 @@ class PortraitMaker:
         return with_response(portrait, load_bundle(), load_generator("cpu"), watched)
 
     def _fit_step(self, step: FitProgress) -> None:
-        fraction = _LOADED + (_FITTED - _LOADED) * step.done / max(1, step.total)
+        fraction = _LOADED + (self._fitted - _LOADED) * step.done / max(1, step.total)
         self._say(MakingProgress(FITTING, fraction, f"loss {step.loss:.3f}"))
+
+    def _further_step(self, step: FitProgress) -> None:
+        fraction = self._fitted + (_FITTED - self._fitted) * step.done / max(1, step.total)
+        self._say(MakingProgress(FURTHER, fraction, f"loss {step.loss:.3f}"))
 
     def _look_step(self, looks: int) -> None:
         if self._should_cancel is not None and self._should_cancel():

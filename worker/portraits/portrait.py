@@ -25,6 +25,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.frame_index import write_atomically
 from photorig.worker.generators.tuning import WeightTuning
 
+from .reference import Reference, reference_tensors, references_from_tensors
 from .response import ARRAYS as RESPONSE_ARRAYS
 from .response import FORM as RESPONSE_FORM
 from .response import PortraitResponse
@@ -52,6 +53,7 @@ class Portrait:
         name: what a person calls it.
         response: how this face answers to a bundle, if that was measured.
         tuning: how the generator is tuned to this person; None: as it is.
+        references: further photos of the person, as codes of the tuned generator.
     """
 
     latents: np.ndarray
@@ -63,6 +65,7 @@ class Portrait:
     name: str
     response: PortraitResponse | None = None
     tuning: WeightTuning | None = None
+    references: tuple[Reference, ...] = ()
 
     @cached_property
     def id(self) -> str:
@@ -115,6 +118,7 @@ class Portrait:
                 tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
         if self.tuning is not None:
             tensors |= tuning_tensors(self.tuning)
+        tensors |= reference_tensors(self.references)
         return save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
 
     def to_bytes(self) -> bytes:
@@ -166,6 +170,9 @@ class Portrait:
                 name=str(metadata["name"]),
                 response=_response(metadata, tensors),
                 tuning=tuning_from_tensors(tensors),
+                references=references_from_tensors(
+                    tensors, tensors["latents"], tensors["parameters"]
+                ),
             )
             portrait._check()
         except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:

@@ -1,4 +1,7 @@
-"""Methods: ways from (portrait, parameter shift) to latent codes. ``directions`` is the first."""
+"""Methods: ways from (portrait, parameter shift) to latent codes. ``directions`` is the first.
+
+What the further photos of a portrait add (references.py) they add to every method alike.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from photorig.shared.errors import InputError
 from photorig.worker.portraits.portrait import Portrait
 
 from .bundle import ModelBundle
+from .references import WithReferences
 
 
 class Method(Protocol):
@@ -74,8 +78,8 @@ METHODS: dict[str, Callable[[ModelBundle], Method]] = {
 
 
 def load_method(name: str, bundle: ModelBundle) -> Method:
-    """The method of that name. Raises InputError for a name there is none of."""
+    """The method of that name; it heeds references. Raises InputError where there is none."""
     if name not in METHODS:
         names = " or ".join(repr(known) for known in METHODS)
         raise InputError(f"There is no method {name!r}", f"Use {names}.")
-    return METHODS[name](bundle)
+    return WithReferences(METHODS[name](bundle), bundle)

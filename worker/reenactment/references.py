@@ -1,0 +1,93 @@
+"""Several photos of one person: where the face is as one of them shows it, it looks as in that one.
+
+A method drives the code of the portrait's own photo. Driven to what another photo shows, it should
+end at the code of that photo, and misses it by what the first photo did not tell. This difference
+is added as far as the target is like the other photo: corrective shapes, as in pose space
+deformation (Lewis, Cordner and Fong 2000), between Shepard's interpolation weights. Put the other
+way round: each code is moved to the common target pose by the method's own drive before all of them
+are averaged (the idea of Yashima et al. 2022, in the form of docs/algorithms.md).
+
+The weights are smooth functions of the target alone: 1 for the portrait's own photo at rest, so
+rest is the photo, and almost 1 for a reference where the target is what that reference shows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.reference import Reference
+
+from .bundle import ModelBundle
+
+if TYPE_CHECKING:
+    from .methods import Method
+
+REACH = 1.0
+"""How far a photo counts, in standard deviations of w: the length of a turn by 15°."""
+NEAREST = 0.3
+"""Differences below this are within what measuring a face varies by."""
+
+
+class WithReferences:
+    """A method that heeds the further photos of a portrait; without any it is the method alone."""
+
+    def __init__(self, method: Method, bundle: ModelBundle) -> None:
+        self._method, self._bundle = method, bundle
+
+    def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        latents = self._method.drive(portrait, shift)
+        for weight, there, reference in self._weighted(portrait, shift):
+            missed = reference.latents - self._method.drive(portrait, there)
+            latents = latents + np.float32(weight) * missed
+        return latents
+
+    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
+        tilt = self._method.tilt(portrait, shift)
+        roll = self._bundle.schema.index["headRoll"]
+        for weight, there, reference in self._weighted(portrait, shift):
+            seen = float(reference.parameters[roll] - portrait.parameters[roll])
+            tilt += float(weight) * (seen - self._method.tilt(portrait, there))
+        return tilt
+
+    def _weighted(
+        self, portrait: Portrait, shift: np.ndarray
+    ) -> list[tuple[float, np.ndarray, Reference]]:
+        """Weight, Δp (n,) to what it shows, and the reference, of all that count."""
+        if not portrait.references or not shift.any():
+            return []
+        bundle, source = self._bundle, portrait.parameters
+        ways = [
+            bundle.within_range(portrait, reference.parameters - source)
+            for reference in portrait.references
+        ]
+        target = bundle.motion(source, shift)
+        places = np.stack([bundle.motion(source, way) for way in ways])
+        weights = reference_weights(target, places, bundle.shift_gram)
+        together = zip(map(float, weights), ways, portrait.references, strict=True)
+        return [one for one in together if one[0] > 0]
+
+
+def reference_weights(target: np.ndarray, places: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """(k,) weights of references at motions ``places`` (k, n) for a target motion (n,).
+
+    What is left to 1 is the weight of the portrait's own photo, which is at no motion. Distances
+    are lengths in W+ by the Gram matrix (n, n) of the directions, in standard deviations of w, so
+    pose and expression count as much as they change the face.
+    """
+    away = _squared_length(target[None] - places, gram) + NEAREST**2
+    own = float(_squared_length(target[None], gram)[0])
+    # With the nearest photo's part taken out, none of these can vanish all at once.
+    nearest = min(own, float(away.min()))
+    near = np.exp((nearest - away) / (2 * REACH**2)) / away * own
+    near_own = np.exp((nearest - own) / (2 * REACH**2))
+    return np.asarray(near / (near_own + near.sum()))
+
+
+def _squared_length(motions: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """(k,) of motions (k, n)."""
+    motions = motions.astype(np.float64)
+    lengths = np.einsum("ki,ij,kj->k", motions, gram.astype(np.float64), motions, optimize=False)
+    return np.maximum(lengths, 0.0)
