@@ -141,8 +141,13 @@ def command_demo(args: argparse.Namespace) -> int:
         raise BuildError("Without the models there is no demo.")
     extension = build_extension(series, BUILD / "extension", "current")[0]
     command = [blender.tool("python"), str(ROOT / "tests" / "demo" / "run_demo.py")]
-    command += ["--extension", str(extension), "--out", str(Path(args.out).resolve())]
-    command += ["--seconds", str(args.seconds), "--size", args.size]
+    # A photo is shown as a whole, with the face put back; a sampled person is nothing but a face.
+    size = args.size or ("full" if args.photo else "256")
+    out = args.out or str(BUILD / ("demo-photo" if args.photo else "demo"))
+    command += ["--extension", str(extension), "--out", str(Path(out).resolve())]
+    command += ["--seconds", str(args.seconds), "--size", size]
+    if args.photo:
+        command += ["--photo", *(str(Path(photo).resolve()) for photo in args.photo)]
     command += ["--worker", worker.tool("photorig")]
     code = run(command, args.timeout)
     if code:
@@ -298,8 +303,13 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     demo = add("demo", "a film of a real face from keyframes on a rigged head")
     demo.add_argument("--blender", choices=list(BLENDERS), help="Blender series")
     demo.add_argument("--seconds", type=float, default=3.0, help="length of the film")
-    demo.add_argument("--size", choices=["256", "512", "1024", "full"], default="256")
-    demo.add_argument("--out", default=str(BUILD / "demo"), help="folder for the results")
+    demo.add_argument("--photo", nargs="+", metavar="FILE", help="drive the person in your photo")
+    demo.add_argument(
+        "--size",
+        choices=["256", "512", "1024", "full"],
+        help="of the frames (256; with --photo the whole photo)",
+    )
+    demo.add_argument("--out", help="folder for the results")
     demo.add_argument("--timeout", type=float, default=3600.0, help="give up after these seconds")
     test = add("test", "lint, types and all tests", blender=True)
     test.add_argument(

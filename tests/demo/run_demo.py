@@ -7,6 +7,7 @@ not rendered again, so a run that was stopped, or whose worker died, goes on whe
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import os
 import shutil
@@ -56,7 +57,7 @@ def main(words: list[str]) -> int:
     if arguments.fresh:
         shutil.rmtree(out / "frames", ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
-    portrait = arguments.portrait or sample_person(arguments.worker, arguments.seed, out)
+    portrait = person_to_drive(arguments, out)
     resources = tempfile.mkdtemp(prefix="photorig-demo-")
     # Read when bpy is imported: extensions and preferences of this demo alone.
     os.environ["BLENDER_USER_RESOURCES"] = resources
@@ -88,9 +89,38 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="length of the film")
     parser.add_argument("--size", choices=["256", "512", "1024", "full"], default="256")
     parser.add_argument("--portrait", type=Path, help="whose face; a sampled person if not given")
+    parser.add_argument("--photo", type=Path, nargs="+", help="photos of the person instead")
     parser.add_argument("--seed", type=int, default=SEED, help="which person is sampled")
     parser.add_argument("--fresh", action="store_true", help="render all frames again")
     return parser.parse_args(words)
+
+
+def person_to_drive(arguments: argparse.Namespace, out: Path) -> Path:
+    """The portrait that was given, or one fitted to the photos, or a sampled person's."""
+    if arguments.portrait:
+        return Path(arguments.portrait)
+    if arguments.photo:
+        return fit_person(arguments.worker, arguments.photo, out)
+    return sample_person(arguments.worker, arguments.seed, out)
+
+
+def fit_person(worker: str, photos: list[Path], out: Path) -> Path:
+    """The photos as a portrait. Fitted once: the same photos are found again by their content."""
+    digest = hashlib.sha256()
+    for photo in photos:
+        try:
+            digest.update(photo.read_bytes())
+        except OSError as error:
+            raise DemoError(f"Cannot read the photo {photo}: {error.strerror}") from error
+    portrait = out / f"{photos[0].stem}-{digest.hexdigest()[:12]}.portrait"
+    if portrait.is_file():
+        say(f"{photos[0].name} was fitted before")
+        return portrait
+    say(f"{photos[0].name} is being fitted")
+    command = [worker, "fit", *map(str, photos), "--out", str(portrait)]
+    if subprocess.run(command, check=False).returncode:
+        raise DemoError("The photo could not be fitted; the lines above say why")
+    return portrait
 
 
 def sample_person(worker: str, seed: int, out: Path) -> Path:
