@@ -7,11 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
+from photorig.shared.errors import InputError
 from photorig.worker.portraits.encoder import ROW_GROUPS, Maps
 from photorig.worker.training.encoder import lessons as lessons_module
 from photorig.worker.training.encoder.covers import cover
-from photorig.worker.training.encoder.lessons import HELD_OUT, TRAINING, load_lessons
+from photorig.worker.training.encoder.lessons import (
+    HELD_OUT,
+    TRAINING,
+    load_lessons,
+    observed_people,
+)
 from photorig.worker.training.encoder.photographs import Chances, before_another, photograph
 from photorig.worker.training.encoder.regression import (
     Coordinates,
@@ -19,7 +26,7 @@ from photorig.worker.training.encoder.regression import (
     explained,
     fit_head,
 )
-from photorig.worker.training.encoder.sights import Sights
+from photorig.worker.training.encoder.sights import Sights, both
 
 
 class FlatGenerator:
@@ -109,6 +116,27 @@ def test_a_cover_hides_a_part_and_not_all(seed: int):
     texture = np.zeros((256, 256, 3), np.uint8)
     changed = np.abs(cover(picture, texture, np.random.default_rng(seed)) - picture).max(2) > 0.02
     assert 0.0 < changed.mean() < 0.7
+
+
+def test_faces_of_the_direction_training_come_in_whole_chunks_with_their_latents(tmp_path: Path):
+    latents = np.random.default_rng(0).standard_normal((7, 16, 512)).astype(np.float32)
+    images = np.arange(7, dtype=np.uint8)[:, None, None, None] + np.zeros((1, 3, 4, 5), np.uint8)
+    save_file({"latents": latents, "images": images}, tmp_path / "sources.safetensors")
+    people = observed_people(tmp_path / "sources.safetensors")
+    assert len(people) == 6
+    assert people.images.shape == (6, 4, 5, 3) and people.images[5].max() == 5
+    assert np.array_equal(people.codes[:, 0], latents[:6, 0])
+
+
+def test_a_file_without_people_is_an_input_error(tmp_path: Path):
+    with pytest.raises(InputError, match="no observed people"):
+        observed_people(tmp_path / "none.safetensors")
+
+
+def test_lessons_of_two_kinds_are_numbered_apart():
+    joined = both(linear_sights(4, seed=1), linear_sights(3, seed=2))
+    assert joined.lesson.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert len(joined.codes) == len(joined.maps.deep) == 7
 
 
 def linear_sights(count: int, seed: int) -> Sights:

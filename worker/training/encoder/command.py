@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -15,7 +16,7 @@ from photorig.worker.portraits.matte import PersonMatte
 from photorig.worker.registry.cache import default_cache_folder
 
 from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons, observed_people
-from .measurement import load_observers, measure
+from .measurement import as_tensor, load_observers, measure
 from .regression import RegressionSettings, explained, fit_head, head_tensors
 from .sights import VERSIONS, both, load_sights, photographs
 
@@ -68,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _explained(encoder: PhotoEncoder, photos, codes, mean: torch.Tensor) -> list[float]:
-    from .measurement import as_tensor
-
+def _explained(
+    encoder: PhotoEncoder, photos: np.ndarray, codes: np.ndarray, mean: torch.Tensor
+) -> list[float]:
     features = torch.cat([encoder.head.features(encoder.trunk(as_tensor(p))) for p in photos])
     wanted = torch.from_numpy(codes)
     return explained(encoder.head.codes(features), wanted, mean.view(wanted.shape[1:]))

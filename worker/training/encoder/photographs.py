@@ -81,12 +81,13 @@ def before_another(
     front = cv2.resize(person, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)[..., None]
     kind = random.random()
     if kind < 0.3:
-        behind = np.broadcast_to(random.uniform(0, 1, 3).astype(np.float32), picture.shape)
+        colour = random.uniform(0, 1, 3).astype(np.float32)
+        behind = np.broadcast_to(colour, picture.shape).copy()
     elif kind < 0.6:
         corners = random.uniform(0, 1, (2, 2, 3)).astype(np.float32)
         behind = cv2.resize(corners, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
     else:
-        behind = backdrop.astype(np.float32) / 255
+        behind = backdrop.astype(np.float32) / np.float32(255)
         zoom = random.uniform(1.5, 4)
         side = round(SIZE / zoom)
         left, top = random.integers(0, SIZE - side + 1, 2)
@@ -166,4 +167,4 @@ def _developed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _compressed(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     quality = int(random.integers(30, 96))
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].copy()
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])

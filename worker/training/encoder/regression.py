@@ -23,7 +23,7 @@ from .sights import Sights
 
 _FOLDS = 3
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e6)
-_BALANCES = ((1.0, 1.0, 0.1), (1.0, 1.0, 0.03), (2.0, 1.0, 0.1))
+_BALANCES = ((1.0, 1.0, 0.1), (2.0, 1.0, 0.1))
 """Weights of middle maps, deep maps and colours that are tried."""
 _BANDS = (0, 4, 12, 30, 70, 160, 512)
 """Principal directions of w that share a ridge, from each number to the next."""
@@ -155,19 +155,15 @@ def _chosen(
     grams: list[Tensor], targets: Tensor, lesson: Tensor, say: Callable[[str], None]
 ) -> tuple[tuple[float, ...], Tensor]:
     """Balance of the blocks, and ridges (2, n_bands) of common coordinates and deviations."""
-    best: tuple[float, tuple[float, ...], Tensor] | None = None
-    spread = _by_band(targets.square().sum(0))
+    spread, results = _by_band(targets.square().sum(0)), []
     for balance in _BALANCES:
         errors = _left_out_errors(_mixed(grams, balance), targets, lesson)
         least, index = errors.min(0)
-        total = float(least.sum() / spread.sum())
-        if best is None or total < best[0]:
-            best = total, balance, torch.tensor(_RIDGES, dtype=torch.float64)[index]
-            shares = " ".join(f"{value:.2f}" for value in (1 - least / spread).flatten())
-    assert best is not None
-    total, balance, ridges = best
-    say(f"left out, {100 * (1 - total):.1f} % of w explained; balance {balance}; by band {shares}")
-    return balance, ridges
+        results.append((float(least.sum() / spread.sum()), balance, index, 1 - least / spread))
+    total, balance, index, shares = min(results, key=lambda result: result[0])
+    bands = " ".join(f"{share:.2f}" for share in shares.flatten())
+    say(f"left out, {100 * (1 - total):.1f} % of w explained; balance {balance}; by band {bands}")
+    return balance, torch.tensor(_RIDGES, dtype=torch.float64)[index]
 
 
 def _mixed(grams: list[Tensor], balance: tuple[float, ...]) -> Tensor:
@@ -217,8 +213,9 @@ def _dual(gram: Tensor, targets: Tensor, ridges: Tensor) -> Tensor:
 def _low_rank(features: Tensor, dual: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """down (n, r) and up (r, outputs): the solution on the outputs in which it varies most."""
     fitted = (features @ features.T) @ dual.float()
-    _, vectors = torch.linalg.eigh(fitted.T @ fitted)
-    up = vectors.flip(1)[:, :rank].T
+    # Principal outputs by way of the pictures, of which there are usually fewer.
+    _, pictures = torch.linalg.eigh(fitted @ fitted.T)
+    up = torch.linalg.qr(fitted.T @ pictures.flip(1)[:, :rank]).Q.T
     down = features.T @ (dual.float() @ up.T)
     return down.contiguous(), up.contiguous()
 
