@@ -29,7 +29,7 @@ from .paste_back import PasteWindow, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
 
-VERSION = 4
+VERSION = 5
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -172,11 +172,10 @@ class PortraitStage:
     def _driven(self, rest: _Rest, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
         region, float32."""
-        small_crop = small(crop)
-        flow = follow(small_crop, rest.aligned.generated)
-        face = carried(small_crop, rest.aligned, flow)
-        driven = rest.person.clean(self._matte.person(face.picture))
+        flow = follow(small(crop), rest.aligned.generated)
         face = carried(crop, rest.pictures, flow, rest.window)
+        aligned = aligned_crop(face.picture, rest.window.alignment, SIDE)
+        driven = rest.person.clean(self._matte.person(aligned))
         surrounded = rest.in_window(rest.person.surrounded(driven), face)
         alone = rest.in_window(rest.person.alone(driven), face)
         alone = refined(alone, face.picture)
