@@ -12,6 +12,7 @@ from photorig.shared.errors import InputError
 WHAT = {
     "photos": "real photos: inversion, rest, driven; seconds, memory, file size",
     "video": "a real video: its first frame driven by its other frames, or by another video",
+    "references": "a real video: portraits of one and of several of its frames, beside the others",
 }
 
 
@@ -33,6 +34,7 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     _add_common(parser)
     _add_video(commands.add_parser("video", help=WHAT["video"]))
+    _add_references(commands.add_parser("references", help=WHAT["references"]))
 
 
 def _add_video(parser: argparse.ArgumentParser) -> None:
@@ -60,6 +62,20 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
 
 
+def _add_references(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a person turns the head and talks")
+    parser.add_argument("--out", type=Path, required=True, help="folder for report and pictures")
+    parser.add_argument(
+        "--photos",
+        type=_positive,
+        nargs="+",
+        default=[1, 2, 4],
+        metavar="N",
+        help="of how many frames portraits are made (1 2 4)",
+    )
+    parser.add_argument("--frames", type=_positive, default=16, help="looked at (16)")
+
+
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -83,7 +99,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     """Carry out one of WHAT; ``show`` is told what is counted, how many are done, how many come."""
-    return {"photos": _photos, "video": _video}[args.what](args, show)
+    return {"photos": _photos, "video": _video, "references": _references}[args.what](args, show)
 
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
@@ -126,6 +142,21 @@ def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> i
     section = session.measure(VideoSettings(args.file, args.driver, args.face, args.way, plan))
     show_all = args.pictures == "all"
     path = write_video_report(args.out, bench, section, session.shown, show_all, args.note)
+    print(f"Wrote {path}")
+    return 0
+
+
+def _references(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
+    from photorig.worker.evaluation.real.reference_run import (
+        ReferenceSettings,
+        evaluate_references,
+    )
+
+    if not args.file.is_file():
+        raise InputError(f"There is no file {args.file}", "Give a video of one person.")
+    _make_folder(args.out)
+    settings = ReferenceSettings(tuple(sorted({1, *args.photos})), args.frames)
+    path = evaluate_references(args.file, args.out, settings, show)
     print(f"Wrote {path}")
     return 0
 
