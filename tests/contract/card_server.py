@@ -13,14 +13,16 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from photorig.shared.connection import ConnectionInfo
 from photorig.shared.messages import FrameRequest, MessageLimits
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.schema import ARKIT_52, ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.encode import encode
+from photorig.worker.reenactment.picture_files import encode_picture
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.fit_process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
@@ -82,9 +84,14 @@ class CardRenderer:
             raise ZeroDivisionError("a defect")
         return card(portrait.id, request.parameters, SIZE)
 
+    def passes(self, portrait: Portrait, request: FrameRequest) -> SimpleNamespace:
+        """The frame, its negative as the face and its red as the matte."""
+        combined = self.render(portrait, request)
+        return SimpleNamespace(combined=combined, face=255 - combined, matte=combined[..., 0])
 
-def encode_card(image: np.ndarray, codec: str) -> bytes:
-    return encode(image, codec, CardRenderer.model_id)
+
+def encode_card(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
+    return encode_picture(image, picture_format, CardRenderer.model_id)
 
 
 class RunningServer:
@@ -95,6 +102,7 @@ class RunningServer:
         folder: Path,
         limits: MessageLimits | None = None,
         fit_program: Sequence[str] = FIT_PROGRAM,
+        fit_photos: int = 1,
     ) -> None:
         self.renderer = CardRenderer()
         self.file = folder / "worker.json"
@@ -104,7 +112,7 @@ class RunningServer:
         self._stop = StopSignal()
         self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
         self._limits = limits
-        self._fitter = ProcessFitter(fit_program)
+        self._fitter = ProcessFitter(fit_program, fit_photos)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

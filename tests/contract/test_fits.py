@@ -220,6 +220,18 @@ def test_more_photos_than_the_worker_takes_are_refused_before_they_are_sent(
         addon.fit_client.start_fit(client, request)
 
 
+def test_several_photos_of_a_person_arrive_together(
+    addon: SimpleNamespace, connect: Connect, tmp_path: Path
+) -> None:
+    with RunningServer(tmp_path, fit_photos=3) as running:
+        client = connect(running.file)
+        assert client.welcome.fit_photos == 3
+        request = addon.messages.FitRequest((b"count", b"two", b"three"), "Anna")
+        job = addon.fit_client.start_fit(client, request)
+        finish(job)
+        assert job.portrait.note == "3"
+
+
 def test_too_many_fits_are_refused_with_a_sentence(addon: SimpleNamespace, client: Any) -> None:
     jobs = [fit(addon, client, "hang") for _ in range(5)]
     assert until(lambda: ([job.poll() for job in jobs], jobs[4].done)[1])

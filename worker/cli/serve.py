@@ -14,6 +14,8 @@ from zmq.utils import z85
 
 from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
+from photorig.shared.messages import MAX_FIT_PHOTOS
+from photorig.shared.picture_format import PictureFormat
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.portraits.head_measurement import HeadMeasurer
     from photorig.worker.portraits.portrait import Portrait
-    from photorig.worker.reenactment.encode import encode
+    from photorig.worker.reenactment.picture_files import encode_picture
     from photorig.worker.server.executor import LocalExecutor, Renderer
     from photorig.worker.server.fit_process import ProcessFitter
     from photorig.worker.server.launch import (
@@ -105,11 +107,11 @@ def run(args: argparse.Namespace) -> int:
         Portrait.from_bytes,
     )
 
-    def encode_frame(image: np.ndarray, codec: str) -> bytes:
-        return encode(image, codec, executor.facts.model_id)
+    def encode_frame(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
+        return encode_picture(image, picture_format, executor.facts.model_id)
 
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
-    fitter = ProcessFitter([sys.executable, "-m", FIT_PROGRAM])
+    fitter = ProcessFitter([sys.executable, "-m", FIT_PROGRAM], photos=MAX_FIT_PHOTOS)
     try:
         executor.start()
         reason = serve(

@@ -26,6 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from photorig.shared.errors import PhotorigError
+from photorig.shared.messages import MAX_FACES, MAX_FIT_PHOTOS
+
 THUMBNAIL_SIZE = 96
 PRIORITY = 10
 """As nice counts: previews get nine tenths of the processor, and a fit goes on during playback."""
@@ -45,13 +48,12 @@ def main() -> None:
     threading.Thread(target=_end_with_stdin, args=(args.folder,), daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(PRIORITY)
-    from photorig.shared.errors import PhotorigError
-
     try:
         _run(args)
     except PhotorigError as error:
         # The person knows the photo by its name, not by where the server has put it.
         message = error.message.replace(str(args.folder / "photo-1"), repr(args.name))
+        message = message.replace(str(args.folder / "photo-"), "photo ")
         tell(event="error", code=error.code, message=message, hint=error.hint)
     except MemoryError:
         hint = "Close other programs, or use a smaller photo."
@@ -83,14 +85,22 @@ def _run(args: argparse.Namespace) -> None:
     settings = QUICK if args.quick else FitSettings()
     if args.steps is not None:
         settings = replace(settings, steps=args.steps, tuning_steps=0, refine_steps=0)
-    portrait = maker.make(subject, face, args.name, settings)
+    further = [
+        (f"photo {number}", maker.look(read_picture(path)))
+        for number, path in enumerate(_further_photos(args.folder), start=2)
+    ]
+    portrait = maker.make(subject, face, args.name, settings, further)
     portrait.save(args.folder / "x.portrait")
     tell(event="done", id=portrait.id, note=note)
 
 
-def _tell_faces(subject: Any) -> None:
-    from photorig.shared.messages import MAX_FACES
+def _further_photos(folder: Path) -> list[Path]:
+    """photo-2, photo-3 …, as many as there are."""
+    paths = (folder / f"photo-{number}" for number in range(2, 2 + MAX_FIT_PHOTOS))
+    return [path for path in paths if path.is_file()]
 
+
+def _tell_faces(subject: Any) -> None:
     height, width = subject.photo.shape[:2]
     faces = [
         {

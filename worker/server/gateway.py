@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 from photorig.shared import message_forms as forms
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
@@ -30,6 +31,7 @@ from photorig.shared.messages import (
     MessageLimits,
     Welcome,
 )
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.protocol import (
     VERSION,
     Header,
@@ -44,14 +46,14 @@ from photorig.shared.protocol import (
 from .endpoint import Endpoint, Sent
 from .executor import Executor, FrameDone
 from .fits import FitOutcome, Fits, Fitter
-from .portrait_store import PortraitStore, StoredPortrait, UnknownPortrait
+from .portrait_store import PortraitStore, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
 
 log = logging.getLogger(__name__)
 
 CONTROL, BULK = "control", "bulk"
-HeadMeasure = Callable[[StoredPortrait], HeadMeasurement]
+HeadMeasure = Callable[[Any], HeadMeasurement]
 _PROBE_AFTER_SECONDS = 5.0
 _MANY_SESSIONS = 64
 _MESSAGES_PER_TURN = {CONTROL: 256, BULK: 64}
@@ -77,7 +79,7 @@ class FrameWork:
 
     asked: Asked
     request: FrameRequest
-    codec: str
+    picture_format: PictureFormat
 
 
 class Gateway:
@@ -252,6 +254,7 @@ class Gateway:
             milliseconds=self._executor.status().milliseconds,
             description=facts.description,
             fit_photos=self._fits.photos,
+            passes=facts.passes,
         )
         self._reply(asked, "welcome", forms.welcome_form(welcome))
 
@@ -363,10 +366,11 @@ class Gateway:
         self._fits.end(session.id, _job_name(message))
 
     def _frame_work(self, asked: Asked, message: Message) -> FrameWork:
-        request, codec = forms.read_frame_request(message, self._executor.facts.schema)
+        facts = self._executor.facts
+        request, picture_format = forms.read_frame_request(message, facts.schema)
         if request.portrait not in self._portraits:
             raise UnknownPortrait(request.portrait)
-        return FrameWork(asked, request, codec)
+        return FrameWork(asked, request, picture_format)
 
     # --- the device
 
@@ -377,7 +381,7 @@ class Gateway:
                 return
             task_id = next(self._task_ids)
             self._tasks[task_id] = task
-            self._executor.submit(task_id, task.work.request, task.work.codec)
+            self._executor.submit(task_id, task.work.request, task.work.picture_format)
 
     def _collect(self) -> None:
         for event in self._executor.events():
