@@ -15,7 +15,10 @@ from .base import PhotorigOperator, camera_data_in_context, camera_in_context, n
 
 
 class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
-    """Make this camera's portrait of a photo of a person: about a minute, Blender stays usable"""
+    """Make this camera's portrait of a photo of a person, about a minute; Blender stays usable.
+
+    Further photos of the same person, chosen with it, make the portrait more like them
+    """
 
     bl_idname = "photorig.fit_photo"
     bl_label = "Fit Photo"
