@@ -18,6 +18,7 @@ from .shared.connection import ConnectionInfo, process_alive
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.message_forms import Form
 from .shared.messages import CODECS, FrameRequest, Heartbeat, Hello, Welcome
+from .shared.picture_format import PictureFormat
 from .shared.protocol import (
     VERSION,
     Header,
@@ -129,7 +130,7 @@ class Channel:
         self._is_greeted = True
         return welcome
 
-    def frame_form(self, request: FrameRequest, codec: str) -> Form:
+    def frame_form(self, request: FrameRequest, codec: str | PictureFormat) -> Form:
         """A request in the parameters of this worker."""
         translated = request.in_schema(ARKIT_52, self._schema)
         return forms.frame_request_form(translated, self._schema.hash, codec)

@@ -23,6 +23,7 @@ from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
 from .shared.message_forms import Form
 from .shared.messages import FrameReply, FrameRequest, Heartbeat, PortraitInfo, Welcome
+from .shared.picture_format import PictureFormat
 from .shared.protocol import Message
 
 _REMEMBERED_PORTRAITS = 16
@@ -51,7 +52,7 @@ class RenderJob:
         client: WorkerClient,
         name: str,
         requests: Iterable[FrameRequest],
-        codec: str,
+        codec: str | PictureFormat,
         window: int,
     ) -> None:
         self.error: PhotorigError | None = None
@@ -283,7 +284,7 @@ class WorkerClient:
     def request_frame(
         self,
         request: FrameRequest,
-        codec: str = "raw",
+        codec: str | PictureFormat = "raw",
         should_cancel: Callable[[], bool] = never,
     ) -> FrameReply:
         """Render one frame and wait for it. May be called from another thread than the rest.
@@ -316,7 +317,10 @@ class WorkerClient:
     # --- many frames
 
     def start_job(
-        self, requests: Iterable[FrameRequest], codec: str = "png", window: int = 4
+        self,
+        requests: Iterable[FrameRequest],
+        codec: str | PictureFormat = "png",
+        window: int = 4,
     ) -> RenderJob:
         """Begin to render frames; see RenderJob.
 
@@ -324,10 +328,9 @@ class WorkerClient:
             InputError: the worker lacks a portrait and this client does not have it either.
             ConnectionLost.
         """
-        wanted = list(requests)
-        for portrait_id in dict.fromkeys(request.portrait for request in wanted):
+        job = RenderJob(self, self.new_job_name("job"), requests, codec, window)
+        for portrait_id in dict.fromkeys(request.portrait for request in job.missing):
             self._ensure_portrait(portrait_id)
-        job = RenderJob(self, self.new_job_name("job"), wanted, codec, window)
         self.add_job(job._name, job)
         return job
 
@@ -407,9 +410,8 @@ class WorkerClient:
         self._known = {}
         self._previews = self._no_previews()
         self.welcome = None
-        for channel in (self._control, self._bulk):
-            if channel is not None:
-                channel.close()
+        for channel in filter(None, (self._control, self._bulk)):
+            channel.close()
         self._control = self._bulk = None
         if self._context is not None:
             self._context.destroy(linger=0)
@@ -426,8 +428,8 @@ class WorkerClient:
         return self._known[portrait_id]
 
     def _query_or_upload(self, portrait_id: str, should_cancel: Callable[[], bool]) -> PortraitInfo:
-        form = forms.portrait_reference_form(portrait_id)
         try:
+            form = forms.portrait_reference_form(portrait_id)
             return self._portrait_answer(self.bulk, "portrait_query", form, should_cancel)
         except WorkerError as error:
             if error.reason != "unknown-portrait" or portrait_id not in self._portraits:
@@ -449,7 +451,7 @@ class WorkerClient:
         self,
         channel: Channel,
         request: FrameRequest,
-        codec: str,
+        codec: str | PictureFormat,
         should_cancel: Callable[[], bool],
     ) -> FrameReply:
         form = channel.frame_form(request, codec)
@@ -488,9 +490,8 @@ class WorkerClient:
 
     def _content_of(self, portrait_id: str) -> bytes:
         """A portrait's file. Raises KeyError where it is not known here, PhotorigError."""
-        if portrait_id in self._portraits:
-            return self._portraits[portrait_id]
-        return self._portrait_sources[portrait_id]()
+        content = self._portraits.get(portrait_id)
+        return self._portrait_sources[portrait_id]() if content is None else content
 
     def _end_job(self, name: str, is_open: bool) -> None:
         self.forget_job(name)

@@ -6,6 +6,8 @@ With the Standard view transform and no dither Blender turns them back into the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 
@@ -19,39 +21,89 @@ def _linear_table() -> np.ndarray:
 SRGB_TO_LINEAR = _linear_table()
 
 
-def render_pixels(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A frame as the pixels of a render result.
+@dataclass(frozen=True)
+class Canvas:
+    """What a render result is, and how a picture of another size is laid on it, in its middle.
 
-    A frame of another size is scaled (in linear light, keeping its aspect) to fit, on black.
+    Attributes:
+        width, height: in pixels.
+        framing: "FIT" shows the whole picture with black beside it, "FILL" covers the canvas and
+            cuts what juts out, "EXACT" keeps the picture's pixels.
+        pixel_aspect: width of a pixel for a height of 1.
+    """
+
+    width: int
+    height: int
+    framing: str = "FIT"
+    pixel_aspect: float = 1.0
+
+    def size_of(self, columns: int, rows: int) -> tuple[int, int]:
+        """(width, height) in pixels that a picture gets; it may jut out."""
+        across, down = self.width * self.pixel_aspect / columns, self.height / rows
+        scale = {"FIT": min(across, down), "FILL": max(across, down)}.get(self.framing, 1.0)
+        width = max(1, round(columns * scale / self.pixel_aspect))
+        return width, max(1, round(rows * scale))
+
+
+def render_pixels(image: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """A frame as the Combined pass of a render result.
 
     Args:
-        image: (h, w, 3) uint8 sRGB, rows from the top.
-        width, height: of the render result in pixels.
+        image: (h, w, 3) uint8 sRGB, rows from the top; or (h, w, 4) with the person's matte, which
+            becomes the alpha.
 
     Returns:
-        (height, width, 4) float32 scene-linear, opaque, rows from the bottom as Blender has them.
+        (height, width, 4) float32 scene-linear, premultiplied, rows from the bottom as Blender has
+        them. Beside the picture it is black: opaque, or transparent where there is a matte.
     """
-    pixels = np.zeros((height, width, 4), np.float32)
-    pixels[..., 3] = 1
-    linear = SRGB_TO_LINEAR[image]
-    if image.shape[:2] != (height, width):
-        linear = _fit(linear, width, height)
-    rows, columns = linear.shape[:2]
-    top, left = (height - rows) // 2, (width - columns) // 2
-    pixels[top : top + rows, left : left + columns, :3] = linear
+    rows, columns = image.shape[:2]
+    values = np.empty((rows, columns, 4), np.float32)
+    values[..., :3] = SRGB_TO_LINEAR[image[..., :3]]
+    if image.shape[2] == 3:
+        values[..., 3] = 1
+        pixels = _placed(values, canvas)
+        pixels[..., 3] = 1
+        return pixels
+    values[..., 3] = image[..., 3] / np.float32(255)
+    values[..., :3] *= values[..., 3:]
+    return _placed(values, canvas)
+
+
+def matte_pixels(matte: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """A matte (h, w) uint8, rows from the top, as (height, width, 1) float32 from 0 to 1, rows
+    from the bottom."""
+    return _placed((matte / np.float32(255))[..., None], canvas)
+
+
+def _placed(values: np.ndarray, canvas: Canvas) -> np.ndarray:
+    """(h, w, c) from the top on the canvas, rows from the bottom, zero beside it; filtered where
+    the size differs."""
+    rows, columns = values.shape[:2]
+    width, height = canvas.size_of(columns, rows)
+    seen_x, target_x = _overlap(width, canvas.width)
+    seen_y, target_y = _overlap(height, canvas.height)
+    if width != columns:
+        across = _resampling_matrix(columns, width)[seen_x]
+        values = np.einsum("xw,hwc->hxc", across, values, optimize=True)
+    else:
+        values = values[:, seen_x]
+    if height != rows:
+        down = _resampling_matrix(rows, height)[seen_y]
+        values = np.einsum("yh,hxc->yxc", down, values, optimize=True)
+    else:
+        values = values[seen_y]
+    pixels = np.zeros((canvas.height, canvas.width, values.shape[2]), np.float32)
+    pixels[target_y, target_x] = values
     return pixels[::-1]
 
 
-def _fit(linear: np.ndarray, width: int, height: int) -> np.ndarray:
-    """(h, w, 3) scaled to touch the frame's edges from inside."""
-    rows, columns = linear.shape[:2]
-    scale = min(width / columns, height / rows)
-    new_rows = min(height, max(1, round(rows * scale)))
-    new_columns = min(width, max(1, round(columns * scale)))
-    across = _resampling_matrix(columns, new_columns)
-    down = _resampling_matrix(rows, new_rows)
-    halfway = np.einsum("xw,hwc->hxc", across, linear, optimize=True)
-    return np.einsum("yh,hxc->yxc", down, halfway, optimize=True)
+def _overlap(length: int, room: int) -> tuple[slice, slice]:
+    """Of a length in the middle of a room: the part that is seen, and where it lies in the room."""
+    if length <= room:
+        start = (room - length) // 2
+        return slice(0, length), slice(start, start + length)
+    start = (length - room) // 2
+    return slice(start, start + room), slice(0, room)
 
 
 def _resampling_matrix(source: int, target: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from .extra_parameters import draw_slider, schema_of
 from .fit_panel import draw_fit
 from .operators.base import camera_in_context
 from .properties import GROUPS, gain_property, photo_parameters
+from .render_panel import draw_framing
 from .render_settings import colour_problem
 from .shared.schema import ARKIT_52
 from .thumbnails import thumbnail_icon
@@ -236,7 +237,7 @@ class PHOTORIG_PT_render(bpy.types.Panel):
         if problem:
             draw_sentence(layout, problem, "ERROR")
             layout.operator("photorig.use_exact_colours")
-        layout.operator("photorig.use_picture_size")
+        draw_framing(layout, context.scene)
         draw_sequence(layout)
         draw_worker_state(layout)
 

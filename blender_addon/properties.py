@@ -26,6 +26,11 @@ SIZES = (
     ("1024", "1024", "Face crop of 1024 pixels"),
     ("FULL", "Full Photo", "The whole photo at its own resolution with the face put back"),
 )
+FRAMINGS = (
+    ("FIT", "Fit", "All of the face, scaled into the scene's resolution, with black beside it"),
+    ("FILL", "Fill", "Scaled to cover the scene's resolution; what juts out is cut off"),
+    ("EXACT", "Exact", "Pixel for pixel in the middle: cut off or with black beside it"),
+)
 MODES = (
     ("RELATIVE", "Relative", "The rig's rest pose is the photo as it is"),
     ("ABSOLUTE", "Absolute", "The parameters are the pose and expression seen in the picture"),
@@ -178,6 +183,14 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             description="What the worker renders",
             items=SIZES,
             default="512",
+            options=set(),
+            update=_changed,
+        ),
+        "framing": bpy.props.EnumProperty(
+            name="Framing",
+            description="How the face is laid on a scene of another resolution",
+            items=FRAMINGS,
+            default="FIT",
             options=set(),
             update=_changed,
         ),

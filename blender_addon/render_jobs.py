@@ -2,13 +2,15 @@
 """Render to Sequencer: a frame range streams from the worker into files and an image strip.
 
 The job lives here and not in the operator, so that undo and panels cannot lose it. A timer moves it
-on; without a user interface the operator does. Only the main thread is involved.
+on, a few milliseconds at a time; without a user interface the operator does. Only the main thread
+is involved.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +19,23 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .client import RenderJob
+from .draw import redraw_status_bars
 from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
 from .portrait_file import PortraitFile
+from .sequence_files import SequenceFiles, sequence_files
 from .sequencer import find_strip, refresh_strip
-from .shared.errors import InputError, PhotorigError
-from .shared.frame_index import FrameIndex, file_name, picture_key
-from .shared.messages import FrameRequest
-from .worker_link import link, redraw_panels
+from .shared.errors import ConnectionLost, InputError, PhotorigError
+from .shared.frame_index import FrameIndex, picture_key
+from .shared.messages import FrameReply, FrameRequest
+from .worker_link import FAILED, link, redraw_panels
 
 _log = logging.getLogger(__name__)
-_TICK_SECONDS = 0.05
+_TICK_SECONDS = 0.02
+_STORE_SECONDS = 0.005
+"""How long frames are written before Blender gets its turn."""
 _REFRESH_SECONDS = 1.0
+_WINDOW = 8
+"""Frames that the worker may be ahead of the disk; what it makes while Blender draws."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,13 @@ class SequencePlan:
     """Everything a job needs, taken from the scene at one moment; later edits do not change it.
 
     Attributes:
-        scene, edit_scene: names; a reference would not survive undo.
-        folder: absolute, where the frames go.
+        scene: name.
+        edit_scene: session id of the scene whose sequencer gets the strip; a reference would not
+            survive undo, a name not renaming.
+        is_own_scene: whether that is the rendered scene.
+        files: where the frames go and how they are written.
+        framing: how the strip shows frames of another size than the edit's.
+        frame_start: scene frame of the strip's first image.
         requests: one for each frame to render, in order.
         portraits: the files behind the requests, by id.
         names: file name for each scene frame from ``frame_start`` on; a frame that the scene's
@@ -44,8 +57,10 @@ class SequencePlan:
     """
 
     scene: str
-    edit_scene: str
-    folder: Path
+    edit_scene: int
+    is_own_scene: bool
+    files: SequenceFiles
+    framing: str
     frame_start: int
     requests: tuple[FrameRequest, ...]
     portraits: dict[str, PortraitFile]
@@ -53,15 +68,43 @@ class SequencePlan:
 
 
 def plan_sequence(
-    context: bpy.types.Context, edit_scene: bpy.types.Scene, folder: Path
+    context: bpy.types.Context, edit_scene: bpy.types.Scene, folder: Path | None = None
 ) -> SequencePlan:
     """Read the parameters of each frame of the scene's range, and come back to the present frame.
 
+    Args:
+        folder: where the frames go; None for the scene's output path and its file names.
+
     Raises:
-        InputError: no camera, no portrait, or a portrait file that cannot be used.
+        InputError: no camera, no portrait, a portrait file that cannot be used, or a file format
+            that cannot be written.
     """
     scene = context.scene
     frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
+    files = sequence_files(scene, frames, folder)
+    framing = scene_camera(scene).data.photorig.framing
+    requests, portraits = _requests(context, scene, frames)
+    names = [
+        files.names[frames[(frame - scene.frame_start) // scene.frame_step]]
+        for frame in range(scene.frame_start, scene.frame_end + 1)
+    ]
+    return SequencePlan(
+        scene.name,
+        edit_scene.session_uid,
+        edit_scene == scene,
+        files,
+        framing,
+        scene.frame_start,
+        tuple(requests),
+        portraits,
+        tuple(names),
+    )
+
+
+def _requests(
+    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
+) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
+    """What each frame asks of the worker, and the portraits that they name."""
     present, subframe = scene.frame_current, scene.frame_subframe
     requests, portraits = [], {}
     for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
@@ -78,27 +121,19 @@ def plan_sequence(
             requests.append(request)
     finally:
         scene.frame_set(present, subframe=subframe)
-    names = [
-        file_name(frames[(frame - scene.frame_start) // scene.frame_step])
-        for frame in range(scene.frame_start, scene.frame_end + 1)
-    ]
-    return SequencePlan(
-        scene.name,
-        edit_scene.name,
-        folder,
-        scene.frame_start,
-        tuple(requests),
-        portraits,
-        tuple(names),
-    )
+    return requests, portraits
 
 
 class SequenceJob:
     """Renders what is missing of a plan.
 
+    A worker that is lost is started again, as the preferences allow, unless it is lost a second
+    time without having made a frame.
+
     Attributes:
         plan: what to render.
         total, reused, finished: numbers of frames: all; found finished at the start; finished now.
+        restarts: how often a lost worker was started again.
         error: one sentence once it failed.
         is_done: whether it ended, well or not.
     """
@@ -108,17 +143,28 @@ class SequenceJob:
         self.total = len(plan.requests)
         self.reused = 0
         self.finished = 0
+        self.restarts = 0
         self.error = ""
         self.is_done = False
         self._index: FrameIndex | None = None
-        self._key_of: dict[int, str] = {}
         self._frames_of: dict[str, list[int]] = {}
+        self._key_of: dict[int, str] = {}
         self._job: RenderJob | None = None
+        self._to_store: deque[tuple[int, str, bytes]] = deque()
+        self._finished_at_restart = -1
         self._refreshed = 0.0
+        self._began = time.monotonic()
+        self._device_seconds = 0.0
+        self._made = 0
 
     @property
     def progress(self) -> float:
         return self.finished / max(1, self.total)
+
+    @property
+    def busy_share(self) -> float:
+        """How much of the time since the first request the worker's device has been at work."""
+        return min(1.0, self._device_seconds / max(1e-6, time.monotonic() - self._began))
 
     @property
     def summary(self) -> str:
@@ -128,10 +174,17 @@ class SequenceJob:
         if self._index is None:
             return "Waiting for the worker"
         found = f", {self.reused} of them found finished" if self.reused else ""
-        return f"{self.finished} of {self.total} frames{found}"
+        return f"{self.finished} of {self.total} frames{found}{self._time_left()}"
+
+    def _time_left(self) -> str:
+        left = self.total - self.finished
+        if self.is_done or not left or self._made < 3:
+            return ""
+        seconds = left * (time.monotonic() - self._began) / self._made
+        return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
 
     def tick(self) -> None:
-        """Do what can be done without waiting. Never raises; see ``error``."""
+        """Do what can be done in a few milliseconds. Never raises; see ``error``."""
         if self.is_done:
             return
         try:
@@ -143,12 +196,18 @@ class SequenceJob:
                     link.raise_if_failed()
             else:
                 self._collect()
+        except ConnectionLost as error:
+            self._recover(error)
         except PhotorigError as error:
-            # A lost worker shows here as a closed connection; the link knows what happened.
-            self._fail(str(error) if link.is_ready else link.message)
+            self._fail(str(error))
         except Exception as error:
             _log.exception("render to sequencer failed")
             self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are frames to write, so that the next tick should come soon."""
+        return bool(self._to_store)
 
     def cancel(self, reason: str) -> None:
         """End with a sentence that says why; finished frames stay."""
@@ -158,11 +217,14 @@ class SequenceJob:
     def _begin(self) -> None:
         """Find out what is missing and ask the worker for it, each picture once."""
         client, model_id = link.in_use()
-        index = FrameIndex(self.plan.folder)
+        form = self.plan.files.picture_format
+        _check_worker(form.codec, form.transparent)
+        index = FrameIndex(self.plan.files.folder)
         missing: list[FrameRequest] = []
+        self._frames_of, self._key_of = {}, {}
         for request in self.plan.requests:
-            key = picture_key(request, model_id)
-            if index.is_finished(request.frame, key):
+            key = f"{picture_key(request, model_id)} {form.tag}".strip()
+            if index.has(self.plan.files.names[request.frame], key):
                 continue
             # A pose that is held gives the same picture in all its frames.
             frames = self._frames_of.setdefault(key, [])
@@ -171,33 +233,68 @@ class SequenceJob:
                 self._key_of[request.frame] = key
             frames.append(request.frame)
         self._index = index
-        self.reused = self.finished = self.total - sum(map(len, self._frames_of.values()))
+        self.finished = self.total - sum(map(len, self._frames_of.values()))
+        if not self.restarts:
+            self.reused = self.finished
         if not missing:
             self._finish()
             return
         for portrait in sorted({request.portrait for request in missing}):
             client.upload_portrait(self.plan.portraits[portrait].content)
-        self._job = client.start_job(missing, codec="png")
+        self._began, self._device_seconds, self._made = time.monotonic(), 0.0, 0
+        self._job = client.start_job(missing, form, _WINDOW)
 
     def _collect(self) -> None:
         """Store what has come; after an error, too, so that nothing finished is lost."""
-        assert self._job is not None and self._index is not None
-        replies = self._job.poll()
-        try:
-            for reply in replies:
-                key = self._key_of[reply.frame]
-                for frame in self._frames_of[key]:
-                    self._index.store(frame, key, reply.image)
-                    self.finished += 1
-        finally:
-            if replies:
-                self._index.save()
+        assert self._job is not None
+        # Asking for more says that all of the last ones are stored.
+        if not self._to_store:
+            for reply in self._job.poll():
+                self._take(reply)
+        self._store()
+        if self._to_store:
+            return
         if self._job.error is not None:
             raise self._job.error
         if self._job.done:
             self._finish()
-        elif replies and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
+        elif self._made and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
             self._refresh_strip()
+
+    def _take(self, reply: FrameReply) -> None:
+        key = self._key_of[reply.frame]
+        self._device_seconds += reply.milliseconds / 1000
+        self._to_store += [(frame, key, reply.image) for frame in self._frames_of[key]]
+
+    def _store(self) -> None:
+        """Write frames as long as nobody notices."""
+        assert self._index is not None
+        until = time.monotonic() + _STORE_SECONDS
+        while self._to_store:
+            frame, key, content = self._to_store[0]
+            self._index.keep(self.plan.files.names[frame], key, content)
+            self._to_store.popleft()
+            self.finished += 1
+            self._made += 1
+            if time.monotonic() > until:
+                return
+
+    def _recover(self, error: ConnectionLost) -> None:
+        """Go on with a new worker, if the old one was lost and may be started again."""
+        link.poll()
+        made_some = self.finished > self._finished_at_restart
+        if link.state != FAILED or self._index is None or not made_some:
+            self._fail(str(error) if link.is_ready else link.message)
+            return
+        reason, self._finished_at_restart = link.message, self.finished
+        try:
+            link.start_if_wanted()
+        except PhotorigError:
+            self._fail(reason)
+            return
+        _log.warning("the worker was lost and is started again: %s", reason)
+        self.restarts += 1
+        self._index = self._job = None
 
     def _finish(self) -> None:
         self._refresh_strip()
@@ -214,15 +311,35 @@ class SequenceJob:
 
     def _refresh_strip(self) -> None:
         self._refreshed = time.monotonic()
-        scene = bpy.data.scenes.get(self.plan.edit_scene)
+        scene = _scene(self.plan.edit_scene)
         if scene is None:
             return
-        is_new = find_strip(scene, self.plan.folder) is None
+        folder, names = self.plan.files.folder, list(self.plan.names)
+        is_new = find_strip(scene, folder, names[0]) is None
         name = f"Photorig {self.plan.scene}"
-        refresh_strip(scene, name, self.plan.folder, list(self.plan.names), self.plan.frame_start)
-        if is_new and scene.name == self.plan.scene:
+        refresh_strip(scene, name, folder, names, self.plan.frame_start, self.plan.framing)
+        if is_new and self.plan.is_own_scene:
             # Else F12 in this scene would show the strip instead of rendering the face again.
             scene.render.use_sequencer = False
+
+
+def _scene(session_uid: int) -> bpy.types.Scene | None:
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
+
+
+def _check_worker(codec: str, is_transparent: bool) -> None:
+    """Raises InputError where the worker is too old for these files."""
+    codecs = link.welcome.codecs if link.welcome is not None else ()
+    if codec not in codecs:
+        raise InputError(
+            f"This worker cannot write {codec.upper()} files",
+            "Update the worker, or choose PNG with 8 bits as file format.",
+        )
+    if is_transparent and not link.gives_passes:
+        raise InputError(
+            "This worker cannot cut the person out",
+            "Update the worker, or switch Transparent Background off.",
+        )
 
 
 current: SequenceJob | None = None
@@ -249,10 +366,10 @@ def start(plan: SequencePlan) -> SequenceJob:
     if is_running():
         raise InputError("A sequence is being rendered", "Wait for it, or cancel it first.")
     try:
-        plan.folder.mkdir(parents=True, exist_ok=True)
+        plan.files.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"Cannot make the folder {str(plan.folder)!r}: {error.strerror}",
+            f"Cannot make the folder {str(plan.files.folder)!r}: {error.strerror}",
             "Choose another output folder.",
         ) from error
     link.start_if_wanted()
@@ -282,9 +399,14 @@ def run_to_end(job: SequenceJob, report: Callable[[str], None]) -> None:
 def _tick() -> float | None:
     if current is None or current.is_done:
         return None
+    shown = current.summary
     current.tick()
-    redraw_panels()
-    return None if current.is_done else _TICK_SECONDS
+    if current.summary != shown or current.is_done:
+        redraw_panels()
+        redraw_status_bars()
+    if current.is_done:
+        return None
+    return 0.0 if current.is_behind else _TICK_SECONDS
 
 
 @persistent

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import compat
+from .colour import Canvas
 from .frame_request import portrait_of
 from .shared.provenance import DIGITAL_SOURCE_TYPE
 
@@ -40,6 +41,40 @@ def use_exact_colours(scene: bpy.types.Scene) -> None:
     view.exposure, view.gamma, view.use_curve_mapping = 0, 1, False
     scene.render.dither_intensity = 0
     compat.use_png_output(scene)
+
+
+def canvas_of(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> Canvas:
+    """The scene's picture, and how the camera's face is laid on it."""
+    render = scene.render
+    return Canvas(
+        width=render.resolution_x * render.resolution_percentage // 100,
+        height=render.resolution_y * render.resolution_percentage // 100,
+        framing=camera_data.photorig.framing,
+        pixel_aspect=render.pixel_aspect_x / render.pixel_aspect_y,
+    )
+
+
+def resolution_problem(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> str:
+    """How the face is changed to fill the scene's resolution; "" where it is not.
+
+    Raises:
+        InputError: the whole photo is asked for and the portrait cannot be read.
+    """
+    canvas, (width, height) = canvas_of(scene, camera_data), picture_size(camera_data)
+    if (canvas.width, canvas.height) == (width, height) and canvas.pixel_aspect == 1:
+        return ""
+    shown, (new_width, new_height) = "", canvas.size_of(width, height)
+    if (new_width, new_height) != (width, height):
+        shown = f" It is scaled to {new_width} × {new_height}"
+    if new_width > canvas.width or new_height > canvas.height:
+        shown += (" and" if shown else " It is") + " cut off at the edges"
+    elif new_width < canvas.width or new_height < canvas.height:
+        beside = "nothing" if scene.render.film_transparent else "black"
+        shown += (" with " if shown else " There is ") + f"{beside} beside it"
+    return (
+        f"The face is {width} × {height} pixels and the render"
+        f" {canvas.width} × {canvas.height}.{shown}."
+    )
 
 
 def picture_size(camera_data: bpy.types.Camera) -> tuple[int, int]:

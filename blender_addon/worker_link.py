@@ -47,6 +47,7 @@ class WorkerLink:
             that one ends.
         bundle_id: the model bundle that the last worker drives faces with.
         schema: the parameters that the last worker knows, the built-in ones among them.
+        gives_passes: whether the last worker gives mattes and faces beside frames.
     """
 
     def __init__(self) -> None:
@@ -59,6 +60,7 @@ class WorkerLink:
         self.responses: dict[str, Response] = {}
         self.bundle_id = ""
         self.schema: ParameterSchema = ARKIT_52
+        self.gives_passes = False
         self._start_asked = False
         self._deadline = 0.0
 
@@ -192,6 +194,7 @@ class WorkerLink:
         self.responses = responses_of(self.welcome.description, self.welcome.schema.ids)
         self.bundle_id = str(self.welcome.description.get("bundle_id", ""))
         self.schema = self.welcome.schema
+        self.gives_passes = bool(self.welcome.passes)
         extra_parameters.learn_everywhere(self.schema)
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
 

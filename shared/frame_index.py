@@ -1,17 +1,23 @@
-"""Remembers beside the frames which request each file answers, so that none is rendered twice."""
+"""Remembers beside the frames which request each file answers, so that none is rendered twice.
+
+The index is a journal: a line is added for each file once that file is complete, so whatever ends
+the program, what was finished is known.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import InputError
 from .messages import FrameRequest
 
-INDEX_NAME = "photorig_frames.json"
-_VERSION = 1
+INDEX_NAME = "photorig_frames.jsonl"
+_MANY_LINES = 200
 
 
 def file_name(frame: int, layer: str = "") -> str:
@@ -35,11 +41,22 @@ def write_atomically(path: Path, content: bytes) -> None:
         InputError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     temporary = path.with_name(f".{path.name}.part")
+    with _explained(path):
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn a failure to write into a sentence."""
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        yield
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(
                 f"The disk of {str(path.parent)!r} is full",
@@ -56,41 +73,68 @@ class FrameIndex:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._entries = _read_entries(folder / INDEX_NAME)
+        self._path = folder / INDEX_NAME
+        self._entries, n_lines, self._ends_in_line = _read_entries(self._path)
+        if n_lines > 2 * len(self._entries) + _MANY_LINES:
+            self._compact()
 
     def is_finished(self, frame: int, key: str, layer: str = "") -> bool:
         """Whether the file of this frame is there, whole, and answers this very request."""
-        name = file_name(frame, layer)
-        entry = self._entries.get(name)
-        if entry is None or entry.get("request") != key:
+        return self.has(file_name(frame, layer), key)
+
+    def has(self, name: str, key: str) -> bool:
+        """Whether the file of this name is there, whole, and answers this very request."""
+        request, n_bytes = self._entries.get(name, ("", 0))
+        if request != key:
             return False
         try:
-            return (self.folder / name).stat().st_size == entry.get("bytes")
+            return (self.folder / name).stat().st_size == n_bytes
         except OSError:
             return False
 
     def store(self, frame: int, key: str, content: bytes, layer: str = "") -> None:
-        """Write one finished frame. Call ``save`` after a few. Raises InputError."""
-        name = file_name(frame, layer)
+        """Write one finished frame. Raises InputError."""
+        self.keep(file_name(frame, layer), key, content)
+
+    def keep(self, name: str, key: str, content: bytes) -> None:
+        """Write a finished file of this name. Raises InputError."""
         write_atomically(self.folder / name, content)
-        self._entries[name] = {"request": key, "bytes": len(content)}
+        line = _line(name, key, len(content))
+        # A full disk may have left the beginning of a line behind.
+        start = b"" if self._ends_in_line else b"\n"
+        self._ends_in_line = False
+        with _explained(self._path), self._path.open("ab") as file:
+            file.write(start + line)
+        self._ends_in_line = True
+        self._entries[name] = (key, len(content))
 
-    def save(self) -> None:
-        """Write the index. Raises InputError."""
-        content = {"version": _VERSION, "frames": dict(sorted(self._entries.items()))}
-        write_atomically(self.folder / INDEX_NAME, json.dumps(content, indent=1).encode())
+    def _compact(self) -> None:
+        """Leave out what later lines have replaced; without room it stays as it is."""
+        lines = [_line(name, *entry) for name, entry in sorted(self._entries.items())]
+        with contextlib.suppress(InputError):
+            write_atomically(self._path, b"".join(lines))
+            self._ends_in_line = True
 
 
-def _read_entries(path: Path) -> dict[str, dict[str, object]]:
-    """A missing or damaged index is an empty one: its frames are rendered again."""
+def _line(name: str, key: str, n_bytes: int) -> bytes:
+    return json.dumps({"file": name, "request": key, "bytes": n_bytes}).encode() + b"\n"
+
+
+def _read_entries(path: Path) -> tuple[dict[str, tuple[str, int]], int, bool]:
+    """Request and size by file, the number of lines, and whether the last one is complete.
+
+    A line that cannot be read is left out: its frame is rendered again.
+    """
     try:
-        content = json.loads(path.read_bytes())
-        if content["version"] != _VERSION:
-            return {}
-        return {
-            str(name): dict(entry)
-            for name, entry in content["frames"].items()
-            if isinstance(entry, dict)
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        content = path.read_bytes()
+    except OSError:
+        return {}, 0, True
+    entries: dict[str, tuple[str, int]] = {}
+    lines = content.splitlines()
+    for line in lines:
+        try:
+            fields = json.loads(line)
+            entries[str(fields["file"])] = str(fields["request"]), int(fields["bytes"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return entries, len(lines), not content or content.endswith(b"\n")

@@ -16,15 +16,16 @@ import numpy as np
 
 from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
 from .messages import (
-    CODECS,
     MAX_FACES,
     MAX_FIT_PHOTOS,
     MAX_SIZE,
+    PASSES,
     FitFaces,
     FitProgress,
     FitRequest,
     FittedPortrait,
     FoundFace,
+    FramePass,
     FrameReply,
     FrameRequest,
     HeadMeasurement,
@@ -34,6 +35,7 @@ from .messages import (
     PortraitInfo,
     Welcome,
 )
+from .picture_format import PictureFormat
 from .protocol import MalformedBody, Message, Payload
 from .schema import ParameterSchema
 
@@ -91,8 +93,8 @@ class _Body:
             self.refuse(name)
         return float(value)
 
-    def texts(self, name: str, limit: int = 16) -> tuple[str, ...]:
-        value = self._body.get(name)
+    def texts(self, name: str, limit: int = 16, default: object = None) -> tuple[str, ...]:
+        value = self._body.get(name, default)
         if not isinstance(value, list) or len(value) > limit:
             self.refuse(name)
         if not all(isinstance(entry, str) and len(entry) <= MAX_TEXT for entry in value):
@@ -122,31 +124,33 @@ def schema_error() -> ProtocolError:
     )
 
 
-def frame_request_form(request: FrameRequest, schema_hash: str, codec: str) -> Form:
-    body = {
+def frame_request_form(request: FrameRequest, schema_hash: str, codec: str | PictureFormat) -> Form:
+    body: dict[str, Any] = {
         "portrait": request.portrait,
         "size": request.size,
         "mode": request.mode,
         "method": request.method,
         "schema": schema_hash,
-        "codec": codec,
+        **PictureFormat.of(codec).body(),
     }
+    if request.passes:
+        body["passes"] = list(request.passes)
     return Form(body, (Payload.of_array("parameters", request.parameters),))
 
 
-def read_frame_request(message: Message, schema: ParameterSchema) -> tuple[FrameRequest, str]:
-    """The request and the codec of its answer. The frame number comes from the header.
+def read_frame_request(
+    message: Message, schema: ParameterSchema
+) -> tuple[FrameRequest, PictureFormat]:
+    """The request and the format of its answer. The frame number comes from the header.
 
     Raises:
-        InputError: a value out of range, parameters not finite.
+        InputError: a value out of range, parameters not finite, a format that cannot be written.
         ProtocolError: another schema, a malformed body.
     """
     body = _Body(message)
     if body.text("schema") != schema.hash:
         raise schema_error()
-    codec = body.text("codec")
-    if codec not in CODECS:
-        raise ProtocolError(f"The frame codec {codec!r} is unknown", "Use raw or png.")
+    picture_format = PictureFormat.from_body(message.header.body)
     payload = message.payload("parameters")
     if payload.dtype != "float32" or payload.shape != (len(schema),):
         body.refuse("parameters")
@@ -158,21 +162,26 @@ def read_frame_request(message: Message, schema: ParameterSchema) -> tuple[Frame
         mode=body.text("mode"),
         method=body.text("method"),
         frame=message.header.frame or 0,
+        # A pass of a later version is left out.
+        passes=tuple(name for name in body.texts("passes", default=[]) if name in PASSES),
     )
     schema.check(request.parameters)
-    return request, codec
+    return request, picture_format
 
 
 def frame_reply_form(reply: FrameReply) -> Form:
-    shape = (reply.height, reply.width, 3)
-    payload = Payload("image", reply.image, "uint8", shape, reply.codec)
-    return Form({"milliseconds": reply.milliseconds}, (payload,))
+    shape = (reply.height, reply.width, reply.channels)
+    image = Payload("image", reply.image, reply.dtype, shape, reply.codec)
+    passes = (Payload.of_array(layer.name, layer.pixels) for layer in reply.passes)
+    return Form({"milliseconds": reply.milliseconds}, (image, *passes))
 
 
 def read_frame_reply(message: Message) -> FrameReply:
     payload = message.payload("image")
     shape, body = payload.shape, _Body(message)
-    if payload.dtype != "uint8" or len(shape) != 3 or shape[2] != 3 or max(shape) > MAX_EDGE:
+    if len(shape) != 3 or shape[2] not in (1, 3, 4) or max(shape) > MAX_EDGE:
+        body.refuse("image")
+    if payload.codec == "raw" and (payload.dtype != "uint8" or shape[2] == 1):
         body.refuse("image")
     return FrameReply(
         frame=message.header.frame or 0,
@@ -181,7 +190,21 @@ def read_frame_reply(message: Message) -> FrameReply:
         height=shape[0],
         codec=payload.codec,
         milliseconds=body.optional_number("milliseconds") or 0.0,
+        channels=shape[2],
+        dtype=payload.dtype,
+        passes=tuple(
+            _read_pass(message, entry, shape[:2])
+            for entry in message.payloads
+            if entry.name in PASSES
+        ),
     )
+
+
+def _read_pass(message: Message, payload: Payload, size: tuple[int, ...]) -> FramePass:
+    shape = size if payload.name == "matte" else (*size, 3)
+    if (payload.codec, payload.dtype, payload.shape) != ("raw", "uint8", shape):
+        _Body(message).refuse(payload.name)
+    return FramePass(payload.name, payload.array())
 
 
 def hello_form(hello: Hello) -> Form:
@@ -213,6 +236,7 @@ def welcome_form(welcome: Welcome) -> Form:
         "milliseconds": welcome.milliseconds,
         "description": welcome.description,
         "fit_photos": welcome.fit_photos,
+        "passes": list(welcome.passes),
     }
     return Form(body)
 
@@ -243,6 +267,8 @@ def read_welcome(message: Message) -> Welcome:
         description=body.object("description"),
         # Newer than the rest: a worker of protocol 1.0 makes no portraits and does not say so.
         fit_photos=body.integer("fit_photos", 0, 2**31 - 1, default=0),
+        # Newer still: 1.1 gives the frame alone.
+        passes=body.texts("passes", default=[]),
     )
 
 

@@ -14,11 +14,15 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import InputError
+from .picture_format import DEPTHS
 from .schema import ParameterSchema
 
 MODES = ("relative", "absolute")
-CODECS = ("raw", "png")
-"""How a frame's pixels may travel: rgb8 rows from the top, or a PNG file with provenance."""
+CODECS = tuple(DEPTHS)
+"""How a frame's pixels may travel: rgb8 rows from the top, or a file; see picture_format.py."""
+PASSES = ("face", "matte")
+"""What a frame can bring with it for compositing, of the frame's size and in uint8: the driven face
+before it is put back (sRGB), and how much of each pixel is the person."""
 MAX_SIZE = 4096
 """Largest edge of a face crop that may be asked for, in pixels."""
 
@@ -45,6 +49,7 @@ class FrameRequest:
         method: the way from portrait and drive to a latent code.
         frame: frame number; it names the answer and does not change the picture.
         extra: values by id of parameters that the schema lacks and a newer worker may know.
+        passes: names of PASSES that shall come with the frame; they do not change it.
 
     Raises:
         InputError: a value out of its range, parameters that are not a finite vector.
@@ -57,6 +62,7 @@ class FrameRequest:
     method: str = "calibrated"
     frame: int = 0
     extra: Mapping[str, float] = field(default_factory=dict)
+    passes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.portrait, str) or not _PORTRAIT_ID.fullmatch(self.portrait):
@@ -72,6 +78,8 @@ class FrameRequest:
             raise InputError(f"Method {self.method!r} is unknown", "Use 'directions'.")
         if not _is_integer(self.frame, -(2**31), 2**31 - 1):
             raise InputError(f"Frame {self.frame!r} is no frame number", "Give a whole number.")
+        if not set(self.passes) <= set(PASSES):
+            raise InputError("There is no such pass", f"Use {' and '.join(PASSES)}.")
 
     @property
     def picture(self) -> tuple[str, bytes, int | str, str, str]:
@@ -98,10 +106,24 @@ class FrameRequest:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FrameRequest):
             return NotImplemented
-        return self.picture == other.picture and self.frame == other.frame
+        mine, its = (self.frame, self.passes), (other.frame, other.passes)
+        return self.picture == other.picture and mine == its
 
     def __hash__(self) -> int:
         return hash((self.picture, self.frame))
+
+
+@dataclass(frozen=True, eq=False)
+class FramePass:
+    """A pass of a frame.
+
+    Attributes:
+        name: one of PASSES.
+        pixels: (height, width, 3) uint8 sRGB of a face, (height, width) uint8 of a matte.
+    """
+
+    name: str
+    pixels: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,8 +134,11 @@ class FrameReply:
         frame: the request's frame number.
         image: the pixels in the given codec.
         width, height: in pixels.
-        codec: "raw" (rgb8, rows from the top, no padding) or "png".
+        codec: "raw" (8 bits, rows from the top, no padding) or that of a file.
         milliseconds: time on the device, without waiting and encoding.
+        channels: 1 (grey), 3 (RGB) or 4 (RGB and the person's matte, not premultiplied).
+        dtype: of the decoded pixels.
+        passes: those that were asked for.
     """
 
     frame: int
@@ -122,12 +147,15 @@ class FrameReply:
     height: int
     codec: str
     milliseconds: float
+    channels: int = 3
+    dtype: str = "uint8"
+    passes: tuple[FramePass, ...] = ()
 
     def pixels(self) -> np.ndarray:
-        """(height, width, 3) uint8 RGB of a raw frame, read-only, sharing the reply's memory."""
+        """(height, width, channels) uint8 of a raw frame, read-only, sharing the reply's memory."""
         if self.codec != "raw":
             raise InputError(f"A frame in codec {self.codec!r} has no pixels before it is decoded")
-        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, 3)
+        return np.frombuffer(self.image, np.uint8).reshape(self.height, self.width, self.channels)
 
 
 @dataclass(frozen=True)
@@ -182,6 +210,7 @@ class Welcome:
         description: what the renderer says about itself, JSON values by name.
         fit_photos: most photos of one person that a fit takes; 0 where this worker makes no
             portraits. A worker of protocol 1.0 does not say it.
+        passes: names of PASSES that this worker gives. One of protocol 1.1 does not say it.
     """
 
     version: tuple[int, int]
@@ -197,6 +226,7 @@ class Welcome:
     milliseconds: float | None = None
     description: dict[str, Any] = field(default_factory=dict)
     fit_photos: int = 0
+    passes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ import numpy as np
 from .errors import ProtocolError
 
 MAGIC = b"PHR1"
-VERSION = (1, 1)
+VERSION = (1, 2)
 """Protocol spoken here. Another major number is refused; a minor one only adds fields and kinds."""
 
 MAX_HEADER_BYTES = 64 << 10
@@ -28,9 +28,9 @@ MAX_PAYLOADS = 8
 MAX_DIMENSIONS = 4
 MAX_DEPTH = 12
 
-DTYPES = {"uint8": 1, "int32": 4, "float32": 4}
+DTYPES = {"uint8": 1, "uint16": 2, "float16": 2, "int32": 4, "float32": 4}
 """Bytes an item takes, by the name on the wire. Little-endian."""
-PAYLOAD_CODECS = ("raw", "png")
+PAYLOAD_CODECS = ("raw", "png", "jpeg", "webp", "tiff", "exr")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -78,7 +78,7 @@ class Payload:
         name: for the reader.
         data: the bytes as they travel; C-contiguous, little-endian where raw.
         dtype, shape: of the array, of the decoded image where encoded.
-        codec: "raw" or "png".
+        codec: one of PAYLOAD_CODECS.
     """
 
     name: str

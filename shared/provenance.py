@@ -1,7 +1,8 @@
-"""Says inside every PNG that its face was made by a trained model.
+"""Says inside every PNG and JPEG that its face was made by a trained model.
 
 The label is IPTC's digital source type in an XMP packet, in the iTXt chunk where image programs
-look for XMP (PNG specification, 11.3.3.4; XMP specification part 3, 1.1.5). Standard library only.
+look for XMP (PNG specification, 11.3.3.4; XMP specification part 3, 1.1.5), and in a JPEG's APP1
+segment (part 3, 1.1.3). Standard library only.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ DIGITAL_SOURCE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8"
 
 _KEYWORD = b"XML:com.adobe.xmp"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -77,6 +79,23 @@ def insert_into_png(png: bytes, provenance: Provenance | None = None) -> bytes:
             # keyword, no compression, no language, no translated keyword, then the text
             parts.append(_chunk(b"iTXt", _KEYWORD + b"\0\0\0\0\0" + packet))
     return b"".join(parts)
+
+
+def insert_into_jpeg(jpeg: bytes, provenance: Provenance) -> bytes:
+    """The same JPEG with this provenance.
+
+    Raises:
+        InputError: the bytes are no JPEG.
+    """
+    if not jpeg.startswith(JPEG_SIGNATURE):
+        raise InputError("This is no JPEG file")
+    content = _XMP.encode() + b"\0" + xmp_packet(provenance)
+    segment = b"\xff\xe1" + struct.pack(">H", len(content) + 2) + content
+    # JFIF's own segment must stay the first one.
+    start = 2
+    if jpeg[2:4] == b"\xff\xe0":
+        start += 2 + struct.unpack(">H", jpeg[4:6])[0]
+    return jpeg[:start] + segment + jpeg[start:]
 
 
 def read_provenance(png: bytes) -> Provenance | None:

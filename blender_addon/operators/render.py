@@ -8,8 +8,7 @@ from pathlib import Path
 import bpy
 
 from .. import compat, render_jobs
-from ..render_settings import use_exact_colours, use_picture_size
-from ..shared.errors import InputError
+from ..render_settings import colour_problem, use_exact_colours, use_picture_size
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
@@ -25,7 +24,7 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
 
     directory: bpy.props.StringProperty(
         name="Folder",
-        description="Where the frames go; empty for the folder of the scene's output path",
+        description="Where the frames go, as frame_0001; empty for the scene's output path",
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
@@ -41,22 +40,16 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        folder = _output_folder(self.directory or context.scene.render.filepath)
+        problem = colour_problem(context.scene)
+        if problem:
+            self.report({"WARNING"}, problem)
+        folder = Path(bpy.path.abspath(self.directory)).resolve() if self.directory else None
         plan = render_jobs.plan_sequence(context, compat.edited_scene(context), folder)
         job = render_jobs.start(plan)
         if bpy.app.background:
             render_jobs.run_to_end(job, lambda sentence: self.report({"INFO"}, sentence))
-            self.report({"INFO"}, f"{job.summary} in {folder}")
+            self.report({"INFO"}, f"{job.summary} in {plan.files.folder}")
         return {"FINISHED"}
-
-
-def _output_folder(path: str) -> Path:
-    """The absolute folder of an output path, which may end in the beginning of a file name."""
-    if path.startswith("//") and not bpy.data.filepath:
-        raise InputError("The output folder is beside a file that has no name", "Save it first.")
-    absolute = bpy.path.abspath(path)
-    folder = Path(absolute) if absolute.endswith(("/", "\\")) else Path(absolute).parent
-    return folder.resolve()
 
 
 class PHOTORIG_OT_cancel_render(PhotorigOperator, bpy.types.Operator):
@@ -93,7 +86,7 @@ class PHOTORIG_OT_use_picture_size(PhotorigOperator, bpy.types.Operator):
     """Set the scene's resolution to the size of the face's picture, so that it is not scaled"""
 
     bl_idname = "photorig.use_picture_size"
-    bl_label = "Use Picture Size"
+    bl_label = "Match Resolution"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -15,14 +15,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
 from photorig.shared.messages import FrameRequest, HeadMeasurement
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.encode import encode
+from photorig.worker.reenactment.picture_files import encode_picture
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.fit_process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
@@ -65,6 +67,13 @@ class CardRenderer:
             height = width = request.size
         return card(request, width, height)
 
+    def passes(self, portrait: Portrait, request: FrameRequest) -> SimpleNamespace:
+        """The frame, its negative as the face, and a matte that rises from left to right."""
+        combined = self.render(portrait, request)
+        height, width = combined.shape[:2]
+        matte = np.tile(np.linspace(0, 255, width).round().astype(np.uint8), (height, 1))
+        return SimpleNamespace(combined=combined, face=255 - combined, matte=matte)
+
 
 def card(request: FrameRequest, width: int, height: int) -> np.ndarray:
     """(height, width, 3) uint8 noise that is a function of the picture asked for."""
@@ -74,8 +83,8 @@ def card(request: FrameRequest, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def encode_card(image: np.ndarray, codec: str) -> bytes:
-    return encode(image, codec, CardRenderer.model_id)
+def encode_card(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
+    return encode_picture(image, picture_format, CardRenderer.model_id)
 
 
 def head_of(portrait: Portrait) -> HeadMeasurement:

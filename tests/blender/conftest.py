@@ -54,6 +54,7 @@ _MODULES = (
     "properties",
     "render_jobs",
     "render_settings",
+    "render_status",
     "rig",
     "sequencer",
     "thumbnails",

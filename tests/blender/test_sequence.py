@@ -114,15 +114,20 @@ def test_a_damaged_index_costs_time_and_nothing_else(
 ) -> None:
     _render(tmp_path)
     _rendered(card_worker)
-    (tmp_path / "photorig_frames.json").write_text('{"version": 1, "frames": [')
+    journal = tmp_path / "photorig_frames.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:2]) + b"{]\n" + lines[2] + lines[3][:20])
+    cut_short = json.loads(lines[3])["file"]
     _render(tmp_path)
-    assert _rendered(card_worker) == [1, 2, 3, 4]
-    assert len(json.loads((tmp_path / "photorig_frames.json").read_text())["frames"]) == 4
+    assert _rendered(card_worker) == [int(Path(cut_short).stem[-4:])]
+    _render(tmp_path)
+    assert _rendered(card_worker) == []
 
 
-def test_a_killed_worker_leaves_its_frames_and_the_next_run_continues(
-    shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
-) -> None:
+def _start_with_a_worker_that_will_be_killed(
+    shot: bpy.types.Scene, modules: SimpleNamespace
+) -> subprocess.Popen:
+    """Eight different frames of half a second, and a worker with two seconds to live."""
     os.environ["PHOTORIG_TEST_DELAY"] = "0.5"
     shot.camera.data.photorig.keyframe_insert("headPitch", frame=1)
     shot.camera.data.photorig.headPitch = 20
@@ -130,9 +135,40 @@ def test_a_killed_worker_leaves_its_frames_and_the_next_run_continues(
     shot.frame_end = 8
     bpy.ops.photorig.start_worker()
     pid = modules.worker_link.link.connection.pid
-    killer = subprocess.Popen(["sh", "-c", f"sleep 2; kill -{int(signal.SIGKILL)} {pid}"])
+    return subprocess.Popen(["sh", "-c", f"sleep 2; kill -{int(signal.SIGKILL)} {pid}"])
+
+
+def test_a_killed_worker_is_started_again_and_no_frame_is_lost_or_doubled(
+    shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    killer = _start_with_a_worker_that_will_be_killed(shot, modules)
+    _render(tmp_path)
+    assert killer.wait() == 0
+    assert modules.render_jobs.current.restarts == 1
+    assert len(list(tmp_path.glob("frame_*.png"))) == 8
+    # Those that the worker had begun when it died are rendered a second time, and no others.
+    rendered = _rendered(card_worker)
+    assert set(rendered) == set(range(1, 9))
+    assert len(rendered) <= 8 + 1
+    journal = (tmp_path / "photorig_frames.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["file"] for line in journal) == [
+        f"frame_{frame:04d}.png" for frame in range(1, 9)
+    ]
+
+
+def test_a_worker_that_is_stopped_on_purpose_stays_stopped_and_the_next_run_continues(
+    shot: bpy.types.Scene,
+    addon: object,
+    card_worker: Path,
+    modules: SimpleNamespace,
+    tmp_path: Path,
+) -> None:
+    killer = _start_with_a_worker_that_will_be_killed(shot, modules)
+    preferences = bpy.context.preferences.addons[addon.__name__].preferences
+    preferences.auto_start = False
     with pytest.raises(RuntimeError):
         _render(tmp_path)
+    preferences.auto_start = True
     killer.wait()
     finished = {int(path.stem[-4:]) for path in tmp_path.glob("frame_*.png")}
     assert 0 < len(finished) < 8
@@ -190,12 +226,15 @@ def test_the_present_frame_is_kept(shot: bpy.types.Scene, tmp_path: Path) -> Non
     assert shot.frame_current == 3
 
 
-def test_frames_go_into_the_folder_of_the_output_path(
+def test_frames_go_where_the_output_path_says_under_its_names(
     shot: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    shot.render.filepath = str(tmp_path / "out" / "shot_")
+    shot.render.filepath = str(tmp_path / "out" / "shot_######_a")
     bpy.ops.photorig.render_to_sequencer()
-    assert (tmp_path / "out" / "frame_0001.png").exists()
+    assert (tmp_path / "out" / "shot_000001_a.png").exists()
+    shot.render.filepath = f"{tmp_path / 'folder'}/"
+    bpy.ops.photorig.render_to_sequencer()
+    assert (tmp_path / "folder" / "frame_0001.png").exists()
 
 
 def test_an_output_beside_an_unsaved_file_is_refused(shot: bpy.types.Scene) -> None:

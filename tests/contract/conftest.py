@@ -31,7 +31,8 @@ def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     for name in MODULES:
         shutil.copy(ROOT / "blender_addon" / f"{name}.py", package)
     sys.path.insert(0, str(folder))
-    names = (*MODULES, "shared.errors", "shared.connection", "shared.messages", "shared.schema")
+    shared = ("connection", "errors", "messages", "picture_format", "schema")
+    names = (*MODULES, *(f"shared.{name}" for name in shared))
     modules = {
         name.rpartition(".")[2]: importlib.import_module(f"{PACKAGE}.{name}") for name in names
     }

@@ -27,6 +27,7 @@ from photorig.shared.messages import (
     FitRequest,
     FittedPortrait,
     FoundFace,
+    FramePass,
     FrameReply,
     FrameRequest,
     HeadMeasurement,
@@ -36,6 +37,7 @@ from photorig.shared.messages import (
     PortraitInfo,
     Welcome,
 )
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.protocol import VERSION, Header, encode
 from photorig.shared.schema import Parameter, ParameterSchema
 
@@ -53,6 +55,10 @@ PORTRAIT = "7d" * 32
 _MOST_SHOWN = 64
 REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
 PIXELS = bytes(range(12))
+PASSES = (
+    FramePass("face", np.arange(6, dtype=np.uint8).reshape(1, 2, 3)),
+    FramePass("matte", np.array([[0, 255]], np.uint8)),
+)
 HEAD = HeadMeasurement(
     vertices=np.zeros((468, 3), np.float32),
     landmarks=np.zeros((478, 2), np.float32),
@@ -91,6 +97,7 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         milliseconds=31.5,
         description={"bundle": "default"},
         fit_photos=1,
+        passes=("face", "matte"),
     )
     info = PortraitInfo(
         PORTRAIT,
@@ -133,6 +140,20 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "job_opened": (Header("job_opened", "w8", re="c6", job="job-1"), Form({"window": 4})),
         "render": (Header("render", "c7", seq=0, job="job-1", frame=24), png),
         "frame": (Header("frame", "w9", re="c7", seq=0, job="job-1", frame=24), reply),
+        "render_passes": (
+            Header("render", "c14", frame=24),
+            forms.frame_request_form(
+                replace(REQUEST, passes=("face", "matte")),
+                "5c" * 32,
+                PictureFormat("raw", 8, "RGBA", transparent=True),
+            ),
+        ),
+        "frame_passes": (
+            Header("frame", "w15", re="c14", frame=24),
+            forms.frame_reply_form(
+                FrameReply(24, bytes(range(8)), 2, 1, "raw", 31.5, 4, "uint8", PASSES)
+            ),
+        ),
         "ack": (Header("ack", "c8", seq=0, job="job-1"), empty),
         "end_job": (Header("end_job", "c9", job="job-1"), empty),
         "job_ended": (Header("job_ended", "w10", re="c9", job="job-1"), empty),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from card_server import DEFECT, SIZE, RunningServer, card, portrait_bytes
 
+from photorig.shared.messages import CODECS
 from photorig.shared.provenance import read_provenance
 from photorig.shared.schema import ARKIT_52
 
@@ -47,7 +49,7 @@ def test_the_welcome_describes_the_worker(client: Any) -> None:
     welcome = client.welcome
     assert (welcome.device, welcome.backend, welcome.model_id) == ("test", "cards", "card")
     assert welcome.schema.hash == ARKIT_52.hash
-    assert welcome.codecs == ("raw", "png")
+    assert welcome.codecs == CODECS
 
 
 def test_an_upload_tells_what_is_in_the_portrait(client: Any, portrait: bytes) -> None:
@@ -241,3 +243,32 @@ def test_a_closed_client_says_so_and_ends_its_jobs(
     assert len(job.missing) == 1
     with pytest.raises(addon.errors.ConnectionLost):
         client.poll()
+
+
+def test_a_frame_brings_the_passes_it_was_asked_for(
+    addon: SimpleNamespace, client: Any, portrait: bytes
+) -> None:
+    info = client.upload_portrait(portrait)
+    assert client.welcome.passes == ("face", "matte")
+    plain = request(addon, info.id)
+    reply = client.request_frame(replace(plain, passes=("face", "matte")))
+    face, matte = reply.passes
+    assert (face.name, matte.name) == ("face", "matte")
+    np.testing.assert_array_equal(face.pixels, 255 - reply.pixels())
+    np.testing.assert_array_equal(matte.pixels, reply.pixels()[..., 0])
+    assert client.request_frame(plain).passes == ()
+    assert client.request_frame(plain).image == reply.image
+
+
+def test_a_frame_comes_in_the_format_it_was_asked_for(
+    addon: SimpleNamespace, client: Any, portrait: bytes
+) -> None:
+    info = client.upload_portrait(portrait)
+    form = addon.picture_format.PictureFormat
+    wanted = request(addon, info.id)
+    plain = client.request_frame(wanted).pixels()
+    cut_out = client.request_frame(wanted, form("raw", 8, "RGBA", transparent=True)).pixels()
+    np.testing.assert_array_equal(cut_out, np.dstack([plain, plain[..., 0]]))
+    exr = client.request_frame(wanted, form("exr", 16, "RGBA"))
+    assert (exr.codec, exr.channels, exr.dtype) == ("exr", 4, "float16")
+    assert exr.image[:4] == b"v/1\x01"

@@ -14,6 +14,7 @@ from photorig.shared import message_forms as forms
 from photorig.shared.errors import ConnectionLost, InputError, PhotorigError, ProtocolError
 from photorig.shared.message_forms import ErrorReport, Form
 from photorig.shared.messages import (
+    FramePass,
     FrameReply,
     FrameRequest,
     Heartbeat,
@@ -22,6 +23,7 @@ from photorig.shared.messages import (
     PortraitInfo,
     Welcome,
 )
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.protocol import Header, Message, decode, encode
 from photorig.shared.schema import ARKIT_52
 
@@ -65,11 +67,44 @@ def changed(form: Form, **changes: object) -> Form:
     return Form({**form.body, **changes}, form.payloads)
 
 
-@given(REQUESTS, st.sampled_from(["raw", "png"]))
-def test_a_request_arrives_as_it_was_sent(request: FrameRequest, codec: str) -> None:
-    form = forms.frame_request_form(request, ARKIT_52.hash, codec)
+FORMATS = [PictureFormat("raw"), PictureFormat(), PictureFormat("exr", 32, "RGBA", 50, True)]
+
+
+@given(REQUESTS, st.sampled_from(FORMATS), st.sampled_from([(), ("matte",), ("face", "matte")]))
+def test_a_request_arrives_as_it_was_sent(
+    request: FrameRequest, picture_format: PictureFormat, passes: tuple[str, ...]
+) -> None:
+    request = replace(request, passes=passes)
+    form = forms.frame_request_form(request, ARKIT_52.hash, picture_format)
     message = sent(form, frame=request.frame)
-    assert forms.read_frame_request(message, ARKIT_52) == (request, codec)
+    assert forms.read_frame_request(message, ARKIT_52) == (request, picture_format)
+
+
+def test_a_pass_of_a_later_version_is_left_out() -> None:
+    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    request, _ = forms.read_frame_request(sent(changed(form, passes=["depth", "matte"])), ARKIT_52)
+    assert request.passes == ("matte",)
+
+
+def test_passes_arrive_as_they_were_sent() -> None:
+    face = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    passes = (FramePass("face", face), FramePass("matte", face[..., 0]))
+    reply = FrameReply(7, bytes(24), 3, 2, "raw", 1.0, 4, "uint8", passes)
+    back = forms.read_frame_reply(sent(forms.frame_reply_form(reply), frame=7))
+    assert back.pixels().shape == (2, 3, 4)
+    assert [layer.name for layer in back.passes] == ["face", "matte"]
+    for layer, given_layer in zip(back.passes, passes, strict=True):
+        np.testing.assert_array_equal(layer.pixels, given_layer.pixels)
+
+
+@pytest.mark.parametrize(
+    "layer", [FramePass("matte", np.zeros((2, 2), np.uint8)), FramePass("face", np.zeros((2, 3)))]
+)
+def test_a_pass_of_another_size_or_kind_is_refused(layer: FramePass) -> None:
+    pixels = layer.pixels.astype(np.float32) if layer.name == "face" else layer.pixels
+    reply = FrameReply(7, bytes(18), 3, 2, "raw", 1.0, passes=(FramePass(layer.name, pixels),))
+    with pytest.raises(ProtocolError):
+        forms.read_frame_reply(sent(forms.frame_reply_form(reply), frame=7))
 
 
 @pytest.mark.parametrize("codec", ["raw", "png"])
@@ -125,7 +160,11 @@ def test_an_error_of_an_unknown_code_still_says_its_sentence() -> None:
         {"method": "../../x"},
         {"portrait": "../../etc/passwd"},
         {"portrait": 7},
-        {"codec": "jpeg"},
+        {"codec": "gif"},
+        {"codec": "jpeg", "format": {"depth": 16}},
+        {"format": {"transparent": "yes"}},
+        {"format": []},
+        {"passes": "matte"},
         {"schema": "another"},
     ],
 )

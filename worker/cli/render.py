@@ -149,14 +149,9 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
         for request, key in keyed
         if not all(index.is_finished(request.frame, key, layer) for layer in layers)
     ]
-    try:
-        for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
-            for layer, image in _layers(job, request, with_passes=with_passes).items():
-                index.store(request.frame, key, encode(image, "png", job.renderer.model_id), layer)
-    finally:
-        # Also when stopped or failed: what is finished is not rendered again.
-        if missing:
-            index.save()
+    for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
+        for layer, image in _layers(job, request, with_passes=with_passes).items():
+            index.store(request.frame, key, encode(image, "png", job.renderer.model_id), layer)
     return len(missing)
 
 

@@ -19,9 +19,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from photorig.shared.errors import Cancelled, PhotorigError
-from photorig.shared.messages import FrameReply, FrameRequest
+from photorig.shared.messages import PASSES, FramePass, FrameReply, FrameRequest
+from photorig.shared.picture_format import PictureFormat
 from photorig.shared.schema import ParameterSchema
 
+from .frame_passes import PassRenderer, with_passes
 from .portrait_store import PortraitStore, StoredPortrait
 
 log = logging.getLogger(__name__)
@@ -42,8 +44,8 @@ class Renderer(Protocol):
         """(height, width, 3) uint8 RGB; a pure function of its arguments."""
 
 
-Encoder = Callable[[np.ndarray, str], bytes]
-"""An (h, w, 3) uint8 RGB image and a codec to bytes."""
+Encoder = Callable[[np.ndarray, str | PictureFormat], bytes]
+"""An (h, w, 3) uint8 RGB image, or (h, w, 4) with a matte, and a format to bytes."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class RendererFacts:
     backend: str
     sizes: tuple[int, ...]
     description: dict[str, object] = field(default_factory=dict)
+    passes: tuple[str, ...] = ()
 
     @staticmethod
     def of(renderer: Renderer) -> RendererFacts:
@@ -68,6 +71,7 @@ class RendererFacts:
             backend=str(description.get("backend", "")),
             sizes=tuple(int(size) for size in sizes) if isinstance(sizes, (list, tuple)) else (),
             description=description,
+            passes=PASSES if isinstance(renderer, PassRenderer) else (),
         )
 
 
@@ -101,7 +105,7 @@ class Executor(Protocol):
     def has_room(self) -> bool:
         """Whether a frame submitted now starts at once."""
 
-    def submit(self, task_id: int, request: FrameRequest, codec: str) -> None:
+    def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
         """Start a frame; its FrameDone comes through ``events`` unless it is cancelled."""
 
     def cancel(self, task_id: int) -> None:
@@ -135,7 +139,9 @@ class LocalExecutor:
         self._make_renderer = make_renderer
         self._portraits = portraits
         self._encode = encode
-        self._inbox: queue.SimpleQueue[tuple[int, FrameRequest, str] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[int, FrameRequest, PictureFormat] | None] = (
+            queue.SimpleQueue()
+        )
         self._done: queue.SimpleQueue[FrameDone] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(encoding_threads, "photorig-encode")
         self._thread = threading.Thread(target=self._device_loop, name="photorig-device")
@@ -167,10 +173,11 @@ class LocalExecutor:
         with self._lock:
             return self._on_device == 0
 
-    def submit(self, task_id: int, request: FrameRequest, codec: str) -> None:
+    def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
+        picture_format = PictureFormat.of(codec)
         with self._lock:
             self._on_device += 1
-        self._inbox.put((task_id, request, codec))
+        self._inbox.put((task_id, request, picture_format))
 
     def cancel(self, task_id: int) -> None:
         with self._lock:
@@ -208,19 +215,27 @@ class LocalExecutor:
         while (entry := self._inbox.get()) is not None:
             self._render(renderer, *entry)
 
-    def _render(self, renderer: Renderer, task_id: int, request: FrameRequest, codec: str) -> None:
+    def _render(
+        self,
+        renderer: Renderer,
+        task_id: int,
+        request: FrameRequest,
+        picture_format: PictureFormat,
+    ) -> None:
         try:
             if self._is_cancelled(task_id):
                 self._finish(task_id, Cancelled("The frame was cancelled"))
                 return
             portrait: StoredPortrait = self._portraits.get(request.portrait)
             self._busy_since = started = time.monotonic()
-            image = renderer.render(portrait, request)
+            image, passes = _made(renderer, portrait, request, picture_format)
             milliseconds = (time.monotonic() - started) * 1000
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            channels = 4 if picture_format.transparent else 3
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels:
                 raise TypeError(f"the renderer gave {image.dtype} {image.shape}")
             self._milliseconds = milliseconds
-            self._pool.submit(self._encode_frame, task_id, request, codec, image, milliseconds)
+            made = _Made(image, passes, milliseconds)
+            self._pool.submit(self._encode_frame, task_id, request, picture_format, made)
         except Exception as error:
             self._finish(task_id, _explained(error, request))
         finally:
@@ -233,16 +248,23 @@ class LocalExecutor:
         self,
         task_id: int,
         request: FrameRequest,
-        codec: str,
-        image: np.ndarray,
-        milliseconds: float,
+        picture_format: PictureFormat,
+        made: _Made,
     ) -> None:
         try:
-            height, width = image.shape[:2]
-            content = self._encode(image, codec)
-            self._finish(
-                task_id, FrameReply(request.frame, content, width, height, codec, milliseconds)
+            height, width = made.image.shape[:2]
+            reply = FrameReply(
+                request.frame,
+                self._encode(made.image, picture_format),
+                width,
+                height,
+                picture_format.codec,
+                made.milliseconds,
+                picture_format.channels,
+                picture_format.dtype,
+                made.passes,
             )
+            self._finish(task_id, reply)
         except Exception as error:
             self._finish(task_id, _explained(error, request))
 
@@ -255,6 +277,23 @@ class LocalExecutor:
             self._cancelled.discard(task_id)
         self._done.put(FrameDone(task_id, outcome))
         self.wake()
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A frame that is still to be written down."""
+
+    image: np.ndarray
+    passes: tuple[FramePass, ...]
+    milliseconds: float
+
+
+def _made(
+    renderer: Renderer, portrait: Any, request: FrameRequest, picture_format: PictureFormat
+) -> tuple[np.ndarray, tuple[FramePass, ...]]:
+    if request.passes or picture_format.transparent:
+        return with_passes(renderer, portrait, request, picture_format)
+    return renderer.render(portrait, request), ()
 
 
 def _explained(error: Exception, request: FrameRequest) -> PhotorigError:

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and format of a sequence's files, as the scene's output settings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from .shared.errors import InputError
+from .shared.frame_index import file_name
+from .shared.picture_format import DEPTHS, EXTENSIONS, PictureFormat
+
+_CODECS = {
+    "PNG": "png",
+    "JPEG": "jpeg",
+    "WEBP": "webp",
+    "TIFF": "tiff",
+    "OPEN_EXR": "exr",
+}
+"""Codec by Blender's name of a file format."""
+
+
+@dataclass(frozen=True)
+class SequenceFiles:
+    """Where frames go.
+
+    Attributes:
+        folder: absolute.
+        names: file name by frame.
+        picture_format: of all of them.
+    """
+
+    folder: Path
+    names: dict[int, str]
+    picture_format: PictureFormat
+
+
+def sequence_files(
+    scene: bpy.types.Scene, frames: range, folder: Path | None = None
+) -> SequenceFiles:
+    """Files for these frames.
+
+    Args:
+        folder: where they go under names of their own; None for the scene's output path, with its
+            names and its padding.
+
+    Raises:
+        InputError: the scene's file format cannot be written, or its output path has no place yet.
+    """
+    form = picture_format(scene)
+    if folder is not None:
+        return SequenceFiles(folder, {frame: _own_name(frame, form) for frame in frames}, form)
+    path = scene.render.filepath
+    if path.startswith("//") and not bpy.data.filepath:
+        raise InputError("The output folder is beside a file that has no name", "Save it first.")
+    first = Path(bpy.path.abspath(scene.render.frame_path(frame=frames[0])))
+    if not path or path.endswith(("/", "\\")):
+        names = {frame: _own_name(frame, form) for frame in frames}
+    else:
+        names = {frame: Path(scene.render.frame_path(frame=frame)).name for frame in frames}
+    return SequenceFiles(first.parent.resolve(), names, form)
+
+
+def picture_format(scene: bpy.types.Scene) -> PictureFormat:
+    """The scene's file format. Raises InputError where the worker cannot write it."""
+    settings = scene.render.image_settings
+    codec = _CODECS.get(settings.file_format)
+    if codec is None:
+        items = settings.bl_rna.properties["file_format"].enum_items
+        known = items.get(settings.file_format)
+        label = known.name if known is not None else settings.file_format
+        raise InputError(
+            f"Render to Sequencer cannot write {label} files",
+            "Choose PNG, JPEG, WebP, TIFF or OpenEXR as file format, or use Render Animation.",
+        )
+    depth = int(settings.color_depth)
+    colours = settings.color_mode
+    return PictureFormat(
+        codec,
+        depth if depth in DEPTHS[codec] else DEPTHS[codec][-1],
+        "RGB" if codec == "jpeg" and colours == "RGBA" else colours,
+        settings.quality,
+        transparent=scene.render.film_transparent and colours == "RGBA" and codec != "jpeg",
+    )
+
+
+def _own_name(frame: int, form: PictureFormat) -> str:
+    return Path(file_name(frame)).with_suffix(EXTENSIONS[form.codec]).name
