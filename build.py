@@ -250,6 +250,8 @@ def command_test(args: argparse.Namespace) -> int:
         if run([worker.tool("photorig"), "models", "fetch"], 3600):
             raise BuildError("Without the models the tests would mean little.")
         outcomes.append(pytest("unit and contract", worker, [*args.pytest], 1200))
+    if args.window:
+        outcomes.append(window_test(worker, args))
     if "blender" in args.only:
         for series in chosen_series(args):
             zips = build_extension(series, BUILD / "extension", "current")
@@ -264,6 +266,20 @@ def command_test(args: argparse.Namespace) -> int:
                 )
             )
     return summarize(outcomes, start)
+
+
+def window_test(worker: Environment, args: argparse.Namespace) -> Outcome:
+    """Blenders with real windows, clicked through with a mouse; screenshots in .build/window/."""
+    zips = build_extension("5.2", BUILD / "extension", "current")
+    return pytest(
+        "windows",
+        worker,
+        ["tests/window", *args.pytest],
+        7200,
+        PHOTORIG_WINDOWS="" if args.window == "all" else args.window,
+        PHOTORIG_EXTENSION_ZIP=str(zips[0]),
+        PHOTORIG_WORKER=worker.tool("photorig"),
+    )
 
 
 def summarize(outcomes: list[Outcome], start: float) -> int:
@@ -318,6 +334,13 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         choices=["lint", "unit", "blender"],
         default=["lint", "unit", "blender"],
         help="only these parts",
+    )
+    test.add_argument(
+        "--window",
+        nargs="?",
+        const="all",
+        choices=["4.3", "5.2", "all"],
+        help="real windows too (Linux, root): Debian's Blender 4.3, 5.2 or all",
     )
     test.add_argument("pytest", nargs="*", help="further arguments for pytest, after --")
     add("lint", "ruff and the type checker")

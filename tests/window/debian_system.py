@@ -1,0 +1,141 @@
+"""A Debian in a folder, with a Blender that has windows, an X server and something that clicks.
+
+Made once through Debian's ordinary client (debootstrap and apt) and kept in .build/window/. Only
+root may make one; who is not root, or has no debootstrap, gets a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".build" / "window"
+_DEBIAN = "http://deb.debian.org/debian"
+_MAKE_SECONDS = 3600.0
+_PACKAGES = (
+    "blender xvfb xdotool imagemagick openbox libgl1-mesa-dri libegl1 fonts-dejavu-core"
+    " python3-numpy python3-requests"
+).split()
+
+
+class NotPossible(Exception):
+    """There can be no windows on this computer; the text is a sentence that says why."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A release of Debian that has the Blender series we want.
+
+    Attributes:
+        series: of its Blender.
+        release: Debian's name.
+        packages: what its Blender needs besides.
+    """
+
+    series: str
+    release: str
+    packages: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.release
+
+
+SYSTEMS = {
+    "4.3": System("4.3", "trixie"),
+    "5.2": System("5.2", "sid", ("python3-cattr",)),
+}
+
+
+def make(system: System) -> Path:
+    """The folder of a system that is ready for use, made now if it is not there.
+
+    Raises:
+        NotPossible: this computer cannot make or use one.
+    """
+    if not sys.platform.startswith("linux"):
+        raise NotPossible("The window test needs Linux.")
+    if os.geteuid() != 0:
+        raise NotPossible("The window test makes a Debian in a folder, which only root may do.")
+    for program in ("unshare", "chroot", "mount"):
+        if not shutil.which(program):
+            raise NotPossible(f"The window test needs the program {program}.")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{system.release}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it
+        if not _stamp(system).is_file():
+            _fill(system)
+            _stamp(system).write_text(f"{system.packages}\n")
+    return system.folder
+
+
+def _stamp(system: System) -> Path:
+    return FOLDER / f"{system.release}.ready"
+
+
+def _fill(system: System) -> None:
+    if not shutil.which("debootstrap"):
+        raise NotPossible("The window test needs debootstrap: apt-get install debootstrap.")
+    folder = system.folder
+    if not (folder / "usr" / "bin" / "apt-get").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        mirror = debian_mirror()
+        options = ["--variant=minbase", "--components=main"]
+        _run(system, "debootstrap", *options, system.release, str(folder), mirror)
+    for settings in Path("/etc/apt/apt.conf.d").glob("*"):  # a proxy, where there is one
+        target = folder / "etc/apt/apt.conf.d" / settings.name
+        if not target.exists():
+            shutil.copy(settings, target)
+    for name in ("resolv.conf", "hosts"):
+        shutil.copy(Path("/etc") / name, folder / "etc" / name)
+    install = ["apt-get", "install", "-y", "--no-install-recommends"]
+    for command in (["apt-get", "update"], [*install, *_PACKAGES, *system.packages]):
+        _run(system, "chroot", str(folder), *command)
+
+
+def debian_mirror() -> str:
+    """Where this computer gets Debian from, else Debian's own address."""
+    for path in sorted(Path("/etc/apt").glob("sources.list*/*")) + [Path("/etc/apt/sources.list")]:
+        if path.suffix not in (".list", ".sources") or not path.is_file():
+            continue
+        for line in path.read_text(errors="replace").splitlines():
+            found = re.match(r"\s*(?:URIs:|deb)\s.*?(https?://\S*/debian)/?(?:\s|$)", line)
+            if found:
+                return found[1]
+    return _DEBIAN
+
+
+def _run(system: System, *command: str) -> None:
+    """Run one step, its words in a log; a step that fails is a reason to skip, not to hang."""
+    log = FOLDER / f"{system.release}.log"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    with log.open("ab") as out:
+        try:
+            code = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=environment,
+                timeout=_MAKE_SECONDS,
+                check=False,
+            ).returncode
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotPossible(f"Debian {system.release} could not be made: {error}.") from error
+    if code:
+        lines = log.read_text(errors="replace").splitlines()
+        errors = [line for line in lines if line.startswith(("E: ", "W: Failure"))]
+        reason = (errors or lines or ["no reason given"])[-1]
+        raise NotPossible(f"Debian {system.release} could not be made: {reason} ({log}).")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or list(SYSTEMS):
+        print(make(SYSTEMS[name]))

@@ -1,0 +1,152 @@
+"""Runs inside a Blender with windows: does what the test asks for, between Blender's own events.
+
+The test puts Python into numbered files of a folder; a timer runs one after the other and writes
+what became of it beside it, as JSON. A command leaves its result in ``answer``; one that has to
+wait for Blender defines a generator ``steps``, which yields seconds and returns the result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import traceback
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+FOLDER = Path(os.environ["PHOTORIG_WINDOW_COMMANDS"])
+SCREEN_HEIGHT = int(os.environ["PHOTORIG_WINDOW_HEIGHT"])
+PACKAGE = "bl_ext.user_default.photorig"
+_TICK = 0.05
+_HOVER = 0.04
+_ROW = 8
+_COLUMNS = (0.3, 0.75, 0.92)
+
+_number = 0
+_running: Generator[float, None, Any] | None = None
+
+
+def module(name: str) -> Any:
+    """A module of the extension, as it is loaded."""
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def window() -> bpy.types.Window:
+    return bpy.context.window_manager.windows[0]
+
+
+def areas(kind: str) -> list[bpy.types.Area]:
+    """Areas of a type, the largest first."""
+    found = [area for area in window().screen.areas if area.type == kind]
+    return sorted(found, key=lambda area: -area.width * area.height)
+
+
+def region_of(area: bpy.types.Area, kind: str = "WINDOW") -> bpy.types.Region:
+    return next(region for region in area.regions if region.type == kind)
+
+
+def in_region(area: bpy.types.Area, kind: str = "WINDOW") -> Any:
+    """The context of a region, for operators and for what lies under the mouse."""
+    return bpy.context.temp_override(window=window(), area=area, region=region_of(area, kind))
+
+
+def on_screen(x: float, y: float) -> list[int]:
+    """Blender counts from below, an X server from above; a border may be around the window."""
+    return [round(window().x + x), round(SCREEN_HEIGHT - window().y - y)]
+
+
+def button_under_mouse(area: bpy.types.Area, kind: str) -> str:
+    """The operator or the property of the button that the mouse is over, "" for none.
+
+    Blender tells it to nobody but its own "Copy Python Command" and "Copy Data Path", so it goes
+    through the clipboard.
+    """
+    with in_region(area, kind):
+        if bpy.ops.ui.copy_python_command_button.poll():
+            bpy.ops.ui.copy_python_command_button()
+            command = bpy.context.window_manager.clipboard
+            return command.removeprefix("bpy.ops.").partition("(")[0]
+        if bpy.ops.ui.copy_data_path_button.poll():
+            bpy.ops.ui.copy_data_path_button()
+            return bpy.context.window_manager.clipboard.rpartition(".")[2]
+    return ""
+
+
+def find_button(area: bpy.types.Area, kind: str, wanted: str) -> Generator[float, None, list[int]]:
+    """Move the mouse over a region until it is over a button; where that is on the screen.
+
+    Args:
+        wanted: id of its operator, or name of its property.
+
+    Raises:
+        LookupError: there is no such button; the text names those there are.
+    """
+    region, seen = region_of(area, kind), []
+    for y in range(region.y + region.height - 4, region.y + 2, -_ROW):
+        for part in _COLUMNS:
+            x = region.x + round(part * region.width)
+            window().cursor_warp(x, y)
+            yield _HOVER
+            button = button_under_mouse(area, kind)
+            seen += [button] if button and button not in seen[-len(_COLUMNS) :] else []
+            if button != wanted:
+                continue
+            # The answer may still be about where the mouse was before.
+            yield 5 * _HOVER
+            if button_under_mouse(area, kind) == wanted:
+                return on_screen(x, y)
+    raise LookupError(f"no button {wanted} in {area.type}/{kind}; there are {seen}")
+
+
+def _run(source: str) -> Any:
+    """The answer of a command, or its generator."""
+    names = {**globals(), "answer": None}
+    exec(compile(source, "command", "exec"), names)
+    return names["steps"]() if "steps" in names else names["answer"]
+
+
+def _write(answer: Any, error: str) -> None:
+    global _number
+    text = json.dumps({"answer": answer, "error": error})
+    unfinished = FOLDER / "answer.part"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.rename(FOLDER / f"{_number}.json")
+    _number += 1
+
+
+def _advance() -> float:
+    """One command, or one step of a long one; returns the seconds until the next."""
+    global _running
+    if _running is None:
+        command = FOLDER / f"{_number}.py"
+        if not command.exists():
+            return _TICK
+        result = _run(command.read_text(encoding="utf-8"))
+        if not isinstance(result, Iterator):
+            _write(result, "")
+            return _TICK
+        _running = result  # type: ignore[assignment]
+    try:
+        return next(_running)  # type: ignore[arg-type]
+    except StopIteration as end:
+        _running = None
+        _write(end.value, "")
+        return _TICK
+
+
+def _tick() -> float:
+    global _running
+    try:
+        return _advance()
+    except Exception:  # told to the test, which decides
+        _running = None
+        _write(None, traceback.format_exc())
+        return _TICK
+
+
+bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+bpy.app.timers.register(_tick, persistent=True)
