@@ -64,7 +64,7 @@ def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
         return
     for name in ("headYaw", "headPitch", "headRoll"):
         label = ARKIT_52.parameters[ARKIT_52.index[name]].label
-        column.label(text=f"{label} {photo[name]:.0f}°".replace("-", "−"))
+        column.label(text=f"{label} {round(photo[name])}°".replace("-", "−"))
 
 
 def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:
