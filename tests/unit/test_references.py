@@ -25,12 +25,12 @@ GRAM = 100 * np.eye(len(ARKIT_52), dtype=np.float32)
 
 @pytest.fixture
 def bundle():
-    # No limit but that of each parameter: a reference is reached exactly.
+    # Limits that no single parameter meets: a reference is reached exactly.
     return replace(
         tiny_bundle(limit=LIMIT),
         shift_gram=GRAM,
         longest_by_group={},
-        longest_expression=1e6,
+        longest_expression=5.0,
     )
 
 
@@ -54,8 +54,8 @@ def test_where_a_photo_was_taken_the_code_is_nearly_that_photos(bundle, name):
     for one in portrait.references:
         shift = one.parameters - portrait.parameters
         latents = load_method(name, bundle).drive(portrait, shift)
-        missed = np.abs(latents - one.latents).mean() / np.abs(portrait.latents).mean()
-        assert missed < 0.01
+        apart = np.abs(portrait.latents - one.latents).mean()
+        assert np.abs(latents - one.latents).mean() < 0.1 * apart
 
 
 def test_at_rest_the_code_is_exactly_the_first_photos(bundle):

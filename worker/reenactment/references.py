@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from .methods import Method
 
 REACH = 1.0
-"""How far a photo counts, in standard deviations of w: the length of a turn by 15°."""
-NEAREST = 0.3
+"""How far a photo counts: a turn by 15°, or the longest expression that the bundle bears. What real
+faces show is up to five of these from rest."""
+NEAREST = 0.2
 """Differences below this are within what measuring a face varies by."""
 
 
@@ -36,6 +37,8 @@ class WithReferences:
 
     def __init__(self, method: Method, bundle: ModelBundle) -> None:
         self._method, self._bundle = method, bundle
+        # As lengths in W+ expressions are several times what turns are, and much of it is noise.
+        self._units = np.where(bundle.is_coefficient, 1 / bundle.longest_expression, 1.0)
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         latents = self._method.drive(portrait, shift)
@@ -65,7 +68,7 @@ class WithReferences:
         ]
         target = bundle.motion(source, shift)
         places = np.stack([bundle.motion(source, way) for way in ways])
-        weights = reference_weights(target, places, bundle.shift_gram)
+        weights = reference_weights(target * self._units, places * self._units, bundle.shift_gram)
         together = zip(map(float, weights), ways, portrait.references, strict=True)
         return [one for one in together if one[0] > 0]
 
@@ -74,8 +77,7 @@ def reference_weights(target: np.ndarray, places: np.ndarray, gram: np.ndarray) 
     """(k,) weights of references at motions ``places`` (k, n) for a target motion (n,).
 
     What is left to 1 is the weight of the portrait's own photo, which is at no motion. Distances
-    are lengths in W+ by the Gram matrix (n, n) of the directions, in standard deviations of w, so
-    pose and expression count as much as they change the face.
+    are lengths by the Gram matrix (n, n) of the directions.
     """
     away = _squared_length(target[None] - places, gram) + NEAREST**2
     own = float(_squared_length(target[None], gram)[0])
