@@ -47,11 +47,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def bundle_models(bundle: str) -> list[str]:
-    """Names of the models a bundle needs to render. Raises ModelError for an unknown bundle."""
+    """Names of the models that a bundle needs to render and to fit photos.
+
+    Raises ModelError for an unknown bundle.
+    """
     path = MODELS_FOLDER / f"{bundle}.bundle.toml"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [data["generator"], data["analysis"], data["matte"]]
+        return [data["generator"], data["analysis"], data["matte"], *data["fitting"]]
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise ModelError(f"There is no usable model bundle {bundle!r}") from error
 
