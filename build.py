@@ -3,7 +3,7 @@
 
     python build.py demo       keyframes on a rigged head in Blender become a film of a real face
     python build.py test       lint, types and all tests
-    python build.py extension  the Blender extension as zip files
+    python build.py extension  the Blender extension as zip files and a repository to install from
 
 Each command first makes what it needs: one virtual environment for the worker and one for
 Blender's Python module. What is there already and unchanged is left alone.
@@ -99,9 +99,14 @@ def command_setup(args: argparse.Namespace) -> int:
     return 0
 
 
-def build_extension(series: str, out: Path, platforms: str) -> list[Path]:
-    """The extension's zip files for the Python generation of a Blender series."""
-    blender = prepare(blender_environment(series))
+def build_extension(
+    series: str, out: Path, platforms: str, tools: Environment | None = None
+) -> list[Path]:
+    """The extension's zip files for the Python generation of a Blender series.
+
+    ``tools`` is the environment whose Blender checks them; that of the series itself if None.
+    """
+    blender = tools or prepare(blender_environment(series))
     python = "".join(map(str, BLENDERS[series][1]))
     out.mkdir(parents=True, exist_ok=True)
     script = str(ROOT / "blender_addon" / "packaging" / "build_zip.py")
@@ -118,9 +123,21 @@ def build_extension(series: str, out: Path, platforms: str) -> list[Path]:
 
 def command_extension(args: argparse.Namespace) -> int:
     check_system_libraries()
-    for series in chosen_series(args):
-        for path in build_extension(series, Path(args.out).resolve(), args.platforms):
-            say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    # One series for each generation of Python stands for all; any Blender can check the zips.
+    generations = {BLENDERS[series][1]: series for series in BLENDERS}
+    chosen = list(generations.values())
+    if args.blender not in (None, "all"):
+        chosen = [args.blender]
+    tools = prepare(blender_environment(default_blender()))
+    out, zips = Path(args.out).resolve(), []
+    for series in chosen:
+        zips += build_extension(series, out, args.platforms, tools)
+    for path in zips:
+        say(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
+    script = str(ROOT / "blender_addon" / "packaging" / "build_repository.py")
+    command = [tools.tool("python"), script, "--out", str(out / "repository"), *map(str, zips)]
+    if run(command, 600):
+        raise BuildError("The repository for Blender could not be made.")
     return 0
 
 

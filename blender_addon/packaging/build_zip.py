@@ -163,7 +163,8 @@ def run_checker(checker: Path, *arguments: str) -> None:
         raise PackagingError(f"Blender's checker refuses the extension ({arguments[0]}):\n{output}")
 
 
-_KNOWN_TAGS = {"Animation", "Render", "Sequencer"}
+ADDON_TAGS = {"Animation", "Render", "Sequencer"}
+LICENCE = "SPDX:GPL-3.0-or-later"
 _FOREIGN_IMPORT = re.compile(
     r"^\s*(?:import|from)\s+(torch|cv2|threading|concurrent|multiprocessing|pickle|photorig)\b",
     re.MULTILINE,
@@ -174,14 +175,14 @@ _PATH_EDIT = re.compile(r"\bsys\.path\.(?:append|insert|extend)|\bsys\.path\s*\+
 def check_stage(stage: Path, manifest: dict[str, object]) -> None:
     """What Blender's checker lets pass though it is wrong, and our own rules."""
     problems = []
-    if manifest["license"] != ["SPDX:GPL-3.0-or-later"]:
-        problems.append("the licence must be SPDX:GPL-3.0-or-later")
-    if set(manifest["tags"]) - _KNOWN_TAGS:  # type: ignore[call-overload]
+    if manifest["license"] != [LICENCE]:
+        problems.append(f"the licence must be {LICENCE}")
+    if set(manifest["tags"]) - ADDON_TAGS:  # type: ignore[call-overload]
         problems.append("a tag is not one of Blender's that we use")
     if set(manifest["platforms"]) - set(WHEEL_PLATFORMS):  # type: ignore[call-overload]
         problems.append("a platform is unknown")
     newest = str(manifest.get("blender_version_max", "99.0.0"))
-    if _version(str(manifest["blender_version_min"])) >= _version(newest):
+    if version_numbers(str(manifest["blender_version_min"])) >= version_numbers(newest):
         problems.append("blender_version_max must be above blender_version_min")
     if f'VERSION = "{manifest["version"]}"' not in (stage / "version.py").read_text():
         problems.append("version.py and the manifest disagree")
@@ -196,7 +197,8 @@ def check_stage(stage: Path, manifest: dict[str, object]) -> None:
         raise PackagingError(f"The extension breaks a rule: {'; '.join(problems)}.")
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_numbers(text: str) -> tuple[int, ...]:
+    """A version as numbers that can be compared."""
     return tuple(int(number) for number in text.split("."))
 
 
