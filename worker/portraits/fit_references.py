@@ -121,7 +121,11 @@ def _inverted(
         steps=effort.inversion,
         on_step=on_step,
     )
-    return View(latents, target)
+    # What driving does not move, colours and the finest texture, stays that of the first photo: it
+    # would change with the pose, and hair and background with it (docs/measurements.md).
+    rows = models.bundle.directions.shape[1]
+    own = torch.from_numpy(portrait.latents)[None, rows:]
+    return View(torch.cat([latents[:, :rows], own], 1), target)
 
 
 def _target(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> Target:
