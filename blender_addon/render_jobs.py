@@ -155,6 +155,7 @@ class SequenceJob:
         self._refreshed = 0.0
         self._began = time.monotonic()
         self._device_seconds = 0.0
+        self._first = self._last = 0.0
         self._made = 0
 
     @property
@@ -163,8 +164,9 @@ class SequenceJob:
 
     @property
     def busy_share(self) -> float:
-        """How much of the time since the first request the worker's device has been at work."""
-        return min(1.0, self._device_seconds / max(1e-6, time.monotonic() - self._began))
+        """How much of the time between the first and the last frame the worker's device has been at
+        work."""
+        return min(1.0, self._device_seconds / max(1e-6, self._last - self._first))
 
     @property
     def summary(self) -> str:
@@ -241,7 +243,7 @@ class SequenceJob:
             return
         for portrait in sorted({request.portrait for request in missing}):
             client.upload_portrait(self.plan.portraits[portrait].content)
-        self._began, self._device_seconds, self._made = time.monotonic(), 0.0, 0
+        self._began, self._device_seconds, self._first, self._made = time.monotonic(), 0.0, 0.0, 0
         self._job = client.start_job(missing, form, _WINDOW)
 
     def _collect(self) -> None:
@@ -263,7 +265,11 @@ class SequenceJob:
 
     def _take(self, reply: FrameReply) -> None:
         key = self._key_of[reply.frame]
-        self._device_seconds += reply.milliseconds / 1000
+        self._last = time.monotonic()
+        if self._first:
+            self._device_seconds += reply.milliseconds / 1000
+        else:
+            self._first = self._last
         self._to_store += [(frame, key, reply.image) for frame in self._frames_of[key]]
 
     def _store(self) -> None:

@@ -11,6 +11,7 @@ from .frame_request import portrait_of
 from .shared.provenance import DIGITAL_SOURCE_TYPE
 
 SOURCE_TYPE = DIGITAL_SOURCE_TYPE
+_LOSSLESS = ("TIFF", "OPEN_EXR", "OPEN_EXR_MULTILAYER")
 
 
 def colour_problem(scene: bpy.types.Scene) -> str:
@@ -33,14 +34,17 @@ def colour_problem(scene: bpy.types.Scene) -> str:
 
 
 def use_exact_colours(scene: bpy.types.Scene) -> None:
-    """Make rendered files hold the worker's bytes."""
+    """Make rendered files hold the worker's bytes; a lossless format that was chosen stays."""
     scene.display_settings.display_device = "sRGB"
     view = scene.view_settings
     view.view_transform = "Standard"
     view.look = "None"
     view.exposure, view.gamma, view.use_curve_mapping = 0, 1, False
     scene.render.dither_intensity = 0
-    compat.use_png_output(scene)
+    if scene.render.image_settings.file_format not in _LOSSLESS:
+        compat.use_png_output(scene)
+        if scene.render.film_transparent:
+            scene.render.image_settings.color_mode = "RGBA"
 
 
 def canvas_of(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> Canvas:

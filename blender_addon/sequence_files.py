@@ -70,7 +70,8 @@ def picture_format(scene: bpy.types.Scene) -> PictureFormat:
     if codec is None:
         items = settings.bl_rna.properties["file_format"].enum_items
         known = items.get(settings.file_format)
-        label = known.name if known is not None else settings.file_format
+        # 5.2 writes the extension behind the name.
+        label = known.name.partition(" (")[0] if known is not None else settings.file_format
         raise InputError(
             f"Render to Sequencer cannot write {label} files",
             "Choose PNG, JPEG, WebP, TIFF or OpenEXR as file format, or use Render Animation.",

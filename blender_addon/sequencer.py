@@ -15,7 +15,7 @@ from .shared.errors import InputError
 _MARK = "photorig_folder"
 """Custom property of a strip that Photorig made: the folder it shows, as it was first written."""
 _START = "photorig_start"
-"""Scene frame of the first image. The strip has it elsewhere once a person moved it with the sound."""
+"""Scene frame of the first image; a person may have moved it elsewhere, with the sound."""
 _FIT = {"FIT": "FIT", "FILL": "FILL", "EXACT": "ORIGINAL"}
 
 

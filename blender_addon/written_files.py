@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every PNG that Blender writes from this engine says that its face was made by a trained model."""
+"""Every PNG and JPEG that Blender writes from this engine says that a model made its face."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from bpy.app.handlers import persistent
 
 from .shared.errors import PhotorigError
 from .shared.frame_index import write_atomically
-from .shared.provenance import PNG_SIGNATURE, Provenance, insert_into_png
+from .shared.provenance import (
+    JPEG_SIGNATURE,
+    PNG_SIGNATURE,
+    Provenance,
+    insert_into_jpeg,
+    insert_into_png,
+)
 from .version import VERSION
 from .worker_link import link
 
@@ -35,8 +41,11 @@ def _add_provenance(scene: bpy.types.Scene, *_arguments: object) -> None:
     for path in _written_now(scene):
         try:
             content = path.read_bytes()
+            provenance = Provenance(VERSION, model_id)
             if content.startswith(PNG_SIGNATURE):
-                write_atomically(path, insert_into_png(content, Provenance(VERSION, model_id)))
+                write_atomically(path, insert_into_png(content, provenance))
+            elif content.startswith(JPEG_SIGNATURE):
+                write_atomically(path, insert_into_jpeg(content, provenance))
         except (OSError, PhotorigError):
             _log.exception("cannot add provenance to %s", path)
 

@@ -71,7 +71,7 @@ class PHOTORIG_OT_cancel_render(PhotorigOperator, bpy.types.Operator):
 
 
 class PHOTORIG_OT_use_exact_colours(PhotorigOperator, bpy.types.Operator):
-    """Set the Standard view transform, no dither and 8-bit PNG: the face keeps its colors"""
+    """Set the Standard view transform, no dither and lossless files: the face keeps its colors"""
 
     bl_idname = "photorig.use_exact_colours"
     bl_label = "Use Exact Colors"

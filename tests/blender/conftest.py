@@ -170,18 +170,41 @@ def card_worker_program() -> Path:
     return program
 
 
+@pytest.fixture(scope="session")
+def shared_card_worker(card_worker_program: Path) -> Iterator[Path]:
+    """The connection file of a worker of test cards that outlives a test."""
+    file = Path(_RESOURCES) / "shared-worker.json"
+    command = [card_worker_program, "serve", "--connection-file", file]
+    command += ["--parent-pid", str(os.getpid())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        yield file
+        worker.terminate()
+
+
 @pytest.fixture
-def card_worker(addon: ModuleType, card_worker_program: Path) -> Iterator[Path]:
-    """Preferences that name the test-card worker; yields the log of rendered frames."""
+def card_worker(
+    addon: ModuleType, card_worker_program: Path, request: pytest.FixtureRequest
+) -> Iterator[Path]:
+    """Preferences that name the test-card worker; yields the log of rendered frames.
+
+    Tests marked ``shared_worker`` are connected to the session's, which spares them its start.
+    """
     preferences = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.executable = str(card_worker_program)
     preferences.auto_start = True
+    marked = request.node.get_closest_marker
+    if marked("shared_worker") and not marked("own_worker"):
+        preferences.place = "REMOTE"
+        preferences.connection_file = str(request.getfixturevalue("shared_card_worker"))
     log = Path(os.environ["PHOTORIG_TEST_LOG"])
     log.write_text("")
     os.environ.pop("PHOTORIG_TEST_DELAY", None)
     yield log
     importlib.import_module(f"{PACKAGE}.worker_link").link.stop()
-    preferences.executable = ""
+    preferences.executable = preferences.connection_file = ""
+    preferences.place = "LOCAL"
 
 
 @pytest.fixture

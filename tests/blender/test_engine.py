@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from portrait_files import read_pixels
 
+pytestmark = pytest.mark.shared_worker
+
 
 def _render_still(scene: bpy.types.Scene, path: Path) -> Path:
     scene.render.filepath = str(path.with_suffix(""))
@@ -99,6 +101,7 @@ def test_camera_markers_cut_between_portraits(
     assert ids == [one, one, two, two]
 
 
+@pytest.mark.own_worker
 @pytest.mark.parametrize("still", [True, False])
 def test_a_worker_that_dies_gives_an_error_and_no_black_frame(
     shot: bpy.types.Scene,
@@ -117,6 +120,7 @@ def test_a_worker_that_dies_gives_an_error_and_no_black_frame(
     assert not list(tmp_path.glob("frame_*"))
 
 
+@pytest.mark.own_worker
 def test_a_missing_worker_program_gives_an_error_and_no_file(
     shot: bpy.types.Scene, addon, tmp_path: Path
 ) -> None:
@@ -127,6 +131,7 @@ def test_a_missing_worker_program_gives_an_error_and_no_file(
     assert not (tmp_path / "still.png").exists()
 
 
+@pytest.mark.own_worker
 def test_no_worker_is_started_where_the_preferences_forbid_it(
     shot: bpy.types.Scene, addon, tmp_path: Path
 ) -> None:
@@ -143,6 +148,7 @@ def test_a_camera_without_a_portrait_gives_an_error_that_says_so(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.own_worker
 def test_a_worker_that_failed_is_started_again_by_the_next_render(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:

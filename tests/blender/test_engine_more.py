@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ import bpy
 import numpy as np
 import pytest
 from portrait_files import read_pixels
+
+pytestmark = pytest.mark.shared_worker
 
 
 def _still(scene: bpy.types.Scene, path: Path) -> np.ndarray:
@@ -207,11 +210,10 @@ def test_a_scene_strip_in_another_scene_renders_the_face(
     np.testing.assert_array_equal(read_pixels(tmp_path / "edit.png"), expected)
 
 
+@pytest.mark.own_worker
 def test_escape_ends_a_render_within_half_a_second(
     shot: bpy.types.Scene, modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     os.environ["PHOTORIG_TEST_DELAY"] = "20"
     bpy.ops.photorig.start_worker()
     modules.worker_link.link.wait_until_ready(lambda: False)

@@ -90,3 +90,17 @@ def test_engine_sequence_and_command_line_agree(
         np.testing.assert_array_equal(engine, read_pixels(tmp_path / "cli" / name))
         pictures.append(engine)
     assert (pictures[0] != pictures[2]).any()
+
+
+def test_the_real_worker_is_kept_busy_by_a_sequence(
+    performance: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    performance.frame_end = 12
+    settings = performance.camera.data.photorig
+    settings.headYaw = -12.0
+    settings.keyframe_insert("headYaw", frame=12)
+    bpy.ops.photorig.render_to_sequencer(directory=f"{tmp_path}/")
+    job = modules.render_jobs.current
+    print(f"busy {job.busy_share:.3f} of the time")
+    assert (job.finished, job.restarts) == (12, 0)
+    assert job.busy_share >= 0.9

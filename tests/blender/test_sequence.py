@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from portrait_files import read_pixels
 
+pytestmark = pytest.mark.shared_worker
+
 
 def _render(folder: Path) -> None:
     bpy.ops.photorig.render_to_sequencer(directory=f"{folder}/")
@@ -138,6 +140,7 @@ def _start_with_a_worker_that_will_be_killed(
     return subprocess.Popen(["sh", "-c", f"sleep 2; kill -{int(signal.SIGKILL)} {pid}"])
 
 
+@pytest.mark.own_worker
 def test_a_killed_worker_is_started_again_and_no_frame_is_lost_or_doubled(
     shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -156,6 +159,7 @@ def test_a_killed_worker_is_started_again_and_no_frame_is_lost_or_doubled(
     ]
 
 
+@pytest.mark.own_worker
 def test_a_worker_that_is_stopped_on_purpose_stays_stopped_and_the_next_run_continues(
     shot: bpy.types.Scene,
     addon: object,
@@ -281,6 +285,7 @@ def test_frames_carry_their_provenance(
     assert found.digital_source_type == modules.provenance.DIGITAL_SOURCE_TYPE
 
 
+@pytest.mark.own_worker
 def test_opening_another_file_ends_the_job_and_keeps_its_frames(
     shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ import pytest
 from fake_layout import FakeLayout
 from portrait_files import read_pixels
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.shared_worker
 
 
 def _set_format(scene: bpy.types.Scene, name: str, mode: str, depth: str = "8") -> None:
@@ -106,6 +107,34 @@ def test_a_format_that_cannot_be_written_is_named(shot: bpy.types.Scene, tmp_pat
     assert not list(tmp_path.glob("*.dpx"))
 
 
+@pytest.mark.own_worker
+def test_an_older_worker_writes_what_it_can_and_says_what_it_cannot(
+    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.ops.photorig.start_worker()
+    link = modules.worker_link.link
+    link.wait_until_ready(lambda: False)
+    older = replace(link.welcome, version=(1, 1), codecs=("raw", "png"), passes=())
+    monkeypatch.setattr(link, "welcome", older)
+    monkeypatch.setattr(link, "gives_passes", False)
+    shot.frame_end = 1
+    folder = f"{tmp_path / 'frames'}/"
+    bpy.ops.photorig.render_to_sequencer(directory=folder)
+    assert (tmp_path / "frames" / "frame_0001.png").exists()
+    _set_format(shot, "JPEG", "RGB")
+    with pytest.raises(RuntimeError, match=r"cannot write JPEG files.*Update the worker"):
+        bpy.ops.photorig.render_to_sequencer(directory=folder)
+    _set_format(shot, "PNG", "RGBA")
+    shot.render.film_transparent = True
+    with pytest.raises(RuntimeError, match=r"cannot cut the person out.*Update the worker"):
+        bpy.ops.photorig.render_to_sequencer(directory=folder)
+    # F12 warns and goes on: a picture without transparency is better than none.
+    bpy.context.view_layer.photorig.use_pass_matte = True
+    shot.render.filepath = str(tmp_path / "still")
+    bpy.ops.render.render(write_still=True)
+    assert (_values(tmp_path / "still.png")[..., 3] == 1).all()
+
+
 def test_a_strip_that_was_moved_with_its_sound_stays_with_it(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -171,24 +200,28 @@ def _lively(shot: bpy.types.Scene, n_frames: int) -> None:
         settings.keyframe_insert("headRoll", frame=frame)
 
 
+@pytest.mark.own_worker
 def test_the_worker_is_kept_busy_and_blender_is_not_held_up(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    os.environ["PHOTORIG_TEST_DELAY"] = "0.1"
-    _lively(shot, 40)
+    os.environ["PHOTORIG_TEST_DELAY"] = "0.2"
+    _lively(shot, 20)
     bpy.ops.photorig.start_worker()
     modules.worker_link.link.wait_until_ready(lambda: False)
     plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
     job = modules.render_jobs.start(plan)
     ticks = sorted(_run(job))
     assert job.error == ""
-    assert job.finished == 40
-    print(f"busy {job.busy_share:.3f}, longest ticks {[round(1000 * t, 1) for t in ticks[-4:]]} ms")
+    assert job.finished == 20
+    print(
+        f"worker busy {job.busy_share:.3f}, longest ticks {[round(1000 * t, 1) for t in ticks[-4:]]} ms"
+    )
     assert job.busy_share >= 0.9
     # Beginning (asking for the portrait) and ending (the strip) are once; processor time.
     assert ticks[-3] < 0.01
 
 
+@pytest.mark.own_worker
 def test_a_thousand_frames_of_a_held_pose_never_hold_up_blender(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -204,6 +237,7 @@ def test_a_thousand_frames_of_a_held_pose_never_hold_up_blender(
     assert ticks[len(ticks) * 9 // 10] < 0.01
 
 
+@pytest.mark.own_worker
 def test_the_status_bar_shows_how_far_it_is_and_ends_it(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -226,6 +260,7 @@ def test_the_status_bar_shows_how_far_it_is_and_ends_it(
     assert list(tmp_path.glob("frame_*.png"))
 
 
+@pytest.mark.own_worker
 def test_undo_and_renaming_during_a_job_do_not_lose_it(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -297,6 +332,7 @@ bpy.ops.photorig.render_to_sequencer(directory={folder!r})
 """
 
 
+@pytest.mark.own_worker
 def test_a_blender_that_is_killed_loses_and_doubles_nothing(
     shot: bpy.types.Scene,
     addon: object,

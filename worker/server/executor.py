@@ -102,8 +102,8 @@ class Executor(Protocol):
     @property
     def facts(self) -> RendererFacts: ...
 
-    def has_room(self) -> bool:
-        """Whether a frame submitted now starts at once."""
+    def has_room(self, ahead: int = 0) -> bool:
+        """Whether a frame submitted now starts at once, or after at most so many others."""
 
     def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
         """Start a frame; its FrameDone comes through ``events`` unless it is cancelled."""
@@ -169,9 +169,9 @@ class LocalExecutor:
             raise RuntimeError("start() has not been called")
         return self._facts
 
-    def has_room(self) -> bool:
+    def has_room(self, ahead: int = 0) -> bool:
         with self._lock:
-            return self._on_device == 0
+            return self._on_device <= ahead
 
     def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
         picture_format = PictureFormat.of(codec)

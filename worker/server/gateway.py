@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 CONTROL, BULK = "control", "bulk"
 HeadMeasure = Callable[[Any], HeadMeasurement]
 _PROBE_AFTER_SECONDS = 5.0
+_WATCHED_SECONDS = 2.0
 _MANY_SESSIONS = 64
 _MESSAGES_PER_TURN = {CONTROL: 256, BULK: 64}
 
@@ -108,6 +109,7 @@ class Gateway:
     ) -> None:
         self.limits = limits or MessageLimits()
         self.last_work = time.monotonic()
+        self._last_preview = float("-inf")
         self._endpoints = endpoints
         self._executor = executor
         self._portraits = portraits
@@ -271,7 +273,7 @@ class Gateway:
         replaced = self._scheduler.preview(task)
         if replaced is not None:
             self._reply(replaced.work.asked, "superseded", Form({}))
-        self.last_work = time.monotonic()
+        self.last_work = self._last_preview = time.monotonic()
 
     def _job(self, asked: Asked, session: Session, message: Message) -> None:
         window = self._scheduler.open_job(
@@ -375,7 +377,10 @@ class Gateway:
     # --- the device
 
     def _feed_device(self) -> None:
-        while self._executor.has_room():
+        # With a frame in hand the device need not wait for this loop. Where previews come it may
+        # not have one: they would wait for it.
+        is_watched = time.monotonic() - self._last_preview < _WATCHED_SECONDS
+        while self._executor.has_room(0 if is_watched else 1):
             task = self._scheduler.next_task()
             if task is None:
                 return
