@@ -267,7 +267,7 @@ def command_test(args: argparse.Namespace) -> int:
         if run([worker.tool("photorig"), "models", "fetch"], 3600):
             raise BuildError("Without the models the tests would mean little.")
         outcomes.append(pytest("unit and contract", worker, [*args.pytest], 1200))
-    if args.window:
+    if args.window or "window" in args.only:
         outcomes.append(window_test(worker, args))
     if "blender" in args.only:
         for series in chosen_series(args):
@@ -293,7 +293,7 @@ def window_test(worker: Environment, args: argparse.Namespace) -> Outcome:
         worker,
         ["tests/window", *args.pytest],
         7200,
-        PHOTORIG_WINDOWS="" if args.window == "all" else args.window,
+        PHOTORIG_WINDOWS="" if args.window in (None, "all") else args.window,
         PHOTORIG_EXTENSION_ZIP=str(zips[0]),
         PHOTORIG_WORKER=worker.tool("photorig"),
     )
@@ -348,7 +348,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     test.add_argument(
         "--only",
         nargs="+",
-        choices=["lint", "unit", "blender"],
+        choices=["lint", "unit", "blender", "window"],
         default=["lint", "unit", "blender"],
         help="only these parts",
     )

@@ -8,6 +8,7 @@ wait for Blender defines a generator ``steps``, which yields seconds and returns
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import traceback
@@ -22,8 +23,9 @@ SCREEN_HEIGHT = int(os.environ["PHOTORIG_WINDOW_HEIGHT"])
 PACKAGE = "bl_ext.user_default.photorig"
 _TICK = 0.05
 _HOVER = 0.04
-_ROW = 8
-_COLUMNS = (0.3, 0.75, 0.92)
+_ROW = 12
+_PASSES = ((0.3, 0.75), (0.93, 0.5))
+"""Parts of a region's width where the mouse looks for a button, the likeliest first."""
 
 _number = 0
 _running: Generator[float, None, Any] | None = None
@@ -58,6 +60,18 @@ def on_screen(x: float, y: float) -> list[int]:
     return [round(window().x + x), round(SCREEN_HEIGHT - window().y - y)]
 
 
+def rig_curves() -> list[bpy.types.FCurve]:
+    """The animation curves of the armature in the scene, wherever this Blender keeps them."""
+    rig = next(item for item in bpy.context.scene.objects if item.type == "ARMATURE")
+    action = rig.animation_data.action if rig.animation_data else None
+    if action is None:
+        return []
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    bags = (bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+    return [curve for bag in bags for curve in bag.fcurves]
+
+
 def button_under_mouse(area: bpy.types.Area, kind: str) -> str:
     """The operator or the property of the button that the mouse is over, "" for none.
 
@@ -84,21 +98,22 @@ def find_button(area: bpy.types.Area, kind: str, wanted: str) -> Generator[float
     Raises:
         LookupError: there is no such button; the text names those there are.
     """
-    region, seen = region_of(area, kind), []
-    for y in range(region.y + region.height - 4, region.y + 2, -_ROW):
-        for part in _COLUMNS:
+    region, seen = region_of(area, kind), {}
+    rows = range(region.y + region.height - 4, region.y + 2, -_ROW)
+    for parts, y in itertools.product(_PASSES, rows):
+        for part in parts:
             x = region.x + round(part * region.width)
             window().cursor_warp(x, y)
             yield _HOVER
             button = button_under_mouse(area, kind)
-            seen += [button] if button and button not in seen[-len(_COLUMNS) :] else []
+            seen[button] = (x, y)
             if button != wanted:
                 continue
             # The answer may still be about where the mouse was before.
             yield 5 * _HOVER
             if button_under_mouse(area, kind) == wanted:
                 return on_screen(x, y)
-    raise LookupError(f"no button {wanted} in {area.type}/{kind}; there are {seen}")
+    raise LookupError(f"no button {wanted} in {area.type}/{kind}; there are {list(seen)}")
 
 
 def _run(source: str) -> Any:

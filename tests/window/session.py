@@ -26,6 +26,7 @@ from debian_system import FOLDER, ROOT, NotPossible, System
 WIDTH, HEIGHT = 1280, 800
 _START_SECONDS = 180.0
 _TOOL_SECONDS = 60.0
+_SEARCH_SECONDS = 400.0
 _THREADS = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -168,7 +169,7 @@ class WindowSession:
         self._process.wait(_TOOL_SECONDS)
         self._process = None
 
-    def ask(self, source: str, timeout: float = 60.0) -> Any:
+    def ask(self, source: str, timeout: float = 120.0) -> Any:
         """Run Python inside Blender (see inside.py) and return its answer.
 
         Raises:
@@ -215,7 +216,7 @@ class WindowSession:
             def steps():
                 return (yield from find_button(areas({area!r})[0], {region!r}, {wanted!r}))
             """,
-            180.0,
+            _SEARCH_SECONDS,
         )
         return x, y
 

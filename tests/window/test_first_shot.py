@@ -18,6 +18,8 @@ from session import HEIGHT, WIDTH, WindowSession
 pytestmark = pytest.mark.timeout(1500)
 
 SIDEBAR = ("VIEW_3D", "UI")
+VIEWPORT = (WIDTH // 5, HEIGHT * 2 // 3)
+"""A place of the viewport with nothing in it."""
 FRAMES = 6
 _YAWS = (-18.0, 18.0)
 _DEFAULT_BUTTON = np.array([71, 114, 179])
@@ -123,16 +125,15 @@ def test_start_worker_starts_the_real_worker(blender: WindowSession) -> None:
 
 
 def test_a_head_is_added_with_its_camera(blender: WindowSession) -> None:
-    blender.ask("bpy.data.objects.remove(bpy.data.objects['Cube'])")
+    blender.point(*VIEWPORT)
+    blender.key("Delete")
+    blender.wait_for("'Cube' not in bpy.context.scene.objects", 30, "the cube has gone")
     blender.press(*SIDEBAR, "photorig.add_head")
     blender.wait_for("bool(bpy.context.scene.camera.data.animation_data)", 60, "the rig drives")
-    blender.ask(
-        """
-        with in_region(areas("VIEW_3D")[0]):
-            if areas("VIEW_3D")[0].spaces.active.region_3d.view_perspective != "CAMERA":
-                bpy.ops.view3d.view_camera()
-        """
-    )
+    blender.point(*VIEWPORT)
+    blender.key("KP_0")
+    view = "areas('VIEW_3D')[0].spaces.active.region_3d.view_perspective"
+    blender.wait_for(f"{view} == 'CAMERA'", 30, "the view is the camera's")
     blender.screenshot("head")
 
 
@@ -152,12 +153,7 @@ def test_the_overlay_shows_the_face(blender: WindowSession) -> None:
         window().workspace.photorig.rest_size = "256"
         """
     )
-    blender.ask(
-        """
-        with in_region(areas("VIEW_3D")[0]):
-            bpy.ops.photorig.toggle_overlay()
-        """
-    )
+    blender.press(*SIDEBAR, "show_overlay")
     wait_for_face(blender)
     picture = shown_face(blender, "overlay")
     assert picture.std() > _EMPTY_PIXELS
@@ -201,21 +197,38 @@ def is_button(boxes: np.ndarray) -> np.ndarray:
     return (np.arange(len(boxes)) > 0) & (heights > 12) & (heights < 40)
 
 
-def test_scrubbing_turns_the_face(blender: WindowSession) -> None:
+def test_a_pose_becomes_keyframes(blender: WindowSession) -> None:
     blender.ask(
         f"""
-        import math
         scene = bpy.context.scene
         scene.frame_start, scene.frame_end = 1, {FRAMES}
-        rig = next(item for item in scene.objects if item.type == "ARMATURE")
-        bone = rig.pose.bones["head"]
-        bone.rotation_mode = "XYZ"
-        for frame, yaw in ((1, {_YAWS[0]}), ({FRAMES}, {_YAWS[1]})):
-            bone.rotation_euler = (0.0, math.radians(yaw), 0.0)
-            bone.keyframe_insert("rotation_euler", frame=frame)
         scene.frame_set(1)
+        rig = bpy.context.view_layer.objects.active
+        rig.data.bones.active = rig.data.bones["head"]
         """
     )
+    blender.point(*VIEWPORT)
+    blender.key("ctrl+Tab")
+    blender.wait_for("bpy.context.mode == 'POSE'", 30, "pose mode")
+    turn(blender, _YAWS[0])
+    scrub_to_last_frame(blender)
+    turn(blender, _YAWS[1] - _YAWS[0])
+    blender.key("ctrl+Tab")
+    blender.wait_for("bpy.context.mode == 'OBJECT'", 30, "object mode")
+
+
+def turn(blender: WindowSession, degrees: float) -> None:
+    """R Z and a number, Enter, and I for a keyframe."""
+    number = ["minus" if letter == "-" else letter for letter in f"{degrees:.0f}"]
+    blender.key("r", "z", *number, "Return")
+    keys = "sum(len(c.keyframe_points) for c in rig_curves())"
+    before = blender.ask(f"answer = {keys}")
+    blender.key("i")
+    blender.wait_for(f"{keys} > {before}", 30, "a keyframe")
+
+
+def test_scrubbing_turns_the_face(blender: WindowSession) -> None:
+    blender.ask("bpy.context.scene.frame_set(1)")
     wait_for_face(blender)
     first = shown_face(blender, "scrub-first")
     scrub_to_last_frame(blender)
@@ -230,7 +243,7 @@ def test_scrubbing_turns_the_face(blender: WindowSession) -> None:
 
 def scrub_to_last_frame(blender: WindowSession) -> None:
     """Press the right arrow over the viewport, as often as it takes."""
-    blender.point(WIDTH // 4, HEIGHT // 3)
+    blender.point(*VIEWPORT)
     for frame in range(2, FRAMES + 1):
         blender.key("Right")
         blender.wait_for(f"bpy.context.scene.frame_current == {frame}", 30, f"frame {frame}")
@@ -308,15 +321,7 @@ def test_the_camera_panel_shows_portrait_and_sliders(blender: WindowSession) -> 
             yield 1.0
         """
     )
-    found = blender.ask(
-        """
-        def steps():
-            area = areas("PROPERTIES")[0]
-            return (yield from find_button(area, "WINDOW", "photorig.fit_photo"))
-        """,
-        180,
-    )
-    assert found
+    assert blender.find_button("PROPERTIES", "WINDOW", "photorig.fit_photo")
     blender.screenshot("camera")
 
 
