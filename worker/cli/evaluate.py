@@ -30,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     for name, summary in WHAT.items():
         _add_arguments(commands.add_parser(name, help=summary))
-    evaluate_real.add_parsers(commands)
+    evaluate_real.add_kinds(commands)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:

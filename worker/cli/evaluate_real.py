@@ -16,7 +16,7 @@ WHAT = {
 }
 
 
-def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_kinds(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("photos", help=WHAT["photos"])
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="with pictures of people")
     parser.add_argument(
