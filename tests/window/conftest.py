@@ -9,6 +9,7 @@ Screenshots, Blender's console and the worker's log stay in .build/window/.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -67,12 +68,16 @@ def newest_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_portrait(worker_program: Path) -> Path:
-    """A person who does not exist, made by the real worker."""
+    """A person who does not exist, made by the real worker; kept while the models are the same."""
     folder = debian_system.FOLDER / "portraits"
     folder.mkdir(parents=True, exist_ok=True)
-    portrait, picture = folder / "sample.portrait", folder / "sample.png"
-    command = [worker_program, "sample", "--seed", "7", "--out", picture, "--portrait", portrait]
-    subprocess.run(command, timeout=1200, check=True, capture_output=True)
+    cards = b"".join(path.read_bytes() for path in sorted((ROOT / "models").glob("*.toml")))
+    name = f"person-{hashlib.sha256(cards).hexdigest()[:8]}"
+    portrait, picture = folder / f"{name}.portrait", folder / f"{name}.png"
+    if not portrait.exists():
+        command = [worker_program, "sample", "--seed", "7", "--out", picture]
+        command += ["--portrait", portrait]
+        subprocess.run(command, timeout=1200, check=True, capture_output=True)
     return portrait
 
 
