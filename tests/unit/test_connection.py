@@ -152,7 +152,9 @@ def test_a_worker_elsewhere_is_reached_by_its_host(host: str, control: str, bulk
     assert not there.is_local, "its process number means nothing here, even through a tunnel"
 
 
-@pytest.mark.parametrize("host", ["", ":6000", "node7:port", "node7:65535", "a b", "node7/x", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["", ":6000", "node7:port", "node7:65535", "a b", "node7/x", "[::1]"]
+)
 def test_what_is_no_host_is_refused(host: str) -> None:
     with pytest.raises(InputError, match="is no host"):
         INFO.at_host(host)

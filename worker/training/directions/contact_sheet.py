@@ -44,9 +44,7 @@ def contact_sheet(generator: Generator, bundle: ModelBundle, people: People, pat
     for column, (label, move) in enumerate(CONTROLS):
         draw.text((column * TILE + 6, 3), label, "black", font)
         asked = bundle.schema.vector(move)
-        driven = np.stack(
-            [method.drive(one, bundle.within_range(one, asked)) for one in portraits]
-        )
+        driven = np.stack([method.drive(one, bundle.within_range(one, asked)) for one in portraits])
         for row, image in enumerate(generator.synthesize(driven, 256)):
             tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (column * TILE, LABEL_HEIGHT + row * TILE))
