@@ -96,7 +96,8 @@ def _fill(system: System) -> None:
     for name in ("resolv.conf", "hosts"):
         shutil.copy(Path("/etc") / name, folder / "etc" / name)
     install = ["apt-get", "install", "-y", "--no-install-recommends"]
-    for command in (["apt-get", "update"], [*install, *_PACKAGES, *system.packages]):
+    mend = ["dpkg", "--configure", "-a"]  # after a run that was stopped in the middle
+    for command in (mend, ["apt-get", "update"], [*install, *_PACKAGES, *system.packages]):
         _run(system, "chroot", str(folder), *command)
 
 
