@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from .align import side_in_pixels
-from .paste_back import PasteWindow
+from .coarse import Coarse, blended
+from .paste_back import PasteWindow, led
 
 SIDE = 256
 """Pixels of the aligned square's side at which flow and trust are found, whatever the frame's size,
@@ -51,7 +52,7 @@ class Flow:
     @property
     def way(self) -> np.ndarray:
         """(SIDE, SIDE) float32: how far the picture has moved around each point."""
-        return _near(np.hypot(self.back[..., 0], self.back[..., 1]))
+        return _near(cv2.magnitude(*cv2.split(self.back)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,16 +100,20 @@ def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.nda
     source = _sources(back)
     carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     difference = cv2.absdiff(carried, driven).astype(np.float32)
-    unlike = _near((difference * difference).mean(-1)) / _DISAGREEMENT**2
+    unlike = cv2.transform(difference * difference, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
     there_and_back = back + cv2.remap(
         ahead, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    way = (back * back).sum(-1)
-    erring = _near((there_and_back * there_and_back).sum(-1) / (_ERRING**2 + 0.01 * way))
+    erring = _squared(there_and_back) / (_ERRING**2 + 0.01 * _squared(back))
     smooth = _near(back)
     slopes = [cv2.Sobel(smooth, cv2.CV_32F, 1 - axis, axis, scale=1 / 8) for axis in (0, 1)]
-    torn = sum((slope * slope).sum(-1) for slope in slopes) / _STRETCH**2
-    return np.exp(-(unlike + erring + torn)).astype(np.float32)
+    torn = (_squared(slopes[0]) + _squared(slopes[1])) / _STRETCH**2
+    return np.exp(-(_near(unlike + erring) + torn)).astype(np.float32)
+
+
+def _squared(ways: np.ndarray) -> np.ndarray:
+    """Squared lengths (h, w) of vectors (h, w, 2)."""
+    return cv2.transform(ways * ways, np.ones((1, 2)))
 
 
 def small(picture: np.ndarray) -> np.ndarray:
@@ -161,30 +166,58 @@ def carried(
         In the raster of ``rest``. It is the photo bit for bit where ``driven`` is the generator's
         picture at rest, and far from the square.
     """
-    shape, alignment = rest.photo.shape[:2], rest.alignment
-    square_sources = _sources(flow.back * SIDE)
-    colours = cv2.remap(
-        rest.offset, square_sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    colours = in_raster(_spread(colours, flow.trust, _SPREAD, _LEAST_TRUST), alignment, shape)
-    trust = in_raster(flow.trust, alignment, shape)[..., None]
-    back = in_raster(flow.back, alignment, shape)
-    way = in_raster(flow.way, alignment, shape)
-    shown = np.ones((1, 1, 1), np.float32)
+    everywhere = (slice(0, rest.photo.shape[0]), slice(0, rest.photo.shape[1]))
+    inner = everywhere if window is None else window.inner
+    sources, way = _moves(flow, rest.alignment, rest.photo.shape[:2], window is not None)
+    photo = _sampled(rest.photo, sources)
+    alignment = rest.alignment if window is None else window.inner_alignment
+    shape = photo[inner].shape[:2]
+    picture = in_raster(driven, alignment, shape)
+    generated = _sampled(rest.generated, sources[inner])
+    trust = in_raster(flow.trust, alignment, shape)
+    colours = in_raster(_colours(rest.offset, flow), alignment, shape)
+    change = cv2.subtract(picture, generated, dtype=cv2.CV_32F)
     if window is not None:
-        shown = window.shown[..., None]
-        back, way = back * window.led[..., None], way * window.led
+        shown = window.shown[inner]
         trust = 1 - shown * (1 - trust)
-    sources = _sources(_in_pixels(back, alignment))
-    photo, generated = (
-        cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        for picture in (rest.photo, rest.generated)
-    )
-    picture = in_raster(driven, alignment, shape).astype(np.float32)
-    explained = photo + shown * (picture - generated)
-    result = picture + colours
-    result += trust * (explained - result)
-    return Carried(np.clip(np.rint(result), 0, 255).astype(np.uint8), sources, way)
+        weights = cv2.merge([shown] * 3)
+        change, colours = change * weights, colours * weights
+    explained = cv2.add(photo[inner], change, dtype=cv2.CV_8U)
+    photo[inner] = cv2.add(blended(picture, explained, trust), colours, dtype=cv2.CV_8U)
+    return Carried(photo, sources, way)
+
+
+def _colours(offset: np.ndarray, flow: Flow) -> np.ndarray:
+    """(SIDE, SIDE, 3) float32: the part of the offset that is seen where the flow is not trusted.
+
+    It is smooth, so half the resolution is enough.
+    """
+    half = (SIDE // 2, SIDE // 2)
+    sources = _sources(flow.back * SIDE)
+    colours = cv2.remap(offset, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colours = cv2.resize(colours, half, interpolation=cv2.INTER_AREA)
+    trust = cv2.resize(flow.trust, half, interpolation=cv2.INTER_AREA)
+    spread = cv2.resize(_spread(colours, trust, _SPREAD / 2, _LEAST_TRUST), (SIDE, SIDE))
+    return np.asarray(spread * cv2.merge([1 - flow.trust] * 3))
+
+
+def _moves(
+    flow: Flow, alignment: np.ndarray, shape: tuple[int, int], is_led: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """`Carried.sources` and `Carried.way` in a raster: found at the flow's own resolution, for
+    they are smooth, and enlarged."""
+    coarse = Coarse.of(shape, side_in_pixels(alignment) / SIDE)
+    in_coarse = coarse.alignment(alignment)
+    back, way = (in_raster(field, in_coarse, coarse.shape) for field in (flow.back, flow.way))
+    if is_led:
+        follows = led(coarse.shape, in_coarse)
+        back, way = back * cv2.merge([follows, follows]), way * follows
+    sources = cv2.transform(back, np.linalg.inv(alignment[:, :2])) + coarse.positions
+    return coarse.enlarged(sources), coarse.enlarged(way)
+
+
+def _sampled(picture: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    return cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -193,10 +226,16 @@ def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...])
     Args:
         alignment: (2, 3) from the raster's pixels to the square.
         shape: height and width of the raster.
+
+    Returns:
+        (h, w, …); it may be the square itself, which must not be written to.
     """
     size = square.shape[0]
-    if np.array_equal(alignment * size, np.eye(2, 3)) and shape[:2] == square.shape[:2]:
-        return square
+    if is_square(alignment, shape):
+        if shape[0] == size:
+            return square
+        way = cv2.INTER_AREA if shape[0] < size else cv2.INTER_LINEAR
+        return cv2.resize(square, (shape[1], shape[0]), interpolation=way)
     pixels = side_in_pixels(alignment)
     if pixels < size:  # shrink with an average first: warping alone would alias
         size = max(round(pixels), 1)
@@ -213,9 +252,10 @@ def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...])
     )
 
 
-def _in_pixels(ways: np.ndarray, alignment: np.ndarray) -> np.ndarray:
-    """Ways (…, 2) in sides of the square as ways in the raster."""
-    return ways @ np.linalg.inv(alignment[:, :2]).T.astype(np.float32)
+def is_square(alignment: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a raster of that height and width is the aligned square itself, at some size."""
+    side = shape[0]
+    return side == shape[1] and np.allclose(alignment * side, np.eye(2, 3), rtol=0, atol=1e-6)
 
 
 def _sources(back: np.ndarray) -> np.ndarray:
@@ -235,4 +275,5 @@ def _spread(values: np.ndarray, weight: np.ndarray, reach: float, least: float) 
     """Values (h, w, 3) averaged over a reach in pixels with a weight (h, w); towards 0 where there
     is less weight than the least."""
     total = cv2.GaussianBlur(weight, (0, 0), reach) + least
-    return cv2.GaussianBlur(values * weight[..., None], (0, 0), reach) / total[..., None]
+    spread = cv2.GaussianBlur(values * cv2.merge([weight] * 3), (0, 0), reach)
+    return np.asarray(spread / cv2.merge([total] * 3))

@@ -7,11 +7,12 @@ jumps when a motion begins: the layers fade in with the distance that a pixel ha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from .coarse import Coarse, blended
 from .head_motion import HeadMotion, HeadPlace, source_positions
 
 # Lengths are parts of the aligned square's side, so that they are the same at every size.
@@ -24,6 +25,8 @@ _PLATE_REACH = 0.025  # how far outside the person the background is repainted
 _MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
+_COLOUR_SIDE = 128  # pixels of the square's side at which these colours are told apart
+_MOTION_SIDE = 256  # the same for how far each point moves
 _PAD = 0.3  # how far beyond the picture a head may have been
 _HEAD_RADIUS = 0.33  # of a usual head
 _LONGEST_ABOVE, _LONGEST_ASIDE = 0.12, 0.06  # what of a head may lie beyond the edges
@@ -81,10 +84,9 @@ def rest_person(
 
 
 def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Pictures (h, w, 3) mixed to uint8: the lower one where the weight (h, w) is 0, else more of
-    the upper one."""
-    mixed = below + weight[..., None] * (above.astype(np.float32) - below)
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    """Pictures (h, w, 3) uint8 mixed: the lower one where the weight (h, w) float32 is 0, else
+    more of the upper one."""
+    return blended(below, above, weight)
 
 
 def laid_over(
@@ -132,25 +134,42 @@ def moved(
         (h, w, 3) uint8; outside the moved person it is the plate or the picture.
     """
     height, width = person.shape
-    source = source_positions((height, width), place, motion)
-    way = source - _positions(height, width)
-    fade = _smooth(np.hypot(way[..., 0], way[..., 1]) / (_FADE * place.unit))[..., None]
-    own = person_colours(picture, person, max(round(_COLOUR_REACH * place.unit), 3))
+    source, fade = _moves((height, width), place, motion)
+    own = person_colours(
+        picture, person, max(round(_COLOUR_REACH * place.unit), 3), place.unit / _COLOUR_SIDE
+    )
     pad = round(_PAD * place.unit)
     opacity = _moved_from(source, person, pad, place.unit)
-    source += pad
-    front = cv2.remap(_padded(picture, pad), source, None, cv2.INTER_CUBIC).astype(np.float32)
-    own = cv2.remap(_padded(own, pad), source, None, cv2.INTER_CUBIC)
-    front += fade * (own - front)
-    behind = picture.astype(np.float32)
-    behind += fade * (plate - behind)
-    return blend(behind, front, opacity)
+    # Where a pixel moves far, so does the one that it comes from: one picture can be moved.
+    front = cv2.remap(_padded(blend(picture, own, fade), pad), source + pad, None, cv2.INTER_CUBIC)
+    return blend(blend(picture, plate, fade), front, opacity)
 
 
 def moved_matte(person: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.ndarray:
     """A person's matte (h, w) float32 as `moved` shows the person."""
-    source = source_positions(person.shape, place, motion)
+    source, _ = _moves(person.shape, place, motion)
     return _moved_from(source, person, round(_PAD * place.unit), place.unit)
+
+
+def _moves(
+    shape: tuple[int, ...], place: HeadPlace, motion: HeadMotion
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where each pixel comes from, (h, w, 2) float32 as OpenCV counts, and (h, w) float32 how far
+    only layers are seen there; found at the resolution of small pictures, for both are smooth."""
+    coarse = Coarse.of((shape[0], shape[1]), place.unit / _MOTION_SIDE)
+    factor, margin = coarse.factor, coarse.margin
+    in_coarse = replace(
+        place,
+        pivot=place.pivot / factor + margin,
+        chin=place.chin / factor + margin,
+        chin_radius=place.chin_radius / factor,
+        centre=place.centre / factor + margin,
+        pixels_per_cm=place.pixels_per_cm / factor,
+        unit=place.unit / factor,
+    )
+    way = source_positions(coarse.shape, in_coarse, motion) - _positions(*coarse.shape)
+    fade = _smooth(cv2.magnitude(*cv2.split(way)) / (_FADE * in_coarse.unit))
+    return coarse.enlarged(factor * way + coarse.positions), coarse.enlarged(fade)
 
 
 def _moved_from(source: np.ndarray, person: np.ndarray, pad: int, unit: float) -> np.ndarray:
@@ -211,7 +230,7 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
     smooth = _continued(picture.astype(np.float32), 1 - covered)
     mirrored, depth = _mirrored(picture, covered)
     sharp = np.exp(-((depth / (_MIRROR_DEPTH * unit)) ** 2))[..., None]
-    filled = smooth + sharp * (mirrored - smooth)
+    filled = _as_bytes(smooth + sharp * (mirrored - smooth))
     return blend(picture, filled, _soft(covered, _PLATE_REACH / 2 * unit))
 
 
@@ -246,20 +265,47 @@ def _continued(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
     return coarse + known[..., None] * (colours - coarse)
 
 
-def person_colours(picture: np.ndarray, person: np.ndarray, size: int) -> np.ndarray:
+def person_colours(
+    picture: np.ndarray, person: np.ndarray, size: int, factor: float = 1.0
+) -> np.ndarray:
     """(h, w, 3) uint8 colours of the person alone, also where its edge lets the background through.
 
     'Fast multi-level foreground estimation' in its blurred form (Forte 2021), two passes.
+
+    Args:
+        size: pixels from which the colours are taken.
+        factor: how much coarser than the picture the means of these may be.
     """
-    weight, colours = person[..., None], picture.astype(np.float32)
-    foreground, behind = colours, colours
-    for width in (size, max(size // 4, 3)):
-        inside = cv2.blur(person, (width, width))[..., None]
-        mean = cv2.blur(foreground * weight, (width, width)) / (inside + 1e-5)
-        outside = cv2.blur(behind * (1 - weight), (width, width)) / (1 - inside + 1e-5)
-        foreground = mean + weight * (colours - weight * mean - (1 - weight) * outside)
-        foreground, behind = np.clip(foreground, 0, 255), np.clip(outside, 0, 255)
-    return np.rint(foreground).astype(np.uint8)
+    height, width = person.shape
+    factor = max(int(factor), 1)
+    small = (math.ceil(width / factor), math.ceil(height / factor))
+    colours = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    weight = cv2.resize(person, small, interpolation=cv2.INTER_AREA)
+    mean, outside = _means(colours, weight, max(size // factor, 3), max(size // (4 * factor), 3))
+    # m + w (I − w m − (1 − w) o) = w I + (1 − w) ((1 + w) m − w o): what is not I is smooth.
+    weights = cv2.merge([weight] * 3)
+    other = cv2.resize(mean + weights * (mean - outside), (width, height))
+    return _as_bytes(blended(other, picture.astype(np.float32), person))
+
+
+def _means(colours: np.ndarray, person: np.ndarray, *sizes: int) -> tuple[np.ndarray, np.ndarray]:
+    """(h, w, 3) float32 each: colours of the person and of what is behind it, around each pixel."""
+    weight = cv2.merge([person] * 3)
+    foreground = behind = mean = outside = colours
+    for size in sizes:
+        inside = cv2.blur(weight, (size, size))
+        mean = cv2.blur(foreground * weight, (size, size)) / (inside + 1e-5)
+        outside = cv2.blur(behind * (1 - weight), (size, size)) / (1 - inside + 1e-5)
+        foreground = np.clip(
+            mean + weight * (colours - weight * mean - (1 - weight) * outside), 0, 255
+        )
+        behind = np.clip(outside, 0, 255)
+    return mean, outside
+
+
+def _as_bytes(colours: np.ndarray) -> np.ndarray:
+    """Levels (h, w, 3) float32 as uint8."""
+    return np.asarray(cv2.convertScaleAbs(np.maximum(colours, 0)))
 
 
 def _padded(colours: np.ndarray, pad: int) -> np.ndarray:

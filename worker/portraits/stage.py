@@ -20,7 +20,17 @@ import cv2
 import numpy as np
 
 from .align import aligned_crop, side_in_pixels, to_photo
-from .detail import SIDE, Carried, RestPictures, carried, colour_offset, follow, in_raster, small
+from .detail import (
+    SIDE,
+    Carried,
+    RestPictures,
+    carried,
+    colour_offset,
+    follow,
+    in_raster,
+    is_square,
+    small,
+)
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_window
 from .layers import RestPerson, background, laid_over, moved, moved_matte, rest_person
@@ -29,7 +39,7 @@ from .paste_back import PasteWindow, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
 
-VERSION = 5
+VERSION = 6
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -70,12 +80,28 @@ class _Rest:
         """The window, counted from the region's corner."""
         return _within(self.window, self.region)
 
-    def in_window(self, seam: np.ndarray, face: Carried) -> np.ndarray:
-        """A seam (m, n) of the driven person, known within the square, as it lies in the window;
+    def seams(
+        self, surrounded: np.ndarray, alone: np.ndarray, face: Carried
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Seams (m, n) of the driven person, known within the square, as they lie in the window;
         beyond the square that of the person at rest, moved as the photo is."""
-        seam = in_raster(seam, self.window.alignment, face.way.shape)
+        window = self.window
         beyond = cv2.remap(self.matte[self.part], face.sources, None, cv2.INTER_LINEAR)
-        return beyond + self.window.shown * (seam - beyond)
+        around, shown = beyond[window.inner], window.shown[window.inner]
+        seams = []
+        for seam in (surrounded, alone):
+            seam = in_raster(seam, window.inner_alignment, shown.shape)
+            whole = beyond.copy()
+            whole[window.inner] = around + shown * (seam - around)
+            seams.append(whole)
+        return seams[0], refined(seams[1], face.picture)
+
+    def aligned_crop(self, picture: np.ndarray) -> np.ndarray:
+        """The aligned square (SIDE, SIDE, 3) of a picture of the window."""
+        inner = picture[self.window.inner]
+        if is_square(self.window.inner_alignment, inner.shape):
+            return small(inner)
+        return aligned_crop(picture, self.window.alignment, SIDE)
 
 
 class PortraitStage:
@@ -174,11 +200,9 @@ class PortraitStage:
         region, float32."""
         flow = follow(small(crop), rest.aligned.generated)
         face = carried(crop, rest.pictures, flow, rest.window)
-        aligned = aligned_crop(face.picture, rest.window.alignment, SIDE)
-        driven = rest.person.clean(self._matte.person(aligned))
-        surrounded = rest.in_window(rest.person.surrounded(driven), face)
-        alone = rest.in_window(rest.person.alone(driven), face)
-        alone = refined(alone, face.picture)
+        driven = rest.person.clean(self._matte.person(rest.aligned_crop(face.picture)))
+        person = rest.person
+        surrounded, alone = rest.seams(person.surrounded(driven), person.alone(driven), face)
         plate = rest.plate[rest.part]
         window = laid_over(rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way)
         matte = rest.matte.copy()
