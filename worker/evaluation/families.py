@@ -31,7 +31,6 @@ _FEATURES = (
 )
 MESH_POINTS = np.array(_FACE_OVAL + _FEATURES)
 """Which 68 of Net3D's landmarks are kept: the 36 of the face's outline, then features."""
-N_OUTLINE = len(_FACE_OVAL)
 
 
 @dataclass(frozen=True, eq=False)

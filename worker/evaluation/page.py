@@ -10,23 +10,9 @@ from . import page_drive, page_parameters
 from .bars import WANTED, bars, judge_of, unseen
 from .definitions import DEFINITIONS
 from .gallery import Figure
-from .markup import Content, Markup, joined, mark, picture, table, tag
+from .markup import Content, joined, mark, picture, table, tag
+from .page_parts import bars_table, definitions, whole_page
 from .published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Published
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1200px; padding: 1rem;
-  color: #1c1c1c; background: #fff; }
-h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .4rem 0; }
-th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
-th[scope=row], thead th:first-child { text-align: left; font-weight: 500; }
-thead th { background: #f4f4f4; position: sticky; top: 0; }
-.bars td { text-align: left; } .wide { overflow-x: auto; margin: 1rem 0; }
-figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #555; }
-.yes { color: #0a7a33; font-weight: 700; } .no { color: #b3261e; font-weight: 700; }
-.unknown, .note { color: #666; } dt { font-weight: 600; } dd { margin: 0 0 .6rem 1rem; }
-"""
 
 
 @dataclass(frozen=True)
@@ -56,17 +42,8 @@ def page(report: dict[str, Any], others: Sequence[Other]) -> str:
     if "drive" in report:
         sections += page_drive.sections(report, others)
     sections += _figures(figures, "failures", "The worst frames", _FAILURES)
-    sections += [*_published(), *_definitions(), *_made(report)]
-    title = "How well the face obeys"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"Photorig: {title.lower()}"),
-        tag("style", Markup(STYLE)),
-    )
-    body = tag("body", tag("h1", title), *sections)
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    sections += [*_published(), *definitions(DEFINITIONS), *_made(report)]
+    return whole_page("How well the face obeys", sections)
 
 
 _SHEETS = (
@@ -105,14 +82,10 @@ def _summary(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
         f"{subject['settings']['size']}². Judged by {judges[first]}."
     )
     closed_form = others[0].report if others else None
-    rows = [
-        [bar.what, bar.goal, bar.reached, mark(bar.passed)] for bar in bars(report, closed_form)
-    ]
-    header = ["goal", "wanted", "reached", ""]
     parts: list[Content] = [
         tag("p", intro),
         tag("h2", "Goals"),
-        tag("div", table(header, rows), class_="bars"),
+        bars_table(bars(report, closed_form)),
     ]
     if "control" in report:
         parts += _what_works(report["control"]["families"], first)
@@ -171,14 +144,6 @@ def _published() -> list[Content]:
         tag("p", DIFFERENCES),
         table(header, rows(DIRECTIONS_POSTER), "Finding Directions, BMVC 2022 poster, VoxCeleb1"),
         table(header, rows(HYPERREENACT), "HyperReenact, Table 1, VoxCeleb1 test"),
-    ]
-
-
-def _definitions() -> list[Content]:
-    entries = [(tag("dt", term), tag("dd", text)) for term, text in DEFINITIONS.items()]
-    return [
-        tag("h2", "What the figures mean"),
-        tag("dl", *(part for entry in entries for part in entry)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The canonical face of MediaPipe's geometry metadata: a protocol buffer read by hand.
+"""The canonical face of MediaPipe's geometry metadata: read from its Protocol Buffers file.
 
 Message layout: face_geometry/protos/geometry_pipeline_metadata.proto and mesh_3d.proto.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from photorig.shared.errors import ModelError
-
-_VARINT, _DOUBLE, _BYTES, _FLOAT = 0, 1, 2, 5
+from photorig.worker.faces.protobuf import fields, integers
 
 
 @dataclass(frozen=True)
@@ -57,25 +55,27 @@ def read_canonical_face(data: bytes) -> CanonicalFace:
     """Parse geometry_pipeline_metadata_landmarks.binarypb. Raises ModelError if it is damaged."""
     try:
         return _read(data)
-    except (struct.error, IndexError, ValueError, KeyError, StopIteration) as error:
+    except (struct.error, IndexError, ValueError, KeyError, TypeError, StopIteration) as error:
         raise ModelError(
             f"The canonical face cannot be read: {error}", "Fetch the model again."
         ) from error
 
 
 def _read(data: bytes) -> CanonicalFace:
-    message = list(_fields(data))
-    mesh = list(_fields(next(value for field, value in message if field == 1)))
+    message: list[tuple[int, Any]] = list(fields(data))
+    mesh: list[tuple[int, Any]] = list(
+        fields(next(value for field, value in message if field == 1))
+    )
     vertex_buffer = b"".join(value for field, value in mesh if field == 3)
     triangles: list[int] = []
     for field, value in mesh:
         if field == 4:  # packed by newer writers
-            triangles.extend([value] if isinstance(value, int) else _varints(value))
+            triangles.extend(integers(value))
     vertices = np.frombuffer(vertex_buffer, "<f4").reshape(-1, 5)
     weights = np.zeros(len(vertices), np.float32)
     for field, value in message:
         if field == 2:
-            entry = dict(_fields(value))
+            entry: dict[int, Any] = dict(fields(value))
             weights[entry.get(1, 0)] = struct.unpack("<f", entry[2])[0]
     return CanonicalFace(
         vertices[:, :3].copy(),
@@ -83,41 +83,3 @@ def _read(data: bytes) -> CanonicalFace:
         np.array(triangles, np.int64).reshape(-1, 3),
         weights,
     )
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A base-128 number and the position behind it."""
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, position
-
-
-def _varints(data: bytes) -> Iterator[int]:
-    position = 0
-    while position < len(data):
-        value, position = _varint(data, position)
-        yield value
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The (field number, value) pairs of a message: int for varints, bytes otherwise."""
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        kind = key & 7
-        if kind == _VARINT:
-            value, position = _varint(data, position)
-            yield key >> 3, value
-            continue
-        length = {_FLOAT: 4, _DOUBLE: 8}.get(kind)
-        if length is None and kind == _BYTES:
-            length, position = _varint(data, position)
-        if length is None:
-            raise ValueError(f"unknown wire type {kind}")
-        yield key >> 3, data[position : position + length]
-        position += length

@@ -1,22 +1,21 @@
 """Reads the weights of an ONNX file, block-quantised ones too; needs numpy only.
 
-An ONNX file is a Protocol Buffers message (https://protobuf.dev/programming-guides/encoding/) in
-the layout of ``onnx.proto``. Only its initializers are read: the wiring is the caller's business.
+An ONNX file is a Protocol Buffers message in the layout of ``onnx.proto``. Only its
+initializers are read: the wiring is the caller's business.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 
 from photorig.shared.errors import ModelError
+from photorig.worker.faces.protobuf import fields, integers
 
 _GRAPH, _INITIALIZER = 7, 5  # fields of ModelProto and GraphProto
 _DIMS, _DATA_TYPE, _FLOATS, _NAME, _RAW = 1, 2, 4, 8, 9  # fields of TensorProto
 _DTYPES: dict[int, str] = {1: "<f4", 3: "<i1", 7: "<i8"}
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def read_weights(data: bytes) -> dict[str, np.ndarray]:
@@ -31,7 +30,7 @@ def read_weights(data: bytes) -> dict[str, np.ndarray]:
     """
     try:
         graph = _only(memoryview(data), _GRAPH)
-        tensors = dict(_tensor(value) for field, value in _fields(graph) if field == _INITIALIZER)
+        tensors = dict(_tensor(value) for field, value in fields(graph) if field == _INITIALIZER)
         weights = {_plain(name): _dequantised(tensors, name) for name in tensors}
     except (struct.error, IndexError, KeyError, ValueError, TypeError) as error:
         raise ModelError(f"A network cannot be read: {error}", "Fetch the model again.") from error
@@ -62,9 +61,9 @@ def _dequantised(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
 def _tensor(data: int | memoryview) -> tuple[str, np.ndarray]:
     dims: list[int] = []
     kind, name, content = 0, "", memoryview(b"")
-    for field, value in _fields(data):
+    for field, value in fields(data):
         if field == _DIMS:
-            dims.extend([value] if isinstance(value, int) else _varints(value))
+            dims.extend(integers(value))
         elif field == _DATA_TYPE and isinstance(value, int):
             kind = value
         elif field == _NAME and isinstance(value, memoryview):
@@ -75,48 +74,7 @@ def _tensor(data: int | memoryview) -> tuple[str, np.ndarray]:
 
 
 def _only(data: memoryview, wanted: int) -> memoryview:
-    for field, value in _fields(data):
+    for field, value in fields(data):
         if field == wanted and isinstance(value, memoryview):
             return value
     raise ValueError("it is no ONNX file")
-
-
-def _fields(data: int | memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a message: integers as such, the rest as bytes."""
-    if isinstance(data, int):
-        raise ValueError("a number stands where a message should")
-    position = 0
-    while position < len(data):
-        key, position = _varint(data, position)
-        wire = key & 7
-        if wire == _VARINT:
-            value, position = _varint(data, position)
-            yield key >> 3, value
-            continue
-        if wire == _BYTES:
-            length, position = _varint(data, position)
-        else:
-            length = {_FIXED64: 8, _FIXED32: 4}[wire]
-        if position + length > len(data):
-            raise ValueError("it ends too early")
-        yield key >> 3, data[position : position + length]
-        position += length
-
-
-def _varints(data: memoryview) -> Iterator[int]:
-    position = 0
-    while position < len(data):
-        value, position = _varint(data, position)
-        yield value
-
-
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80:
-            return value, position
-        if shift > 63:
-            raise ValueError("a number is too long")

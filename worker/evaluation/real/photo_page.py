@@ -7,8 +7,8 @@ from typing import Any
 
 from photorig.worker.evaluation.bars import judge_of
 from photorig.worker.evaluation.markup import Content, number, picture, table, tag
+from photorig.worker.evaluation.page_parts import bars_table, definitions, made, whole_page
 
-from .page_parts import bars_table, definitions, made, whole_page
 from .photo_figures import Entry, bars, ways, worked
 
 TITLE = "How real photos come out"

@@ -6,9 +6,9 @@ from typing import Any
 
 from photorig.worker.evaluation.bars import judge_of
 from photorig.worker.evaluation.markup import Content, number, picture, table, tag
+from photorig.worker.evaluation.page_parts import bars_table, definitions, made, whole_page
 from photorig.worker.evaluation.published import DIRECTIONS_POSTER, HYPERREENACT, Published
 
-from .page_parts import bars_table, definitions, made, whole_page
 from .video_figures import bars
 
 TITLE = "How a recording drives a face"
