@@ -21,12 +21,13 @@ class QuickGenerator(TinyGenerator):
     """The same pictures, from a mixture that is drawn once."""
 
     def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
-        pixels = 128 + latents.reshape(len(latents), -1).astype(np.float32) @ _mixture(size)
+        pixels = 128 + latents.reshape(len(latents), -1).astype(np.float32) @ mixture(size)
         return np.clip(pixels, 0, 255).astype(np.uint8).reshape(-1, size, size, 3)
 
 
 @lru_cache
-def _mixture(size: int) -> np.ndarray:
+def mixture(size: int) -> np.ndarray:
+    """(16 · 512, size · size · 3): how latents become the pixels of `QuickGenerator`."""
     shape = (16 * 512, size * size * 3)
     return np.random.default_rng(size).standard_normal(shape, np.float32)
 

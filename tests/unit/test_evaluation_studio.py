@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,11 @@ from photorig.worker.evaluation.studio import Settings, Studio
 from photorig.worker.portraits.response import KNOTS, TURNS, PortraitResponse
 from photorig.worker.reenactment.renderer import FaceRenderer
 
-from .fakes import TinyGenerator, tiny_bundle
+from .fakes import tiny_bundle
+from .real_fakes import QuickGenerator, mixture
 from .stage_fakes import tiny_stage
 
 SIZE = 8
-
-
-class QuickGenerator(TinyGenerator):
-    """The same pictures, from a mixture that is drawn once."""
-
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
-        pixels = 128 + latents.reshape(len(latents), -1).astype(np.float32) @ _mixture(size)
-        return np.clip(pixels, 0, 255).astype(np.uint8).reshape(-1, size, size, 3)
-
-
-@lru_cache
-def _mixture(size: int) -> np.ndarray:
-    shape = (16 * 512, size * size * 3)
-    return np.random.default_rng(size).standard_normal(shape, np.float32)
 
 
 class LeftHalf:
@@ -93,7 +79,7 @@ def studio_in(folder: Path, method: str) -> Studio:
     def latents_of(person: int) -> np.ndarray:
         if person == 5:
             return np.full((16, 512), 1e6, np.float32) * np.sign(
-                _mixture(SIZE).sum(1).reshape(16, 512)
+                mixture(SIZE).sum(1).reshape(16, 512)
             )
         random = np.random.default_rng(person)
         return random.standard_normal((16, 512)).astype(np.float32) * 0.1
