@@ -56,17 +56,35 @@ def demo(tmp_path: Path, extension_zip: Path, portrait: Path, card_worker_progra
     return Demo(tmp_path, extension_zip, portrait, card_worker_program)
 
 
-@pytest.mark.timeout(500)  # two whole runs of the demo, on a machine that may be busy
-def test_a_demo_whose_worker_was_killed_goes_on_with_the_missing_frames(demo: Demo) -> None:
-    first = demo.start(delay=0.3)
+def frames_of(demo: Demo, running: subprocess.Popen[str], count: int) -> dict[str, int]:
+    """The first frames, once there are so many."""
     deadline = time.monotonic() + 120
-    while len(demo.finished()) < 4 and time.monotonic() < deadline and first.poll() is None:
+    while len(demo.finished()) < count and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.02)
+    return demo.finished()
+
+
+@pytest.mark.timeout(500)  # whole runs of the demo, on a machine that may be busy
+def test_a_demo_whose_worker_is_killed_starts_another_and_ends_with_every_frame(
+    demo: Demo,
+) -> None:
+    running = demo.start(delay=0.3)
+    before = frames_of(demo, running, 4)
     os.kill(int(demo.pid_file.read_text()), signal.SIGKILL)
-    _, complaint = first.communicate(timeout=120)
+    _, complaint = running.communicate(timeout=250)
+    assert running.returncode == 0, complaint
+    finished = demo.finished()
+    assert len(finished) == N_FRAMES
+    assert {name: finished[name] for name in before} == before
+
+
+@pytest.mark.timeout(500)
+def test_a_demo_that_is_killed_itself_goes_on_with_the_missing_frames(demo: Demo) -> None:
+    first = demo.start(delay=0.3)
+    frames_of(demo, first, 4)
+    first.kill()
+    first.communicate(timeout=120)
     kept = demo.finished()
-    assert first.returncode == 1
-    assert "worker" in complaint and "Traceback" not in complaint
     assert 4 <= len(kept) < N_FRAMES
 
     second = demo.start(delay=0.0)
@@ -74,7 +92,9 @@ def test_a_demo_whose_worker_was_killed_goes_on_with_the_missing_frames(demo: De
     assert second.returncode == 0, complaint
     finished = demo.finished()
     assert len(finished) == N_FRAMES
-    assert {name: finished[name] for name in kept} == kept
-    assert f"{N_FRAMES - len(kept)} frames in" in said
+    # The frame that was being recorded when the demo died may be made once more.
+    unchanged = [name for name in kept if finished[name] == kept[name]]
+    assert len(unchanged) >= len(kept) - 1
+    assert " frames in" in said
     for name in ("demo.blend", "demo.mp4", "contact_sheet.png"):
         assert (demo.out / name).stat().st_size > 10_000
