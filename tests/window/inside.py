@@ -11,6 +11,7 @@ import importlib
 import itertools
 import json
 import os
+import runpy
 import traceback
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -116,10 +117,9 @@ def find_button(area: bpy.types.Area, kind: str, wanted: str) -> Generator[float
     raise LookupError(f"no button {wanted} in {area.type}/{kind}; there are {list(seen)}")
 
 
-def _run(source: str) -> Any:
+def _run(command: Path) -> Any:
     """The answer of a command, or its generator."""
-    names = {**globals(), "answer": None}
-    exec(compile(source, "command", "exec"), names)
+    names = runpy.run_path(str(command), {**globals(), "answer": None})
     return names["steps"]() if "steps" in names else names["answer"]
 
 
@@ -139,7 +139,7 @@ def _advance() -> float:
         command = FOLDER / f"{_number}.py"
         if not command.exists():
             return _TICK
-        result = _run(command.read_text(encoding="utf-8"))
+        result = _run(command)
         if not isinstance(result, Iterator):
             _write(result, "")
             return _TICK
