@@ -19,8 +19,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from build_zip import (
     ADDON_TAGS,
     LICENCE,
