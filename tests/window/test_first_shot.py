@@ -317,7 +317,12 @@ def test_the_camera_panel_shows_portrait_and_sliders(blender: WindowSession) -> 
                 item.select_set(item == scene.camera)
             bpy.context.view_layer.objects.active = scene.camera
             yield 1.0
-            areas("PROPERTIES")[0].spaces.active.context = "DATA"
+            editor = areas("PROPERTIES")[0]
+            editor.spaces.active.context = "DATA"
+            yield 1.0
+            with in_region(editor):  # below Blender's own panels
+                for page in range(8):
+                    bpy.ops.view2d.scroll_down(deltay=100)
             yield 1.0
         """
     )
