@@ -303,15 +303,34 @@ def _means(colours: np.ndarray, person: np.ndarray, *sizes: int) -> tuple[np.nda
     return mean, outside
 
 
+_COARSE_BEYOND = 6
+"""Parts of the padding that a pixel out of focus is wide."""
+
+
 def _as_bytes(colours: np.ndarray) -> np.ndarray:
     """Levels (h, w, 3) float32 as uint8."""
     return np.asarray(cv2.convertScaleAbs(np.maximum(colours, 0)))
 
 
 def _padded(colours: np.ndarray, pad: int) -> np.ndarray:
-    """Pixels beyond the edges: hair goes on above and aside, clothes below as they end."""
+    """Pixels beyond the edges: hair goes on above and aside, clothes below as they end.
+
+    What goes on is the mirror image, out of focus: sharp, it would show a second ear.
+    """
+    height, width = colours.shape[:2]
     colours = cv2.copyMakeBorder(colours, pad, 0, pad, pad, cv2.BORDER_REFLECT_101)
-    return cv2.copyMakeBorder(colours, 0, pad, 0, 0, cv2.BORDER_REPLICATE)
+    colours = cv2.copyMakeBorder(colours, 0, pad, 0, 0, cv2.BORDER_REPLICATE)
+    whole = colours.shape[1::-1]
+    coarse = max(pad // _COARSE_BEYOND, 1)
+    small = (max(whole[0] // coarse, 1), max(whole[1] // coarse, 1))
+    soft = cv2.resize(cv2.resize(colours, small, interpolation=cv2.INTER_AREA), whole)
+    x, y = np.arange(whole[0]) - pad, np.arange(whole[1]) - pad
+    aside = np.maximum(np.maximum(-x, x - width + 1), 0)
+    above = np.maximum(np.maximum(-y, y - height + 1), 0)
+    beyond = np.maximum(aside[None, :], above[:, None]).astype(np.float32)
+    share = np.clip(beyond / max(coarse, 1), 0, 1)[..., None]
+    mixed = colours + share * (soft.astype(np.float32) - colours)
+    return np.asarray(mixed.astype(colours.dtype))
 
 
 def beyond_edges(person: np.ndarray, pad: int, unit: float) -> np.ndarray:

@@ -39,7 +39,7 @@ from .paste_back import PasteWindow, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
 
-VERSION = 6
+VERSION = 7
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
