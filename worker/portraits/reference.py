@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_REFERENCES = 15
+from photorig.shared.messages import MAX_FIT_PHOTOS
+
+MOST_REFERENCES = MAX_FIT_PHOTOS - 1
+"""As many further photos as one fit may take, here and over the wire."""
 LATENTS, PARAMETERS = "references.latents", "references.parameters"
 
 
