@@ -6,6 +6,7 @@ root may make one; who is not root, or has no debootstrap, gets a sentence that 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -70,35 +71,54 @@ def make(system: System) -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / f"{system.release}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it
-        if not _stamp(system).is_file():
+        stamp = FOLDER / f"{system.release}.ready"
+        wanted = " ".join((*_PACKAGES, *system.packages)) + "\n"
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            stamp.unlink(missing_ok=True)
             _fill(system)
-            _stamp(system).write_text(f"{system.packages}\n")
+            stamp.write_text(wanted)
     return system.folder
 
 
-def _stamp(system: System) -> Path:
-    return FOLDER / f"{system.release}.ready"
-
-
 def _fill(system: System) -> None:
+    """Make a Debian, or finish one whose making was stopped; anew if that cannot be finished."""
+    if (system.folder / "etc").is_dir() and not (system.folder / "debootstrap").exists():
+        try:
+            _install(system)
+            return
+        except NotPossible:
+            pass  # its log has the reason; one from the beginning may do better
     if not shutil.which("debootstrap"):
         raise NotPossible("The window test needs debootstrap: apt-get install debootstrap.")
+    shutil.rmtree(system.folder, ignore_errors=True)
+    options = ["--variant=minbase", "--components=main"]
+    mirror = debian_mirror()
+    _run(system, "debootstrap", *options, system.release, str(system.folder), mirror)
+    _install(system)
+
+
+def _install(system: System) -> None:
+    """Everything that is missing, whatever of it is unpacked, half configured or not there."""
     folder = system.folder
-    if not (folder / "usr" / "bin" / "apt-get").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        mirror = debian_mirror()
-        options = ["--variant=minbase", "--components=main"]
-        _run(system, "debootstrap", *options, system.release, str(folder), mirror)
     for settings in Path("/etc/apt/apt.conf.d").glob("*"):  # a proxy, where there is one
         target = folder / "etc/apt/apt.conf.d" / settings.name
         if not target.exists():
             shutil.copy(settings, target)
     for name in ("resolv.conf", "hosts"):
         shutil.copy(Path("/etc") / name, folder / "etc" / name)
-    install = ["apt-get", "install", "-y", "--no-install-recommends"]
-    mend = ["dpkg", "--configure", "-a"]  # after a run that was stopped in the middle
-    for command in (mend, ["apt-get", "update"], [*install, *_PACKAGES, *system.packages]):
-        _run(system, "chroot", str(folder), *command)
+    apt = ("chroot", str(folder), "apt-get", "-y", "--no-install-recommends")
+    with contextlib.suppress(NotPossible):  # it fails where a dependency is not even unpacked
+        _run(system, "chroot", str(folder), "dpkg", "--configure", "-a")
+    _run(system, *apt, "update")
+    _run(system, *apt, "--fix-broken", "install")
+    _run(system, *apt, "install", *_PACKAGES, *system.packages)
+    _run(system, *apt, "clean")  # hundreds of megabytes of what is unpacked already
+    version = subprocess.run(
+        ["chroot", str(folder), "blender", "--version"], capture_output=True, text=True, check=False
+    ).stdout
+    if not version.startswith(f"Blender {system.series}."):
+        told = version.partition("\n")[0] or "a Blender that does not start"
+        raise NotPossible(f"Debian {system.release} has {told}, not Blender {system.series}.")
 
 
 def debian_mirror() -> str:
