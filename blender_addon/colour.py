@@ -44,6 +44,15 @@ class Canvas:
         width = max(1, round(columns * scale / self.pixel_aspect))
         return width, max(1, round(rows * scale))
 
+    def place_of(self, columns: int, rows: int) -> tuple[int, int, int, int]:
+        """(left, top, width, height) in pixels of where a picture lies; it may jut out.
+
+        Args:
+            columns, rows: the picture's own size.
+        """
+        width, height = self.size_of(columns, rows)
+        return _start(width, self.width), _start(height, self.height), width, height
+
 
 def render_pixels(image: np.ndarray, canvas: Canvas) -> np.ndarray:
     """A frame as the Combined pass of a render result.
@@ -79,9 +88,9 @@ def _placed(values: np.ndarray, canvas: Canvas) -> np.ndarray:
     """(h, w, c) from the top on the canvas, rows from the bottom, zero beside it; filtered where
     the size differs."""
     rows, columns = values.shape[:2]
-    width, height = canvas.size_of(columns, rows)
-    seen_x, target_x = _overlap(width, canvas.width)
-    seen_y, target_y = _overlap(height, canvas.height)
+    left, top, width, height = canvas.place_of(columns, rows)
+    seen_x, target_x = _overlap(left, width, canvas.width)
+    seen_y, target_y = _overlap(top, height, canvas.height)
     if width != columns:
         across = _resampling_matrix(columns, width)[seen_x]
         values = np.einsum("xw,hwc->hxc", across, values, optimize=True)
@@ -97,13 +106,15 @@ def _placed(values: np.ndarray, canvas: Canvas) -> np.ndarray:
     return pixels[::-1]
 
 
-def _overlap(length: int, room: int) -> tuple[slice, slice]:
-    """Of a length in the middle of a room: the part that is seen, and where it lies in the room."""
-    if length <= room:
-        start = (room - length) // 2
-        return slice(0, length), slice(start, start + length)
-    start = (length - room) // 2
-    return slice(start, start + room), slice(0, room)
+def _start(length: int, room: int) -> int:
+    """Where a length begins that lies in the middle of a room, negative where it juts out."""
+    return (room - length) // 2 if length <= room else -((length - room) // 2)
+
+
+def _overlap(start: int, length: int, room: int) -> tuple[slice, slice]:
+    """Of a length that begins there: the part that is seen, and where it lies in the room."""
+    first, last = max(0, start), min(room, start + length)
+    return slice(first - start, last - start), slice(first, last)
 
 
 def _resampling_matrix(source: int, target: int) -> np.ndarray:

@@ -120,6 +120,11 @@ class Live:
         found = face_in_photo(self._portraits.get(scene.session_uid, ""))
         return None if found is None else corners_in_photo(found.alignment, found.photo_size)
 
+    def photo_size(self, scene: bpy.types.Scene) -> tuple[int, int] | None:
+        """(width, height) of the photo that a scene shows; None where its file cannot be read."""
+        found = face_in_photo(self._portraits.get(scene.session_uid, ""))
+        return None if found is None else found.photo_size
+
     def look_again(self) -> None:
         """Something may have changed without any handler's knowing it."""
         self._look_again = True

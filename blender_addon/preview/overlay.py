@@ -143,8 +143,12 @@ def draw_face(
     place: Rectangle,
     opacity: float = 1.0,
     to_linear: bool = False,
+    in_photo: bool = False,
 ) -> bool:
     """The picture of a scene; a face crop at its place in the whole photo, if there is one.
+
+    Args:
+        in_photo: whether ``place`` is the photo's, though the whole photo has not come yet.
 
     Returns:
         Whether there was something to draw.
@@ -152,14 +156,15 @@ def draw_face(
     shown, texture = _ready(scene, follower)
     if shown is None or texture is None:
         return False
-    if follower.whole is not None and shown is not follower.whole and shown.size != "full":
-        corners = live.live.face_corners(scene)
-        whole = textures.texture_of(follower.whole)
-        if corners is not None and whole is not None:
+    is_crop = shown is not follower.whole and shown.size != "full"
+    whole = textures.texture_of(follower.whole) if is_crop and follower.whole is not None else None
+    corners = live.live.face_corners(scene) if whole is not None or (is_crop and in_photo) else None
+    if corners is not None:
+        if whole is not None:
             shapes.draw_picture(whole, place, opacity, to_linear)
-            inside = [(place.x + x * place.width, place.y + y * place.height) for x, y in corners]
-            shapes.draw_picture(texture, inside, opacity, to_linear)
-            return True
+        inside = [(place.x + x * place.width, place.y + y * place.height) for x, y in corners]
+        shapes.draw_picture(texture, inside, opacity, to_linear)
+        return True
     inner = fit_inside(shown.aspect, place)
     shapes.draw_picture(texture, inner, opacity, to_linear)
     return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..colour import Canvas
+
 MARGIN = 12.0
 HANDLE = 18.0
 """Edge in pixels of the corner by which a picture is scaled."""
@@ -59,6 +61,40 @@ def fit_inside(aspect: float, frame: Rectangle) -> Rectangle:
     height = width / aspect if aspect > 0 else 0.0
     x, y = frame.x + (frame.width - width) / 2, frame.y + (frame.height - height) / 2
     return Rectangle(x, y, width, height)
+
+
+def laid_on(frame: Rectangle, canvas: Canvas, picture: tuple[int, int]) -> Rectangle:
+    """Where a picture lies in the frame of a render, as the render lays it there; it may jut out.
+
+    Args:
+        frame: what stands for the whole of the render's canvas.
+        picture: (width, height) in pixels.
+    """
+    left, top, width, height = canvas.place_of(*picture)
+    return frame.part(
+        left / canvas.width,
+        1 - (top + height) / canvas.height,
+        (left + width) / canvas.width,
+        1 - top / canvas.height,
+    )
+
+
+def around(whole: Rectangle, seen: Rectangle) -> list[Rectangle]:
+    """What is left of a rectangle beside a part of it: up to four rectangles, no two overlapping.
+
+    Args:
+        seen: where it juts out of ``whole``, that does not count.
+    """
+    right, top = whole.x + whole.width, whole.y + whole.height
+    x1, x2 = (min(right, max(whole.x, x)) for x in (seen.x, seen.x + seen.width))
+    y1, y2 = (min(top, max(whole.y, y)) for y in (seen.y, seen.y + seen.height))
+    strips = [
+        Rectangle(whole.x, whole.y, x1 - whole.x, whole.height),
+        Rectangle(x2, whole.y, right - x2, whole.height),
+        Rectangle(x1, whole.y, x2 - x1, y1 - whole.y),
+        Rectangle(x1, y2, x2 - x1, top - y2),
+    ]
+    return [strip for strip in strips if strip.width > 0 and strip.height > 0]
 
 
 def placed(aspect: float, free: Rectangle, place: Place) -> Rectangle:

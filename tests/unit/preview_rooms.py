@@ -22,11 +22,13 @@ def load() -> SimpleNamespace:
     (package / "preview").mkdir()
     for init in (package, package / "preview"):
         (init / "__init__.py").touch()
+    shutil.copy(ROOT / "blender_addon" / "colour.py", package)
     for name in _MODULES:
         shutil.copy(ROOT / "blender_addon" / "preview" / f"{name}.py", package / "preview")
     sys.path.insert(0, str(folder))
     try:
-        names = [f"preview.{name}" for name in _MODULES] + ["shared.messages", "shared.errors"]
+        names = [f"preview.{name}" for name in _MODULES]
+        names += ["shared.messages", "shared.errors", "colour"]
         modules = {
             name.rpartition(".")[2]: importlib.import_module(f"{_PACKAGE}.{name}") for name in names
         }

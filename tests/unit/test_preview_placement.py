@@ -174,3 +174,52 @@ def test_the_badge_says_what_made_the_picture_and_whether_it_is_right() -> None:
     assert (late.mood, late.title) == ("waiting", "cpu · 31 ms · out of date")
     assert badge("stopped", wish=wish, shown=picture).title.endswith("picture from memory")
     assert badge("failed", wish=other, shown=picture).title.endswith("picture out of date")
+
+
+CANVASES = [
+    rooms.colour.Canvas(width, height, framing, pixel_aspect)
+    for width, height in ((64, 64), (96, 40), (31, 50))
+    for framing in ("FIT", "FILL", "EXACT")
+    for pixel_aspect in (1.0, 2.0)
+]
+
+
+@pytest.mark.parametrize("canvas", CANVASES)
+@pytest.mark.parametrize("size", [(32, 32), (80, 60), (21, 90)])
+def test_a_picture_is_laid_into_a_viewport_where_the_render_has_it(
+    canvas: Any, size: tuple[int, int]
+) -> None:
+    columns, rows = size
+    rendered = rooms.colour.render_pixels(np.full((rows, columns, 3), 255, np.uint8), canvas)
+    lit_rows, lit_columns = np.nonzero(rendered[..., 0])
+    frame = p.Rectangle(100.0, 50.0, 3 * canvas.width, 3 * canvas.height)
+    laid = p.laid_on(frame, canvas, size)
+    left, bottom = max(frame.x, laid.x), max(frame.y, laid.y)
+    right = min(frame.x + frame.width, laid.x + laid.width)
+    top = min(frame.y + frame.height, laid.y + laid.height)
+    assert left == pytest.approx(100 + 3 * lit_columns.min())
+    assert right == pytest.approx(100 + 3 * (lit_columns.max() + 1))
+    assert bottom == pytest.approx(50 + 3 * lit_rows.min())
+    assert top == pytest.approx(50 + 3 * (lit_rows.max() + 1))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        p.Rectangle(10, 20, 30, 15),
+        p.Rectangle(-10, 20, 30, 50),
+        p.Rectangle(-5, -5, 100, 100),
+        p.Rectangle(70, 5, 3, 3),
+    ],
+)
+def test_what_is_beside_a_part_is_covered_once_and_the_part_not_at_all(seen: Any) -> None:
+    whole = p.Rectangle(0, 0, 60, 40)
+    count = np.zeros((40, 60), int)
+    for strip in p.around(whole, seen):
+        assert is_inside(strip, whole)
+        x, y = int(strip.x), int(strip.y)
+        count[y : y + int(strip.height), x : x + int(strip.width)] += 1
+    expected = np.ones_like(count)
+    bottom, left = max(0, seen.y), max(0, seen.x)
+    expected[bottom : max(0, seen.y + seen.height), left : max(0, seen.x + seen.width)] = 0
+    np.testing.assert_array_equal(count, expected)
