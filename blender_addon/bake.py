@@ -9,13 +9,14 @@ import bpy
 import numpy as np
 
 from .compat import curve_of
-from .frame_request import parameter_values, tag_sources
+from .extra_parameters import data_path, schema_of
+from .frame_request import slider_values, tag_sources
 from .shared.errors import InputError
 from .shared.key_reduction import kept_keys
-from .shared.schema import ARKIT_52
 
 _SPANS = {"coefficient": 1.0, "degree": 60.0, "centimetre": 10.0}
-"""What a whole movement is in each unit; a tolerance is a part of it."""
+"""What a whole movement is in each unit; a tolerance is a part of it. In a unit that only a newer
+worker knows it is the way between the limits."""
 
 
 def bake_mapping(
@@ -41,7 +42,7 @@ def bake_mapping(
     Raises:
         InputError: nothing is mapped, or there are no frames.
     """
-    settings = camera.data.photorig
+    settings, schema = camera.data.photorig, schema_of(camera.data)
     parameters = settings.mapped_parameters.split()
     if not parameters or not frames:
         raise InputError("There is nothing to bake", "Map a rig and choose a range of frames.")
@@ -49,11 +50,12 @@ def bake_mapping(
     settings.use_mapping = False
     count = 0
     for parameter in parameters:
-        curve_values = values[:, ARKIT_52.index[parameter]]
+        curve_values = values[:, schema.index[parameter]]
         kept = np.arange(len(frames))
         if tolerance is not None:
-            unit = ARKIT_52.parameters[ARKIT_52.index[parameter]].unit
-            kept = kept_keys(np.array(frames), curve_values, tolerance * _SPANS[unit])
+            described = schema.parameters[schema.index[parameter]]
+            span = _SPANS.get(described.unit, described.maximum - described.minimum)
+            kept = kept_keys(np.array(frames), curve_values, tolerance * span)
         _write_keys(camera.data, parameter, np.array(frames)[kept], curve_values[kept])
         count += len(kept)
     scene.frame_set(scene.frame_current)
@@ -71,7 +73,7 @@ def _recorded(
             tag_sources(camera)
             scene.frame_set(frame)
             depsgraph = bpy.context.evaluated_depsgraph_get()
-            rows.append(parameter_values(camera.evaluated_get(depsgraph).data))
+            rows.append(slider_values(camera.evaluated_get(depsgraph).data))
     finally:
         scene.frame_set(present, subframe=subframe)
     return np.array(rows, np.float32)
@@ -80,7 +82,7 @@ def _recorded(
 def _write_keys(
     camera: bpy.types.Camera, parameter: str, frames: np.ndarray, values: np.ndarray
 ) -> None:
-    path = f"photorig.{parameter}"
+    path = data_path(parameter)
     curve = curve_of(camera, path)
     if curve is None:
         # The one way to make a curve that works in all versions.

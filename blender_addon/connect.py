@@ -9,10 +9,12 @@ from pathlib import Path
 
 import bpy
 
+from .extra_parameters import schema_of
 from .mapping_rows import RigRow, add_row, changing, remove_rows
 from .rig import candidates, guess_head_bone, head_rows, rows_of
 from .shared.errors import InputError
 from .shared.mapping_presets import Coverage, Preset, coverage_of, detect, read_presets
+from .shared.schema import ARKIT_52, ParameterSchema
 
 _BUILT_IN = Path(__file__).parent / "presets"
 
@@ -62,9 +64,16 @@ class Detection:
         return None
 
 
-def detect_rig(objects: Sequence[bpy.types.Object]) -> Detection:
-    """Which presets fit these objects, and how well. Changes nothing."""
-    return Detection(tuple(detect(all_presets().values(), candidates(objects))), tuple(objects))
+def detect_rig(
+    objects: Sequence[bpy.types.Object], schema: ParameterSchema = ARKIT_52
+) -> Detection:
+    """Which presets fit these objects, and how well. Changes nothing.
+
+    Args:
+        schema: the parameters that may be driven; see extra_parameters.schema_of.
+    """
+    presets = [preset.known_to(schema) for preset in all_presets().values()]
+    return Detection(tuple(detect(presets, candidates(objects))), tuple(objects))
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,8 @@ def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) 
     Raises:
         InputError: no shape key has a known name.
     """
-    coverage = coverage_of(all_presets()["arkit"], candidates([mesh_object]))
+    preset = all_presets()["arkit"].known_to(schema_of(camera))
+    coverage = coverage_of(preset, candidates([mesh_object]))
     if not coverage.matches:
         raise InputError(
             f"{mesh_object.name!r} has no shape key with an ARKit name",

@@ -14,6 +14,7 @@ from typing import Any
 import bpy
 
 from .compat import plain_driver
+from .extra_parameters import data_path, restore, schema_of, set_value
 from .mapping_rows import (
     PhotorigMappingRow,
     RigRow,
@@ -27,9 +28,7 @@ from .properties import neutral_of, rest_values, set_neutral
 from .shared.errors import InputError
 from .shared.mapping import BONE, PROPERTY, SHAPE_KEY, VALUE, MappingRow, Source, by_parameter
 from .shared.mapping_expression import Term, expression_of, terms_of, variable_names
-from .shared.schema import ARKIT_52
 
-_PREFIX = "photorig."
 _SUMS: dict[str, Callable[[int], tuple[float, str]]] = {
     "SUM": lambda _count: (1.0, "ADD"),
     "AVERAGE": lambda count: (1.0 / count, "ADD"),
@@ -48,9 +47,9 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     Returns:
         Ids of the parameters that are driven now.
     """
-    settings = camera.photorig
+    settings, schema = camera.photorig, schema_of(camera)
     _follow_renames(camera)
-    before = set(settings.mapped_parameters.split()) & set(ARKIT_52.ids)
+    before = set(settings.mapped_parameters.split()) & set(schema.ids)
     driven = set()
     for parameter, items in _usable_items(settings).items():
         rows = [row_of(item) for item in items]
@@ -61,12 +60,13 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
                 item.problem = str(error)
             continue
         targets = [_target_of(item) for item in items]
+        restore(camera, schema.parameters[schema.index[parameter]])
         _write_driver(camera, parameter, expression, targets)
         for item, name in zip(items, variable_names(len(items)), strict=True):
             item.compiled, item.compiled_control = f"{parameter} {name}", item.control
         driven.add(parameter)
     _release(camera, before - driven)
-    settings.mapped_parameters = " ".join(name for name in ARKIT_52.ids if name in driven)
+    settings.mapped_parameters = " ".join(name for name in schema.ids if name in driven)
     return tuple(settings.mapped_parameters.split())
 
 
@@ -79,7 +79,7 @@ def _follow_renames(camera: bpy.types.Camera) -> None:
         if not item.compiled or item.control != item.compiled_control:
             continue
         parameter, name = item.compiled.split()
-        curve = _curve_at(camera, f"{_PREFIX}{parameter}")
+        curve = _curve_at(camera, data_path(parameter))
         variable = curve.driver.variables.get(name) if curve is not None else None
         target = _read_target(variable) if variable is not None else None
         place = _source_of(target) if target is not None else None
@@ -108,7 +108,7 @@ def _usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigM
 def problem_of(item: PhotorigMappingRow) -> str:
     """Why a row can drive nothing, "" where it can."""
     try:
-        row_of(item).check()
+        row_of(item).check(schema_of(item.id_data))
     except InputError as error:
         return str(error)
     if item.owner is None:
@@ -131,8 +131,8 @@ def problem_of(item: PhotorigMappingRow) -> str:
 def _release(camera: bpy.types.Camera, parameters: set[str]) -> None:
     rest = rest_values(camera.photorig)
     for parameter in parameters:
-        camera.driver_remove(f"{_PREFIX}{parameter}")
-        setattr(camera.photorig, parameter, rest[parameter])
+        camera.driver_remove(data_path(parameter))
+        set_value(camera, parameter, rest[parameter])
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _target_of(item: PhotorigMappingRow) -> _Target:
 def _write_driver(
     camera: bpy.types.Camera, parameter: str, expression: str, targets: Sequence[_Target]
 ) -> None:
-    path = f"{_PREFIX}{parameter}"
+    path = data_path(parameter)
     present = _curve_at(camera, path)
     if present is not None and _says(present, expression, targets):
         return
@@ -240,8 +240,8 @@ def read_drivers(camera: bpy.types.Camera) -> ReadMapping:
     rows: list[RigRow] = []
     neutral: dict[str, float] = {}
     unreadable: list[str] = []
-    for parameter in ARKIT_52.ids:
-        curve = _curve_at(camera, f"{_PREFIX}{parameter}")
+    for parameter in schema_of(camera).ids:
+        curve = _curve_at(camera, data_path(parameter))
         if curve is None:
             continue
         read = _read_driver(curve.driver, parameter)

@@ -67,6 +67,15 @@ def set_value(camera: bpy.types.Camera, parameter: str, value: float) -> None:
         setattr(camera.photorig, parameter, value)
     else:
         camera[property_name(parameter)] = value
+        camera.update_tag()  # a script may set a custom property without Blender's noticing
+
+
+def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
+    """Make the custom property of an extra parameter where there is none, at rest."""
+    name = property_name(parameter.id)
+    if parameter.id not in ARKIT_52.index and name not in camera:
+        camera[name] = float(parameter.default)
+        _describe(camera, name, parameter)
 
 
 def draw_slider(layout: bpy.types.UILayout, camera: bpy.types.Camera, parameter: Parameter) -> None:
@@ -94,10 +103,7 @@ def learn(camera: bpy.types.Camera, schema: ParameterSchema) -> None:
         learned = ParameterSchema("extra", tuple(extras.values()))
         camera.photorig.extra_parameters = json.dumps(learned.to_json())
     for parameter in extras.values():
-        name = property_name(parameter.id)
-        if name not in camera:
-            camera[name] = float(parameter.default)
-            _describe(camera, name, parameter)
+        restore(camera, parameter)
 
 
 def _describe(camera: bpy.types.Camera, name: str, parameter: Parameter) -> None:

@@ -45,16 +45,16 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
 def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
     """(n,) float32 in the order and units of ``schema_of``, with the shot's gains and mirror."""
     settings, schema = camera_data.photorig, schema_of(camera_data)
-    values = np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
+    values = slider_values(camera_data)
     origin = np.array(list(rest_values(settings).values()), np.float32)
     gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
     return adjusted(values, origin, gains, settings.mirror, schema)
 
 
-def parameter_values(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(58,) float32 in the order and units of the built-in schema, as the sliders say."""
-    settings = camera_data.photorig
-    return np.array([getattr(settings, name) for name in ARKIT_52.ids], np.float32)
+def slider_values(camera_data: bpy.types.Camera) -> np.ndarray:
+    """(n,) float32 in the order and units of ``schema_of``, as sliders, keyframes or a rig say."""
+    schema = schema_of(camera_data)
+    return np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
 
 
 def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import bpy
 
 from .drivers import problem_of
+from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
 from .operators.base import camera_in_context
 from .rig import source_value
 from .shared.errors import InputError
 from .shared.mapping import BONE, ROTATIONS, SHAPE_KEY
-from .shared.schema import ARKIT_52
 
 _KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
 
@@ -67,8 +67,9 @@ class PHOTORIG_UL_mapping(bpy.types.UIList):
         body.active = not item.mute
         channel = f" {item.channel}" if item.kind == BONE else ""
         body.label(text=f"{item.control or '?'}{channel}", icon=_KIND_ICONS[item.kind])
-        position = ARKIT_52.index.get(item.parameter)
-        label = item.parameter if position is None else ARKIT_52.parameters[position].label
+        schema = schema_of(item.id_data)
+        position = schema.index.get(item.parameter)
+        label = item.parameter if position is None else schema.parameters[position].label
         body.label(text=label, icon="FORWARD")
         value = body.row()
         value.alignment = "RIGHT"

@@ -13,6 +13,7 @@ from typing import Any
 
 import bpy
 
+from .extra_parameters import schema_of
 from .shared.mapping import (
     BONE,
     CHANNELS,
@@ -23,7 +24,6 @@ from .shared.mapping import (
     MappingRow,
     Source,
 )
-from .shared.schema import ARKIT_52
 
 _KINDS = (
     ("SHAPE_KEY", "Shape Key", "The value of a shape key", "SHAPEKEY_DATA", 0),
@@ -66,12 +66,12 @@ def compile_unless_paused(item: bpy.types.PropertyGroup, _context: bpy.types.Con
         compile_mapping(item.id_data)
 
 
-def _parameters(_item: Any, _context: bpy.types.Context, text: str) -> list[tuple[str, str]]:
+def _parameters(item: Any, _context: bpy.types.Context, text: str) -> list[tuple[str, str]]:
     """Suggestions while a parameter's name is typed."""
     wanted = text.lower().replace(" ", "")
     return [
         (parameter.id, parameter.label)
-        for parameter in ARKIT_52.parameters
+        for parameter in schema_of(item.id_data).parameters
         if wanted in parameter.id.lower()
     ]
 

@@ -8,7 +8,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from .control_names import ControlName, control_name, without_copy_number
 from .errors import InputError
 from .mapping import ADD, BONE, CHANNELS, COMBINATIONS, VALUE
-from .schema import ARKIT_52
+from .schema import ParameterSchema
 
 FORMAT, VERSION = "photorig.mapping-preset", 1
 TURNS = ("TURN_X", "TURN_Y", "TURN_Z")
@@ -88,6 +88,11 @@ class Preset:
         """The controls by all their names, each once."""
         return tuple(dict.fromkeys(row.controls for row in self.rows))
 
+    def known_to(self, schema: ParameterSchema) -> Preset:
+        """Without the rows for parameters that are not in a schema; they may be a newer model's."""
+        rows = tuple(row for row in self.rows if row.parameter in schema.index)
+        return self if len(rows) == len(self.rows) else replace(self, rows=rows)
+
     def to_json(self) -> dict[str, Any]:
         head: dict[str, Any] = {"format": FORMAT, "version": VERSION, "id": self.id}
         head |= {"label": self.label, "description": self.description}
@@ -97,7 +102,7 @@ class Preset:
 
     @staticmethod
     def from_json(data: Any) -> Preset:
-        """Inverse of to_json; rows for parameters that are not known are left out.
+        """Inverse of to_json; it may have rows for parameters that only a newer model knows.
 
         Raises:
             InputError: this is no preset, or of a newer version.
@@ -117,7 +122,7 @@ class Preset:
             id=_text(data, "id"),
             label=_text(data, "label"),
             description=_text(data, "description", ""),
-            rows=tuple(row for row in read if row.parameter in ARKIT_52.index),
+            rows=tuple(read),
             head_bones=_texts(data.get("head_bones", [])),
         )
 

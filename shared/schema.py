@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,9 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+
+_ID = re.compile(r"\w{1,60}")
+"""What a parameter may be called: lists of them are written with spaces between."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,25 @@ class ParameterSchema:
     def from_json(data: Mapping[str, Any]) -> ParameterSchema:
         """Inverse of to_json. Raises InputError on anything else."""
         try:
-            parameters = tuple(Parameter(**entry) for entry in data["parameters"])
-            return ParameterSchema(str(data["name"]), parameters)
-        except (KeyError, TypeError) as error:
+            parameters = tuple(_read_parameter(entry) for entry in data["parameters"])
+            schema = ParameterSchema(str(data["name"]), parameters)
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"This is no parameter schema: {error}") from error
+        if len(schema.index) != len(schema):
+            raise InputError("This is no parameter schema: it has a parameter twice")
+        return schema
+
+
+def _read_parameter(entry: Mapping[str, Any]) -> Parameter:
+    """Raises KeyError, TypeError or ValueError where this is no parameter."""
+    parameter = Parameter(**entry)
+    words = (parameter.label, parameter.group, parameter.unit, parameter.mirror)
+    if not all(isinstance(word, str) for word in words) or not _ID.fullmatch(parameter.id):
+        raise ValueError(f"{parameter.id!r} is no name")
+    numbers = (parameter.minimum, parameter.default, parameter.maximum)
+    if not all(math.isfinite(number) for number in numbers) or sorted(numbers) != list(numbers):
+        raise ValueError(f"{parameter.id} has the limits {numbers}")
+    return parameter
 
 
 ARKIT_NAMES: tuple[str, ...] = tuple(

@@ -7,6 +7,7 @@ import bpy
 
 from ..bake import bake_mapping
 from ..drivers import problem_of, rows_from_drivers
+from ..extra_parameters import schema_of
 from ..mapping_rows import RigRow, active_row, add_row, changing, row_of
 from ..neutral import capture_neutral, reset_to_photo
 from ..rig import mirrored, source_value
@@ -163,7 +164,7 @@ class PHOTORIG_OT_mirror_mapping_row(PhotorigOperator, bpy.types.Operator):
         problem = "There is no row" if item is None else problem_of(item)
         if item is None or problem:
             raise InputError("The row drives nothing", problem)
-        other = mirrored(RigRow(row_of(item), item.owner))
+        other = mirrored(RigRow(row_of(item), item.owner), schema_of(camera))
         with changing(camera) as settings:
             add_row(settings, other)
             settings.mapping_index = len(settings.mapping) - 1

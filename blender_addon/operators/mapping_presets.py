@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ..connect import Detection, apply_preset, detect_rig, user_preset_folder
+from ..extra_parameters import schema_of
 from ..mapping_rows import row_of
 from ..rig import rig_objects
 from ..shared.errors import InputError
@@ -73,7 +74,7 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _found
-        _found = detect_rig(rig_objects(context.selected_objects))
+        _found = _detect(context)
         coverage = _found.coverage()
         self.preset = coverage.preset.id if coverage is not None else ""
         head = _found.head(coverage.preset if coverage is not None else None)
@@ -93,7 +94,7 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         global _found
-        detection = detect_rig(rig_objects(context.selected_objects))
+        detection = _detect(context)
         _found = None
         camera = camera_data_in_context(context)
         coverage = detection.coverage(self.preset)
@@ -107,6 +108,12 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
         if applied.problem:
             self.report({"WARNING"}, f"The head does not: {applied.problem}")
         return {"FINISHED"}
+
+
+def _detect(context: bpy.types.Context) -> Detection:
+    """What the selected objects are, for the camera that is meant."""
+    schema = schema_of(camera_data_in_context(context))
+    return detect_rig(rig_objects(context.selected_objects), schema)
 
 
 def _active_bone(context: bpy.types.Context) -> str:

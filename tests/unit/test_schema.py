@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
 
 
 def test_the_default_schema_is_angles_then_fifty_two_coefficients_then_a_translation() -> None:
@@ -62,3 +62,25 @@ def test_a_schema_includes_another_by_ids_and_units_not_by_order() -> None:
     assert not fewer.includes(ARKIT_52)
     other = replace(ARKIT_52.parameters[0], unit="radian")
     assert not ParameterSchema("other", (other, *ARKIT_52.parameters[1:])).includes(ARKIT_52)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "ear left"},
+        {"id": ""},
+        {"id": 3},
+        {"label": None},
+        {"minimum": "0"},
+        {"maximum": math.nan},
+        {"minimum": 2.0},
+        {"default": 7.0},
+        {"id": "jawOpen"},
+    ],
+)
+def test_a_schema_that_is_none_is_refused(change: dict[str, object]) -> None:
+    ear = vars(Parameter("ear", "Ear", "ears", "coefficient", 0.0, 1.0, 0.0, "ear")) | change
+    data = ARKIT_52.to_json()
+    data["parameters"] = [*data["parameters"], ear]
+    with pytest.raises(InputError, match="no parameter schema"):
+        ParameterSchema.from_json(data)
