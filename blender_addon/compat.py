@@ -51,6 +51,13 @@ def edited_scene(context: bpy.types.Context) -> bpy.types.Scene:
     return getattr(workspace, "sequencer_scene", None) or context.scene
 
 
+def show_in_empty_sequencers(scene: bpy.types.Scene) -> None:
+    """Let workspaces whose sequencer has no scene (since 5.0 each has its own) show this one."""
+    for workspace in bpy.data.workspaces:
+        if hasattr(workspace, "sequencer_scene") and workspace.sequencer_scene is None:
+            workspace.sequencer_scene = scene
+
+
 def reload_strip_images(scene: bpy.types.Scene, strip: Any) -> None:
     """Forget the images of a strip that were decoded before their files changed."""
     if hasattr(strip, "invalidate_cache"):

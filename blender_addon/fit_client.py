@@ -93,7 +93,8 @@ def start_fit(client: WorkerClient, request: FitRequest) -> FitJob:
         )
     if client.is_connected and len(request.photos) > most:
         raise InputError(
-            f"This worker makes a portrait from {most} photo at most", "Choose the best one."
+            f"This worker makes a portrait from at most {most} photo{'s' if most > 1 else ''}",
+            "Choose the best.",
         )
     job = FitJob(client, client.new_job_name("fit"), request)
     client.add_job(job._name, job)

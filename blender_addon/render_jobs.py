@@ -18,6 +18,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
+from . import compat
 from .client import RenderJob
 from .draw import redraw_status_bars
 from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
@@ -324,6 +325,8 @@ class SequenceJob:
         is_new = find_strip(scene, folder, names[0]) is None
         name = f"Photorig {self.plan.scene}"
         refresh_strip(scene, name, folder, names, self.plan.frame_start, self.plan.framing)
+        if is_new:
+            compat.show_in_empty_sequencers(scene)
         if is_new and self.plan.is_own_scene:
             # Else F12 in this scene would show the strip instead of rendering the face again.
             scene.render.use_sequencer = False

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 
 from .. import fit_jobs
+from ..passes import ENGINE
 from ..portrait_file import SUFFIX, resolve
 from ..shared.errors import InputError
 from ..worker_link import link, redraw_panels
@@ -140,19 +141,23 @@ class PHOTORIG_OT_dismiss_fit(PhotorigOperator, bpy.types.Operator):
 
 
 def _over_photorig(context: bpy.types.Context) -> bool:
-    """Whether files are dropped onto Photorig's panels; images in the 3D view are Blender's."""
+    """Whether a photo is dropped where Photorig is: onto its panels, or into a 3D view of somebody
+    who works with it, whom Blender then asks what shall become of the image."""
     if context.area is None or camera_in_context(context) is None:
         return False
-    if context.area.type == "VIEW_3D":
-        return context.region is not None and context.region.type == "UI"
-    return context.area.type == "PROPERTIES"
+    if context.area.type != "VIEW_3D":
+        return bool(context.area.type == "PROPERTIES")
+    if context.region is not None and context.region.type == "UI":
+        return True
+    is_rendered = context.scene.render.engine == ENGINE
+    return is_rendered or context.workspace.photorig.show_overlay or link.is_ready
 
 
 class PHOTORIG_FH_photo(bpy.types.FileHandler):
-    """A photo dropped onto the sidebar or the camera's properties."""
+    """A photo dropped onto the properties, the sidebar, or a 3D view that shows Photorig's face."""
 
     bl_idname = "PHOTORIG_FH_photo"
-    bl_label = "Fit Photo"
+    bl_label = "Photorig: Fit Photo"
     bl_import_operator = "photorig.fit_photo"
     bl_file_extensions = ";".join(fit_jobs.PHOTO_SUFFIXES)
 
@@ -165,7 +170,7 @@ class PHOTORIG_FH_portrait(bpy.types.FileHandler):
     """A portrait file dropped anywhere in the 3D view or the properties."""
 
     bl_idname = "PHOTORIG_FH_portrait"
-    bl_label = "Load Portrait"
+    bl_label = "Photorig: Load Portrait"
     bl_import_operator = "photorig.load_portrait"
     bl_file_extensions = SUFFIX
 

@@ -120,7 +120,7 @@ def main() -> None:
     )
     with StopSignal() as stop:
         executor.start()
-        fitter = ProcessFitter([sys.executable, str(FIT_PROGRAM)])
+        fitter = ProcessFitter([sys.executable, str(FIT_PROGRAM)], 3)
         serve(
             settings,
             executor,
