@@ -11,66 +11,29 @@ import bpy
 import numpy as np
 import pytest
 from portrait_files import read_pixels
+from renders import floats, still, use_compositor
 
 pytestmark = pytest.mark.shared_worker
 
 
-def _still(scene: bpy.types.Scene, path: Path) -> np.ndarray:
-    """F12 into a PNG file; its pixels, rows from the top."""
-    scene.render.filepath = str(path.with_suffix(""))
-    bpy.ops.render.render(write_still=True)
-    return read_pixels(path)
-
-
-def _floats(scene: bpy.types.Scene, path: Path) -> np.ndarray:
-    """F12 into an EXR file of 32 bits; (h, w, 4) scene-linear, rows from the top."""
-    settings = scene.render.image_settings
-    settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGBA", "32"
-    scene.render.filepath = str(path.with_suffix(""))
-    bpy.ops.render.render(write_still=True)
-    image = bpy.data.images.load(str(path))
-    image.alpha_mode = "PREMUL"
-    width, height = image.size
-    values = np.empty(width * height * 4, np.float32)
-    image.pixels.foreach_get(values)
-    bpy.data.images.remove(image)
-    return values.reshape(height, width, 4)[::-1]
-
-
-def _use_compositor(scene: bpy.types.Scene, socket: str) -> None:
-    """Let the compositor's picture be one socket of the Render Layers node."""
-    if hasattr(scene, "compositing_node_group"):
-        tree = bpy.data.node_groups.new("Compositor", "CompositorNodeTree")
-        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        scene.compositing_node_group = tree
-        output = tree.nodes.new("NodeGroupOutput")
-    else:
-        scene.use_nodes = True
-        tree = scene.node_tree
-        tree.nodes.clear()
-        output = tree.nodes.new("CompositorNodeComposite")
-    layers = tree.nodes.new("CompositorNodeRLayers")
-    tree.links.new(layers.outputs[socket], output.inputs[0])
-
-
 def test_the_face_pass_is_seen_by_the_compositor(shot: bpy.types.Scene, tmp_path: Path) -> None:
-    combined = _still(shot, tmp_path / "combined.png")
+    combined = still(shot, tmp_path / "combined.png")
     bpy.context.view_layer.photorig.use_pass_face = True
-    _use_compositor(shot, "Face")
-    np.testing.assert_array_equal(_still(shot, tmp_path / "face.png"), 255 - combined)
+    use_compositor(shot, "Face")
+    np.testing.assert_array_equal(still(shot, tmp_path / "face.png"), 255 - combined)
 
 
 def test_the_matte_pass_is_seen_by_the_compositor(shot: bpy.types.Scene, tmp_path: Path) -> None:
     bpy.context.view_layer.photorig.use_pass_matte = True
-    _use_compositor(shot, "Matte")
+    use_compositor(shot, "Matte")
     expected = np.linspace(0, 255, 256).round() / 255
-    matte = _floats(shot, tmp_path / "matte.exr")[..., 0]
+    matte = floats(shot, tmp_path / "matte.exr")[..., 0]
     np.testing.assert_allclose(matte, np.tile(expected, (256, 1)), atol=1e-6)
 
 
 def test_a_pass_that_is_not_asked_for_costs_nothing(shot: bpy.types.Scene) -> None:
     bpy.ops.render.render()
-    _use_compositor(shot, "Image")
+    use_compositor(shot, "Image")
     nodes = shot.compositing_node_group if hasattr(shot, "compositing_node_group") else None
     tree = nodes or shot.node_tree
     sockets = next(node for node in tree.nodes if node.type == "R_LAYERS").outputs
@@ -78,10 +41,10 @@ def test_a_pass_that_is_not_asked_for_costs_nothing(shot: bpy.types.Scene) -> No
 
 
 def test_a_transparent_film_cuts_the_person_out(shot: bpy.types.Scene, tmp_path: Path) -> None:
-    opaque = _floats(shot, tmp_path / "opaque.exr")
+    opaque = floats(shot, tmp_path / "opaque.exr")
     assert (opaque[..., 3] == 1).all()
     shot.render.film_transparent = True
-    cut_out = _floats(shot, tmp_path / "cut.exr")
+    cut_out = floats(shot, tmp_path / "cut.exr")
     matte = np.tile((np.linspace(0, 255, 256).round() / 255).astype(np.float32), (256, 1))
     np.testing.assert_allclose(cut_out[..., 3], matte, atol=1e-6)
     np.testing.assert_allclose(cut_out[..., :3], opaque[..., :3] * matte[..., None], atol=1e-5)
@@ -90,16 +53,16 @@ def test_a_transparent_film_cuts_the_person_out(shot: bpy.types.Scene, tmp_path:
 def test_a_filled_frame_has_no_black_and_an_exact_one_keeps_its_pixels(
     shot: bpy.types.Scene, tmp_path: Path
 ) -> None:
-    whole = _still(shot, tmp_path / "whole.png")
+    whole = still(shot, tmp_path / "whole.png")
     shot.render.resolution_x, shot.render.resolution_y = 300, 200
     settings = shot.camera.data.photorig
     assert settings.framing == "FIT"
     settings.framing = "EXACT"
-    exact = _still(shot, tmp_path / "exact.png")
+    exact = still(shot, tmp_path / "exact.png")
     np.testing.assert_array_equal(exact[:, 22:278], whole[28:228])
     assert exact[:, :22].max() == exact[:, 278:].max() == 0
     settings.framing = "FILL"
-    fill = _still(shot, tmp_path / "fill.png")
+    fill = still(shot, tmp_path / "fill.png")
     assert fill.shape == (200, 300, 3)
     assert fill.min(axis=2).max(axis=0).min() > 0
 
@@ -125,13 +88,13 @@ def test_a_region_with_awkward_edges_is_a_part_of_the_whole(
 ) -> None:
     shot.render.resolution_x, shot.render.resolution_y = 250, 190
     shot.render.resolution_percentage = 58
-    whole = _still(shot, tmp_path / "whole.png")
+    whole = still(shot, tmp_path / "whole.png")
     assert whole.shape == (110, 145, 3)
     render = shot.render
     render.use_border, render.use_crop_to_border = True, crop
     render.border_min_x, render.border_max_x = 0.3, 0.7
     render.border_min_y, render.border_max_y = 0.1, 0.9
-    part = _still(shot, tmp_path / "part.png")
+    part = still(shot, tmp_path / "part.png")
     if crop:
         left = int(np.float32(0.3) * np.float32(145))
         top = 110 - int(np.float32(0.9) * np.float32(110))
@@ -172,7 +135,7 @@ def test_render_slots_keep_their_pictures(shot: bpy.types.Scene, tmp_path: Path)
     for slot, frame in ((0, 1), (1, 4)):
         result.render_slots.active_index = slot
         shot.frame_set(frame)
-        pictures.append(_still(shot, tmp_path / f"{slot}.png"))
+        pictures.append(still(shot, tmp_path / f"{slot}.png"))
     assert (pictures[0] != pictures[1]).any()
     for slot, picture in enumerate(pictures):
         result.render_slots.active_index = slot
@@ -182,10 +145,10 @@ def test_render_slots_keep_their_pictures(shot: bpy.types.Scene, tmp_path: Path)
 
 
 def test_stamps_are_written_into_file_and_picture(shot: bpy.types.Scene, tmp_path: Path) -> None:
-    plain = _still(shot, tmp_path / "plain.png")
+    plain = still(shot, tmp_path / "plain.png")
     shot.render.use_stamp, shot.render.use_stamp_note = True, True
     shot.render.stamp_note_text = "Take 7"
-    stamped = _still(shot, tmp_path / "stamped.png")
+    stamped = still(shot, tmp_path / "stamped.png")
     assert (plain != stamped).any()
     content = (tmp_path / "stamped.png").read_bytes()
     assert b"Take 7" in content
@@ -196,7 +159,7 @@ def test_a_scene_strip_in_another_scene_renders_the_face(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     shot.frame_set(3)
-    expected = _still(shot, tmp_path / "f12.png")
+    expected = still(shot, tmp_path / "f12.png")
     edit = bpy.data.scenes.new("Edit")
     modules.render_settings.use_exact_colours(edit)
     edit.render.resolution_x = edit.render.resolution_y = 256
@@ -255,7 +218,7 @@ def test_what_the_viewport_shows_is_what_a_render_writes(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     shot.frame_set(2)
-    picture = _still(shot, tmp_path / "f12.png")
+    picture = still(shot, tmp_path / "f12.png")
     camera = shot.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     client = modules.worker_link.link.client
     client.submit_preview("test", modules.frame_request.frame_request(camera, 2))
@@ -266,15 +229,15 @@ def test_what_the_viewport_shows_is_what_a_render_writes(
 
 
 def test_undo_and_another_file_leave_renders_right(shot: bpy.types.Scene, tmp_path: Path) -> None:
-    before = _still(shot, tmp_path / "before.png")
+    before = still(shot, tmp_path / "before.png")
     path = tmp_path / "shot.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
     bpy.ops.ed.undo_push(message="before")
     shot.camera.data.photorig.headRoll = 25
     bpy.ops.ed.undo_push(message="rolled")
-    assert (_still(bpy.context.scene, tmp_path / "rolled.png") != before).any()
+    assert (still(bpy.context.scene, tmp_path / "rolled.png") != before).any()
     bpy.ops.ed.undo()
-    np.testing.assert_array_equal(_still(bpy.context.scene, tmp_path / "undone.png"), before)
+    np.testing.assert_array_equal(still(bpy.context.scene, tmp_path / "undone.png"), before)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.wm.open_mainfile(filepath=str(path))
-    np.testing.assert_array_equal(_still(bpy.context.scene, tmp_path / "again.png"), before)
+    np.testing.assert_array_equal(still(bpy.context.scene, tmp_path / "again.png"), before)

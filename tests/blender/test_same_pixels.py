@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 import pytest
 from portrait_files import read_pixels
+from renders import floats, still, use_compositor
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = range(1, 4)
@@ -38,6 +39,15 @@ def person(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("person")
     path = folder / "person.portrait"
     _photorig(program, "sample", "--seed", 3, "--out", folder / "p.png", "--portrait", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def astronaut(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait of a photo of a real person, a likeness made in seconds."""
+    path = tmp_path_factory.mktemp("astronaut") / "astronaut.portrait"
+    photo = ROOT / "tests" / "data" / "astronaut.jpg"
+    _photorig(program, "fit", photo, "--quick", "--out", path)
     return path
 
 
@@ -104,3 +114,64 @@ def test_the_real_worker_is_kept_busy_by_a_sequence(
     print(f"busy {job.busy_share:.3f} of the time")
     assert (job.finished, job.restarts) == (12, 0)
     assert job.busy_share >= 0.9
+
+
+@pytest.mark.parametrize("size", ["256", "FULL"])
+def test_face_and_matte_of_a_photo_are_those_of_the_command_line(
+    performance: bpy.types.Scene,
+    modules: SimpleNamespace,
+    program: Path,
+    astronaut: Path,
+    tmp_path: Path,
+    size: str,
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(astronaut))
+    performance.camera.data.photorig.size = size
+    bpy.ops.photorig.use_picture_size()
+    plan = modules.render_jobs.plan_sequence(bpy.context, performance, tmp_path)
+    values = modules.schema.ARKIT_52.named(plan.requests[-1].parameters)
+    parameters = [
+        modules.parameters_file.FrameParameters(FRAMES[-1], values),
+        modules.parameters_file.FrameParameters(FRAMES[-1] + 1, {}),
+    ]
+    modules.parameters_file.write(tmp_path / "p.jsonl", parameters)
+    options = ("--out", tmp_path / "cli", "--size", size.lower(), "--passes")
+    _photorig(program, "render", astronaut, tmp_path / "p.jsonl", *options)
+    given, at_rest = (_layers(tmp_path / "cli", entry.frame) for entry in parameters)
+
+    performance.frame_set(FRAMES[-1])
+    layer = bpy.context.view_layer.photorig
+    layer.use_pass_face = layer.use_pass_matte = True
+    combined = still(performance, tmp_path / "combined.png")
+    np.testing.assert_array_equal(combined, given["combined"])
+    use_compositor(performance, "Face")
+    face = still(performance, tmp_path / "face.png")
+    assert face.shape == combined.shape
+    if size == "256":
+        np.testing.assert_array_equal(face, given["face"])
+    use_compositor(performance, "Matte")
+    matte = floats(performance, tmp_path / "matte.exr")[..., 0]
+    np.testing.assert_allclose(matte, given["matte"][..., 0] / 255, atol=1e-6)
+
+    rows, columns = matte.shape
+    assert matte[rows // 4 : rows // 2, columns * 2 // 5 : columns * 3 // 5].mean() > 0.95
+    assert (face != combined).any()
+    if size == "FULL":  # the square has next to no background
+        outside = _far_from((matte > 0) | (at_rest["matte"][..., 0] > 0), columns // 16)
+        assert 0.2 < outside.mean() < 0.9
+        np.testing.assert_array_equal(combined[outside], at_rest["combined"][outside])
+
+
+def _far_from(part: np.ndarray, distance: int) -> np.ndarray:
+    """(h, w) bool: which pixels have none of a part within so many rows and columns."""
+    near = part.copy()
+    for axis in (0, 1):
+        near = np.any([np.roll(near, n, axis) for n in range(-distance, distance + 1)], axis=0)
+    return ~near
+
+
+def _layers(folder: Path, frame: int) -> dict[str, np.ndarray]:
+    """(h, w, channels) uint8 of what the command line wrote for a frame, by what it shows."""
+    ends = {"combined": "", "face": "_face", "matte": "_matte"}
+    pixels = {n: read_pixels(folder / f"frame_{frame:04d}{end}.png") for n, end in ends.items()}
+    return {name: values.reshape(*values.shape[:2], -1) for name, values in pixels.items()}
