@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -82,13 +83,13 @@ def sample_portrait(worker_program: Path) -> Path:
 
 
 def zip_for(series: str, newest: Path, folder: Path) -> Path:
-    """The zip that this Blender can load.
+    """The zip that this Blender can load, in a folder that it can see.
 
     Debian builds Blender 4.3 with a newer Python than Blender's own downloads have, so what fits is
     the zip for newer Blenders, with their lowest version set down.
     """
     if series >= "5.1":
-        return newest
+        return Path(shutil.copy(newest, folder))
     lowered = folder / newest.name
     with zipfile.ZipFile(newest) as given, zipfile.ZipFile(lowered, "w") as made:
         for entry in given.infolist():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy_extras.view3d_utils import location_3d_to_region_2d
 
 FOLDER = Path(os.environ["PHOTORIG_WINDOW_COMMANDS"])
 SCREEN_HEIGHT = int(os.environ["PHOTORIG_WINDOW_HEIGHT"])
@@ -59,6 +60,15 @@ def in_region(area: bpy.types.Area, kind: str = "WINDOW") -> Any:
 def on_screen(x: float, y: float) -> list[int]:
     """Blender counts from below, an X server from above; a border may be around the window."""
     return [round(window().x + x), round(SCREEN_HEIGHT - window().y - y)]
+
+
+def bone_on_screen(name: str) -> list[int]:
+    """Where the middle of a bone of the active armature is seen in the viewport."""
+    rig, area = bpy.context.view_layer.objects.active, areas("VIEW_3D")[0]
+    region, bone = region_of(area), rig.pose.bones[name]
+    place = rig.matrix_world @ ((bone.head + bone.tail) / 2)
+    spot = location_3d_to_region_2d(region, area.spaces.active.region_3d, place)
+    return on_screen(region.x + spot.x, region.y + spot.y)
 
 
 def rig_curves() -> list[bpy.types.FCurve]:

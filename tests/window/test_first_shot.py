@@ -183,9 +183,10 @@ def default_button(blender: WindowSession, before: np.ndarray, name: str) -> tup
         is_blue = np.abs(after.astype(int) - _DEFAULT_BUTTON).max(2) < 12
         mask = (is_new & is_blue).astype(np.uint8)
         _, _, boxes, middles = cv2.connectedComponentsWithStats(mask)
-        wide = np.flatnonzero(boxes[:, cv2.CC_STAT_WIDTH] * is_button(boxes) > _BUTTON_WIDTH)
-        if len(wide):
-            x, y = middles[wide[0]]
+        # A slider elsewhere is blue, too, and may have been drawn anew.
+        widths = boxes[:, cv2.CC_STAT_WIDTH] * is_button(boxes)
+        if widths.max() > _BUTTON_WIDTH:
+            x, y = middles[widths.argmax()]
             return round(x), round(y)
         time.sleep(1.0)
     raise AssertionError("no dialog has come up")
@@ -203,13 +204,14 @@ def test_a_pose_becomes_keyframes(blender: WindowSession) -> None:
         scene = bpy.context.scene
         scene.frame_start, scene.frame_end = 1, {FRAMES}
         scene.frame_set(1)
-        rig = bpy.context.view_layer.objects.active
-        rig.data.bones.active = rig.data.bones["head"]
         """
     )
     blender.point(*VIEWPORT)
     blender.key("ctrl+Tab")
     blender.wait_for("bpy.context.mode == 'POSE'", 30, "pose mode")
+    blender.click(*blender.ask("answer = bone_on_screen('head')"))
+    blender.wait_for("bpy.context.active_pose_bone.name == 'head'", 30, "the bone is chosen")
+    blender.point(*VIEWPORT)
     turn(blender, _YAWS[0])
     scrub_to_last_frame(blender)
     turn(blender, _YAWS[1] - _YAWS[0])
