@@ -35,8 +35,9 @@ _TICK_SECONDS = 0.02
 _STORE_SECONDS = 0.005
 """How long frames are written before Blender gets its turn."""
 _REFRESH_SECONDS = 1.0
-_WINDOW = 8
-"""Frames that the worker may be ahead of the disk; what it makes while Blender draws."""
+_WINDOW, _WINDOW_OF_PHOTOS = 16, 8
+"""Frames that the worker may be ahead of the disk: what a fast one makes while Blender draws. Whole
+photos are larger and take longer."""
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,9 @@ class SequenceJob:
         for portrait in sorted({request.portrait for request in missing}):
             client.upload_portrait(self.plan.portraits[portrait].content)
         self._began, self._device_seconds, self._first, self._made = time.monotonic(), 0.0, 0.0, 0
-        self._job = client.start_job(missing, form, _WINDOW)
+        is_large = any(request.size == "full" for request in missing)
+        window = _WINDOW_OF_PHOTOS if is_large else _WINDOW
+        self._job = client.start_job(missing, form, window)
 
     def _collect(self) -> None:
         """Store what has come; after an error, too, so that nothing finished is lost."""

@@ -225,6 +225,30 @@ def test_the_worker_is_kept_busy_and_blender_is_not_held_up(
 
 
 @pytest.mark.own_worker
+@pytest.mark.parametrize(("size", "ahead"), [("256", 16), ("FULL", 8)])
+def test_a_fast_worker_goes_on_while_blender_draws(
+    shot: bpy.types.Scene,
+    modules: SimpleNamespace,
+    card_worker: Path,
+    tmp_path: Path,
+    size: str,
+    ahead: int,
+) -> None:
+    _lively(shot, 40)
+    shot.camera.data.photorig.size = size
+    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.render_jobs.start(plan)
+    try:
+        while not card_worker.read_text():
+            job.tick()
+            time.sleep(0.005)
+        time.sleep(2.0)  # nobody takes what comes
+        assert len(card_worker.read_text().split()) == ahead
+    finally:
+        job.cancel("enough")
+
+
+@pytest.mark.own_worker
 def test_a_thousand_frames_of_a_held_pose_never_hold_up_blender(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
