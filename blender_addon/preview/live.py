@@ -288,14 +288,21 @@ def redraw_viewports(scene: bpy.types.Scene | None = None) -> None:
     for window in bpy.context.window_manager.windows:
         if scene is None or window.scene == scene:
             for area in areas_with_faces(window):
-                area.tag_redraw()
+                _redraw(area)
 
 
 def redraw_all_viewports() -> None:
     """After a change of where faces are shown."""
     for window in bpy.context.window_manager.windows:
         for area in viewports(window):
-            area.tag_redraw()
+            _redraw(area)
+
+
+def _redraw(area: bpy.types.Area) -> None:
+    """The view only: a new face changes nothing in headers and sidebar, which take their time."""
+    for region in area.regions:
+        if region.type == "WINDOW":
+            region.tag_redraw()
 
 
 def fail(error: Exception) -> None:
