@@ -7,6 +7,7 @@ Blender calls ``register`` and ``unregister``; nothing else happens when this pa
 from __future__ import annotations
 
 from . import (
+    drivers,
     engine,
     fit_jobs,
     head_jobs,
@@ -16,6 +17,7 @@ from . import (
     overlay_panel,
     panels,
     passes,
+    portrait_choice,
     preferences,
     properties,
     render_jobs,
@@ -31,6 +33,8 @@ _ROOMS = (
     preferences,
     mapping_rows,
     properties,
+    drivers,
+    portrait_choice,
     worker_link,
     worker_check,
     fit_jobs,

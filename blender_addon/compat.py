@@ -18,6 +18,21 @@ def path_options() -> set[str]:
     return {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 
 
+def overridable(properties: dict[str, Any]) -> dict[str, Any]:
+    """Properties that can be changed where their owner is a library override.
+
+    Args:
+        properties: what bpy.props gives, by name.
+    """
+    return {name: _overridable(each) for name, each in properties.items()}
+
+
+def _overridable(deferred: Any) -> Any:
+    is_collection = deferred.function is bpy.props.CollectionProperty
+    kinds = {"LIBRARY_OVERRIDABLE"} | ({"USE_INSERTION"} if is_collection else set())
+    return deferred.function(**deferred.keywords, override=kinds)
+
+
 def strips_of(editor: bpy.types.SequenceEditor) -> Any:
     """The strips at the top level of a sequence editor (``sequences`` before 4.4)."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

@@ -169,9 +169,7 @@ def _put(
     """Let these rows be the ones of their parameters; the others stay unless ``everything``."""
     rows = list(rows)
     with changing(camera) as settings:
-        if everything:
-            settings.mapping.clear()
-        remove_rows(settings, {rig_row.row.parameter for rig_row in rows})
+        remove_rows(settings, None if everything else {each.row.parameter for each in rows})
         for rig_row in rows:
             add_row(settings, rig_row)
         settings.use_mapping = True

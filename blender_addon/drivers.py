@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 
 from .compat import plain_driver
 from .extra_parameters import data_path, restore, schema_of, set_value
@@ -49,7 +50,7 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     """
     settings, schema = camera.photorig, schema_of(camera)
     _follow_renames(camera)
-    before = set(settings.mapped_parameters.split()) & set(schema.ids)
+    before = _mapped_before(camera) & set(schema.ids)
     driven = set()
     for parameter, items in _usable_items(settings).items():
         rows = [row_of(item) for item in items]
@@ -68,6 +69,14 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     _release(camera, before - driven)
     settings.mapped_parameters = " ".join(name for name in schema.ids if name in driven)
     return tuple(settings.mapped_parameters.split())
+
+
+def _mapped_before(camera: bpy.types.Camera) -> set[str]:
+    """Ids of the parameters that have drivers from rows; an override has its library's as well."""
+    override = camera.override_library
+    library = override.reference if override is not None else None
+    of_library = library.photorig.mapped_parameters if library is not None else ""
+    return {*camera.photorig.mapped_parameters.split(), *of_library.split()}
 
 
 def _follow_renames(camera: bpy.types.Camera) -> None:
@@ -332,3 +341,19 @@ def rows_from_drivers(camera: bpy.types.Camera) -> ReadMapping:
         set_neutral(settings, kept | read.neutral)
         settings.use_mapping = True
     return read
+
+
+@persistent
+def _compile_overrides(*_arguments: object) -> None:
+    """Another file was opened: Blender keeps the rows of overridden cameras, not their drivers."""
+    for camera in bpy.data.cameras:
+        if camera.override_library is not None and len(camera.photorig.mapping):
+            compile_mapping(camera)
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(_compile_overrides)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_post.remove(_compile_overrides)

@@ -13,6 +13,7 @@ from typing import Any
 
 import bpy
 
+from .compat import overridable
 from .extra_parameters import schema_of
 from .shared.mapping import (
     BONE,
@@ -111,104 +112,106 @@ def _range_property(name: str, label: str, default: float) -> dict[str, Any]:
 class PhotorigMappingRow(bpy.types.PropertyGroup):
     """What one number of a rig does to one parameter; see shared/mapping.py."""
 
-    __annotations__ = {
-        "owner": bpy.props.PointerProperty(
-            type=bpy.types.Object,
-            name="Source",
-            description="The object that has the shape key, bone or property",
-            poll=_may_be_source,
-            update=compile_unless_paused,
-        ),
-        "kind": bpy.props.EnumProperty(
-            name="Kind",
-            items=_KINDS,
-            default="SHAPE_KEY",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "control": bpy.props.StringProperty(
-            name="Control",
-            description="Name of the shape key or bone, or the data path of the property",
-            update=compile_unless_paused,
-        ),
-        "channel": bpy.props.EnumProperty(
-            name="Channel",
-            items=_CHANNEL_ITEMS,
-            default=VALUE,
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "order": bpy.props.EnumProperty(
-            name="Euler Order",
-            items=tuple(
-                (name, name.capitalize() if name == "AUTO" else name, "") for name in ORDERS
+    __annotations__ = overridable(
+        {
+            "owner": bpy.props.PointerProperty(
+                type=bpy.types.Object,
+                name="Source",
+                description="The object that has the shape key, bone or property",
+                poll=_may_be_source,
+                update=compile_unless_paused,
             ),
-            default="AUTO",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "parameter": bpy.props.StringProperty(
-            name="Parameter",
-            description="What the row drives",
-            search=_parameters,
-            search_options=set(),
-            update=compile_unless_paused,
-        ),
-        **_range_property("start", "Start", 0.0),
-        **_range_property("end", "End", 1.0),
-        "amount": bpy.props.FloatProperty(
-            name="Gain",
-            description="What the parameter gets at the end of the range, in its own unit",
-            default=1.0,
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "invert": bpy.props.BoolProperty(
-            name="Invert",
-            description="Count from the end of the range",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "clamp": bpy.props.BoolProperty(
-            name="Clamp",
-            description="Stop at the ends of the range",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "combine": bpy.props.EnumProperty(
-            name="Combine",
-            description="How it joins the rows above that drive the same parameter",
-            items=_COMBINE_ITEMS,
-            default="ADD",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "mute": bpy.props.BoolProperty(
-            name="Mute",
-            description="Leave this row out",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "solo": bpy.props.BoolProperty(
-            name="Solo",
-            description="Leave out all rows that are not solo",
-            options=set(),
-            update=compile_unless_paused,
-        ),
-        "problem": bpy.props.StringProperty(
-            name="Problem", description="Why the row drives nothing", options={"HIDDEN"}
-        ),
-        "compiled": bpy.props.StringProperty(
-            name="Compiled",
-            description="Parameter and variable of the driver that says this row",
-            options={"HIDDEN"},
-        ),
-        "compiled_control": bpy.props.StringProperty(
-            name="Compiled Control",
-            description="The control's name when the driver was made",
-            options={"HIDDEN"},
-        ),
-    }
+            "kind": bpy.props.EnumProperty(
+                name="Kind",
+                items=_KINDS,
+                default="SHAPE_KEY",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "control": bpy.props.StringProperty(
+                name="Control",
+                description="Name of the shape key or bone, or the data path of the property",
+                update=compile_unless_paused,
+            ),
+            "channel": bpy.props.EnumProperty(
+                name="Channel",
+                items=_CHANNEL_ITEMS,
+                default=VALUE,
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "order": bpy.props.EnumProperty(
+                name="Euler Order",
+                items=tuple(
+                    (name, name.capitalize() if name == "AUTO" else name, "") for name in ORDERS
+                ),
+                default="AUTO",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "parameter": bpy.props.StringProperty(
+                name="Parameter",
+                description="What the row drives",
+                search=_parameters,
+                search_options=set(),
+                update=compile_unless_paused,
+            ),
+            **_range_property("start", "Start", 0.0),
+            **_range_property("end", "End", 1.0),
+            "amount": bpy.props.FloatProperty(
+                name="Gain",
+                description="What the parameter gets at the end of the range, in its own unit",
+                default=1.0,
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "invert": bpy.props.BoolProperty(
+                name="Invert",
+                description="Count from the end of the range",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "clamp": bpy.props.BoolProperty(
+                name="Clamp",
+                description="Stop at the ends of the range",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "combine": bpy.props.EnumProperty(
+                name="Combine",
+                description="How it joins the rows above that drive the same parameter",
+                items=_COMBINE_ITEMS,
+                default="ADD",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "mute": bpy.props.BoolProperty(
+                name="Mute",
+                description="Leave this row out",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "solo": bpy.props.BoolProperty(
+                name="Solo",
+                description="Leave out all rows that are not solo",
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "problem": bpy.props.StringProperty(
+                name="Problem", description="Why the row drives nothing", options={"HIDDEN"}
+            ),
+            "compiled": bpy.props.StringProperty(
+                name="Compiled",
+                description="Parameter and variable of the driver that says this row",
+                options={"HIDDEN"},
+            ),
+            "compiled_control": bpy.props.StringProperty(
+                name="Compiled Control",
+                description="The control's name when the driver was made",
+                options={"HIDDEN"},
+            ),
+        }
+    )
 
 
 @contextlib.contextmanager
@@ -263,11 +266,33 @@ def add_row(settings: bpy.types.PropertyGroup, rig_row: RigRow) -> PhotorigMappi
     return item
 
 
-def remove_rows(settings: bpy.types.PropertyGroup, parameters: set[str]) -> None:
-    """Remove the rows that drive any of these parameters; call it inside ``changing``."""
-    for index in reversed(range(len(settings.mapping))):
-        if settings.mapping[index].parameter in parameters:
-            settings.mapping.remove(index)
+def remove_row(settings: bpy.types.PropertyGroup, index: int) -> bool:
+    """Remove a row; call it inside ``changing``.
+
+    Returns:
+        Whether it has gone. A row that an overridden camera has from its library can only be muted.
+    """
+    try:
+        settings.mapping.remove(index)
+    except TypeError:
+        settings.mapping[index].mute = True
+        return False
+    return True
+
+
+def remove_rows(settings: bpy.types.PropertyGroup, parameters: set[str] | None = None) -> bool:
+    """Remove the rows that drive any of these parameters, or all; call it inside ``changing``.
+
+    Returns:
+        Whether they have gone; see remove_row.
+    """
+    chosen = [
+        index
+        for index, item in enumerate(settings.mapping)
+        if parameters is None or item.parameter in parameters
+    ]
+    have_gone = [remove_row(settings, index) for index in reversed(chosen)]
+    return all(have_gone)
 
 
 def range_properties(item: PhotorigMappingRow) -> tuple[str, str]:

@@ -7,13 +7,15 @@ camera-bound timeline markers then cut between portraits.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
-from .compat import path_options
+from .compat import overridable, path_options
 from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
 from .portrait_file import read_portrait, resolve
@@ -37,8 +39,24 @@ MODES = (
 )
 
 
+_same_portrait = False
+
+
+@contextlib.contextmanager
+def same_portrait() -> Iterator[None]:
+    """Write a portrait's path in another way, without its file being read."""
+    global _same_portrait
+    _same_portrait = True
+    try:
+        yield
+    finally:
+        _same_portrait = False
+
+
 def _portrait_path_changed(settings: PhotorigCameraSettings, _context: bpy.types.Context) -> None:
     """Keep the portrait's id beside its path; no network here, only the file."""
+    if _same_portrait:
+        return
     settings.portrait_id = settings.portrait_name = settings.portrait_problem = ""
     settings.photo_parameters = settings.photo_reach = ""
     if not settings.portrait_path:
@@ -210,7 +228,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
 class PhotorigCameraSettings(bpy.types.PropertyGroup):
     """``camera.data.photorig``: one animatable number for each parameter of the schema."""
 
-    __annotations__ = _settings_properties(ARKIT_52)
+    __annotations__ = overridable(_settings_properties(ARKIT_52))
 
 
 class PhotorigPanelSettings(bpy.types.PropertyGroup):
@@ -277,7 +295,7 @@ def register() -> None:
     )
     bpy.utils.register_class(PhotorigCameraSettings)
     bpy.types.Camera.photorig = bpy.props.PointerProperty(
-        type=PhotorigCameraSettings, name="Photorig"
+        type=PhotorigCameraSettings, name="Photorig", override={"LIBRARY_OVERRIDABLE"}
     )
 
 

@@ -8,7 +8,15 @@ import bpy
 from ..bake import bake_mapping
 from ..drivers import problem_of, rows_from_drivers
 from ..extra_parameters import schema_of
-from ..mapping_rows import RigRow, active_row, add_row, changing, row_of
+from ..mapping_rows import (
+    RigRow,
+    active_row,
+    add_row,
+    changing,
+    remove_row,
+    remove_rows,
+    row_of,
+)
 from ..neutral import capture_neutral, reset_to_photo
 from ..rig import mirrored, source_value
 from ..shared.errors import InputError
@@ -116,10 +124,12 @@ class PHOTORIG_OT_remove_mapping_row(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         with changing(camera_data_in_context(context)) as settings:
             if self.everything:
-                settings.mapping.clear()
+                have_gone = remove_rows(settings)
             else:
-                settings.mapping.remove(settings.mapping_index)
+                have_gone = remove_row(settings, settings.mapping_index)
             settings.mapping_index = max(0, min(settings.mapping_index, len(settings.mapping) - 1))
+        if not have_gone:
+            self.report({"INFO"}, "Rows of the linked file cannot be removed here: they are muted")
         return {"FINISHED"}
 
 
