@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A photo becomes the portrait of a camera: the worker fits it while Blender stays usable.
 
-The fit lives here and not in an operator, so that undo, panels and opening another file cannot lose
-it. A timer moves it on; without a user interface the operator does.
+A fit goes on, and loses nothing, while other files are opened.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
 
 from .fit_client import FitJob, start_fit
+from .jobs import TICK_SECONDS, Job, data_block, keep_ticking, move_on, stop_ticking
 from .portrait_choice import choose_portrait
 from .portrait_file import SUFFIX
-from .shared.errors import InputError, PhotorigError
+from .shared.errors import InputError
 from .shared.frame_index import write_atomically
 from .shared.messages import FitFaces, FitRequest
-from .worker_link import link, redraw_panels
+from .worker_link import link
 
 PHOTO_SUFFIXES: tuple[str, ...] = (
     ".jpg",
@@ -34,24 +32,19 @@ PHOTO_SUFFIXES: tuple[str, ...] = (
     ".heic",
     ".heif",
 )
-_log = logging.getLogger(__name__)
-_TICK_SECONDS = 0.1
-_SECONDS_BETWEEN_REPORTS = 10.0
 _MAXIMUM_BYTES = 256 << 20
 
 
-class PhotoFit:
+class PhotoFit(Job):
     """The photos of one person on their way to being a portrait.
 
     Attributes:
         photos: absolute paths, the best one first.
-        camera: session number of the camera data it is for; a reference would not survive undo.
+        camera: session number of the camera data it is for; see jobs.data_block.
         camera_name: its name when the fit began.
         faces: set while the person has to say which face is meant.
         path: the portrait file, once it is written.
         note: one sentence about the photo or about where the file went, "" where there is none.
-        error: one sentence once it failed.
-        is_done: whether it ended, well or not.
     """
 
     def __init__(
@@ -61,14 +54,13 @@ class PhotoFit:
         face: int | None = None,
         quick: bool = False,
     ) -> None:
+        super().__init__()
         self.photos = tuple(photos)
         self.camera = camera.session_uid
         self.camera_name = camera.name
         self.faces: FitFaces | None = None
         self.path: Path | None = None
         self.note = ""
-        self.error = ""
-        self.is_done = False
         self._face, self._quick = face, quick
         self._folders = _folders_for(self.photos[0])
         self._contents = tuple(map(_read_photo, self.photos))
@@ -93,29 +85,7 @@ class PhotoFit:
 
     @property
     def shown(self) -> tuple[str, int]:
-        """What panels show; while it stays the same nothing need be drawn."""
         return self.summary, round(100 * self.progress)
-
-    def tick(self) -> None:
-        """Do what can be done without waiting. Never raises; see ``error``."""
-        if self.is_done or self.faces is not None:
-            return
-        try:
-            if self._job is None:
-                link.poll()
-                if link.is_ready:
-                    self._begin()
-                else:
-                    link.raise_if_failed()
-            else:
-                self._collect(self._job)
-        except PhotorigError as error:
-            # A lost worker shows here as a closed connection; the link knows what happened.
-            link.poll()
-            self._fail(str(error) if link.is_ready else link.message)
-        except Exception as error:
-            _log.exception("fitting a photo failed")
-            self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
 
     def choose(self, face: int) -> None:
         """Go on with this face. Raises InputError where it cannot be used."""
@@ -124,24 +94,29 @@ class PhotoFit:
             raise InputError(f"There is no face number {face + 1}", "Choose one of the list.")
         if faces[face].problem:
             raise InputError(faces[face].problem, "Choose another one.")
-        self._face, self.faces, self._job = face, None, None
+        self._face, self.faces, self._job, self.unattended = face, None, None, ""
 
-    def cancel(self, reason: str) -> None:
-        """End with a sentence that says why; the photo and the portrait before it stay."""
-        if not self.is_done:
-            self._fail(reason)
+    @property
+    def _has_begun(self) -> bool:
+        return self._job is not None
 
     def _begin(self) -> None:
         name = self.photos[0].stem
         request = FitRequest(self._contents, name, self._face, self._quick)
         self._job = start_fit(link.in_use()[0], request)
 
-    def _collect(self, job: FitJob) -> None:
+    def _go_on(self) -> None:
+        job = self._job
+        assert job is not None
         job.poll()
         if job.error is not None:
             raise job.error
         if job.faces is not None:
             self.faces = job.faces
+            self.unattended = (
+                f"{self.photos[0].name} shows {len(job.faces.faces)} faces."
+                " Name one of them by its number"
+            )
         elif job.portrait is not None:
             self.note = job.portrait.note
             self.path = self._write(job.portrait.content)
@@ -165,7 +140,7 @@ class PhotoFit:
         raise problem
 
     def _show(self, path: Path) -> None:
-        camera = _camera_of(self.camera)
+        camera = data_block(bpy.data.cameras, self.camera)
         if camera is None or not camera.is_editable:
             self.note = f"{self.note} The camera {self.camera_name!r} is not here.".strip()
             return
@@ -173,8 +148,8 @@ class PhotoFit:
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Fit Photo")
 
-    def _fail(self, reason: str) -> None:
-        self.error, self.is_done, self.faces = reason, True, None
+    def _stop(self) -> None:
+        self.faces = None
         if self._job is not None:
             self._job.cancel()
 
@@ -208,11 +183,6 @@ def _free_path(folder: Path, stem: str, content: bytes) -> Path:
                 continue
         return path
     raise InputError(f"{str(folder)!r} is full of portraits of {stem!r}", "Remove some.")
-
-
-def _camera_of(session_uid: int) -> bpy.types.Camera | None:
-    found = (camera for camera in bpy.data.cameras if camera.session_uid == session_uid)
-    return next(found, None)
 
 
 current: PhotoFit | None = None
@@ -251,8 +221,7 @@ def start(
     fit = PhotoFit(photos, camera, face, quick)
     link.start_if_wanted()
     current = fit
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, persistent=True)
+    keep_ticking(_tick)
     return fit
 
 
@@ -269,34 +238,8 @@ def dismiss() -> None:
         current = None
 
 
-def run_to_end(fit: PhotoFit, report: Callable[[str], None]) -> None:
-    """Without a user interface: wait for the fit, and say how far it is now and then.
-
-    Raises:
-        PhotorigError: it failed, or the photo shows several faces and none was named.
-    """
-    said = time.monotonic()
-    while not fit.is_done:
-        fit.tick()
-        if fit.faces is not None:
-            count = len(fit.faces.faces)
-            fit.cancel(f"{fit.photos[0].name} shows {count} faces. Name one of them by its number")
-        time.sleep(0.01)
-        if time.monotonic() - said > _SECONDS_BETWEEN_REPORTS:
-            said = time.monotonic()
-            report(f"{fit.summary}: {fit.progress:.0%}")
-    if fit.error:
-        raise PhotorigError(fit.error.rstrip("."))
-
-
 def _tick() -> float | None:
-    if current is None or current.is_done:
-        return None
-    before = current.shown
-    current.tick()
-    if current.shown != before:
-        redraw_panels()
-    return None if current.is_done else _TICK_SECONDS
+    return TICK_SECONDS if move_on(current) else None
 
 
 def register() -> None:
@@ -305,7 +248,6 @@ def register() -> None:
 
 def unregister() -> None:
     global current
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    stop_ticking(_tick)
     cancel("Photorig was switched off")
     current = None

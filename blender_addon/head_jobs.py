@@ -3,37 +3,29 @@
 
 from __future__ import annotations
 
-import logging
-import time
-
 import bpy
 
 from .frame_request import portrait_of
 from .head_from_portrait import create_head
 from .head_query import HeadQuery
-from .shared.errors import InputError, PhotorigError
-from .worker_link import link, redraw_panels
-
-_log = logging.getLogger(__name__)
-_TICK_SECONDS = 0.1
+from .jobs import TICK_SECONDS, Job, data_block, keep_ticking, move_on, stop_ticking
+from .shared.errors import InputError
+from .worker_link import link
 
 
-class HeadJob:
+class HeadJob(Job):
     """One head that is being made.
 
     Attributes:
         portrait: the portrait's file.
-        scene: name of the scene it goes into; a reference would not survive undo.
-        error: one sentence once it failed.
-        is_done: whether it ended, well or not.
+        scene: session number of the scene it goes into; see jobs.data_block.
     """
 
     def __init__(self, context: bpy.types.Context, camera: bpy.types.Camera) -> None:
         """Raises InputError where the camera's portrait cannot be read."""
+        super().__init__()
         self.portrait = portrait_of(camera)
-        self.scene = context.scene.name
-        self.error = ""
-        self.is_done = False
+        self.scene = context.scene.session_uid
         self._query: HeadQuery | None = None
 
     @property
@@ -45,39 +37,22 @@ class HeadJob:
             return f"The head of {self.portrait.name} was made"
         return "Measuring the head" if self._query is not None else "Waiting for the worker"
 
-    def tick(self) -> None:
-        """Do what can be done without waiting. Never raises; see ``error``."""
-        if self.is_done:
-            return
-        try:
-            if self._query is None:
-                link.poll()
-                if link.is_ready:
-                    content = self.portrait.content
-                    self._query = HeadQuery(link.in_use()[0], self.portrait.id, content)
-                else:
-                    link.raise_if_failed()
-            else:
-                self._collect(self._query)
-        except PhotorigError as error:
-            link.poll()
-            self._fail(str(error) if link.is_ready else link.message)
-        except Exception as error:
-            _log.exception("making a head failed")
-            self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
+    @property
+    def _has_begun(self) -> bool:
+        return self._query is not None
 
-    def cancel(self, reason: str) -> None:
-        """End with a sentence that says why."""
-        if not self.is_done:
-            self._fail(reason)
+    def _begin(self) -> None:
+        self._query = HeadQuery(link.in_use()[0], self.portrait.id, self.portrait.content)
 
-    def _collect(self, query: HeadQuery) -> None:
+    def _go_on(self) -> None:
+        query = self._query
+        assert query is not None
         query.poll()
         if query.error is not None:
             raise query.error
         if query.head is None:
             return
-        scene = bpy.data.scenes.get(self.scene)
+        scene = data_block(bpy.data.scenes, self.scene)
         if scene is None:
             raise InputError("The scene for the head is not here any more", "Create it again.")
         context = bpy.context
@@ -87,7 +62,7 @@ class HeadJob:
             window = next((each for each in windows if each.scene == scene), None)
             if window is None:
                 raise InputError(
-                    f"The scene {self.scene!r} is not shown", "Show it and create the head again."
+                    f"The scene {scene.name!r} is not shown", "Show it and create the head again."
                 )
             with context.temp_override(window=window):
                 self._build(query)
@@ -102,8 +77,7 @@ class HeadJob:
         assert query.head is not None
         create_head(bpy.context, self.portrait, query.head)
 
-    def _fail(self, reason: str) -> None:
-        self.error, self.is_done = reason, True
+    def _stop(self) -> None:
         if self._query is not None:
             self._query.cancel()
 
@@ -129,28 +103,12 @@ def start(context: bpy.types.Context, camera: bpy.types.Camera) -> HeadJob:
     job = HeadJob(context, camera)
     link.start_if_wanted()
     current = job
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, persistent=True)
+    keep_ticking(_tick)
     return job
 
 
-def run_to_end(job: HeadJob) -> None:
-    """Without a user interface: wait for the head. Raises PhotorigError where it failed."""
-    while not job.is_done:
-        job.tick()
-        time.sleep(0.01)
-    if job.error:
-        raise PhotorigError(job.error.rstrip("."))
-
-
 def _tick() -> float | None:
-    if current is None or current.is_done:
-        return None
-    before = current.summary
-    current.tick()
-    if current.summary != before:
-        redraw_panels()
-    return None if current.is_done else _TICK_SECONDS
+    return TICK_SECONDS if move_on(current) else None
 
 
 def register() -> None:
@@ -159,8 +117,7 @@ def register() -> None:
 
 def unregister() -> None:
     global current
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    stop_ticking(_tick)
     if current is not None:
         current.cancel("Photorig was switched off")
     current = None

@@ -179,6 +179,8 @@ class PHOTORIG_PT_sidebar(bpy.types.Panel):
         camera = camera_in_context(context)
         if camera is not None:
             draw_portrait(layout.column(), camera.data)
+        else:
+            draw_sentence(layout, "There is no camera to show a face: add one, or a head", "INFO")
         _draw_head_buttons(layout)
         layout.operator("photorig.detect_rig", icon="VIEWZOOM")
         layout.separator()

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render to Sequencer: a frame range streams from the worker into files and an image strip.
 
-The job lives here and not in the operator, so that undo and panels cannot lose it. A timer moves it
-on, a few milliseconds at a time; without a user interface the operator does. Only the main thread
-is involved.
+A turn of the timer takes a few milliseconds. Only the main thread is involved.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from . import compat
 from .client import RenderJob
 from .draw import redraw_status_bars
 from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
+from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking
 from .portrait_file import PortraitFile
 from .sequence_files import SequenceFiles, sequence_files
 from .sequencer import find_strip, refresh_strip
@@ -46,8 +44,7 @@ class SequencePlan:
 
     Attributes:
         scene: name.
-        edit_scene: session id of the scene whose sequencer gets the strip; a reference would not
-            survive undo, a name not renaming.
+        edit_scene: session number of the scene whose sequencer gets the strip; see jobs.data_block.
         is_own_scene: whether that is the rendered scene.
         files: where the frames go and how they are written.
         framing: how the strip shows frames of another size than the edit's.
@@ -126,7 +123,7 @@ def _requests(
     return requests, portraits
 
 
-class SequenceJob:
+class SequenceJob(Job):
     """Renders what is missing of a plan.
 
     A worker that is lost is started again, as the preferences allow, unless it is lost a second
@@ -136,18 +133,15 @@ class SequenceJob:
         plan: what to render.
         total, reused, finished: numbers of frames: all; found finished at the start; finished now.
         restarts: how often a lost worker was started again.
-        error: one sentence once it failed.
-        is_done: whether it ended, well or not.
     """
 
     def __init__(self, plan: SequencePlan) -> None:
+        super().__init__()
         self.plan = plan
         self.total = len(plan.requests)
         self.reused = 0
         self.finished = 0
         self.restarts = 0
-        self.error = ""
-        self.is_done = False
         self._index: FrameIndex | None = None
         self._frames_of: dict[str, list[int]] = {}
         self._key_of: dict[int, str] = {}
@@ -187,36 +181,14 @@ class SequenceJob:
         seconds = left * (time.monotonic() - self._began) / self._made
         return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
 
-    def tick(self) -> None:
-        """Do what can be done in a few milliseconds. Never raises; see ``error``."""
-        if self.is_done:
-            return
-        try:
-            if self._index is None:
-                link.poll()
-                if link.is_ready:
-                    self._begin()
-                else:
-                    link.raise_if_failed()
-            else:
-                self._collect()
-        except ConnectionLost as error:
-            self._recover(error)
-        except PhotorigError as error:
-            self._fail(str(error))
-        except Exception as error:
-            _log.exception("render to sequencer failed")
-            self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
-
     @property
     def is_behind(self) -> bool:
         """Whether there are frames to write, so that the next tick should come soon."""
         return bool(self._to_store)
 
-    def cancel(self, reason: str) -> None:
-        """End with a sentence that says why; finished frames stay."""
-        if not self.is_done:
-            self._fail(reason)
+    @property
+    def _has_begun(self) -> bool:
+        return self._index is not None
 
     def _begin(self) -> None:
         """Find out what is missing and ask the worker for it, each picture once."""
@@ -250,7 +222,7 @@ class SequenceJob:
         window = _WINDOW_OF_PHOTOS if is_large else _WINDOW
         self._job = client.start_job(missing, form, window)
 
-    def _collect(self) -> None:
+    def _go_on(self) -> None:
         """Store what has come; after an error, too, so that nothing finished is lost."""
         assert self._job is not None
         # Asking for more says that all of the last ones are stored.
@@ -289,7 +261,7 @@ class SequenceJob:
             if time.monotonic() > until:
                 return
 
-    def _recover(self, error: ConnectionLost) -> None:
+    def _lose_worker(self, error: ConnectionLost) -> None:
         """Go on with a new worker, if the old one was lost and may be started again."""
         link.poll()
         made_some = self.finished > self._finished_at_restart
@@ -312,8 +284,7 @@ class SequenceJob:
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Render to Sequencer")
 
-    def _fail(self, reason: str) -> None:
-        self.error, self.is_done = reason, True
+    def _stop(self) -> None:
         if self._job is not None and not self._job.done:
             self._job.cancel()
         if self.finished:
@@ -321,7 +292,7 @@ class SequenceJob:
 
     def _refresh_strip(self) -> None:
         self._refreshed = time.monotonic()
-        scene = _scene(self.plan.edit_scene)
+        scene = data_block(bpy.data.scenes, self.plan.edit_scene)
         if scene is None:
             return
         folder, names = self.plan.files.folder, list(self.plan.names)
@@ -333,10 +304,6 @@ class SequenceJob:
         if is_new and self.plan.is_own_scene:
             # Else F12 in this scene would show the strip instead of rendering the face again.
             scene.render.use_sequencer = False
-
-
-def _scene(session_uid: int) -> bpy.types.Scene | None:
-    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
 
 
 def _check_worker(codec: str, is_transparent: bool) -> None:
@@ -386,39 +353,19 @@ def start(plan: SequencePlan) -> SequenceJob:
         ) from error
     link.start_if_wanted()
     current = SequenceJob(plan)
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, persistent=True)
+    keep_ticking(_tick)
     return current
 
 
-def run_to_end(job: SequenceJob, report: Callable[[str], None]) -> None:
-    """Without a user interface: wait for the job, and say how far it is every few seconds.
-
-    Raises:
-        PhotorigError: it failed.
-    """
-    said = time.monotonic()
-    while not job.is_done:
-        job.tick()
-        time.sleep(0.005)
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            report(job.summary)
-    if job.error:
-        raise PhotorigError(job.error.rstrip("."))
-
-
 def _tick() -> float | None:
-    if current is None or current.is_done:
+    if not move_on(current, _redraw):
         return None
-    shown = current.summary
-    current.tick()
-    if current.summary != shown or current.is_done:
-        redraw_panels()
-        redraw_status_bars()
-    if current.is_done:
-        return None
-    return 0.0 if current.is_behind else _TICK_SECONDS
+    return 0.0 if current is not None and current.is_behind else _TICK_SECONDS
+
+
+def _redraw() -> None:
+    redraw_panels()
+    redraw_status_bars()
 
 
 @persistent
@@ -433,7 +380,6 @@ def register() -> None:
 def unregister() -> None:
     global current
     bpy.app.handlers.load_pre.remove(_cancel_before_load)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    stop_ticking(_tick)
     cancel()
     current = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import fit_jobs
+from .. import fit_jobs, jobs
 from ..passes import ENGINE
 from ..portrait_file import SUFFIX, resolve
 from ..shared.errors import InputError
@@ -69,7 +69,7 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
         camera = camera_data_in_context(context)
         fit = fit_jobs.start(self._photos(), camera, face, self.quick)
         if bpy.app.background:
-            fit_jobs.run_to_end(fit, lambda sentence: self.report({"INFO"}, sentence))
+            jobs.run_to_end(fit, lambda sentence: self.report({"INFO"}, sentence))
             self.report({"INFO"}, fit.summary)
         return {"FINISHED"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import compat, render_jobs
+from .. import compat, jobs, render_jobs
 from ..render_settings import colour_problem, use_exact_colours, use_picture_size
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
@@ -47,7 +47,7 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
         plan = render_jobs.plan_sequence(context, compat.edited_scene(context), folder)
         job = render_jobs.start(plan)
         if bpy.app.background:
-            render_jobs.run_to_end(job, lambda sentence: self.report({"INFO"}, sentence))
+            jobs.run_to_end(job, lambda sentence: self.report({"INFO"}, sentence))
             self.report({"INFO"}, f"{job.summary} in {plan.files.folder}")
         return {"FINISHED"}
 

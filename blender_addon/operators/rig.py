@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import head_jobs
+from .. import head_jobs, jobs
 from .base import PhotorigOperator, camera_data_in_context, camera_in_context
 
 
@@ -56,7 +56,7 @@ class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         job = head_jobs.start(context, camera_data_in_context(context))
         if bpy.app.background:
-            head_jobs.run_to_end(job)
+            jobs.run_to_end(job)
             self.report({"INFO"}, job.summary)
         return {"FINISHED"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 from bpy_extras.object_utils import world_to_camera_view
+from fake_layout import FakeLayout
 from mathutils import Euler, Vector
 from portrait_files import write_portrait
 
@@ -176,3 +178,28 @@ def test_the_operator_asks_the_worker_and_builds_the_head(
 def test_without_a_portrait_the_button_says_what_is_missing(scene: bpy.types.Scene) -> None:
     with pytest.raises(RuntimeError, match="Give the camera a portrait first"):
         bpy.ops.photorig.create_head()
+
+
+def test_a_head_is_not_built_into_a_file_that_was_opened_meanwhile(
+    scene: bpy.types.Scene, portrait: Path, card_worker: Path, rooms: Any
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    job = rooms.head_jobs.start(bpy.context, scene.camera.data)
+    name = scene.name
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert bpy.context.scene.name == name, "the other file has a scene of the same name"
+    while not job.is_done:
+        job.tick()
+        time.sleep(0.01)
+    assert "not here any more" in job.error
+    assert not len(bpy.data.meshes)
+
+
+def test_the_sidebar_says_what_is_missing_where_there_is_no_camera(
+    scene: bpy.types.Scene, modules: Any
+) -> None:
+    bpy.data.objects.remove(scene.camera)
+    layout = FakeLayout()
+    modules.panels.PHOTORIG_PT_sidebar.draw(SimpleNamespace(layout=layout), bpy.context)
+    assert any("There is no camera" in text for text in layout.texts)
+    assert layout.has("operator", "photorig.add_head")
