@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from .client import WorkerClient
+from .question import Question
 from .shared import message_forms as forms
 from .shared.errors import Cancelled, InputError, PhotorigError
 from .shared.message_forms import Form
@@ -14,55 +15,37 @@ from .shared.protocol import Message
 SENDING = FitProgress("Sending the photo", 0.0)
 
 
-class FitJob:
-    """One fit; call ``poll`` regularly until ``done``.
+class FitJob(Question):
+    """One fit.
 
     Attributes:
         progress: how far it is.
         faces: set where the worker asks which face is meant; start another fit with its number.
         portrait: what was made, at the end.
-        error: why there is none; ``poll`` never raises it.
     """
 
-    def __init__(self, client: WorkerClient, name: str, request: FitRequest) -> None:
+    def __init__(self, client: WorkerClient, request: FitRequest) -> None:
+        """Raises ConnectionLost."""
         self.progress = SENDING
         self.faces: FitFaces | None = None
         self.portrait: FittedPortrait | None = None
-        self.error: PhotorigError | None = None
-        self._client = client
-        self._name = name
-        self._request: FitRequest | None = request
+        super().__init__(client, "fit", "fit", forms.fit_form(request))
 
     @property
-    def done(self) -> bool:
-        return bool(self.error or self.faces or self.portrait)
-
-    def poll(self) -> None:
-        """Send what waits and take what has come; returns at once and raises nothing."""
-        if self.done:
-            return
-        try:
-            if self._request is not None:
-                form = forms.fit_form(self._request)
-                if self._client.bulk.send("fit", form, job=self._name) is not None:
-                    self._request = None
-            self._client.poll()
-        except PhotorigError as error:
-            self._fail(error)
+    def has_answer(self) -> bool:
+        return bool(self.faces or self.portrait)
 
     def cancel(self) -> None:
         """Stop it; ``error`` becomes Cancelled unless it is done already."""
         if self.done:
             return
         self._fail(Cancelled("The fit was stopped"))
-        if self._request is None and self._client.is_connected:
+        if self._next is None and self._client.is_connected:
             with contextlib.suppress(PhotorigError):
                 self._client.control.send("end_fit", Form({}), job=self._name)
 
-    def _receive(self, message: Message) -> None:
+    def _take(self, message: Message) -> None:
         kind = message.header.kind
-        if self.done:
-            return
         if kind == "fit_progress":
             self.progress = forms.read_fit_progress(message)
         elif kind == "fit_faces":
@@ -71,12 +54,6 @@ class FitJob:
             self.portrait = forms.read_fitted_portrait(message)
         elif kind == "error":
             self.error = forms.read_error(message).exception()
-        if self.done:
-            self._client.forget_job(self._name)
-
-    def _fail(self, error: PhotorigError) -> None:
-        self.error = self.error or error
-        self._client.forget_job(self._name)
 
 
 def start_fit(client: WorkerClient, request: FitRequest) -> FitJob:
@@ -96,6 +73,4 @@ def start_fit(client: WorkerClient, request: FitRequest) -> FitJob:
             f"This worker makes a portrait from at most {most} photo{'s' if most > 1 else ''}",
             "Choose the best.",
         )
-    job = FitJob(client, client.new_job_name("fit"), request)
-    client.add_job(job._name, job)
-    return job
+    return FitJob(client, request)

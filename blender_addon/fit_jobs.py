@@ -17,8 +17,8 @@ from .jobs import TICK_SECONDS, Job, data_block, keep_ticking, move_on, stop_tic
 from .portrait_choice import choose_portrait
 from .portrait_file import SUFFIX
 from .shared.errors import InputError
-from .shared.frame_index import write_atomically
 from .shared.messages import FitFaces, FitRequest
+from .shared.writing import write_atomically
 from .worker_link import link
 
 PHOTO_SUFFIXES: tuple[str, ...] = (

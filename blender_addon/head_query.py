@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from .client import WorkerClient
+from .question import Question
 from .shared import message_forms as forms
-from .shared.errors import Cancelled, PhotorigError
-from .shared.message_forms import Form
+from .shared.errors import Cancelled
 from .shared.messages import HeadMeasurement
 from .shared.protocol import Message
 
 
-class HeadQuery:
-    """One question; call ``poll`` regularly until ``done``.
+class HeadQuery(Question):
+    """One measurement.
 
     Attributes:
         head: the answer.
-        error: why there is none; ``poll`` never raises it.
     """
 
     def __init__(self, client: WorkerClient, portrait: str, content: bytes) -> None:
@@ -28,37 +27,21 @@ class HeadQuery:
             ConnectionLost.
         """
         self.head: HeadMeasurement | None = None
-        self.error: PhotorigError | None = None
-        self._client, self._name = client, client.new_job_name("head")
         self._upload = forms.portrait_upload_form(portrait, content)
-        self._question = forms.portrait_reference_form(portrait)
-        self._next: tuple[str, Form] | None = ("head_query", self._question)
         self._has_sent = False
-        client.add_job(self._name, self)
+        self._question = forms.portrait_reference_form(portrait)
+        super().__init__(client, "head", "head_query", self._question)
 
     @property
-    def done(self) -> bool:
-        return self.head is not None or self.error is not None
-
-    def poll(self) -> None:
-        """Send what waits and take what has come; returns at once and raises nothing."""
-        if self.done:
-            return
-        try:
-            if self._next is not None:
-                kind, form = self._next
-                if self._client.bulk.send(kind, form, job=self._name) is not None:
-                    self._next = None
-            self._client.poll()
-        except PhotorigError as error:
-            self._fail(error)
+    def has_answer(self) -> bool:
+        return self.head is not None
 
     def cancel(self) -> None:
         """The answer is of no interest any more."""
         if not self.done:
             self._fail(Cancelled("Stopped by the user"))
 
-    def _receive(self, message: Message) -> None:
+    def _take(self, message: Message) -> None:
         kind = message.header.kind
         if kind == "head":
             self.head = forms.read_head(message)
@@ -70,9 +53,3 @@ class HeadQuery:
                 self._has_sent, self._next = True, ("portrait_upload", self._upload)
             else:
                 self.error = report.exception()
-        if self.done:
-            self._client.forget_job(self._name)
-
-    def _fail(self, error: PhotorigError) -> None:
-        self.error = self.error or error
-        self._client.forget_job(self._name)

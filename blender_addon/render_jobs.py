@@ -16,11 +16,11 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import compat
-from .client import RenderJob
 from .draw import redraw_status_bars
 from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
 from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking
 from .portrait_file import PortraitFile
+from .render_job import RenderJob
 from .sequence_files import SequenceFiles, sequence_files
 from .sequencer import find_strip, refresh_strip
 from .shared.errors import ConnectionLost, InputError, PhotorigError

@@ -11,7 +11,6 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .shared.errors import PhotorigError
-from .shared.frame_index import write_atomically
 from .shared.provenance import (
     JPEG_SIGNATURE,
     PNG_SIGNATURE,
@@ -19,6 +18,7 @@ from .shared.provenance import (
     insert_into_jpeg,
     insert_into_png,
 )
+from .shared.writing import write_atomically
 from .version import VERSION
 from .worker_link import link
 

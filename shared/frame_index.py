@@ -7,14 +7,13 @@ the program, what was finished is known.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import InputError
 from .messages import FrameRequest
+from .writing import explained, write_atomically
 
 INDEX_NAME = "photorig_frames.jsonl"
 _MANY_LINES = 200
@@ -32,40 +31,6 @@ def picture_key(request: FrameRequest, model_id: str) -> str:
     for part in (portrait, parameters.hex(), str(size), mode, method, model_id):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file in one step: it is there complete, or not at all.
-
-    Raises:
-        InputError: the disk is full or the folder cannot be written; nothing is left behind.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    with _explained(path):
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn a failure to write into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"The disk of {str(path.parent)!r} is full",
-                "Finished frames are safe: free some space and render again.",
-            ) from error
-        raise InputError(
-            f"Cannot write {str(path)!r}: {error.strerror}",
-            "Check the output folder and its permissions.",
-        ) from error
 
 
 class FrameIndex:
@@ -103,7 +68,7 @@ class FrameIndex:
         # A full disk may have left the beginning of a line behind.
         start = b"" if self._ends_in_line else b"\n"
         self._ends_in_line = False
-        with _explained(self._path), self._path.open("ab") as file:
+        with explained(self._path), self._path.open("ab") as file:
             file.write(start + line)
         self._ends_in_line = True
         self._entries[name] = (key, len(content))

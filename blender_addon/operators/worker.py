@@ -10,6 +10,23 @@ from ..worker_link import link
 from .base import PhotorigOperator
 
 
+def _run_worker(operator: bpy.types.Operator) -> set[str]:
+    """Start the worker anew and say what it does; without a window wait until it is ready."""
+    link.restart()
+    if bpy.app.background:
+        link.wait_until_ready(lambda: False)
+    operator.report({"INFO"}, link.message)
+    return {"FINISHED"}
+
+
+def _needs_connection(operator: type[bpy.types.Operator]) -> bool:
+    """Poll rule: there is a worker to stop."""
+    if not (link.is_ready or link.is_starting):
+        operator.poll_message_set("No worker is connected")
+        return False
+    return True
+
+
 class PHOTORIG_OT_start_worker(PhotorigOperator, bpy.types.Operator):
     """Start the worker, or connect to it where the preferences say that it runs elsewhere"""
 
@@ -24,11 +41,7 @@ class PHOTORIG_OT_start_worker(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        link.restart()
-        if bpy.app.background:
-            link.wait_until_ready(lambda: False)
-        self.report({"INFO"}, link.message)
-        return {"FINISHED"}
+        return _run_worker(self)
 
 
 class PHOTORIG_OT_stop_worker(PhotorigOperator, bpy.types.Operator):
@@ -39,10 +52,7 @@ class PHOTORIG_OT_stop_worker(PhotorigOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not (link.is_ready or link.is_starting):
-            cls.poll_message_set("No worker is connected")
-            return False
-        return True
+        return _needs_connection(cls)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         link.stop()
@@ -90,17 +100,10 @@ class PHOTORIG_OT_restart_worker(PhotorigOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not (link.is_ready or link.is_starting):
-            cls.poll_message_set("No worker is connected")
-            return False
-        return True
+        return _needs_connection(cls)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        link.restart()
-        if bpy.app.background:
-            link.wait_until_ready(lambda: False)
-        self.report({"INFO"}, link.message)
-        return {"FINISHED"}
+        return _run_worker(self)
 
 
 class PHOTORIG_OT_check_worker(PhotorigOperator, bpy.types.Operator):

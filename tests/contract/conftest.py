@@ -14,7 +14,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "photorig_addon_client"
-MODULES = ("channel", "client", "fit_client", "previews", "worker_process")
+MODULES = (
+    "channel",
+    "render_job",
+    "client",
+    "question",
+    "fit_client",
+    "previews",
+    "worker_process",
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import zmq
 from card_server import SIZE, RunningServer, portrait_bytes
+from waiting import wait_for
 
 from photorig.shared import message_forms as forms
 from photorig.shared.connection import ConnectionInfo
@@ -98,15 +99,6 @@ def frame_form(portrait_id: str, **changes: object) -> Form:
     request = FrameRequest(portrait_id, ARKIT_52.rest, SIZE)
     body, payloads = forms.frame_request_form(request, ARKIT_52.hash, "raw")
     return Form({**body, **changes}, payloads)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 5) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52
@@ -147,7 +148,7 @@ def test_stills_previews_and_jobs_are_the_pixels_of_the_renderer_in_any_order(
     (still,) = requests(addon, portrait, YAWS[:1])
     assert client.request_frame(still).image == expected[YAWS[0]]
     client.submit_preview("view", still)
-    assert wait_for(lambda: client.poll_preview("view")).image == expected[YAWS[0]]
+    assert wait_for(lambda: client.poll_preview("view"), 60).image == expected[YAWS[0]]
 
 
 def test_a_portrait_of_another_generator_is_refused_with_a_sentence(
@@ -157,10 +158,3 @@ def test_a_portrait_of_another_generator_is_refused_with_a_sentence(
     client.upload_portrait(other.to_bytes())
     with pytest.raises(addon.errors.InputError, match="another generator"):
         client.request_frame(requests(addon, other, (0.0,))[0])
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return value

@@ -15,19 +15,13 @@ from typing import Any
 
 import pytest
 from card_server import SIZE
+from waiting import wait_for
 
 from photorig.shared.connection import ConnectionInfo, process_alive
 from photorig.shared.schema import ARKIT_52
 
 SCRIPT = Path(__file__).with_name("card_server.py")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes and signals of POSIX")
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return value
 
 
 def frame_requests(addon: SimpleNamespace, portrait_id: str, frames: range) -> list[Any]:

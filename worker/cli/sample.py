@@ -20,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from photorig.shared.frame_index import write_atomically
+    from photorig.shared.writing import write_atomically
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.generators import load_generator
     from photorig.worker.portraits.sample import sample_portrait

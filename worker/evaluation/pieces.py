@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 
 Piece = dict[str, np.ndarray]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 
 FORMAT, VERSION = "photorig.evaluation", 1
 FILE_NAME = "report.json"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 
 from .bars import judge_of
 from .control import control_figures, swept_frames

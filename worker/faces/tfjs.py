@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces import tflite_operators as operators
+from photorig.worker.faces.steps import StepNetwork
 
 _STORED = ("float32", "float16", "int32", "uint8", "uint16")
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
@@ -150,7 +151,7 @@ def _in_order(nodes: list[Node], known: set[str]) -> tuple[Node, ...]:
     return tuple(ordered)
 
 
-class TFJSModule(nn.Module):
+class TFJSModule(StepNetwork[str]):
     """A graph as a frozen module. Tensors keep TensorFlow's layout, channels last.
 
     Args:
@@ -162,31 +163,17 @@ class TFJSModule(nn.Module):
     """
 
     def __init__(self, graph: Graph, outputs: Sequence[str]) -> None:
-        super().__init__()
         wanted = tuple(_plain(name) for name in outputs)
         if missing := set(wanted) - {node.name for node in graph.nodes}:
             raise ModelError(f"The network has no output {', '.join(sorted(missing))}")
         graph = fold(_needed(graph, wanted), wanted)
-        self.input_shape = graph.input_shape
-        self._input, self._outputs = graph.input, wanted
-        self.steps = nn.ModuleList(_step(graph, node) for node in graph.nodes)
-        self._wiring = [
+        wiring = [
             (tuple(name for name in node.inputs if name not in graph.constants), node.name)
             for node in graph.nodes
         ]
-        self._last_use = _last_uses(self._wiring, wanted)
-        self.eval().requires_grad_(False)
-
-    def forward(self, inputs: Tensor) -> list[Tensor]:
-        """inputs: (b, h, w, c) float32 -> the outputs in the order asked for, each (b, …)."""
-        values = {self._input: inputs}
-        for step, (sources, name), finished in zip(
-            self.steps, self._wiring, self._last_use, strict=True
-        ):
-            values[name] = step(*[values[source] for source in sources])
-            for source in finished:  # activations of a batch are large: let them go early
-                del values[source]
-        return [values[name] for name in self._outputs]
+        steps = [_step(graph, node) for node in graph.nodes]
+        super().__init__(steps, wiring, graph.input, wanted)
+        self.input_shape = graph.input_shape
 
 
 def _needed(graph: Graph, outputs: tuple[str, ...]) -> Graph:
@@ -196,17 +183,6 @@ def _needed(graph: Graph, outputs: tuple[str, ...]) -> Graph:
             alive.update(node.inputs)
             needed.append(node)
     return replace(graph, nodes=tuple(needed[::-1]))
-
-
-def _last_uses(
-    wiring: list[tuple[tuple[str, ...], str]], outputs: tuple[str, ...]
-) -> list[tuple[str, ...]]:
-    """For each step, the values that no later step reads."""
-    seen, freed = set(outputs), []
-    for sources, _ in reversed(wiring):
-        freed.append(tuple(set(sources) - seen))
-        seen.update(sources)
-    return freed[::-1]
 
 
 def fold(graph: Graph, outputs: Sequence[str]) -> Graph:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces import tflite_operators as operators
+from photorig.worker.faces.steps import StepNetwork
 
 
 class Table:
@@ -145,7 +146,7 @@ def _read_graph(data: bytes) -> Graph:
 Builder = Callable[[Graph, Operation], nn.Module]
 
 
-class TFLiteModule(nn.Module):
+class TFLiteModule(StepNetwork[int]):
     """A graph as a frozen module. Tensors keep TFLite's layout, channels last.
 
     Args:
@@ -154,32 +155,16 @@ class TFLiteModule(nn.Module):
     """
 
     def __init__(self, data: bytes, outputs: tuple[int, ...] | None = None) -> None:
-        super().__init__()
         graph = read_graph(data)
-        self.input_shape = graph.shapes[graph.inputs[0]]
-        self._input = graph.inputs[0]
-        self._outputs = tuple(
-            graph.outputs if outputs is None else (graph.outputs[i] for i in outputs)
-        )
-        wanted = _needed(graph, self._outputs)
-        self.steps = nn.ModuleList(_step(graph, operation) for operation in wanted)
-        self._wiring = [
+        names = tuple(graph.outputs if outputs is None else (graph.outputs[i] for i in outputs))
+        wanted = _needed(graph, names)
+        wiring = [
             (tuple(i for i in operation.inputs if i not in graph.constants), operation.output)
             for operation in wanted
         ]
-        self._last_use = _last_uses(self._wiring, self._outputs)
-        self.eval().requires_grad_(False)
-
-    def forward(self, inputs: Tensor) -> list[Tensor]:
-        """inputs: (b, …) float32 in the graph's own layout -> the outputs, each (b, …)."""
-        values = {self._input: inputs}
-        for step, (sources, output), finished in zip(
-            self.steps, self._wiring, self._last_use, strict=True
-        ):
-            values[output] = step(*[values[source] for source in sources])
-            for source in finished:  # activations of a batch are large: let them go early
-                del values[source]
-        return [values[output] for output in self._outputs]
+        steps = [_step(graph, operation) for operation in wanted]
+        super().__init__(steps, wiring, graph.inputs[0], names)
+        self.input_shape = graph.shapes[graph.inputs[0]]
 
 
 def _needed(graph: Graph, outputs: tuple[int, ...]) -> list[Operation]:
@@ -190,17 +175,6 @@ def _needed(graph: Graph, outputs: tuple[int, ...]) -> list[Operation]:
             alive.update(operation.inputs)
             needed.append(operation)
     return needed[::-1]
-
-
-def _last_uses(
-    wiring: list[tuple[tuple[int, ...], int]], outputs: tuple[int, ...]
-) -> list[tuple[int, ...]]:
-    """For each step, the values that no later step reads."""
-    seen, freed = set(outputs), []
-    for sources, _ in reversed(wiring):
-        freed.append(tuple(set(sources) - seen))
-        seen.update(sources)
-    return freed[::-1]
 
 
 def _step(graph: Graph, operation: Operation) -> nn.Module:

@@ -22,7 +22,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 from photorig.worker.generators.tuning import WeightTuning
 
 from .reference import Reference, reference_tensors, references_from_tensors

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 
 WAYS: dict[str, tuple[str, ...]] = {"quick": ("--quick",), "default": ()}
 """What `photorig fit` is given for each way to fit."""

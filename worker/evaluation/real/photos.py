@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError, PhotorigError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 from photorig.worker.evaluation.report_file import jsonable
 from photorig.worker.portraits.portrait import Portrait
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.faces.pictures import read_frames
 from photorig.worker.generators import load_generator

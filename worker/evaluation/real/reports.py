@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.frame_index import write_atomically
+from photorig.shared.writing import write_atomically
 from photorig.worker.evaluation.pictures import draw_sheet
 from photorig.worker.evaluation.report_file import FORMAT, VERSION, read_report, write_report
 from photorig.worker.evaluation.session import PAGE_NAME, installed_versions
