@@ -65,7 +65,7 @@ def make(system: System) -> Path:
         raise NotPossible("The window test needs Linux.")
     if os.geteuid() != 0:
         raise NotPossible("The window test makes a Debian in a folder, which only root may do.")
-    for program in ("unshare", "chroot", "mount"):
+    for program in ("setpriv", "unshare", "chroot", "mount"):
         if not shutil.which(program):
             raise NotPossible(f"The window test needs the program {program}.")
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -43,9 +43,15 @@ def window() -> bpy.types.Window:
 
 
 def areas(kind: str) -> list[bpy.types.Area]:
-    """Areas of a type, the largest first."""
-    found = [area for area in window().screen.areas if area.type == kind]
+    """Areas of a type in all windows, the largest first."""
+    windows = bpy.context.window_manager.windows
+    found = [area for each in windows for area in each.screen.areas if area.type == kind]
     return sorted(found, key=lambda area: -area.width * area.height)
+
+
+def window_of(area: bpy.types.Area) -> bpy.types.Window:
+    windows = bpy.context.window_manager.windows
+    return next(each for each in windows if area in list(each.screen.areas))
 
 
 def region_of(area: bpy.types.Area, kind: str = "WINDOW") -> bpy.types.Region:
@@ -54,12 +60,21 @@ def region_of(area: bpy.types.Area, kind: str = "WINDOW") -> bpy.types.Region:
 
 def in_region(area: bpy.types.Area, kind: str = "WINDOW") -> Any:
     """The context of a region, for operators and for what lies under the mouse."""
-    return bpy.context.temp_override(window=window(), area=area, region=region_of(area, kind))
+    owner = window_of(area)
+    return bpy.context.temp_override(window=owner, area=area, region=region_of(area, kind))
 
 
-def on_screen(x: float, y: float) -> list[int]:
+def on_screen(x: float, y: float, within: bpy.types.Window | None = None) -> list[int]:
     """Blender counts from below, an X server from above; a border may be around the window."""
-    return [round(window().x + x), round(SCREEN_HEIGHT - window().y - y)]
+    owner = within or window()
+    return [round(owner.x + x), round(SCREEN_HEIGHT - owner.y - y)]
+
+
+def place_of(area: bpy.types.Area, kind: str = "WINDOW") -> list[int]:
+    """x, y, width, height of a region on the screen."""
+    region = region_of(area, kind)
+    corner = on_screen(region.x, region.y + region.height, window_of(area))
+    return [*corner, region.width, region.height]
 
 
 def bone_on_screen(name: str) -> list[int]:
@@ -109,12 +124,12 @@ def find_button(area: bpy.types.Area, kind: str, wanted: str) -> Generator[float
     Raises:
         LookupError: there is no such button; the text names those there are.
     """
-    region, seen = region_of(area, kind), {}
+    region, owner, seen = region_of(area, kind), window_of(area), {}
     rows = range(region.y + region.height - 4, region.y + 2, -_ROW)
     for parts, y in itertools.product(_PASSES, rows):
         for part in parts:
             x = region.x + round(part * region.width)
-            window().cursor_warp(x, y)
+            owner.cursor_warp(x, y)
             yield _HOVER
             button = button_under_mouse(area, kind)
             seen[button] = (x, y)
@@ -123,7 +138,7 @@ def find_button(area: bpy.types.Area, kind: str, wanted: str) -> Generator[float
             # The answer may still be about where the mouse was before.
             yield 5 * _HOVER
             if button_under_mouse(area, kind) == wanted:
-                return on_screen(x, y)
+                return on_screen(x, y, owner)
     raise LookupError(f"no button {wanted} in {area.type}/{kind}; there are {list(seen)}")
 
 

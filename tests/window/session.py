@@ -33,12 +33,15 @@ _THREADS = {
     "GOMP_SPINCOUNT": "0",
     "LP_NUM_THREADS": "1",
 }
+_KEY_CODES = {"F12": "96"}
+"""By its name xdotool finds that key on a level where it would hold Alt, too."""
 _OPENBOX = """\
 <?xml version="1.0"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
 <applications><application class="*"><decor>no</decor></application></applications>
 </openbox_config>
 """
+_END_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _MOUNTS = """\
 set -e
 mount -t proc proc "$SYSTEM/proc"
@@ -117,7 +120,17 @@ class WindowSession:
         self._write_worker_program(worker)
         log = (self.run / "mounts.log").open("wb")
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _MOUNTS],
+            [
+                *_END_WITH_US,
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "sh",
+                "-c",
+                _MOUNTS,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -233,7 +246,8 @@ class WindowSession:
         self._tool("xdotool", "mousemove", str(x), str(y))
 
     def key(self, *names: str) -> None:
-        self._tool("xdotool", "key", "--delay", "150", *names)
+        keys = [_KEY_CODES.get(name, name) for name in names]
+        self._tool("xdotool", "key", "--delay", "150", *keys)
         time.sleep(0.5)
 
     def screenshot(self, name: str) -> np.ndarray:
