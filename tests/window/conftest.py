@@ -75,7 +75,7 @@ def sample_portrait(worker_program: Path) -> Path:
     cards = b"".join(path.read_bytes() for path in sorted((ROOT / "models").glob("*.toml")))
     name = f"person-{hashlib.sha256(cards).hexdigest()[:8]}"
     portrait, picture = folder / f"{name}.portrait", folder / f"{name}.png"
-    if not portrait.exists():
+    if not (portrait.exists() and picture.exists()):
         command = [worker_program, "sample", "--seed", "7", "--out", picture]
         command += ["--portrait", portrait]
         subprocess.run(command, timeout=1200, check=True, capture_output=True)

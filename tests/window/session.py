@@ -41,7 +41,8 @@ _OPENBOX = """\
 <applications><application class="*"><decor>no</decor></application></applications>
 </openbox_config>
 """
-_END_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_OWN_ROOT = "setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child sh -c".split()
+"""Begins a command that may mount what it likes, and that ends when the test does."""
 _MOUNTS = """\
 set -e
 mount -t proc proc "$SYSTEM/proc"
