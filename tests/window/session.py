@@ -121,17 +121,7 @@ class WindowSession:
         self._write_worker_program(worker)
         log = (self.run / "mounts.log").open("wb")
         self._process = subprocess.Popen(
-            [
-                *_END_WITH_US,
-                "unshare",
-                "--mount",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "sh",
-                "-c",
-                _MOUNTS,
-            ],
+            [*_OWN_ROOT, _MOUNTS],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
