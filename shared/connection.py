@@ -183,7 +183,8 @@ def _refuse_shared(path: Path, status: os.stat_result) -> None:
     if shared or status.st_uid not in (os.getuid(), 0):
         raise InputError(
             f"Other users may have read or written {path}",
-            "Delete it and start the worker again; it must belong to you with mode 0600.",
+            "Copy it so that it is yours alone (scp -p, or chmod 600 at once). If somebody can have"
+            " read it, start the worker again: that makes new keys.",
         )
 
 

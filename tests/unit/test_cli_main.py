@@ -108,6 +108,12 @@ def test_help_imports_no_heavy_library() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_list_says_where_models_are_kept(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("PHOTORIG_CACHE", str(tmp_path))
+    assert cli.main(["models", "list", "random-face"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(str(tmp_path / "models"))
+
+
 def test_models_as_json_is_for_other_programs(capsys) -> None:
     assert cli.main(["models", "list", "random-face", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)

@@ -77,6 +77,7 @@ def _list(registry: Registry, names: list[str], as_json: bool) -> int:
         print(f"{row['name']:<16} {row['kind']:<14} {megabytes:7.1f} MB  {row['state']}")
         print(f"{'':<16} {row['title']}")
         print(f"{'':<16} {row['source']}; licence {row['licence']}")
+    print(f"Fetched models are kept in {registry.cache.folder}")
     return 0
 
 
