@@ -27,7 +27,23 @@ import debian_system
 from debian_system import ROOT, SYSTEMS, NotPossible
 from session import WindowSession
 
+_ORDER = (
+    "test_first_shot",
+    "test_responsiveness",
+    "test_render_and_preferences",
+    "test_photo_and_head",
+    "test_the_end",
+)
+"""Each goes on in the window as the one before left it."""
 _failed: set[str] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    steps = [item for item in items if item.path.parent == here]
+    steps.sort(key=lambda item: _ORDER.index(item.path.stem))
+    items[:] = [item for item in items if item.path.parent != here] + steps
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

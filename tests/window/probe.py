@@ -177,3 +177,21 @@ def latencies(area: bpy.types.Area, frames: list[int]) -> Generator[float, None,
             times = {"total": total, "worker": sight.worker_milliseconds, "change": change}
             results.append(times | {"draw": draw})
     return results
+
+
+def rendered_sequence() -> Generator[float, None, float]:
+    """Render the scene's frames to the sequencer.
+
+    Returns:
+        the share of the time between its first and last frame in which the worker was at work.
+
+    Raises:
+        RuntimeError: the sequence failed; the text is what the panel says.
+    """
+    jobs = importlib.import_module(f"{PACKAGE}.render_jobs")
+    bpy.ops.photorig.render_to_sequencer()
+    while not jobs.current.is_done:
+        yield 0.1
+    if jobs.current.error:
+        raise RuntimeError(jobs.current.error)
+    return float(jobs.current.busy_share)

@@ -93,6 +93,11 @@ class WindowSession:
         return self.run / "commands"
 
     @property
+    def tests(self) -> Path:
+        """The folder of what runs inside Blender."""
+        return Path(__file__).parent
+
+    @property
     def worker_program(self) -> Path:
         return self.run / "photorig"
 
@@ -148,7 +153,7 @@ class WindowSession:
             "BLENDER_USER_RESOURCES": str(self.run / "blender"),
             "PHOTORIG_WINDOW_COMMANDS": str(self.commands),
             "PHOTORIG_WINDOW_HEIGHT": str(HEIGHT),
-            "INSIDE": str(Path(__file__).with_name("inside.py")),
+            "INSIDE": str(self.tests / "inside.py"),
             "SYSTEM": str(self.system.folder),
             "REPOSITORY": str(ROOT),
             "RUN": str(self.run),
@@ -240,6 +245,12 @@ class WindowSession:
         keys = [_KEY_CODES.get(name, name) for name in names]
         self._tool("xdotool", "key", "--delay", "150", *keys)
         time.sleep(0.5)
+
+    def resize(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        """Make the window as large as this; the whole screen without a size."""
+        find = ["xdotool", "search", "--onlyvisible", "--class", "blender"]
+        self._tool(*find, "windowsize", "--sync", str(width), str(height))
+        time.sleep(1.0)
 
     def screenshot(self, name: str) -> np.ndarray:
         """A picture of the whole screen, (h, w, 3) uint8 RGB; also kept as NAME.png."""
