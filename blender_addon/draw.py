@@ -11,12 +11,17 @@ _ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _USUAL_WIDTH = 400
 
 
-def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
+def region_width() -> float:
+    """Of the region that is drawn, in pixels of an unscaled interface."""
     region = bpy.context.region
     width = region.width if region is not None else _USUAL_WIDTH
-    pixels = width / (bpy.context.preferences.system.ui_scale or 1)  # 0 without a window
-    lines = textwrap.wrap(text, max(16, int((pixels - _ICON_PIXELS) / _LETTER_PIXELS)))
+    return float(width / (bpy.context.preferences.system.ui_scale or 1))  # 0 without a window
+
+
+def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
+    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
+    letters = int((region_width() - _ICON_PIXELS) / _LETTER_PIXELS)
+    lines = textwrap.wrap(text, max(16, letters))
     column = layout.column(align=True)
     for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)

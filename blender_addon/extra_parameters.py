@@ -79,11 +79,13 @@ def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
 
 
 def draw_slider(layout: bpy.types.UILayout, camera: bpy.types.Camera, parameter: Parameter) -> None:
-    """The number as animators expect it, with a dot for keyframes where the layout has them."""
+    """The number as animators expect it, its name inside, with a dot for keyframes beside it."""
     if parameter.id in ARKIT_52.index:
-        layout.prop(camera.photorig, parameter.id)
+        layout.prop(camera.photorig, parameter.id, slider=True)
+        layout.prop_decorator(camera.photorig, parameter.id)
     elif property_name(parameter.id) in camera:
-        layout.prop(camera, data_path(parameter.id), text=parameter.label)
+        layout.prop(camera, data_path(parameter.id), text=parameter.label, slider=True)
+        layout.prop_decorator(camera, data_path(parameter.id))
     else:
         layout.label(text=f"{parameter.label} was removed from the camera's custom properties")
 

@@ -7,7 +7,7 @@ import bpy
 
 from . import head_jobs, render_jobs
 from .control import Control, controls_of
-from .draw import draw_sentence
+from .draw import draw_sentence, region_width
 from .engine import ENGINE
 from .extra_parameters import draw_slider, schema_of
 from .fit_panel import draw_fit
@@ -20,6 +20,8 @@ from .thumbnails import thumbnail_icon
 from .worker_link import link
 from .worker_panel import draw_worker_state
 
+_WIDTH_FOR_RANGES = 240
+"""In a narrower region a slider's name comes first; the button beside it tells the range."""
 _RANGE_UNITS = 5.0
 _THUMBNAIL_SCALE = 4.0
 _GROUP_LABELS = {
@@ -74,7 +76,8 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
     layout.prop(camera.photorig, "mirror")
     layout.operator("photorig.reset_to_photo", icon="LOOP_BACK")
     if link.responses:
-        column = layout.column(heading="Show")
+        column = layout.column()
+        column.use_property_split = False  # the words need the whole width
         column.prop(choices, "only_controllable")
         column.prop(choices, "show_measurements")
     present = dict.fromkeys(control.parameter.group for control in controls.values())
@@ -112,6 +115,7 @@ def _draw_control(
 ) -> None:
     """A slider, the trained range beside it, and a button whose tooltip says the rest."""
     row = column.row(align=True)
+    row.use_property_split = False
     slider = row.row(align=True)
     # Greyed, not locked: keyframes of a recorded performance can still be taken away.
     slider.active = not control.is_hopeless
@@ -120,10 +124,11 @@ def _draw_control(
     draw_slider(slider, camera, schema.parameters[schema.index[name]])
     if control.response is None:
         return
-    beside = row.row(align=True)
-    beside.active = False
-    beside.ui_units_x = _RANGE_UNITS
-    beside.label(text=control.range_text)
+    if region_width() >= _WIDTH_FOR_RANGES:
+        beside = row.row(align=True)
+        beside.active = False
+        beside.ui_units_x = _RANGE_UNITS
+        beside.label(text=control.range_text)
     icon = "CANCEL" if control.is_hopeless else "ERROR" if control.is_beyond else "INFO"
     explain = row.operator("photorig.explain_parameter", text="", icon=icon, emboss=False)
     explain.camera, explain.parameter = camera.name, name

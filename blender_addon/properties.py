@@ -235,7 +235,7 @@ class PhotorigPanelSettings(bpy.types.PropertyGroup):
     """``window_manager.photorig``: what the panels show; nothing that a render depends on."""
 
     only_controllable: bpy.props.BoolProperty(
-        name="Only What the Face Follows",
+        name="Only What It Follows",
         description="Hide the parameters that this face cannot follow",
     )
     show_measurements: bpy.props.BoolProperty(
