@@ -64,6 +64,8 @@ def show_sidebar(blender: WindowSession, tab: str) -> None:
     """Open the viewport's sidebar as the N key does, with one of its tabs in front."""
     blender.ask(
         f"""
+        import contextlib
+
         def steps():
             area = areas("VIEW_3D")[0]
             area.spaces.active.show_region_ui = True
