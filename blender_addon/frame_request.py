@@ -84,6 +84,35 @@ def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     return camera
 
 
+def frame_requests(
+    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
+) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
+    """What each frame asks of the worker, and the portraits that they name, by id.
+
+    Goes through the frames and comes back to the present one.
+
+    Raises:
+        InputError: as ``frame_request`` and ``portrait_of``.
+    """
+    present, subframe = scene.frame_current, scene.frame_subframe
+    requests, portraits = [], {}
+    for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
+        if camera is not None and camera.type == "CAMERA":
+            tag_sources(camera)
+    try:
+        for frame in frames:
+            scene.frame_set(frame)
+            depsgraph = context.evaluated_depsgraph_get()
+            camera = scene_camera(scene).evaluated_get(depsgraph)
+            request = frame_request(camera.data, frame)
+            if request.portrait not in portraits:
+                portraits[request.portrait] = portrait_of(camera.data)
+            requests.append(request)
+    finally:
+        scene.frame_set(present, subframe=subframe)
+    return requests, portraits
+
+
 def tag_sources(camera: bpy.types.Object) -> None:
     """Have everything that drives a camera's parameters evaluated anew.
 

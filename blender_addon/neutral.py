@@ -7,6 +7,7 @@ import bpy
 
 from .compat import curve_of
 from .extra_parameters import data_path, set_value
+from .keys import is_driven
 from .mapping_rows import changing, row_of
 from .properties import neutral_of, photo_parameters, rest_values, set_neutral
 from .rig import source_value
@@ -58,11 +59,9 @@ def reset_to_photo(camera: bpy.types.Camera) -> int:
     Returns:
         How many were left because something does.
     """
-    kept, animation = 0, camera.animation_data
+    kept = 0
     for name, value in rest_values(camera.photorig).items():
-        path = data_path(name)
-        is_driven = animation is not None and animation.drivers.find(path) is not None
-        if is_driven or curve_of(camera, path) is not None:
+        if is_driven(camera, name) or curve_of(camera, data_path(name)) is not None:
             kept += 1
         else:
             set_value(camera, name, value)

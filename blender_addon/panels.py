@@ -74,7 +74,9 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
     controls = controls_of(camera, link.responses, link.bundle_id)
     choices = bpy.context.window_manager.photorig
     layout.prop(camera.photorig, "mirror")
-    layout.operator("photorig.reset_to_photo", icon="LOOP_BACK")
+    row = layout.row(align=True)
+    row.operator("photorig.key_face", icon="KEY_HLT")
+    row.operator("photorig.reset_to_photo", icon="LOOP_BACK")
     if link.responses:
         column = layout.column()
         column.use_property_split = False  # the words need the whole width

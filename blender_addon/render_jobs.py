@@ -17,7 +17,7 @@ from bpy.app.handlers import persistent
 
 from . import compat
 from .draw import redraw_status_bars
-from .frame_request import frame_request, portrait_of, scene_camera, tag_sources
+from .frame_request import frame_requests, scene_camera
 from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking
 from .portrait_file import PortraitFile
 from .render_job import RenderJob
@@ -82,7 +82,7 @@ def plan_sequence(
     frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
     files = sequence_files(scene, frames, folder)
     framing = scene_camera(scene).data.photorig.framing
-    requests, portraits = _requests(context, scene, frames)
+    requests, portraits = frame_requests(context, scene, frames)
     names = [
         files.names[frames[(frame - scene.frame_start) // scene.frame_step]]
         for frame in range(scene.frame_start, scene.frame_end + 1)
@@ -98,29 +98,6 @@ def plan_sequence(
         portraits,
         tuple(names),
     )
-
-
-def _requests(
-    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
-) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
-    """What each frame asks of the worker, and the portraits that they name."""
-    present, subframe = scene.frame_current, scene.frame_subframe
-    requests, portraits = [], {}
-    for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
-        if camera is not None and camera.type == "CAMERA":
-            tag_sources(camera)
-    try:
-        for frame in frames:
-            scene.frame_set(frame)
-            depsgraph = context.evaluated_depsgraph_get()
-            camera = scene_camera(scene).evaluated_get(depsgraph)
-            request = frame_request(camera.data, frame)
-            if request.portrait not in portraits:
-                portraits[request.portrait] = portrait_of(camera.data)
-            requests.append(request)
-    finally:
-        scene.frame_set(present, subframe=subframe)
-    return requests, portraits
 
 
 class SequenceJob(Job):

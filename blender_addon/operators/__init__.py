@@ -5,7 +5,17 @@ from __future__ import annotations
 
 import bpy
 
-from . import fit, mapping, mapping_presets, overlay, portrait, render, rig, worker
+from . import (
+    fit,
+    mapping,
+    mapping_presets,
+    overlay,
+    performance,
+    portrait,
+    render,
+    rig,
+    worker,
+)
 
 CLASSES = (
     worker.CLASSES
@@ -14,6 +24,7 @@ CLASSES = (
     + rig.CLASSES
     + mapping_presets.CLASSES
     + mapping.CLASSES
+    + performance.CLASSES
     + render.CLASSES
     + overlay.CLASSES
 )
@@ -22,8 +33,12 @@ CLASSES = (
 def register() -> None:
     for operator in CLASSES:
         bpy.utils.register_class(operator)
+    bpy.types.TOPBAR_MT_file_import.append(performance.draw_in_import_menu)
+    bpy.types.TOPBAR_MT_file_export.append(performance.draw_in_export_menu)
 
 
 def unregister() -> None:
+    bpy.types.TOPBAR_MT_file_export.remove(performance.draw_in_export_menu)
+    bpy.types.TOPBAR_MT_file_import.remove(performance.draw_in_import_menu)
     for operator in reversed(CLASSES):
         bpy.utils.unregister_class(operator)

@@ -81,14 +81,7 @@ def test_engine_sequence_and_command_line_agree(
     performance.render.filepath = str(tmp_path / "engine" / "frame_")
     bpy.ops.render.render(animation=True)
     bpy.ops.photorig.render_to_sequencer(directory=f"{tmp_path / 'sequence'}/")
-    plan = modules.render_jobs.plan_sequence(bpy.context, performance, tmp_path)
-    frames = [
-        modules.parameters_file.FrameParameters(
-            request.frame, modules.schema.ARKIT_52.named(request.parameters)
-        )
-        for request in plan.requests
-    ]
-    modules.parameters_file.write(tmp_path / "params.jsonl", frames)
+    bpy.ops.photorig.export_performance(filepath=str(tmp_path / "params.jsonl"))
     arguments = (person, tmp_path / "params.jsonl", "--out", tmp_path / "cli", "--size", 256)
     _photorig(program, "render", *arguments)
 

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Key the whole face; performances from files and into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..keys import key_face
+from ..performance import export_performance, import_performance
+from ..portrait_file import resolve
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
+
+SUFFIX = ".jsonl"
+
+
+class PHOTORIG_OT_key_face(PhotorigOperator, bpy.types.Operator):
+    """Insert keyframes of all parameters that no rig drives, at the present frame"""
+
+    bl_idname = "photorig.key_face"
+    bl_label = "Key Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_camera(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        count = key_face(camera_data_in_context(context), context.scene.frame_current)
+        if not count:
+            self.report({"WARNING"}, "A rig drives all of the face: key the rig, or bake it")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{count} parameters were keyed")
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
+    """Key what 'photorig analyze' has read from a video; the mapping is switched off"""
+
+    bl_idname = "photorig.import_performance"
+    bl_label = "Import Performance"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+    at_present_frame: bpy.props.BoolProperty(
+        name="At Present Frame",
+        description="Let it begin here; off, where the scene begins",
+        default=False,
+    )
+    reduce: bpy.props.BoolProperty(
+        name="Reduce Keys", description="Keep only the keys that the curves need", default=False
+    )
+    tolerance: bpy.props.FloatProperty(
+        name="Tolerance",
+        description="Greatest error of a curve, as a part of a whole movement",
+        default=0.01,
+        min=0.0,
+        max=0.2,
+        precision=4,
+        step=0.1,
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_camera(cls, context)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:  # dropped
+            return self.execute(context)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        scene = context.scene
+        start = scene.frame_current if self.at_present_frame else scene.frame_start
+        tolerance = self.tolerance if self.reduce else None
+        camera = camera_data_in_context(context)
+        first, last = import_performance(camera, resolve(self.filepath), start, tolerance)
+        scene.frame_set(scene.frame_current)
+        self.report({"INFO"}, f"Frames {first} to {last} were keyed")
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_export_performance(PhotorigOperator, bpy.types.Operator):
+    """Write the frames' parameters for 'photorig render', which needs no Blender"""
+
+    bl_idname = "photorig.export_performance"
+    bl_label = "Export Performance"
+    bl_options = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        camera = context.scene.camera
+        if camera is None or camera.type != "CAMERA" or not camera.data.photorig.portrait_id:
+            cls.poll_message_set("Give the scene's camera a portrait first")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.filepath = f"{context.scene.name}{SUFFIX}"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        path = Path(resolve(self.filepath)).with_suffix(SUFFIX)
+        count = export_performance(context, path)
+        mode = context.scene.camera.data.photorig.mode.lower()
+        self.report({"INFO"}, f"Wrote {count} frames to {path}; render it with --mode {mode}")
+        return {"FINISHED"}
+
+
+class PHOTORIG_FH_performance(bpy.types.FileHandler):
+    """A performance dropped into the 3D view or the properties."""
+
+    bl_idname = "PHOTORIG_FH_performance"
+    bl_label = "Photorig: Import Performance"
+    bl_import_operator = "photorig.import_performance"
+    bl_file_extensions = SUFFIX
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        is_place = context.area is not None and context.area.type in ("VIEW_3D", "PROPERTIES")
+        return is_place and PHOTORIG_OT_import_performance.poll(context)
+
+
+def draw_in_import_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.operator("photorig.import_performance", text=f"Photorig Performance ({SUFFIX})")
+
+
+def draw_in_export_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    menu.layout.operator("photorig.export_performance", text=f"Photorig Performance ({SUFFIX})")
+
+
+CLASSES: tuple[type, ...] = (
+    PHOTORIG_OT_key_face,
+    PHOTORIG_OT_import_performance,
+    PHOTORIG_OT_export_performance,
+    PHOTORIG_FH_performance,
+)

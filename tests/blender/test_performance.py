@@ -1,0 +1,136 @@
+"""Keys of the whole face; performances from files and into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from portrait_files import write_portrait
+from rigs import add_face, evaluated, select
+
+LINES = """
+{"frame": 10, "parameters": {"jawOpen": 0.0, "headYaw": -5}}
+{"frame": 11, "parameters": {"jawOpen": 0.2, "headYaw": 0}}
+{"frame": 12, "parameters": {"jawOpen": 0.4}}
+{"frame": 14, "parameters": {"jawOpen": 0.8, "headYaw": 20}}
+"""
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "take.jsonl"
+    path.write_text(LINES)
+    return path
+
+
+def keys_of(modules: SimpleNamespace, camera: bpy.types.Camera, name: str) -> list[tuple]:
+    curve = modules.compat.curve_of(camera, f"photorig.{name}")
+    return [(round(p.co[0]), round(p.co[1], 4)) for p in curve.keyframe_points]
+
+
+def test_the_whole_face_is_keyed_but_for_what_a_rig_drives(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    select(add_face(scene, "Face", ("jawOpen",)))
+    bpy.ops.photorig.detect_rig()
+    camera = scene.camera.data
+    camera.photorig.headYaw = 7.0
+    scene.frame_set(3)
+    bpy.ops.photorig.key_face()
+    assert keys_of(modules, camera, "headYaw") == [(3, 7.0)]
+    assert keys_of(modules, camera, "eyeBlinkLeft") == [(3, 0.0)]
+    assert modules.compat.curve_of(camera, "photorig.jawOpen") is None
+
+
+def test_a_recording_becomes_keys_from_where_the_scene_begins(
+    scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path
+) -> None:
+    scene.frame_start = 1
+    bpy.ops.photorig.import_performance(filepath=str(recording))
+    camera = scene.camera.data
+    assert keys_of(modules, camera, "jawOpen") == [(1, 0.0), (2, 0.2), (3, 0.4), (5, 0.8)]
+    left_out = keys_of(modules, camera, "headYaw")[2]
+    assert left_out == (3, 0.0), "what a line does not name is at rest"
+    assert modules.compat.curve_of(camera, "photorig.mouthPucker") is None
+    scene.frame_set(4)
+    assert camera.photorig.jawOpen == pytest.approx(0.6)
+
+
+def test_it_may_begin_at_the_present_frame_with_fewer_keys(
+    scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path
+) -> None:
+    scene.frame_set(50)
+    bpy.ops.photorig.import_performance(filepath=str(recording), at_present_frame=True, reduce=True)
+    keys = keys_of(modules, scene.camera.data, "jawOpen")
+    assert keys == [(50, 0.0), (54, 0.8)], "a straight line needs its ends"
+
+
+def test_a_mapped_rig_waits_for_it(scene: bpy.types.Scene, recording: Path) -> None:
+    face = add_face(scene, "Face", ("jawOpen",))
+    select(face)
+    bpy.ops.photorig.detect_rig()
+    face.data.shape_keys.key_blocks["jawOpen"].value = 1.0
+    bpy.ops.photorig.import_performance(filepath=str(recording))
+    scene.frame_set(2)
+    assert evaluated(scene).jawOpen == pytest.approx(0.2)
+    assert len(scene.camera.data.photorig.mapping) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('{"frame": 1, "parameters": {"jawOpn": 1}}', "line 1: Unknown parameter 'jawOpn'"),
+        ("not json", "line 1"),
+        ("", "says nothing of a face"),
+        ('{"frame": 1, "parameters": {}}', "says nothing of a face"),
+    ],
+)
+def test_a_file_that_is_none_is_a_sentence(
+    scene: bpy.types.Scene, tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(text)
+    with pytest.raises(RuntimeError, match=sentence):
+        bpy.ops.photorig.import_performance(filepath=str(path))
+    assert scene.camera.data.animation_data is None
+
+
+def test_what_is_written_is_what_frames_ask_for_and_comes_back(
+    scene: bpy.types.Scene, portrait: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    camera = scene.camera.data
+    for frame, jaw in ((1, 0.0), (4, 0.6)):
+        camera.photorig.jawOpen = jaw
+        camera.photorig.keyframe_insert("jawOpen", frame=frame)
+    camera.photorig.gain_jaw = 0.5
+    path = tmp_path / "shot.jsonl"
+    bpy.ops.photorig.export_performance(filepath=str(path))
+    frames = modules.parameters_file.read(path)
+    assert [each.frame for each in frames] == [1, 2, 3, 4]
+    assert frames[3].values["jawOpen"] == pytest.approx(0.3), "with the shot's gain"
+    camera.animation_data_clear()
+    camera.photorig.gain_jaw = 1.0
+    bpy.ops.photorig.import_performance(filepath=str(path))
+    scene.frame_set(4)
+    assert camera.photorig.jawOpen == pytest.approx(0.3)
+
+
+def test_two_portraits_do_not_fit_into_one_file(
+    scene: bpy.types.Scene, portrait: Path, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="Give the scene's camera a portrait"):
+        bpy.ops.photorig.export_performance(filepath=str(tmp_path / "x.jsonl"))
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    other = scene.camera.copy()
+    other.data = scene.camera.data.copy()
+    scene.collection.objects.link(other)
+    path = write_portrait(tmp_path / "b.portrait", modules.schema.ARKIT_52.hash, seed=5)
+    other.data.photorig.portrait_path = str(path)
+    for frame, camera in ((1, scene.camera), (3, other)):
+        scene.timeline_markers.new("cut", frame=frame).camera = camera
+    with pytest.raises(RuntimeError, match="several portraits"):
+        bpy.ops.photorig.export_performance(filepath=str(tmp_path / "x.jsonl"))
+    assert not (tmp_path / "x.jsonl").exists()
