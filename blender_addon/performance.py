@@ -71,6 +71,6 @@ def export_performance(context: bpy.types.Context, path: Path) -> int:
 
 
 def _named(request: FrameRequest) -> dict[str, float]:
-    """Values by parameter id; what only newer models know is left out at 0, so that older read it."""
+    """Values by parameter id; what only newer models know is left out where it is 0."""
     extra = {name: value for name, value in request.extra.items() if value}
     return ARKIT_52.named(request.parameters) | extra

@@ -62,6 +62,11 @@ class FakeLayout:
         assert is_there, f"{owner} has no property {name!r}"
         self._note("prop", name, options)
 
+    def prop_decorator(self, owner: Any, name: str, **options: Any) -> None:
+        is_there = name[2:-2] in owner if name.startswith('["') else name in owner.bl_rna.properties
+        assert is_there, f"{owner} has no property {name!r}"
+        self._note("prop_decorator", name, options)
+
     def prop_search(self, owner: Any, name: str, *data: Any, **options: Any) -> None:
         assert name in owner.bl_rna.properties, f"{owner} has no property {name!r}"
         self._note("prop_search", name, options)

@@ -46,6 +46,8 @@ def test_they_appear_on_the_camera_with_limits_and_a_slider(
     layout = FakeLayout()
     modules.panels.draw_parameters(layout, newer, "test")
     assert layout.find("prop", f'["{EAR}"]').options["text"] == "Ear Left"
+    assert layout.has("prop_decorator", f'["{EAR}"]'), "the dot for its keyframes"
+    assert layout.has("prop_decorator", "jawOpen")
     assert "Ears" in layout.texts
     assert layout.texts.count("0.00 – 0.30") > 50, "their range stands beside them, too"
 
