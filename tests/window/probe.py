@@ -163,6 +163,7 @@ def latencies(area: bpy.types.Area, frames: list[int]) -> Generator[float, None,
     scene, results = bpy.context.scene, []
     view = next(region for region in area.regions if region.type == "WINDOW")
     with Sight() as sight:
+        sight.forget_pictures()
         for frame in frames:
             yield 0.4
             sight.look()

@@ -45,6 +45,8 @@ def test_f12_shows_the_face_of_the_frame(blender: WindowSession) -> None:
 
 
 def test_escape_closes_the_render(blender: WindowSession) -> None:
+    x, y, width, height = blender.ask("answer = place_of(areas('IMAGE_EDITOR')[0])")
+    blender.click(x + width // 2, y + height // 2)
     blender.key("Escape")
     blender.wait_for("not areas('IMAGE_EDITOR')", 30, "the render's window is closed")
 

@@ -60,7 +60,7 @@ def measure(blender: WindowSession, steps: str) -> tuple[Any, dict[str, dict[str
 
 def test_a_shot_of_many_different_frames(blender: WindowSession) -> None:
     """In a small window without anti-aliasing, as software draws the whole view for each face."""
-    blender.resize(700, 520)
+    blender.resize(600, 440)
     frames = blender.ask(
         f"""
         bpy.context.preferences.system.viewport_aa = "OFF"
