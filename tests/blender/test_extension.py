@@ -40,10 +40,10 @@ def test_it_brings_its_own_zmq(addon: ModuleType) -> None:
     assert zmq.has("curve")
 
 
-def test_the_manifest_asks_for_files_and_network_only(extension_zip: Path) -> None:
+def test_the_manifest_asks_for_what_the_extension_does_and_no_more(extension_zip: Path) -> None:
     with zipfile.ZipFile(extension_zip) as archive:
         manifest = tomllib.loads(archive.read("blender_manifest.toml").decode())
-    assert set(manifest["permissions"]) == {"files", "network"}
+    assert set(manifest["permissions"]) == {"files", "network", "clipboard"}
     assert manifest["license"] == ["SPDX:GPL-3.0-or-later"]
 
 
