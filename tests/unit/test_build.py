@@ -178,6 +178,34 @@ def test_every_command_of_the_help_exists() -> None:
         assert callable(getattr(build, f"command_{args.command}"))
 
 
+def test_the_full_set_is_every_blender_and_every_window() -> None:
+    args = build.parse_arguments(["test", "--blender", "all", "--window"])
+    assert build.chosen_series(args) == ["4.2", "4.5", "5.0", "5.2"]
+    assert args.window == "all"
+    assert args.only == ["lint", "unit", "blender"]
+
+
+@pytest.mark.parametrize(
+    ("words", "windows"), [(["--window"], ""), (["--window", "5.2"], "5.2"), ([], "")]
+)
+def test_the_window_step_is_told_which_windows(
+    words: list[str], windows: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: dict[str, str] = {}
+
+    def pytest_step(*_arguments: object, **settings: str) -> build.Outcome:
+        told.update(settings)
+        return build.Outcome("windows")
+
+    monkeypatch.setattr(build, "build_extension", lambda *_: [tmp_path / "photorig.zip"])
+    monkeypatch.setattr(build, "pytest", pytest_step)
+    args = build.parse_arguments(["test", *words])
+    worker = build.Environment("worker", (3, 11), ())
+    build.window_test(worker, args)
+    assert told["PHOTORIG_WINDOWS"] == windows
+    assert told["PHOTORIG_EXTENSION_ZIP"].endswith(".zip")
+
+
 def test_a_failure_is_a_sentence_and_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
