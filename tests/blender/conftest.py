@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -77,6 +77,24 @@ _exit_status = 1
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     global _exit_status
     _exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test after which an exception stands in Blender's console has failed.
+
+    Blender prints what drivers, handlers, timers and panels raise, and goes on.
+    """
+    report = yield
+    console = report.capstdout + report.capstderr + report.caplog
+    may_raise = item.get_closest_marker("exceptions_in_console") is not None
+    is_counted = report.passed and report.when != "teardown" and not may_raise
+    if is_counted and "Traceback (most recent call last)" in console:
+        report.outcome = "failed"
+        report.longrepr = f"There is an exception in the console:\n{console}"
+    return report
 
 
 @pytest.hookimpl(trylast=True)

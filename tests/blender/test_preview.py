@@ -317,6 +317,7 @@ def test_handlers_go_with_the_extension(addon: Any, modules: SimpleNamespace) ->
     assert count() == [1] * len(names)
 
 
+@pytest.mark.exceptions_in_console
 def test_a_failure_in_a_handler_is_logged_once_and_shown(
     preview: Any, shot: bpy.types.Scene, modules: SimpleNamespace, monkeypatch, caplog
 ) -> None:
