@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 from fake_layout import FakeLayout
+from mishaps import disk_of, render_and_kill, resize
 from portrait_files import read_pixels
 
 pytestmark = pytest.mark.shared_worker
@@ -314,17 +313,8 @@ def test_undo_and_renaming_during_a_job_do_not_lose_it(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1.2 MB: six frames of noise, each of 200 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1200k", "none", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False)
-    except OSError:
-        pytest.skip("there is no mount program here")
-    if done.returncode:
-        pytest.skip("only an administrator can make a small disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with disk_of(1200, tmp_path / "disk") as folder:
+        yield folder
 
 
 def test_a_disk_that_is_really_full_loses_and_doubles_nothing(
@@ -338,7 +328,7 @@ def test_a_disk_that_is_really_full_loses_and_doubles_nothing(
     assert not list(small_disk.glob(".*.part"))
     assert all(read_pixels(small_disk / name).shape == (256, 256, 3) for name in finished)
     card_worker.write_text("")
-    subprocess.run(["mount", "-o", "remount,size=9000k", str(small_disk)], check=True)
+    resize(small_disk, 9000)
     bpy.ops.photorig.render_to_sequencer(directory=f"{small_disk}/")
     rendered = {int(line) for line in card_worker.read_text().split()}
     known = {int(name[6:10]) for name in finished}
@@ -346,17 +336,6 @@ def test_a_disk_that_is_really_full_loses_and_doubles_nothing(
     assert set(range(1, 11)) - known <= rendered
     assert len(rendered & known) <= 1
     assert len(list(small_disk.glob("frame_*.png"))) == 10
-
-
-_RENDER = """
-import bpy, sys
-bpy.ops.preferences.addon_enable(module={package!r})
-preferences = bpy.context.preferences.addons[{package!r}].preferences
-preferences.executable, preferences.auto_start = {worker!r}, True
-bpy.ops.wm.open_mainfile(filepath={blend!r})
-print("rendering", flush=True)
-bpy.ops.photorig.render_to_sequencer(directory={folder!r})
-"""
 
 
 @pytest.mark.own_worker
@@ -370,25 +349,10 @@ def test_a_blender_that_is_killed_loses_and_doubles_nothing(
     _lively(shot, 10)
     blend, folder = tmp_path / "shot.blend", tmp_path / "frames"
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
-    script = _RENDER.format(
-        package=addon.__name__,
-        worker=str(card_worker_program),
-        blend=str(blend),
-        folder=f"{folder}/",
-    )
-    environment = {**os.environ, "PHOTORIG_TEST_DELAY": "0.4"}
-    with (tmp_path / "blender.log").open("wb") as log:
-        other = subprocess.Popen(
-            [sys.executable, "-c", script], env=environment, stdout=log, stderr=log
-        )
-        deadline = time.monotonic() + 120
-        while len(list(folder.glob("frame_*.png"))) < 4 and other.poll() is None:
-            assert time.monotonic() < deadline, (tmp_path / "blender.log").read_text()
-            time.sleep(0.02)
-        other.kill()
-        other.wait()
+    log = tmp_path / "blender.log"
+    render_and_kill(addon.__name__, card_worker_program, blend, folder, 4, log)
     finished = {int(path.stem[-4:]) for path in folder.glob("frame_*.png")}
-    assert 4 <= len(finished) < 10, (tmp_path / "blender.log").read_text()
+    assert 4 <= len(finished) < 10, log.read_text()
     time.sleep(1)  # its worker notices and ends
     card_worker.write_text("")
     bpy.ops.photorig.render_to_sequencer(directory=f"{folder}/")
