@@ -38,6 +38,7 @@ _KEY_CODES = {"F12": "96"}
 _OPENBOX = """\
 <?xml version="1.0"?>
 <openbox_config xmlns="http://openbox.org/3.4/rc">
+<focus><followMouse>yes</followMouse></focus>
 <applications><application class="*"><decor>no</decor></application></applications>
 </openbox_config>
 """
