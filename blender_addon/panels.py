@@ -20,8 +20,9 @@ from .thumbnails import thumbnail_icon
 from .worker_link import link
 from .worker_panel import draw_worker_state
 
-_WIDTH_FOR_RANGES = 240
-"""In a narrower region a slider's name comes first; the button beside it tells the range."""
+_WIDE = 240
+"""In a narrower region buttons stand one below the other, and a slider's name leaves no room for
+its range, which the button beside it tells."""
 _RANGE_UNITS = 5.0
 _THUMBNAIL_SCALE = 4.0
 _GROUP_LABELS = {
@@ -74,9 +75,9 @@ def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place:
     controls = controls_of(camera, link.responses, link.bundle_id)
     choices = bpy.context.window_manager.photorig
     layout.prop(camera.photorig, "mirror")
-    row = layout.row(align=True)
-    row.operator("photorig.key_face", icon="KEY_HLT")
-    row.operator("photorig.reset_to_photo", icon="LOOP_BACK")
+    buttons = layout.row(align=True) if region_width() >= _WIDE else layout.column(align=True)
+    buttons.operator("photorig.key_face", icon="KEY_HLT")
+    buttons.operator("photorig.reset_to_photo", icon="LOOP_BACK")
     if link.responses:
         column = layout.column()
         column.use_property_split = False  # the words need the whole width
@@ -126,7 +127,7 @@ def _draw_control(
     draw_slider(slider, camera, schema.parameters[schema.index[name]])
     if control.response is None:
         return
-    if region_width() >= _WIDTH_FOR_RANGES:
+    if region_width() >= _WIDE:
         beside = row.row(align=True)
         beside.active = False
         beside.ui_units_x = _RANGE_UNITS
