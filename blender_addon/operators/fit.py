@@ -12,7 +12,8 @@ from ..passes import ENGINE
 from ..portrait_file import SUFFIX, resolve
 from ..shared.errors import InputError
 from ..worker_link import link, redraw_panels
-from .base import PhotorigOperator, camera_data_in_context, camera_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .portrait import PHOTORIG_OT_load_portrait
 
 
 class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
@@ -143,7 +144,7 @@ class PHOTORIG_OT_dismiss_fit(PhotorigOperator, bpy.types.Operator):
 def _over_photorig(context: bpy.types.Context) -> bool:
     """Whether a photo is dropped where Photorig is: onto its panels, or into a 3D view of somebody
     who works with it, whom Blender then asks what shall become of the image."""
-    if context.area is None or camera_in_context(context) is None:
+    if context.area is None:
         return False
     if context.area.type != "VIEW_3D":
         return bool(context.area.type == "PROPERTIES")
@@ -163,7 +164,7 @@ class PHOTORIG_FH_photo(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
-        return _over_photorig(context)
+        return _over_photorig(context) and PHOTORIG_OT_fit_photo.poll(context)
 
 
 class PHOTORIG_FH_portrait(bpy.types.FileHandler):
@@ -177,7 +178,7 @@ class PHOTORIG_FH_portrait(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         is_place = context.area is not None and context.area.type in ("VIEW_3D", "PROPERTIES")
-        return is_place and camera_in_context(context) is not None
+        return is_place and PHOTORIG_OT_load_portrait.poll(context)
 
 
 CLASSES: tuple[type, ...] = (

@@ -78,6 +78,15 @@ def test_in_a_3d_view_a_photo_is_offered_to_those_who_work_with_photorig(
     assert not is_offered(over("TEXT_EDITOR"))
 
 
+def test_a_second_photo_is_not_taken_while_one_is_fitted(
+    scene: bpy.types.Scene, card_worker: Path, tmp_path: Path, modules: SimpleNamespace
+) -> None:
+    modules.fit_jobs.start([photo(tmp_path, "anna.png")], scene.camera.data)
+    assert not is_offered(over("PROPERTIES"))
+    modules.fit_jobs.cancel()
+    assert is_offered(over("PROPERTIES"))
+
+
 PLACES = [("PROPERTIES", "WINDOW"), ("VIEW_3D", "UI"), ("VIEW_3D", "WINDOW")]
 
 
