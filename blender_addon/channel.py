@@ -16,7 +16,7 @@ import zmq
 from .shared import message_forms as forms
 from .shared.connection import ConnectionInfo, process_alive
 from .shared.errors import Cancelled, ConnectionLost, PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.messages import CODECS, FrameRequest, Heartbeat, Hello, Welcome
 from .shared.picture_format import PictureFormat
 from .shared.protocol import (

@@ -20,9 +20,10 @@ from .channel import SLOW_SECONDS, Channel, WorkerError, never
 from .previews import PortraitDelivery, Previews
 from .render_job import RenderJob
 from .shared import message_forms as forms
+from .shared import portrait_forms
 from .shared.connection import ConnectionInfo
 from .shared.errors import ConnectionLost, PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.messages import FrameReply, FrameRequest, Heartbeat, PortraitInfo, Welcome
 from .shared.picture_format import PictureFormat
 from .shared.protocol import Message
@@ -316,7 +317,7 @@ class WorkerClient:
 
     def _query_or_upload(self, portrait_id: str, should_cancel: Callable[[], bool]) -> PortraitInfo:
         try:
-            form = forms.portrait_reference_form(portrait_id)
+            form = portrait_forms.portrait_reference_form(portrait_id)
             return self._portrait_answer(self.bulk, "portrait_query", form, should_cancel)
         except WorkerError as error:
             if error.reason != "unknown-portrait" or portrait_id not in self._portraits:
@@ -326,13 +327,13 @@ class WorkerClient:
     def _upload(
         self, channel: Channel, portrait_id: str, should_cancel: Callable[[], bool]
     ) -> PortraitInfo:
-        form = forms.portrait_upload_form(portrait_id, self._portraits[portrait_id])
+        form = portrait_forms.portrait_upload_form(portrait_id, self._portraits[portrait_id])
         return self._portrait_answer(channel, "portrait_upload", form, should_cancel)
 
     def _portrait_answer(
         self, channel: Channel, kind: str, form: Form, should_cancel: Callable[[], bool]
     ) -> PortraitInfo:
-        return forms.read_portrait_info(self._wait_for(channel, kind, form, should_cancel))
+        return portrait_forms.read_portrait_info(self._wait_for(channel, kind, form, should_cancel))
 
     def _render_one(
         self,

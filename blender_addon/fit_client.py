@@ -7,8 +7,9 @@ import contextlib
 from .client import WorkerClient
 from .question import Question
 from .shared import message_forms as forms
+from .shared import portrait_forms
 from .shared.errors import Cancelled, InputError, PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.messages import FitFaces, FitProgress, FitRequest, FittedPortrait
 from .shared.protocol import Message
 
@@ -29,7 +30,7 @@ class FitJob(Question):
         self.progress = SENDING
         self.faces: FitFaces | None = None
         self.portrait: FittedPortrait | None = None
-        super().__init__(client, "fit", "fit", forms.fit_form(request))
+        super().__init__(client, "fit", "fit", portrait_forms.fit_form(request))
 
     @property
     def has_answer(self) -> bool:
@@ -47,11 +48,11 @@ class FitJob(Question):
     def _take(self, message: Message) -> None:
         kind = message.header.kind
         if kind == "fit_progress":
-            self.progress = forms.read_fit_progress(message)
+            self.progress = portrait_forms.read_fit_progress(message)
         elif kind == "fit_faces":
-            self.faces = forms.read_fit_faces(message)
+            self.faces = portrait_forms.read_fit_faces(message)
         elif kind == "fitted":
-            self.portrait = forms.read_fitted_portrait(message)
+            self.portrait = portrait_forms.read_fitted_portrait(message)
         elif kind == "error":
             self.error = forms.read_error(message).exception()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .client import WorkerClient
 from .question import Question
 from .shared import message_forms as forms
+from .shared import portrait_forms
 from .shared.errors import Cancelled
 from .shared.messages import HeadMeasurement
 from .shared.protocol import Message
@@ -27,9 +28,9 @@ class HeadQuery(Question):
             ConnectionLost.
         """
         self.head: HeadMeasurement | None = None
-        self._upload = forms.portrait_upload_form(portrait, content)
+        self._upload = portrait_forms.portrait_upload_form(portrait, content)
         self._has_sent = False
-        self._question = forms.portrait_reference_form(portrait)
+        self._question = portrait_forms.portrait_reference_form(portrait)
         super().__init__(client, "head", "head_query", self._question)
 
     @property
@@ -44,7 +45,7 @@ class HeadQuery(Question):
     def _take(self, message: Message) -> None:
         kind = message.header.kind
         if kind == "head":
-            self.head = forms.read_head(message)
+            self.head = portrait_forms.read_head(message)
         elif kind == "portrait":
             self._next = ("head_query", self._question)
         elif kind == "error":

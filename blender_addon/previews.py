@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from .channel import Channel, WorkerError
 from .shared import message_forms as forms
+from .shared import portrait_forms
 from .shared.errors import PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.messages import FrameReply, FrameRequest, PortraitInfo
 from .shared.protocol import Message
 
@@ -56,7 +57,9 @@ class PortraitDelivery:
             return True
         question = self._questions.get(portrait)
         if question is None:
-            self._ask(bulk, portrait, "portrait_query", forms.portrait_reference_form(portrait))
+            self._ask(
+                bulk, portrait, "portrait_query", portrait_forms.portrait_reference_form(portrait)
+            )
             return False
         try:
             answer = bulk.answer(question)
@@ -69,7 +72,7 @@ class PortraitDelivery:
         if answer is None:
             return False
         del self._questions[portrait]
-        self._known[portrait] = forms.read_portrait_info(answer)
+        self._known[portrait] = portrait_forms.read_portrait_info(answer)
         return True
 
     def forget(self, portrait: str) -> bool:
@@ -81,7 +84,12 @@ class PortraitDelivery:
             content = self._content(portrait)
         except KeyError:
             raise reason from None
-        self._ask(bulk, portrait, "portrait_upload", forms.portrait_upload_form(portrait, content))
+        self._ask(
+            bulk,
+            portrait,
+            "portrait_upload",
+            portrait_forms.portrait_upload_form(portrait, content),
+        )
 
     def _ask(self, bulk: Channel, portrait: str, kind: str, form: Form) -> None:
         question = bulk.send(kind, form)

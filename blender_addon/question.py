@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .client import WorkerClient
 from .shared.errors import PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.protocol import Message
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .shared import message_forms as forms
 from .shared.errors import Cancelled, PhotorigError
-from .shared.message_forms import Form
+from .shared.message_body import Form
 from .shared.messages import FrameReply, FrameRequest
 from .shared.picture_format import PictureFormat
 from .shared.protocol import Message

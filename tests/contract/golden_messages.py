@@ -20,7 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from photorig.shared import message_forms as forms
-from photorig.shared.message_forms import ErrorReport, Form
+from photorig.shared import portrait_forms
+from photorig.shared.message_body import Form
+from photorig.shared.message_forms import ErrorReport
 from photorig.shared.messages import (
     FitFaces,
     FitProgress,
@@ -126,13 +128,16 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "ping": (Header("ping", "c2"), empty),
         "pong": (Header("pong", "w2", re="c2"), forms.heartbeat_form(Heartbeat(0.25, 3, 31.5))),
         "probe": (Header("probe", "w3"), empty),
-        "portrait_query": (Header("portrait_query", "c3"), forms.portrait_reference_form(PORTRAIT)),
+        "portrait_query": (
+            Header("portrait_query", "c3"),
+            portrait_forms.portrait_reference_form(PORTRAIT),
+        ),
         "error": (Header("error", "w4", re="c3"), forms.error_form(unknown)),
         "portrait_upload": (
             Header("portrait_upload", "c4"),
-            forms.portrait_upload_form(PORTRAIT, b"file content"),
+            portrait_forms.portrait_upload_form(PORTRAIT, b"file content"),
         ),
-        "portrait": (Header("portrait", "w5", re="c4"), forms.portrait_info_form(info)),
+        "portrait": (Header("portrait", "w5", re="c4"), portrait_forms.portrait_info_form(info)),
         "preview": (Header("preview", "c5", seq=7, frame=24), preview),
         "superseded": (Header("superseded", "w6", re="c5", seq=7, frame=24), view),
         "preview_frame": (Header("frame", "w7", re="c5", seq=7, frame=24), shown),
@@ -159,28 +164,28 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "job_ended": (Header("job_ended", "w10", re="c9", job="job-1"), empty),
         "fit": (
             Header("fit", "c11", job="fit-1"),
-            forms.fit_form(FitRequest((b"photo file",), "Anna", 1, quick=True)),
+            portrait_forms.fit_form(FitRequest((b"photo file",), "Anna", 1, quick=True)),
         ),
         "fit_progress": (
             Header("fit_progress", "w11", re="c11", job="fit-1"),
-            forms.fit_progress_form(FitProgress("Finding the likeness", 0.25)),
+            portrait_forms.fit_progress_form(FitProgress("Finding the likeness", 0.25)),
         ),
         "fit_faces": (
             Header("fit_faces", "w12", re="c11", job="fit-1"),
-            forms.fit_faces_form(FACES),
+            portrait_forms.fit_faces_form(FACES),
         ),
         "fitted": (
             Header("fitted", "w13", re="c11", job="fit-1"),
-            forms.fitted_portrait_form(
+            portrait_forms.fitted_portrait_form(
                 FittedPortrait(hashlib.sha256(b"portrait file").hexdigest(), b"portrait file")
             ),
         ),
         "end_fit": (Header("end_fit", "c12", job="fit-1"), empty),
         "head_query": (
             Header("head_query", "c13"),
-            forms.portrait_reference_form(PORTRAIT),
+            portrait_forms.portrait_reference_form(PORTRAIT),
         ),
-        "head": (Header("head", "w14", re="c13"), forms.head_form(HEAD)),
+        "head": (Header("head", "w14", re="c13"), portrait_forms.head_form(HEAD)),
         "bye": (Header("bye", "c10"), empty),
     }
 

@@ -21,6 +21,7 @@ from golden_messages import (
 )
 
 from photorig.shared import message_forms as forms
+from photorig.shared import portrait_forms
 from photorig.shared.protocol import MAGIC, Message, decode
 
 NAMES = sorted(MESSAGES)
@@ -76,7 +77,7 @@ def test_the_golden_request_is_little_endian_float32() -> None:
 
 
 def test_the_golden_portrait_has_its_id() -> None:
-    assert forms.read_portrait_info(message("portrait")).id == PORTRAIT
+    assert portrait_forms.read_portrait_info(message("portrait")).id == PORTRAIT
 
 
 def test_the_document_shows_the_golden_files() -> None:

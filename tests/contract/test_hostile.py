@@ -18,8 +18,9 @@ from card_server import SIZE, RunningServer, portrait_bytes
 from waiting import wait_for
 
 from photorig.shared import message_forms as forms
+from photorig.shared import portrait_forms
 from photorig.shared.connection import ConnectionInfo
-from photorig.shared.message_forms import Form
+from photorig.shared.message_body import Form
 from photorig.shared.messages import FrameRequest, Heartbeat, Hello, MessageLimits
 from photorig.shared.protocol import MAGIC, Header, Message, Payload, decode, encode
 from photorig.shared.schema import ARKIT_52
@@ -85,7 +86,7 @@ class Peer:
 
     def upload(self, content: bytes) -> str:
         portrait_id = hashlib.sha256(content).hexdigest()
-        self.send("portrait_upload", forms.portrait_upload_form(portrait_id, content))
+        self.send("portrait_upload", portrait_forms.portrait_upload_form(portrait_id, content))
         answer = self.receive()
         assert answer is not None
         assert answer.header.kind == "portrait", answer.header
@@ -202,7 +203,7 @@ def test_an_impossible_size_is_refused(peer: Peer, size: object) -> None:
 
 @pytest.mark.parametrize("portrait_id", ["0" * 64, "../../../etc/passwd", "", "/" * 64])
 def test_an_unknown_portrait_is_told_and_no_path_is_opened(peer: Peer, portrait_id: str) -> None:
-    peer.send("portrait_query", forms.portrait_reference_form(portrait_id))
+    peer.send("portrait_query", portrait_forms.portrait_reference_form(portrait_id))
     assert peer.error().reason == "unknown-portrait"
     peer.send("render", frame_form("0" * 64, portrait=portrait_id))
     assert peer.error().code == "input"
@@ -211,7 +212,7 @@ def test_an_unknown_portrait_is_told_and_no_path_is_opened(peer: Peer, portrait_
 def test_an_upload_under_a_wrong_name_is_refused_and_not_kept(
     peer: Peer, server: RunningServer
 ) -> None:
-    peer.send("portrait_upload", forms.portrait_upload_form("0" * 64, portrait_bytes(1)))
+    peer.send("portrait_upload", portrait_forms.portrait_upload_form("0" * 64, portrait_bytes(1)))
     assert "damaged on the way" in peer.error().message
     assert "0" * 64 not in server.portraits
 
@@ -220,7 +221,7 @@ def test_uploads_that_are_no_portrait_are_refused(peer: Peer) -> None:
     whole = portrait_bytes(1)
     for content in (b"", b"\x80\x04]", whole[:100], whole[:-50], b"\xff" * 8 + whole[8:]):
         name = hashlib.sha256(content).hexdigest()
-        peer.send("portrait_upload", forms.portrait_upload_form(name, content))
+        peer.send("portrait_upload", portrait_forms.portrait_upload_form(name, content))
         assert peer.error().code == "input"
 
 
@@ -228,7 +229,7 @@ def test_a_damaged_file_in_the_cache_is_dropped(peer: Peer, tmp_path: Path) -> N
     file = tmp_path / "portraits" / ("0" * 64 + ".portrait")
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"damaged")
-    peer.send("portrait_query", forms.portrait_reference_form("0" * 64))
+    peer.send("portrait_query", portrait_forms.portrait_reference_form("0" * 64))
     assert peer.error().reason == "unknown-portrait"
     assert not file.exists()
 

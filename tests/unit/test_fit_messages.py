@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photorig.shared import message_forms as forms
+from photorig.shared import portrait_forms
 from photorig.shared.errors import InputError, ProtocolError
-from photorig.shared.message_forms import Form
+from photorig.shared.message_body import Form
 from photorig.shared.messages import (
     MAX_FIT_PHOTOS,
     FitFaces,
@@ -38,7 +38,7 @@ def with_body(message: Message, **changes: Any) -> Message:
 @pytest.mark.parametrize("face", [None, 0, 3])
 def test_photos_arrive_as_they_are(face: int | None) -> None:
     request = FitRequest((b"one", b"two", b""), "Anna", face, quick=face == 0)
-    assert forms.read_fit(sent("fit", forms.fit_form(request))) == request
+    assert portrait_forms.read_fit(sent("fit", portrait_forms.fit_form(request))) == request
 
 
 @pytest.mark.parametrize("count", [0, MAX_FIT_PHOTOS + 1])
@@ -52,30 +52,30 @@ def test_no_photo_and_too_many_are_an_input_error(count: int) -> None:
     [{"face": -1}, {"face": True}, {"face": 1.5}, {"name": 7}, {"name": "x" * 201}, {"quick": 1}],
 )
 def test_a_fit_with_a_wrong_body_is_refused(changes: dict[str, Any]) -> None:
-    message = sent("fit", forms.fit_form(FitRequest((b"photo",), "Anna")))
+    message = sent("fit", portrait_forms.fit_form(FitRequest((b"photo",), "Anna")))
     with pytest.raises(ProtocolError):
-        forms.read_fit(with_body(message, **changes))
+        portrait_forms.read_fit(with_body(message, **changes))
 
 
 def test_a_fit_whose_photos_have_other_names_is_refused() -> None:
-    message = sent("fit", forms.fit_form(FitRequest((b"photo",), "Anna")))
+    message = sent("fit", portrait_forms.fit_form(FitRequest((b"photo",), "Anna")))
     other = Message(message.header, (Payload("picture", b"photo", "uint8", (5,)),))
     with pytest.raises(ProtocolError, match="photo-1"):
-        forms.read_fit(other)
+        portrait_forms.read_fit(other)
 
 
 def test_progress_arrives_and_never_exceeds_the_whole() -> None:
-    message = sent("fit_progress", forms.fit_progress_form(FitProgress("Looking", 0.25)))
-    assert forms.read_fit_progress(message) == FitProgress("Looking", 0.25)
-    assert forms.read_fit_progress(with_body(message, fraction=7)).fraction == 1.0
+    message = sent("fit_progress", portrait_forms.fit_progress_form(FitProgress("Looking", 0.25)))
+    assert portrait_forms.read_fit_progress(message) == FitProgress("Looking", 0.25)
+    assert portrait_forms.read_fit_progress(with_body(message, fraction=7)).fraction == 1.0
     for wrong in (-0.5, None, "half"):
         with pytest.raises(ProtocolError):
-            forms.read_fit_progress(with_body(message, fraction=wrong))
+            portrait_forms.read_fit_progress(with_body(message, fraction=wrong))
 
 
 def test_faces_arrive_with_their_pictures() -> None:
     found = FitFaces((FACE, replace(FACE, problem="")), 640, 480)
-    read = forms.read_fit_faces(sent("fit_faces", forms.fit_faces_form(found)))
+    read = portrait_forms.read_fit_faces(sent("fit_faces", portrait_forms.fit_faces_form(found)))
     assert (read.width, read.height) == (640, 480)
     assert [face.box for face in read.faces] == [FACE.box] * 2
     assert [face.problem for face in read.faces] == ["small", ""]
@@ -87,15 +87,17 @@ def test_faces_arrive_with_their_pictures() -> None:
     [[], [{}], ["face"], [{"box": [1, 2, 3]}], [{"box": [1, 2, 3, "4"]}], None, [{"box": 1}] * 2],
 )
 def test_faces_that_are_none_are_refused(faces: Any) -> None:
-    message = sent("fit_faces", forms.fit_faces_form(FitFaces((FACE,), 640, 480)))
+    message = sent("fit_faces", portrait_forms.fit_faces_form(FitFaces((FACE,), 640, 480)))
     with pytest.raises(ProtocolError):
-        forms.read_fit_faces(with_body(message, faces=faces))
+        portrait_forms.read_fit_faces(with_body(message, faces=faces))
 
 
 def test_a_portrait_that_was_damaged_on_the_way_is_refused() -> None:
     fitted = FittedPortrait("0" * 64, b"portrait")
     with pytest.raises(ProtocolError):
-        forms.read_fitted_portrait(sent("fitted", forms.fitted_portrait_form(fitted)))
+        portrait_forms.read_fitted_portrait(
+            sent("fitted", portrait_forms.fitted_portrait_form(fitted))
+        )
 
 
 def test_a_head_arrives_and_one_with_numbers_that_are_none_does_not() -> None:
@@ -106,15 +108,15 @@ def test_a_head_arrives_and_one_with_numbers_that_are_none_does_not() -> None:
         width=640,
         height=480,
     )
-    read = forms.read_head(sent("head", forms.head_form(head)))
+    read = portrait_forms.read_head(sent("head", portrait_forms.head_form(head)))
     np.testing.assert_array_equal(read.vertices, head.vertices)
     np.testing.assert_array_equal(read.transform, head.transform)
     for name, value in (("vertices", np.nan), ("transform", np.inf)):
         broken = getattr(head, name).copy()
         broken[0, 0] = value
-        message = sent("head", forms.head_form(replace(head, **{name: broken})))
+        message = sent("head", portrait_forms.head_form(replace(head, **{name: broken})))
         with pytest.raises(ProtocolError):
-            forms.read_head(message)
+            portrait_forms.read_head(message)
     short = replace(head, vertices=head.vertices[:467])
     with pytest.raises(ProtocolError):
-        forms.read_head(sent("head", forms.head_form(short)))
+        portrait_forms.read_head(sent("head", portrait_forms.head_form(short)))

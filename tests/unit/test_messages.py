@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photorig.shared import message_forms as forms
+from photorig.shared import portrait_forms
 from photorig.shared.errors import ConnectionLost, InputError, PhotorigError, ProtocolError
-from photorig.shared.message_forms import ErrorReport, Form
+from photorig.shared.message_body import Form
+from photorig.shared.message_forms import ErrorReport
 from photorig.shared.messages import (
     FramePass,
     FrameReply,
@@ -125,7 +127,7 @@ def test_a_welcome_arrives_as_it_was_sent() -> None:
 def test_a_portrait_info_arrives_as_it_was_sent() -> None:
     thumbnail = np.arange(128 * 128 * 3, dtype=np.uint8).reshape(128, 128, 3)
     info = PortraitInfo(ID, "Ann", REST, 640, 480, thumbnail)
-    back = forms.read_portrait_info(sent(forms.portrait_info_form(info)))
+    back = portrait_forms.read_portrait_info(sent(portrait_forms.portrait_info_form(info)))
     assert (back.id, back.name, back.width, back.height) == (ID, "Ann", 640, 480)
     np.testing.assert_array_equal(back.thumbnail, thumbnail)
     np.testing.assert_array_equal(back.parameters, REST)

@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from photorig.shared import message_forms as forms
+from photorig.shared import portrait_forms
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
-from photorig.shared.message_forms import ErrorReport, Form
+from photorig.shared.message_body import Form
+from photorig.shared.message_forms import ErrorReport
 from photorig.shared.messages import (
     CODECS,
     FitFaces,
@@ -316,31 +318,31 @@ class Gateway:
         self._forget(session)
 
     def _portrait_query(self, asked: Asked, session: Session, message: Message) -> None:
-        portrait_id = forms.read_portrait_reference(message)
+        portrait_id = portrait_forms.read_portrait_reference(message)
         self._answer_later(
             asked,
             "portrait",
-            lambda: forms.portrait_info_form(self._portraits.info(portrait_id)),
+            lambda: portrait_forms.portrait_info_form(self._portraits.info(portrait_id)),
         )
 
     def _portrait_upload(self, asked: Asked, session: Session, message: Message) -> None:
-        portrait_id = forms.read_portrait_reference(message)
+        portrait_id = portrait_forms.read_portrait_reference(message)
         content = message.payload("file").data
 
         def add() -> Form:
             self._portraits.add(portrait_id, bytes(content))
-            return forms.portrait_info_form(self._portraits.info(portrait_id))
+            return portrait_forms.portrait_info_form(self._portraits.info(portrait_id))
 
         self._answer_later(asked, "portrait", add)
         self.last_work = time.monotonic()
 
     def _head_query(self, asked: Asked, session: Session, message: Message) -> None:
-        portrait_id, measure = forms.read_portrait_reference(message), self._measure_head
+        portrait_id, measure = portrait_forms.read_portrait_reference(message), self._measure_head
         if measure is None:
             raise InputError("This worker measures no heads", "Add the head from the Add menu.")
 
         def measured() -> Form:
-            return forms.head_form(measure(self._portraits.get(portrait_id)))
+            return portrait_forms.head_form(measure(self._portraits.get(portrait_id)))
 
         self._answer_later(asked, "head", measured)
 
@@ -362,7 +364,7 @@ class Gateway:
         self._pool.submit(work)
 
     def _fit(self, asked: Asked, session: Session, message: Message) -> None:
-        self._fits.start(asked, session.id, _job_name(message), forms.read_fit(message))
+        self._fits.start(asked, session.id, _job_name(message), portrait_forms.read_fit(message))
 
     def _end_fit(self, asked: Asked, session: Session, message: Message) -> None:
         self._fits.end(session.id, _job_name(message))
@@ -407,16 +409,16 @@ class Gateway:
     def _fit_news(self, asked: Asked, outcome: FitOutcome) -> None:
         self.last_work = time.monotonic()
         if isinstance(outcome, FitProgress):
-            self._reply(asked, "fit_progress", forms.fit_progress_form(outcome))
+            self._reply(asked, "fit_progress", portrait_forms.fit_progress_form(outcome))
         elif isinstance(outcome, FitFaces):
-            self._reply(asked, "fit_faces", forms.fit_faces_form(outcome))
+            self._reply(asked, "fit_faces", portrait_forms.fit_faces_form(outcome))
         elif isinstance(outcome, FittedPortrait):
             fitted = outcome
 
             def keep() -> Form:
                 # The client need not send it back to see it.
                 self._portraits.add(fitted.id, fitted.content)
-                return forms.fitted_portrait_form(fitted)
+                return portrait_forms.fitted_portrait_form(fitted)
 
             self._answer_later(asked, "fitted", keep)
         else:
