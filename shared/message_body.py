@@ -1,4 +1,4 @@
-"""What every form of a message is made of: a body and payloads, and how a body's fields are read."""
+"""What every form of a message is made of, and how the fields of a body are read."""
 
 from __future__ import annotations
 
