@@ -87,6 +87,7 @@ def _check_that_nothing_is_doubled(
 ) -> None:
     rendered = Counter(int(line) for line in log.read_text().split())
     again = sum(count - 1 for count in rendered.values())
+    print(f"{again} pictures were made twice")
     assert set(rendered) == set(range(1, N_FRAMES + 1))
     assert again <= 3 * AHEAD, "what was under way at each of the three mishaps"
     journal = [json.loads(line) for line in (folder / "photorig_frames.jsonl").open()]
