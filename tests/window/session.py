@@ -250,8 +250,11 @@ class WindowSession:
     def resize(self, width: int = WIDTH, height: int = HEIGHT) -> None:
         """Make the window as large as this; the whole screen without a size."""
         find = ["xdotool", "search", "--onlyvisible", "--class", "blender"]
-        self._tool(*find, "windowsize", "--sync", str(width), str(height))
-        time.sleep(1.0)
+        # Blender sees where its window has gone when it is moved, not when its size changes.
+        for place in ("9", "0"):
+            size = ["windowsize", "--sync", str(width), str(height)]
+            self._tool(*find, *size, "windowmove", place, place)
+            time.sleep(1.0)
 
     def screenshot(self, name: str) -> np.ndarray:
         """A picture of the whole screen, (h, w, 3) uint8 RGB; also kept as NAME.png."""
