@@ -18,6 +18,7 @@ from photorig.worker.faces.recognition import (
     N_IDENTITY,
     Recognition,
     load_recognition,
+    maps_apart,
     recognition_chips,
 )
 
@@ -159,6 +160,17 @@ def test_the_astronaut_stays_herself_mirrored_darkened_and_smaller(recognition, 
     found = torch.cat([found, recognition(small, landmarks_of(small))])
     assert torch.allclose(found.norm(dim=-1), torch.ones(4), atol=1e-5)
     assert (found[:1] @ found[1:].T).min() > 0.8
+
+
+@pytest.mark.weights("face-landmarker", "sface")
+def test_maps_tell_where_a_face_differs_though_it_is_the_same_person(recognition, photo):
+    landmarks = landmarks_of(photo)
+    blurred = torch.nn.functional.avg_pool2d(photo, 9, 1, 4)
+    other = photo.flip(0)  # upside down: nothing is where it was
+    plain, soft, turned = (recognition.see(image, landmarks) for image in (photo, blurred, other))
+    assert maps_apart(plain, plain) == 0
+    assert 0 < maps_apart(plain, soft) < maps_apart(plain, turned) < 2
+    assert torch.equal(plain.identity, recognition(photo, landmarks))
 
 
 @pytest.mark.weights("face-landmarker", "sface")

@@ -17,6 +17,7 @@ from photorig.worker.cli.main import main
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.align import align_face, aligned_crop
+from photorig.worker.portraits.fit import QUICK as QUICK_FIT
 from photorig.worker.portraits.fit import (
     FitModels,
     FitProgress,
@@ -24,6 +25,7 @@ from photorig.worker.portraits.fit import (
     fit_portrait,
     load_fit_models,
 )
+from photorig.worker.portraits.joint_tuning import tuned_network
 from photorig.worker.portraits.portrait import Portrait
 
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
@@ -94,6 +96,37 @@ def test_tuning_leaves_the_code_and_the_models_alone(models, photo, face):
     assert all(is_tunable(name) for name in tuned.tuning.deltas)
     after = models.generator.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_finishing_leaves_the_small_picture_alone(models, photo, face):
+    steps = replace(QUICK, steps=1, tuning_steps=1)
+    without, finished = (
+        fit_portrait(photo, face, "a", models, replace(steps, refine_steps=n)).tuning
+        for n in (0, 2)
+    )
+    moved = {
+        name
+        for name, delta in finished.deltas.items()
+        if not np.array_equal(delta, without.deltas[name])
+    }
+    assert moved
+    assert all(name.startswith(("blocks.5", "blocks.6", "image_head", "pre")) for name in moved)
+    assert not any(name.startswith("preview_heads.256") for name in moved)
+
+
+@pytest.mark.slow
+def test_the_quick_way_moves_the_weights_and_comes_closer_than_a_code_can(models, photo, face):
+    settings = replace(QUICK_FIT, steps=6)
+    quick = fit_portrait(photo, face, "a", models, settings)
+    code = fit_portrait(photo, face, "a", models, replace(settings, rate_with_code=0.0))
+    assert quick.tuning is not None and code.tuning is None
+    target = aligned_crop(photo, quick.alignment, 256) / 255
+    generator = tuned_network(models.generator, quick.tuning)
+    errors = [
+        np.abs(image_of(replace(models, generator=one), portrait) - target)[64:208, 64:208].mean()
+        for one, portrait in ((generator, quick), (models.generator, code))
+    ]
+    assert errors[0] < errors[1]
 
 
 def test_progress_counts_every_step(models, photo, face):

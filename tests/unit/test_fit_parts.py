@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.descent import Descent
-from photorig.worker.portraits.fit_target import _inside, pixel_distance
+from photorig.worker.portraits.fit_target import _attention, _inside, pixel_distance
 from photorig.worker.portraits.inversion import LatentDistribution
 from photorig.worker.portraits.pivotal_tuning import _within
 from photorig.worker.portraits.rehearsed_motions import rehearsed_motions
@@ -60,6 +61,31 @@ def test_what_is_not_weighed_may_look_as_it_likes() -> None:
     assert float(pixel_distance(picture, other, weight)) == 0
 
 
+@pytest.mark.parametrize("size", [256, 512, 1024])
+def test_a_weave_all_over_counts_more_than_noise_of_the_same_strength(size: int) -> None:
+    photo = torch.full((1, 3, size, size), 0.5)
+    columns = (torch.arange(size) % 2 * 2 - 1).float() * 0.01
+    noise = 0.01 * (torch.rand(photo.shape, generator=torch.Generator().manual_seed(1)) < 0.5) * 2
+    woven = float(pixel_distance(photo + columns, photo, EVERYWHERE))
+    noisy = float(pixel_distance(photo + noise - 0.01, photo, EVERYWHERE))
+    assert woven > 1.5 * noisy
+
+
+def test_the_eyes_count_most_and_the_face_more_than_what_is_around_it() -> None:
+    landmarks = torch.full((1, 478, 3), 128.0)
+    landmarks[0, :4, :2] = torch.tensor([[60.0, 60], [196, 60], [60, 220], [196, 220]])
+    for rim, x in ((33, 80), (133, 104), (263, 176), (362, 152)):
+        landmarks[0, rim, :2] = torch.tensor([x, 110.0])
+    for rims, x in (((159, 160, 158), 92), ((386, 387, 385), 164)):
+        landmarks[0, list(rims), :2] = torch.tensor([x, 104.0])
+    for rims, x in (((145, 144, 153), 92), ((374, 373, 380), 164)):
+        landmarks[0, list(rims), :2] = torch.tensor([x, 116.0])
+    weight = _attention(landmarks)[0, 0]
+    around, cheek, eye = weight[240, 128], weight[180, 128], weight[110, 92]
+    assert float(around) == 1
+    assert eye > cheek + 2 > around + 3
+
+
 def test_what_lies_beyond_the_photo_hardly_counts() -> None:
     alignment = np.array([[1 / 100, 0, 0.5], [0, 1 / 100, 0]])  # the photo begins in the middle
     weight = _inside((100, 100), alignment)[0, 0]
@@ -81,6 +107,14 @@ def test_a_typical_w_has_distance_one_and_a_strange_one_more() -> None:
     typical = StraightGenerator().map(torch.randn(64, 512, generator=torch.Generator()))
     assert 0.8 < float(distribution.distance(typical)) < 1.4
     assert float(distribution.distance(typical * 3)) > 3
+
+
+def test_codes_come_back_from_their_coordinates() -> None:
+    distribution = LatentDistribution(StraightGenerator())  # type: ignore[arg-type]
+    latents = StraightGenerator().map(torch.randn(1, 16, 512, generator=torch.Generator()))
+    coordinates = distribution.coordinates(latents)
+    assert 0.5 < float(coordinates.std()) < 1.5
+    torch.testing.assert_close(distribution.latents(coordinates), latents, rtol=1e-3, atol=1e-3)
 
 
 def test_rehearsed_motions_stay_within_what_the_face_can_do() -> None:

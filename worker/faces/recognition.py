@@ -7,6 +7,8 @@ The losses of training and fitting may use it, so it is no judge.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,6 +25,7 @@ N_IDENTITY = 128
 
 _N_LAYERS = 14
 _HALVING = (3, 5, 7, 13)  # layers whose depthwise convolution has stride 2
+_SHOWN = (4, 8, 12, 20)  # modules whose outputs are maps: 56², 28² and twice 14²
 _LAYER_EPSILON, _END_EPSILON = 1e-3, 2e-5  # of the batch normalisations
 
 _EYES = ((33, 133), (362, 263))  # corners: unlike the irises they stay where they are in a glance
@@ -94,6 +97,27 @@ class _Layer(nn.Module):
         return F.prelu(x, self.slope)
 
 
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What the network sees of b faces.
+
+    Attributes:
+        identity: (b, 128) of length 1.
+        maps: (b, c, s, s), features on the way there, of length 1 at each place of the face.
+    """
+
+    identity: Tensor
+    maps: tuple[Tensor, ...]
+
+
+def maps_apart(one: Sight, other: Sight) -> Tensor:
+    """() how differently two faces look, place by place: 0 if they are the same, about 1 for two
+    people. A perceptual distance (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep
+    Features as a Perceptual Metric") by a network that knows what tells people apart."""
+    pairs = zip(one.maps, other.maps, strict=True)
+    return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()
+
+
 class Recognition(nn.Module):
     """Images and landmarks to unit vectors; frozen, differentiable with respect to the images."""
 
@@ -129,16 +153,29 @@ class Recognition(nn.Module):
         Returns:
             (b, 128) of length 1; compare by cosine.
         """
+        return self.see(images, landmarks_px).identity
+
+    def see(self, images: Tensor, landmarks_px: Tensor) -> Sight:
+        """As `forward`, with the maps."""
         # No gradient may flow through where the chip is cut: it would reward moving the eyes.
-        chips = recognition_chips(images, landmarks_px.detach())
-        return self.embed(chips)
+        return self.see_chips(recognition_chips(images, landmarks_px.detach()))
 
     def embed(self, chips: Tensor) -> Tensor:
         """(b, 3, 112, 112) aligned chips, RGB in [0, 1], to (b, 128) of length 1."""
+        return self.see_chips(chips).identity
+
+    def see_chips(self, chips: Tensor) -> Sight:
+        """As `embed`, with the maps."""
         x = ((chips * 255 - 127.5) / 128).contiguous(memory_format=torch.channels_last)
+        maps = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x)
+            if i in _SHOWN:
+                maps.append(F.normalize(x, dim=1))
         # The last layer's weights are in the order channel, row, column.
-        x = self.layers(x).contiguous().flatten(1)
-        return F.normalize(F.linear(x, self.last, self.last_bias), dim=-1)
+        flat = x.contiguous().flatten(1)
+        identity = F.normalize(F.linear(flat, self.last, self.last_bias), dim=-1)
+        return Sight(identity, tuple(maps))
 
 
 def load_recognition() -> Recognition:

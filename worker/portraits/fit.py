@@ -20,12 +20,13 @@ from photorig.worker.faces.landmarker import load_landmarker
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.recognition import load_recognition
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
+from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.portraits.align import align_face, side_in_pixels
 from photorig.worker.portraits.encoder import load_encoder
-from photorig.worker.portraits.fit_target import Onlookers, target_of
+from photorig.worker.portraits.fit_target import Likeness, Onlookers, Target, target_of
 from photorig.worker.portraits.inversion import InversionSettings, invert
 from photorig.worker.portraits.matte import Matte, PersonMatte
-from photorig.worker.portraits.pivotal_tuning import TuningSettings, tune
+from photorig.worker.portraits.pivotal_tuning import TuningSettings, tune, tune_with_code
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.rehearsed_motions import rehearsed_motions
 from photorig.worker.reenactment.bundle import ModelBundle, load_bundle
@@ -44,14 +45,17 @@ class FitSettings:
     Attributes:
         steps: of the inversion.
         tuning_steps: of the generator's weights at 256².
-        refine_steps: of the weights at all sizes together, four times as slow.
+        refine_steps: of the weights that only larger pictures need, twice as slow.
         measures_response: whether the portrait is to be driven once, to learn how it answers.
+        rate_with_code: at which the weights move during the inversion already, instead of
+            afterwards; 0: they do not.
     """
 
-    steps: int = 26
+    steps: int = 12
     tuning_steps: int = 30
-    refine_steps: int = 8
+    refine_steps: int = 12
     measures_response: bool = True
+    rate_with_code: float = 0.0
     inversion: InversionSettings = field(default_factory=InversionSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
 
@@ -62,11 +66,14 @@ class FitSettings:
 
 
 QUICK = FitSettings(
-    steps=3,
+    steps=9,
     tuning_steps=0,
     refine_steps=0,
     measures_response=False,
-    inversion=InversionSettings(motion_interval=100),
+    rate_with_code=1e-3,
+    inversion=InversionSettings(
+        rate=0.1, offset_rate=0.03, likeness=Likeness(0.5, 0.0, 6.0), landmarks=0.0
+    ),
 )
 """A likeness in seconds."""
 
@@ -130,27 +137,7 @@ def fit_portrait(
     on_step = _Steps(settings.total, on_progress, should_cancel)
     with torch.no_grad():
         start = models.first_guess(target.small)
-    motions = rehearsed_motions(models.bundle, face.parameters)
-    latents = invert(
-        start,
-        target,
-        models.generator,
-        models.eyes,
-        motions,
-        settings.inversion,
-        settings.steps,
-        on_step,
-    )
-    tuning = tune(
-        latents,
-        target,
-        models.generator,
-        models.eyes,
-        motions,
-        settings.tuning,
-        (settings.tuning_steps, settings.refine_steps),
-        on_step,
-    )
+    latents, tuning = _likeness(start, target, face, models, settings, on_step)
     return Portrait(
         latents=latents[0].numpy(),
         parameters=face.parameters,
@@ -161,6 +148,36 @@ def fit_portrait(
         name=name,
         tuning=tuning,
     )
+
+
+def _likeness(
+    start: Tensor,
+    target: Target,
+    face: FaceMeasurement,
+    models: FitModels,
+    settings: FitSettings,
+    on_step: Callable[[float], None],
+) -> tuple[Tensor, WeightTuning | None]:
+    """Latents (1, 16, 512) from a first guess, and the tuning that belongs to them."""
+    generator, eyes = models.generator, models.eyes
+    if settings.rate_with_code:
+        return tune_with_code(
+            start,
+            target,
+            generator,
+            eyes,
+            settings.inversion,
+            settings.rate_with_code,
+            settings.steps,
+            on_step,
+        )
+    motions = rehearsed_motions(models.bundle, face.parameters)
+    latents = invert(
+        start, target, generator, eyes, motions, settings.inversion, settings.steps, on_step
+    )
+    steps = (settings.tuning_steps, settings.refine_steps)
+    tuning = tune(latents, target, generator, eyes, motions, settings.tuning, steps, on_step)
+    return latents, tuning
 
 
 def _check_size(side: float) -> None:

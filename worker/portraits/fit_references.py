@@ -17,10 +17,11 @@ from photorig.shared.errors import Cancelled, InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.portraits.align import align_face
+from photorig.worker.portraits.finishing import View
 from photorig.worker.portraits.fit import FitModels, FitProgress, FitSettings
 from photorig.worker.portraits.fit_target import Target, target_of
 from photorig.worker.portraits.inversion import invert
-from photorig.worker.portraits.joint_tuning import View, tune_together, tuned_network
+from photorig.worker.portraits.joint_tuning import tune_together, tuned_network
 from photorig.worker.portraits.light import in_light_of
 from photorig.worker.portraits.one_person import FurtherPhoto
 from photorig.worker.portraits.portrait import Portrait
@@ -34,11 +35,11 @@ _TRANSLATION = [ARKIT_52.index[name] for name in ("headX", "headY", "headZ")]
 
 @dataclass(frozen=True)
 class _Effort:
-    """Steps: of each further inversion, and of the tuning at 256² and at all sizes together."""
+    """Steps: of each further inversion, of the tuning at 256² and of its finishing."""
 
     inversion: int
     small: int
-    all_sizes: int
+    finishing: int
 
     @staticmethod
     def of(settings: FitSettings, photos: int) -> _Effort:
@@ -72,7 +73,7 @@ def with_references(
     effort = _Effort.of(settings, len(others))
     total = effort.inversion * len(others)
     if portrait.tuning is not None:
-        total += effort.small + effort.all_sizes
+        total += effort.small + effort.finishing
     on_step = _Counted(total, on_progress, should_cancel)
     network = tuned_network(models.generator, portrait.tuning)
     seeing = replace(models, generator=network)
@@ -92,7 +93,7 @@ def with_references(
             models.generator,
             models.eyes,
             rehearsed_motions(models.bundle, portrait.parameters),
-            (effort.small, effort.all_sizes),
+            (effort.small, effort.finishing),
             on_step,
         )
     return replace(portrait, references=references, tuning=tuning, response=None)

@@ -1,15 +1,17 @@
 """Inversion: the code of W+ whose image looks like the photo, and that can still be driven.
 
-Optimisation of the code (Abdal et al. 2019, Image2StyleGAN) from a first guess. What keeps the code
-where faces can be driven matters as much as the likeness: it is pulled to the distribution of w in
-the space before the mapping network's last non-linearity, where w is nearly normal (Zhu et al.
-2020, "Improved StyleGAN Embedding: Where are the Good Latents?"), and its rows to one another (Tov
-et al. 2021, "Designing an Encoder for StyleGAN Image Manipulation").
+Optimisation of the code (Abdal et al. 2019, Image2StyleGAN) from a first guess, in the space before
+the mapping network's last non-linearity, where w is nearly normal, and in coordinates in which that
+normal distribution is the same in all directions (Zhu et al. 2020, "Improved StyleGAN Embedding:
+Where are the Good Latents?"). A step goes as far as faces differ there, so few of them are needed.
+What keeps the code where faces can be driven matters as much as the likeness: it is pulled to that
+distribution, and its rows to one another (Tov et al. 2021, "Designing an Encoder for StyleGAN Image
+Manipulation").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +33,7 @@ from photorig.worker.portraits.fit_target import (
 from photorig.worker.portraits.rehearsed_motions import Motion
 
 _SAMPLES, _SEED = 2048, 7
-_LIKENESS, _MOVED_LIKENESS = Likeness(0.5, 0.5), Likeness(0.2, 0.3)
+_LIKENESS, _MOVED_LIKENESS = Likeness(0.5, 0.5, 4.0), Likeness(0.2, 0.3)
 _LEAST_VARIANCE = 0.05  # of the mean variance: directions that w hardly uses count no more
 
 
@@ -40,15 +42,16 @@ class InversionSettings:
     """What counts how much, beside a pixel distance of weight 1.
 
     Attributes:
-        rate, offset_rate: of Adam, for what all rows share and for what each has of its own.
+        rate, offset_rate: of Adam, for what all rows share and for what each has of its own, in
+            whitened coordinates.
         landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
         moved_likeness: of the person in a motion, every so many steps.
         distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
         drift: weight of the rows' mean squared distance to what they share, in standard deviations.
     """
 
-    rate: float = 0.05
-    offset_rate: float = 0.02
+    rate: float = 0.14
+    offset_rate: float = 0.04
     likeness: Likeness = _LIKENESS
     landmarks: float = 0.02
     landmark_interval: int = 3
@@ -69,10 +72,20 @@ class LatentDistribution:
             variances, axes = torch.linalg.eigh(torch.cov(samples.T).double())
             variances = variances.clamp_min(0) + _LEAST_VARIANCE * variances.mean()
             self._whitening = (axes * variances.rsqrt()).float()
+            self._colouring = (axes * variances.sqrt()).T.float()
+
+    def coordinates(self, latents: Tensor) -> Tensor:
+        """Whitened coordinates of latents (…, 512)."""
+        return (_linear(latents) - self._mean) @ self._whitening
+
+    def latents(self, coordinates: Tensor) -> Tensor:
+        """Latents of whitened coordinates (…, 512)."""
+        linear = coordinates @ self._colouring + self._mean
+        return F.leaky_relu(linear, SLOPE) * 2**0.5
 
     def distance(self, latents: Tensor) -> Tensor:
         """Mean squared whitened coordinate of latents (…, 512)."""
-        return ((_linear(latents) - self._mean) @ self._whitening).square().mean()
+        return self.coordinates(latents).square().mean()
 
 
 def _linear(w: Tensor) -> Tensor:
@@ -89,28 +102,30 @@ def invert(
     settings: InversionSettings,
     steps: int,
     on_step: Callable[[float], None],
+    weights: Mapping[float, Iterable[Tensor]] | None = None,
 ) -> Tensor:
     """Latents (1, 16, 512) of the target, from a first guess (1, 16, 512).
 
     Args:
         motions: in which the face has to stay the same person's, or the code cannot be driven.
         on_step: called with the loss after each step; what it raises ends the inversion.
+        weights: of the generator, by rate, which follow the same loss; they are changed.
     """
     if steps == 0:
         return start
     distribution = LatentDistribution(generator)
-    shared = start.mean(1, keepdim=True).clone().requires_grad_(True)
-    offsets = (start - shared.detach()).clone().requires_grad_(True)
-    rates = {settings.rate: [shared], settings.offset_rate: [offsets]}
+    coordinates = distribution.coordinates(start)
+    shared = coordinates.mean(1, keepdim=True).clone().requires_grad_(True)
+    offsets = (coordinates - shared.detach()).clone().requires_grad_(True)
 
     def loss_of(step: int) -> Tensor:
-        latents = shared + offsets
+        latents = distribution.latents(shared + offsets)
         image = generator(latents, SMALL) * 0.5 + 0.5
         loss = pixel_distance(image, target.small, target.weight)
         loss = loss + likeness(image, target.landmarks_px, target, eyes, settings.likeness)
-        loss = loss + settings.distribution * distribution.distance(latents)
-        loss = loss + settings.drift * (offsets / generator.latent_std).square().mean()
-        if step % settings.landmark_interval == 0:
+        loss = loss + settings.distribution * (shared + offsets).square().mean()
+        loss = loss + settings.drift * offsets.square().mean()
+        if settings.landmarks and step % settings.landmark_interval == 0:
             loss = loss + settings.landmarks * misplacement(image, target, eyes)
         interval = settings.motion_interval
         if motions and step % interval == interval - 1:
@@ -124,5 +139,6 @@ def invert(
             landmarks = eyes.landmarker.measure(image, target.regions).landmarks_px
         return likeness(image, landmarks, target, eyes, settings.moved_likeness)
 
-    Descent(rates).run(steps, loss_of, on_step)
-    return (shared + offsets).detach()
+    rates = {settings.rate: [shared], settings.offset_rate: [offsets]}
+    Descent({**rates, **(weights or {})}).run(steps, loss_of, on_step)
+    return distribution.latents(shared + offsets).detach()

@@ -17,10 +17,9 @@ from torch.nn import functional as F
 
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 from photorig.worker.generators.tuning import WeightTuning, is_tunable
-from photorig.worker.generators.weights import blocks_for
 from photorig.worker.portraits.descent import Descent
+from photorig.worker.portraits.finishing import View, finish
 from photorig.worker.portraits.fit_target import (
-    LARGE,
     SMALL,
     Likeness,
     Onlookers,
@@ -28,18 +27,11 @@ from photorig.worker.portraits.fit_target import (
     likeness,
     pixel_distance,
 )
+from photorig.worker.portraits.pivotal_tuning import tuning_between
 from photorig.worker.portraits.rehearsed_motions import Motion
 
-_LIKENESS = Likeness(0.5, 0.5)
+_LIKENESS = Likeness(0.5, 0.5, 4.0)
 _SCALES = (2, 4, 8)  # pixels of 256 at which rehearsed motions are kept
-
-
-@dataclass(frozen=True)
-class View:
-    """A photo and its code: latents (1, 16, 512)."""
-
-    latents: Tensor
-    target: Target
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ def tune_together(
 
     Args:
         motions: of the first view.
-        steps: at 256² and at all sizes; the first view is looked at in each of the former.
+        steps: at 256² and of the finishing; the first view is looked at in each of the former.
         on_step: called with the loss after each step; what it raises ends the tuning.
     """
     practice = _Practice(views, generator, tuning, eyes, motions, settings or JointSettings())
@@ -90,15 +82,9 @@ def tune_together(
         weight.requires_grad_(True)
     rate = practice.settings.rate
     Descent({rate: weights}).run(steps[0], practice.small, on_step)
-    Descent({rate: weights}).run(steps[1], practice.all_sizes, on_step)
-    before, after = dict(generator.named_parameters()), dict(tuned.named_parameters())
-    return WeightTuning(
-        {
-            name: (after[name].detach() - before[name]).half().numpy()
-            for name in before
-            if is_tunable(name)
-        }
-    )
+    moved = [views[0].latents + torch.from_numpy(motion.shift) for motion in motions]
+    finish(tuned, views, moved, eyes, steps[1], on_step)
+    return tuning_between(generator, tuned)
 
 
 class _Practice:
@@ -126,22 +112,6 @@ class _Practice:
             loss = loss + self._kept(self._motions[step % len(self._motions)])
         return loss
 
-    def all_sizes(self, step: int) -> Tensor:
-        """One photo, by the preview heads and at full size."""
-        view = self._views[step % len(self._views)]
-        target, detail = view.target, view.target.detailed.shape[-1]
-        images = _all_images(self.network, view.latents)
-        loss = pixel_distance(images[SMALL], target.small, target.weight)
-        loss = loss + self._likeness(images[SMALL], target)
-        for size, image in images.items():
-            side = min(size, detail)
-            if side > SMALL:
-                wanted = F.avg_pool2d(target.detailed, detail // side)
-                loss = loss + pixel_distance(
-                    F.avg_pool2d(image, size // side), wanted, target.weight
-                )
-        return loss
-
     def _at_rest(self, view: View) -> Tensor:
         image = self.network(view.latents, SMALL) * 0.5 + 0.5
         distance = pixel_distance(image, view.target.small, view.target.weight)
@@ -157,12 +127,3 @@ class _Practice:
         difference = (self.network(latents, SMALL) - before) * 0.5
         distances = [F.avg_pool2d(difference, scale).abs().mean() for scale in _SCALES]
         return self.settings.kept * torch.stack(distances).sum()
-
-
-def _all_images(network: MobileStyleGAN, latents: Tensor) -> dict[int, Tensor]:
-    """(1, 3, s, s) in [0, 1] by size, from one run through the network."""
-    features = list(network.features(latents))
-    images = {LARGE: network.image_head(features[-1], latents[:, -1])}
-    for size, head in network.preview_heads.items():
-        images[int(size)] = head(features[blocks_for(int(size)) - 1], latents)
-    return {size: image * 0.5 + 0.5 for size, image in images.items()}

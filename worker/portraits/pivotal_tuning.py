@@ -18,10 +18,9 @@ from torch.nn import functional as F
 from photorig.worker.faces.landmarker import Region
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 from photorig.worker.generators.tuning import WeightTuning, is_tunable
-from photorig.worker.generators.weights import blocks_for
 from photorig.worker.portraits.descent import Descent
+from photorig.worker.portraits.finishing import View, finish
 from photorig.worker.portraits.fit_target import (
-    LARGE,
     SMALL,
     Likeness,
     Onlookers,
@@ -29,9 +28,10 @@ from photorig.worker.portraits.fit_target import (
     likeness,
     pixel_distance,
 )
+from photorig.worker.portraits.inversion import InversionSettings, invert
 from photorig.worker.portraits.rehearsed_motions import Motion, Part
 
-_AT_REST, _IN_MOTION = Likeness(0.5, 0.5), Likeness(0.2, 0.3)
+_AT_REST, _IN_MOTION = Likeness(0.5, 0.5, 4.0), Likeness(0.2, 0.3)
 _EYES, _MOUTH = (33, 133, 263, 362), (13, 14)  # landmarks
 _MIDDLE_OF_NOSE, _FEATHER = 0.4, 4.0  # from the eyes to the mouth; pixels of 256
 _CHANGE_SCALES = (2, 4, 8)  # pixels of 256
@@ -48,7 +48,7 @@ class TuningSettings:
         moved_likeness: of the person in a rehearsed motion.
     """
 
-    rate: float = 2.5e-4
+    rate: float = 1e-3
     likeness: Likeness = _AT_REST
     change: float = 1.0
     landmarks: float = 0.02
@@ -68,16 +68,12 @@ def tune(
     """A tuning that makes latents (1, 16, 512) the target's person; ``generator`` stays as it is.
 
     Args:
-        steps: at 256² and at 1024²; None is returned where there are none.
+        steps: at 256² and of the finishing; None is returned where there are none.
         on_step: called with the loss after each step; what it raises ends the tuning.
     """
     if not any(steps):
         return None
-    tuned = copy.deepcopy(generator)
-    before = {name: value for name, value in generator.named_parameters() if is_tunable(name)}
-    weights = [value for name, value in tuned.named_parameters() if is_tunable(name)]
-    for weight in weights:
-        weight.requires_grad_(True)
+    tuned, weights = _movable(generator)
     practice = _Practice(tuned, latents, target, eyes, settings)
     with torch.no_grad():
         rest = generator(latents, SMALL) * 0.5 + 0.5
@@ -85,11 +81,56 @@ def tune(
     found = (_Rehearsal.of(m, latents, rest, generator, eyes) for m in motions[: steps[0]])
     practice.rehearsals = [rehearsal for rehearsal in found if rehearsal is not None]
     Descent({settings.rate: weights}).run(steps[0], practice.small, on_step)
-    Descent({settings.rate: weights}).run(steps[1], practice.all_sizes, on_step)
+    moved = [rehearsal.latents for rehearsal in practice.rehearsals]
+    finish(tuned, [View(latents, target)], moved, eyes, steps[1], on_step)
+    return tuning_between(generator, tuned)
+
+
+def tune_with_code(
+    start: Tensor,
+    target: Target,
+    generator: MobileStyleGAN,
+    eyes: Onlookers,
+    inversion: InversionSettings,
+    rate: float,
+    steps: int,
+    on_step: Callable[[float], None],
+) -> tuple[Tensor, WeightTuning]:
+    """Code and weights at once, at 256² and without rehearsals: a likeness in few steps.
+
+    Args:
+        start: first guess (1, 16, 512).
+        rate: of Adam, on the weights.
+
+    Returns:
+        Latents (1, 16, 512), and the tuning with which they give the target's person.
+    """
+    tuned, weights = _movable(generator)
+    latents = invert(
+        start, target, tuned, eyes, [], inversion, steps, on_step, weights={rate: weights}
+    )
+    return latents, tuning_between(generator, tuned)
+
+
+def tuning_between(generator: MobileStyleGAN, tuned: MobileStyleGAN) -> WeightTuning:
+    """What a tuned copy of a generator has that the generator has not."""
     after = dict(tuned.named_parameters())
     return WeightTuning(
-        {name: (after[name].detach() - value).half().numpy() for name, value in before.items()}
+        {
+            name: (after[name].detach() - value).half().numpy()
+            for name, value in generator.named_parameters()
+            if is_tunable(name)
+        }
     )
+
+
+def _movable(generator: MobileStyleGAN) -> tuple[MobileStyleGAN, list[Tensor]]:
+    """A copy of the generator, and its weights that a tuning may move."""
+    tuned = copy.deepcopy(generator)
+    weights = [value for name, value in tuned.named_parameters() if is_tunable(name)]
+    for weight in weights:
+        weight.requires_grad_(True)
+    return tuned, list(weights)
 
 
 @dataclass(frozen=True)
@@ -159,11 +200,6 @@ class _Practice:
         self._eyes, self._settings = eyes, settings
         self.rehearsals: list[_Rehearsal] = []
 
-    @property
-    def turns(self) -> list[_Rehearsal]:
-        """The rehearsals in which all of the head moves."""
-        return [rehearsal for rehearsal in self.rehearsals if rehearsal.change is None]
-
     def small(self, step: int) -> Tensor:
         """At rest and in one motion, at 256²."""
         image = self._network(self._latents, SMALL) * 0.5 + 0.5
@@ -172,28 +208,6 @@ class _Practice:
             rehearsal = self.rehearsals[step % len(self.rehearsals)]
             loss = loss + self._in_motion(rehearsal, image)
         return loss
-
-    def all_sizes(self, step: int) -> Tensor:
-        """At rest, by the preview heads and at full size: one person in all of them; every other
-        step in a motion."""
-        if self.turns and step % 2:  # not both at once: the memory for one is 1 GB
-            return self._moved_at_full_size(self.turns[step // 2 % len(self.turns)])
-        images = self._all_images()
-        target = self._target
-        detail = target.detailed.shape[-1]
-        loss = self._at_rest(images[SMALL])
-        for size, image in images.items():
-            side = min(size, detail)
-            if side > SMALL:
-                wanted = F.avg_pool2d(target.detailed, detail // side)
-                seen = F.avg_pool2d(image, size // side)
-                loss = loss + pixel_distance(seen, wanted, target.weight)
-        return loss
-
-    def _moved_at_full_size(self, rehearsal: _Rehearsal) -> Tensor:
-        """The same person in a motion, where the preview heads do not look."""
-        image = self._network(rehearsal.latents, LARGE) * 0.5 + 0.5
-        return self._moved_likeness(F.avg_pool2d(image, LARGE // SMALL), rehearsal)
 
     def _at_rest(self, image: Tensor) -> Tensor:
         distance = pixel_distance(image, self._target.small, self._target.weight)
@@ -221,12 +235,3 @@ class _Practice:
     def _moved_likeness(self, image: Tensor, rehearsal: _Rehearsal) -> Tensor:
         weights = self._settings.moved_likeness
         return likeness(image, rehearsal.landmarks_px, self._target, self._eyes, weights)
-
-    def _all_images(self) -> dict[int, Tensor]:
-        """(1, 3, s, s) in [0, 1] by size, from one run through the network."""
-        network, latents = self._network, self._latents
-        features = list(network.features(latents))
-        images = {LARGE: network.image_head(features[-1], latents[:, -1])}
-        for size, head in network.preview_heads.items():
-            images[int(size)] = head(features[blocks_for(int(size)) - 1], latents)
-        return {size: image * 0.5 + 0.5 for size, image in images.items()}
