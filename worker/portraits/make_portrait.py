@@ -8,6 +8,7 @@ here, or in what this calls, and not into one of the callers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,7 @@ class PortraitMaker:
         should_cancel: asked often.
 
     Raises:
-        ModelError: the models cannot be had.
+        ModelError: the models cannot be had; of those that only fitting needs, `make` says so.
     """
 
     def __init__(
@@ -72,6 +73,10 @@ class PortraitMaker:
         self._should_cancel = should_cancel
         self._fitted = _FITTED
         self._say(MakingProgress(LOADING, 0.0))
+        # While faces are looked for: a quick fit takes hardly longer than its models.
+        loading = ThreadPoolExecutor(1)
+        self._models = loading.submit(load_fit_models)
+        loading.shutdown(wait=False)
         self._net3d = Net3D()
 
     def look(self, photo: np.ndarray) -> Subject:
@@ -99,7 +104,7 @@ class PortraitMaker:
         """
         settings = settings or FitSettings()
         chosen = subject.choose(face)
-        models = load_fit_models()
+        models = self._models.result()
         further = same_person((subject.photo, chosen), others, models.eyes.recognition)
         self._fitted = _FITTED / (1 + len(further))
         self._say(MakingProgress(FITTING, _LOADED))
