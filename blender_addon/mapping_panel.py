@@ -3,17 +3,24 @@
 
 from __future__ import annotations
 
+import re
+
 import bpy
 
+from .draw import region_width
 from .drivers import problem_of
 from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
 from .operators.base import camera_in_context
 from .rig import source_value
+from .shared.control_names import control_name
 from .shared.errors import InputError
 from .shared.mapping import BONE, ROTATIONS, SHAPE_KEY
 
+_WIDE = 420
+"""Pixels of a region in which two names stand side by side."""
+_NAMES_SHARE = 0.75
 _KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
 
 
@@ -65,18 +72,32 @@ class PHOTORIG_UL_mapping(bpy.types.UIList):
         row.alert = bool(shown_problem(item))
         body = row.row(align=True)
         body.active = not item.mute
-        channel = f" {item.channel}" if item.kind == BONE else ""
-        body.label(text=f"{item.control or '?'}{channel}", icon=_KIND_ICONS[item.kind])
-        schema = schema_of(item.id_data)
-        position = schema.index.get(item.parameter)
-        label = item.parameter if position is None else schema.parameters[position].label
-        body.label(text=label, icon="FORWARD")
-        value = body.row()
+        names = body.split(factor=_NAMES_SHARE)
+        _draw_names(names.row(align=True), item)
+        value = names.row()
         value.alignment = "RIGHT"
         value.label(text=live_value(item))
         row.prop(item, "mute", text="", icon="HIDE_ON" if item.mute else "HIDE_OFF", emboss=False)
         solo = "SOLO_ON" if item.solo else "SOLO_OFF"
         row.prop(item, "solo", text="", icon=solo, emboss=False)
+
+
+def _draw_names(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
+    """What drives what; a narrow list has room for one name, which often is both."""
+    channel = f" {item.channel}" if item.kind == BONE else ""
+    control = f"{item.control or '?'}{channel}"
+    schema = schema_of(item.id_data)
+    position = schema.index.get(item.parameter)
+    label = item.parameter if position is None else schema.parameters[position].label
+    if region_width() >= _WIDE:
+        layout.label(text=control, icon=_KIND_ICONS[item.kind])
+        layout.label(text=label, icon="FORWARD")
+        return
+    if control_name(item.control) != control_name(item.parameter):
+        label = f"{control} → {label}"
+    for side in ("Left", "Right"):  # the letter says it where the word would be cut off
+        label = re.sub(rf" {side}$", f" {side[0]}", label)
+    layout.label(text=label)
 
 
 def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
