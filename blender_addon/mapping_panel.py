@@ -18,7 +18,7 @@ from .shared.control_names import control_name
 from .shared.errors import InputError
 from .shared.mapping import BONE, ROTATIONS, SHAPE_KEY
 
-_WIDE = 420
+_WIDE = 400
 """Pixels of a region in which two names stand side by side."""
 _NAMES_SHARE = 0.75
 _KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
