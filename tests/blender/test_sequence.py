@@ -66,6 +66,20 @@ def test_f12_still_renders_the_face_after_the_strip_was_added(
     assert _rendered(card_worker) == [2]
 
 
+def test_a_sequencer_without_a_scene_shows_the_strip(shot: bpy.types.Scene, tmp_path: Path) -> None:
+    """Since 5.0 each workspace has a scene of its own for its sequencer, at first none."""
+    workspaces = [each for each in bpy.data.workspaces if hasattr(each, "sequencer_scene")]
+    if not workspaces:
+        pytest.skip("this Blender's sequencers show the window's scene")
+    elsewhere = bpy.data.scenes.new("Elsewhere")
+    for each in workspaces:
+        each.sequencer_scene = None
+    workspaces[-1].sequencer_scene = elsewhere
+    _render(tmp_path / "frames")
+    assert {each.sequencer_scene for each in workspaces[:-1]} == {shot}
+    assert workspaces[-1].sequencer_scene == elsewhere
+
+
 def test_finished_frames_are_not_rendered_again(
     shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
 ) -> None:
