@@ -165,6 +165,7 @@ def test_the_command_writes_a_portrait_that_loads(tmp_path, capsys):
         (["nothing.jpg"], "There is no file"),
         ([str(ASTRONAUT), "--face", "1"], "There is no face number 1"),
         ([str(Path(__file__))], "is not a picture"),
+        ([str(ASTRONAUT), "--quick", "--tune", "3"], "not for a quick fit"),
     ],
 )
 def test_what_cannot_be_fitted_is_one_sentence(tmp_path, capsys, words, complaint):

@@ -36,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a likeness in seconds: no tuning of the generator, no measuring of the face",
+        help="a likeness in seconds: no motions rehearsed, the face's answers not measured",
     )
     parser.add_argument(
         "--steps", type=_count, metavar="N", help="steps of the search for the face"
@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--tune", type=_count, metavar="N", help="steps of tuning the generator to the person"
     )
     parser.add_argument(
-        "--refine", type=_count, metavar="STEPS", help="steps of tuning at full resolution"
+        "--refine", type=_count, metavar="STEPS", help="steps of finishing at full resolution"
     )
     parser.add_argument(
         "--face",
@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.faces.pictures import read_picture
 
     photos = [read_picture(one) for one in args.photos]
+    settings = _settings(args)
 
     from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
 
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"warning: {warning}", file=sys.stderr)
         name = args.name or path.stem
         further = list(zip((one.name for one in args.photos[1:]), others, strict=True))
-        portrait = maker.make(subject, number, name, _settings(args), further)
+        portrait = maker.make(subject, number, name, settings, further)
     portrait.save(args.out)
     seconds = time.monotonic() - started
     if args.json:
@@ -106,6 +107,11 @@ def _settings(args: argparse.Namespace) -> FitSettings:
     """What the options ask for."""
     from photorig.worker.portraits.fit import QUICK, FitSettings
 
+    if args.quick and (args.tune is not None or args.refine is not None):
+        raise InputError(
+            "--tune and --refine are not for a quick fit",
+            "Leave out --quick, or give --steps only.",
+        )
     settings = QUICK if args.quick else FitSettings()
     given = {"steps": args.steps, "tuning_steps": args.tune, "refine_steps": args.refine}
     return replace(settings, **{name: n for name, n in given.items() if n is not None})

@@ -134,7 +134,7 @@ def fit_portrait(
     alignment = align_face(face.landmarks)
     _check_size(side_in_pixels(alignment))
     target = target_of(photo, alignment, models.eyes, models.matte)
-    on_step = _Steps(settings.total, on_progress, should_cancel)
+    on_step = CountedSteps(settings.total, on_progress, should_cancel)
     with torch.no_grad():
         start = models.first_guess(target.small)
     latents, tuning = _likeness(start, target, face, models, settings, on_step)
@@ -188,8 +188,12 @@ def _check_size(side: float) -> None:
         )
 
 
-class _Steps:
-    """Counts steps; called with the loss after each."""
+class CountedSteps:
+    """Tells how far a fit is and stops it when asked; called with the loss after each step.
+
+    Raises:
+        Cancelled: ``should_cancel`` said so, before the first step or after one.
+    """
 
     def __init__(
         self,

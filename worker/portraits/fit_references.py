@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from photorig.shared.errors import Cancelled, InputError
+from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.portraits.align import align_face
 from photorig.worker.portraits.finishing import View
-from photorig.worker.portraits.fit import FitModels, FitProgress, FitSettings
+from photorig.worker.portraits.fit import CountedSteps, FitModels, FitProgress, FitSettings
 from photorig.worker.portraits.fit_target import Target, target_of
 from photorig.worker.portraits.inversion import invert
 from photorig.worker.portraits.joint_tuning import tune_together, tuned_network
@@ -74,7 +74,7 @@ def with_references(
     total = effort.inversion * len(others)
     if portrait.tuning is not None:
         total += effort.small + effort.finishing
-    on_step = _Counted(total, on_progress, should_cancel)
+    on_step = CountedSteps(total, on_progress, should_cancel)
     network = tuned_network(models.generator, portrait.tuning)
     seeing = replace(models, generator=network)
     views = [
@@ -154,23 +154,3 @@ def _shown(face: FaceMeasurement, alignment: np.ndarray) -> np.ndarray:
 def _roll(alignment: np.ndarray) -> float:
     """Degrees, counter-clockwise, by which an aligned square lies turned in its photo."""
     return -math.degrees(math.atan2(alignment[0, 1], alignment[0, 0]))
-
-
-class _Counted:
-    """Counts steps; called with the loss after each."""
-
-    def __init__(
-        self,
-        total: int,
-        on_progress: Callable[[FitProgress], None] | None,
-        should_cancel: Callable[[], bool] | None,
-    ) -> None:
-        self._done, self._total = 0, total
-        self._on_progress, self._should_cancel = on_progress, should_cancel
-
-    def __call__(self, loss: float) -> None:
-        self._done += 1
-        if self._on_progress is not None:
-            self._on_progress(FitProgress(self._done, self._total, loss))
-        if self._should_cancel is not None and self._should_cancel():
-            raise Cancelled("The fit was stopped")
