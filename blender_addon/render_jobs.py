@@ -206,13 +206,15 @@ class SequenceJob(Job):
         if not self._to_store:
             for reply in self._job.poll():
                 self._take(reply)
+        has_stored = bool(self._to_store)
         self._store()
         if self._to_store:
             return
         if self._job.error is not None:
             raise self._job.error
         if self._job.done:
-            self._finish()
+            if not has_stored:  # what ends a job takes milliseconds, too, and a tick of its own
+                self._finish()
         elif self._made and time.monotonic() - self._refreshed > _REFRESH_SECONDS:
             self._refresh_strip()
 
