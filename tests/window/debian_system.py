@@ -134,13 +134,16 @@ def debian_mirror() -> str:
 
 
 def _run(system: System, *command: str) -> None:
-    """Run one step, its words in a log; a step that fails is a reason to skip, not to hang."""
+    """Run one step, its words in a log; a step that fails is a reason to skip, not to hang.
+
+    It ends when we do, so that nobody else finds somebody at work.
+    """
     log = FOLDER / f"{system.release}.log"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     with log.open("ab") as out:
         try:
             code = subprocess.run(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
