@@ -24,7 +24,7 @@ from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.portraits.align import align_face, side_in_pixels
 from photorig.worker.portraits.encoder import load_encoder
 from photorig.worker.portraits.fit_target import Likeness, Onlookers, Target, target_of
-from photorig.worker.portraits.inversion import InversionSettings, invert
+from photorig.worker.portraits.inversion import InversionSettings, LatentDistribution, invert
 from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.pivotal_tuning import TuningSettings, tune, tune_with_code
 from photorig.worker.portraits.portrait import Portrait
@@ -87,6 +87,7 @@ class FitModels:
     """
 
     generator: MobileStyleGAN
+    distribution: LatentDistribution
     first_guess: FirstGuess
     eyes: Onlookers
     matte: Matte
@@ -107,7 +108,9 @@ def load_fit_models() -> FitModels:
     generator = load_mobile_stylegan()
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     eyes = Onlookers(load_landmarker(), load_recognition(), load_attributes())
-    return FitModels(generator, load_encoder(), eyes, PersonMatte(), load_bundle())
+    return FitModels(
+        generator, LatentDistribution(generator), load_encoder(), eyes, PersonMatte(), load_bundle()
+    )
 
 
 def fit_portrait(
@@ -165,6 +168,7 @@ def _likeness(
             start,
             target,
             generator,
+            models.distribution,
             eyes,
             settings.inversion,
             settings.rate_with_code,
@@ -173,7 +177,15 @@ def _likeness(
         )
     motions = rehearsed_motions(models.bundle, face.parameters)
     latents = invert(
-        start, target, generator, eyes, motions, settings.inversion, settings.steps, on_step
+        start,
+        target,
+        generator,
+        models.distribution,
+        eyes,
+        motions,
+        settings.inversion,
+        settings.steps,
+        on_step,
     )
     steps = (settings.tuning_steps, settings.refine_steps)
     tuning = tune(latents, target, generator, eyes, motions, settings.tuning, steps, on_step)

@@ -116,6 +116,7 @@ def _inverted(
         start=torch.from_numpy(start)[None],
         target=target,
         generator=models.generator,
+        distribution=models.distribution,
         eyes=models.eyes,
         motions=[],
         settings=settings.inversion,

@@ -97,6 +97,7 @@ def invert(
     start: Tensor,
     target: Target,
     generator: MobileStyleGAN,
+    distribution: LatentDistribution,
     eyes: Onlookers,
     motions: list[Motion],
     settings: InversionSettings,
@@ -107,13 +108,13 @@ def invert(
     """Latents (1, 16, 512) of the target, from a first guess (1, 16, 512).
 
     Args:
+        distribution: of w of ``generator``.
         motions: in which the face has to stay the same person's, or the code cannot be driven.
         on_step: called with the loss after each step; what it raises ends the inversion.
         weights: of the generator, by rate, which follow the same loss; they are changed.
     """
     if steps == 0:
         return start
-    distribution = LatentDistribution(generator)
     coordinates = distribution.coordinates(start)
     shared = coordinates.mean(1, keepdim=True).clone().requires_grad_(True)
     offsets = (coordinates - shared.detach()).clone().requires_grad_(True)

@@ -28,7 +28,7 @@ from photorig.worker.portraits.fit_target import (
     likeness,
     pixel_distance,
 )
-from photorig.worker.portraits.inversion import InversionSettings, invert
+from photorig.worker.portraits.inversion import InversionSettings, LatentDistribution, invert
 from photorig.worker.portraits.rehearsed_motions import Motion, Part
 
 _AT_REST, _IN_MOTION = Likeness(0.5, 0.5, 4.0), Likeness(0.2, 0.3)
@@ -90,6 +90,7 @@ def tune_with_code(
     start: Tensor,
     target: Target,
     generator: MobileStyleGAN,
+    distribution: LatentDistribution,
     eyes: Onlookers,
     inversion: InversionSettings,
     rate: float,
@@ -107,7 +108,16 @@ def tune_with_code(
     """
     tuned, weights = _movable(generator)
     latents = invert(
-        start, target, tuned, eyes, [], inversion, steps, on_step, weights={rate: weights}
+        start,
+        target,
+        tuned,
+        distribution,
+        eyes,
+        [],
+        inversion,
+        steps,
+        on_step,
+        weights={rate: weights},
     )
     return latents, tuning_between(generator, tuned)
 
