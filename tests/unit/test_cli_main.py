@@ -143,3 +143,23 @@ def test_doctor_measures_a_frame_at_every_size(capsys) -> None:
     speed = json.loads(capsys.readouterr().out)["speed"]
     assert set(speed["milliseconds_per_frame"]) == {"256", "512", "1024"}
     assert all(value > 1 for value in speed["milliseconds_per_frame"].values())
+
+
+PROGRAM = """
+import atexit, sys
+from photorig.worker.cli import main as cli
+def main():
+    atexit.register(print, "done at the end")
+    print("said", end=" ")
+    return {code}
+cli.main = main
+cli.program()
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_program_ends_with_the_code_of_its_command_and_loses_nothing(code):
+    words = [sys.executable, "-c", PROGRAM.format(code=code)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (code, "said done at the end\n")
+    assert done.stderr == ""

@@ -10,6 +10,7 @@ by the user.
 from __future__ import annotations
 
 import argparse
+import atexit
 import datetime
 import importlib
 import importlib.metadata
@@ -17,8 +18,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import platformdirs
 
@@ -63,6 +66,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the outermost edge: a defect must become a sentence too
         _complain(f"Something unexpected went wrong ({_in_a_line(error)}).{_log(words)}")
         return EXIT_FAILURE
+
+
+def program() -> NoReturn:
+    """`photorig` as a program of its own: `main`, and a quick end.
+
+    To take torch and MediaPipe apart takes half a second in which nothing useful happens. What is
+    registered to be done at the end is done, this last.
+    """
+    codes: list[int] = []
+
+    def leave() -> None:
+        if codes:
+            with suppress(OSError, ValueError):  # nobody listens any more
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(codes[0])
+
+    atexit.register(leave)
+    codes.append(main())
+    sys.exit(codes[0])
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -133,4 +156,4 @@ def _log(words: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

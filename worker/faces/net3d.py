@@ -6,9 +6,11 @@ single images, several faces, not differentiable.
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from photorig.worker.registry import fetch
 MAXIMUM_FACES = 4
 MINIMUM_FACE = 48
 """Faces smaller than this (larger side of the landmarks' box, pixels) cannot be measured well."""
+
+_NOT_NEEDED = ("matplotlib", "matplotlib.pyplot")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +166,13 @@ def _measurement(
 
 
 def _import_mediapipe() -> Any:
-    import mediapipe
-
+    """MediaPipe without matplotlib, which only its drawing functions use, and which takes as long
+    to import as all the rest of it."""
+    absent = {name: ModuleType(name) for name in _NOT_NEEDED if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        import mediapipe
+    finally:
+        for name in absent:
+            del sys.modules[name]
     return mediapipe

@@ -48,12 +48,17 @@ def _dequantised(tensors: dict[str, np.ndarray], name: str) -> np.ndarray:
     if not name.endswith("_quantized"):
         return values
     scales, zeros = (tensors[_plain(name) + end] for end in ("_scales", "_zero_point"))
-    block = -(-values.shape[-1] // scales.shape[-1])  # the last block may be short
-    scales, zeros = (
-        np.repeat(each, block, -1)[..., : values.shape[-1]].astype(np.float32)
-        for each in (scales, zeros)
-    )
-    result = (values.astype(np.float32) - zeros) * scales
+    result = values.astype(np.float32)
+    length, count = values.shape[-1], scales.shape[-1]
+    block = -(-length // count)  # the last block may be short
+    zeros, scales = zeros.astype(np.float32), scales.astype(np.float32)
+    if length == block * count:  # without copies: the last layer has six million weights
+        blocks = result.reshape(*values.shape[:-1], count, block)
+        blocks -= zeros[..., None]
+        blocks *= scales[..., None]
+    else:
+        result -= np.repeat(zeros, block, -1)[..., :length]
+        result *= np.repeat(scales, block, -1)[..., :length]
     shape = tensors.get(_plain(name) + "_shape")
     return result if shape is None else result.reshape(shape)
 

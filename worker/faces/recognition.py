@@ -202,6 +202,6 @@ def _last_layer(weights: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]
     scale, shift = _normalisation(weights, "bn1", _END_EPSILON)
     outer_scale, outer_shift = _normalisation(weights, "fc1", _END_EPSILON)
     dense = weights["pre_fc1_weight"].reshape(N_IDENTITY, len(scale), -1)
-    bias = weights["pre_fc1_bias"] + (dense * shift[:, None]).sum((1, 2))
-    folded = dense * scale[:, None] * outer_scale[:, None, None]
+    bias = weights["pre_fc1_bias"] + dense.sum(2) @ shift
+    folded = dense * (outer_scale[:, None] * scale)[..., None]
     return folded.reshape(N_IDENTITY, -1), bias * outer_scale + outer_shift

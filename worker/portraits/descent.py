@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 _RISE = 0.1  # part of the steps in which the rate rises
-_MEAN, _SQUARE = 0.9, 0.99  # memories of Adam; the second is short, for there are few steps
+MEMORY = 0.9
+_SQUARE = 0.99  # memory of Adam for squares; short, for there are few steps
 _EPSILON = 1e-8
 
 
@@ -20,10 +21,13 @@ class Descent:
 
     Args:
         rates: learning rate → the tensors that it is for.
+        memory: of Adam for gradients, 0 to 1; the fewer steps there are the shorter.
     """
 
-    def __init__(self, rates: Mapping[float, Iterable[Tensor]]) -> None:
-        self._moving = [_Moving(tensor, rate) for rate, some in rates.items() for tensor in some]
+    def __init__(self, rates: Mapping[float, Iterable[Tensor]], memory: float = MEMORY) -> None:
+        self._moving = [
+            _Moving(tensor, rate, memory) for rate, some in rates.items() for tensor in some
+        ]
 
     def run(
         self, steps: int, loss_of: Callable[[int], Tensor], on_step: Callable[[float], None]
@@ -48,8 +52,8 @@ class Descent:
 class _Moving:
     """A tensor that follows its gradient."""
 
-    def __init__(self, tensor: Tensor, rate: float) -> None:
-        self._tensor, self._rate, self._steps = tensor, rate, 0
+    def __init__(self, tensor: Tensor, rate: float, memory: float) -> None:
+        self._tensor, self._rate, self._memory, self._steps = tensor, rate, memory, 0
         self._mean, self._square = torch.zeros_like(tensor), torch.zeros_like(tensor)
 
     @torch.no_grad()
@@ -59,8 +63,8 @@ class _Moving:
         if gradient is None:  # this step's loss did not look at the tensor
             return
         self._steps += 1
-        self._mean.lerp_(gradient, 1 - _MEAN)
+        self._mean.lerp_(gradient, 1 - self._memory)
         self._square.mul_(_SQUARE).addcmul_(gradient, gradient, value=1 - _SQUARE)
-        mean = self._mean / (1 - _MEAN**self._steps)
+        mean = self._mean / (1 - self._memory**self._steps)
         square = self._square / (1 - _SQUARE**self._steps)
         self._tensor.addcdiv_(mean, square.sqrt_().add_(_EPSILON), value=-self._rate * share)

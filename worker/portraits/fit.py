@@ -7,6 +7,7 @@ gives, the likeness itself, hair and colours, the tuning gives to the generator.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +23,7 @@ from photorig.worker.faces.recognition import load_recognition
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
 from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.portraits.align import align_face, side_in_pixels
-from photorig.worker.portraits.encoder import load_encoder
+from photorig.worker.portraits.encoder import PhotoEncoder, load_encoder
 from photorig.worker.portraits.fit_target import Likeness, Onlookers, Target, target_of
 from photorig.worker.portraits.inversion import InversionSettings, LatentDistribution, invert
 from photorig.worker.portraits.matte import Matte, PersonMatte
@@ -66,13 +67,17 @@ class FitSettings:
 
 
 QUICK = FitSettings(
-    steps=9,
+    steps=7,
     tuning_steps=0,
     refine_steps=0,
     measures_response=False,
-    rate_with_code=1e-3,
+    rate_with_code=8e-4,
     inversion=InversionSettings(
-        rate=0.1, offset_rate=0.03, likeness=Likeness(0.5, 0.0, 6.0), landmarks=0.0
+        rate=0.05,
+        offset_rate=0.03,
+        memory=0.75,
+        likeness=Likeness(0.5, 0.0, 16.0),
+        landmarks=0.0,
     ),
 )
 """A likeness in seconds."""
@@ -105,12 +110,19 @@ class FitProgress:
 
 def load_fit_models() -> FitModels:
     """The default generator and those who look at its images, on the CPU. Raises ModelError."""
-    generator = load_mobile_stylegan()
-    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with ThreadPoolExecutor(1) as beside:  # a quick fit takes hardly longer than its models
+        loading = beside.submit(_load_eyes)
+        generator = load_mobile_stylegan()
+        generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        distribution = LatentDistribution(generator)
+        bundle = load_bundle()
+        eyes, encoder = loading.result()
+    return FitModels(generator, distribution, encoder, eyes, PersonMatte(), bundle)
+
+
+def _load_eyes() -> tuple[Onlookers, PhotoEncoder]:
     eyes = Onlookers(load_landmarker(), load_recognition(), load_attributes())
-    return FitModels(
-        generator, LatentDistribution(generator), load_encoder(), eyes, PersonMatte(), load_bundle()
-    )
+    return eyes, load_encoder()
 
 
 def fit_portrait(

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
 from photorig.worker.generators.weights import SLOPE
-from photorig.worker.portraits.descent import Descent
+from photorig.worker.portraits.descent import MEMORY, Descent
 from photorig.worker.portraits.fit_target import (
     SMALL,
     Likeness,
@@ -44,6 +44,7 @@ class InversionSettings:
     Attributes:
         rate, offset_rate: of Adam, for what all rows share and for what each has of its own, in
             whitened coordinates.
+        memory: of Adam, see `Descent`.
         landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
         moved_likeness: of the person in a motion, every so many steps.
         distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
@@ -52,6 +53,7 @@ class InversionSettings:
 
     rate: float = 0.14
     offset_rate: float = 0.04
+    memory: float = MEMORY
     likeness: Likeness = _LIKENESS
     landmarks: float = 0.02
     landmark_interval: int = 3
@@ -141,5 +143,5 @@ def invert(
         return likeness(image, landmarks, target, eyes, settings.moved_likeness)
 
     rates = {settings.rate: [shared], settings.offset_rate: [offsets]}
-    Descent({**rates, **(weights or {})}).run(steps, loss_of, on_step)
+    Descent({**rates, **(weights or {})}, settings.memory).run(steps, loss_of, on_step)
     return distribution.latents(shared + offsets).detach()

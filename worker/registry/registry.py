@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -141,13 +141,18 @@ def _disk_error(card: ModelCard, cache: ModelCache, error: OSError) -> ModelErro
     return ModelError(f"{card.name} cannot be kept in {cache.folder}: {reason}", hint)
 
 
+@lru_cache(maxsize=1)
+def _own_cards() -> Mapping[str, ModelCard]:
+    return read_cards(MODELS_FOLDER)
+
+
 def open_registry() -> Registry:
     """The registry as the environment describes it.
 
     Cards come from photorig.models and from the folders in ``PHOTORIG_CARDS`` (separated as PATH
     is); a later card replaces an earlier one of the same name.
     """
-    cards = dict(read_cards(MODELS_FOLDER))
+    cards = dict(_own_cards())
     for folder in filter(None, os.environ.get("PHOTORIG_CARDS", "").split(os.pathsep)):
         cards.update(read_cards(Path(folder)))
     return Registry(cards, ModelCache(default_cache_folder()), offline=is_offline())
