@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from .regions import RegionalStyles
 from .tuning import WeightTuning
 
 
@@ -41,10 +42,16 @@ class Generator(Protocol):
         """w (b, 512) → latents (b, 16, 512) float32 with the same row sixteen times."""
         ...
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(
+        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+    ) -> np.ndarray:
         """latents (b, 16, 512) → images (b, size, size, 3) uint8 RGB.
 
         The bytes of an image do not depend on the other images of the batch.
+
+        Args:
+            styles: by how much regions of all images differ from the latents; where their shifts
+                are zero, images have the bytes that they have without.
 
         Raises:
             InputError: the shape or the size is not one the generator has.

@@ -55,6 +55,10 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return product.permute(0, 3, 1, 2)
 
 
+RegionalRow = tuple[Tensor, Tensor]
+"""Shifts (k, 512) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
+
+
 class Affine(nn.Module):
     """A row of latents (b, 512) → one factor for each channel, (b, channels, 1, 1)."""
 
@@ -63,8 +67,13 @@ class Affine(nn.Module):
         self.weight = nn.Parameter(as_tensor(weights.weight))
         self.bias = nn.Parameter(as_tensor(weights.bias))
 
-    def forward(self, latent: Tensor) -> Tensor:
-        return functional.linear(latent, self.weight, self.bias)[:, :, None, None]
+    def forward(self, latent: Tensor, regions: RegionalRow | None = None) -> Tensor:
+        """(b, channels, 1, 1), or (b, channels, h, w) where regions differ."""
+        factors = functional.linear(latent, self.weight, self.bias)[:, :, None, None]
+        if regions is None:
+            return factors
+        deltas, masks = regions
+        return factors + torch.einsum("kc,khw->chw", deltas @ self.weight.T, masks)
 
 
 class NoisyConvolution(nn.Module):
@@ -107,10 +116,18 @@ class SynthesisBlock(nn.Module):
         self.modulation2 = Affine(weights.modulation2)
         self.convolution2 = NoisyConvolution(weights.convolution2)
 
-    def forward(self, features: Tensor, row1: Tensor, row2: Tensor) -> Tensor:
-        factors = self.upsampling_modulation(row1) * self.modulation1(row1).repeat(1, 4, 1, 1)
+    def forward(
+        self,
+        features: Tensor,
+        row1: Tensor,
+        row2: Tensor,
+        regions1: RegionalRow | None = None,
+        regions2: RegionalRow | None = None,
+    ) -> Tensor:
+        factors = self.upsampling_modulation(row1, regions1)
+        factors = factors * self.modulation1(row1, regions1).repeat(1, 4, 1, 1)
         features = self.convolution1(inverse_haar(features * factors))
-        return self.convolution2(features * self.modulation2(row2))
+        return self.convolution2(features * self.modulation2(row2, regions2))
 
 
 class ImageHead(nn.Module):

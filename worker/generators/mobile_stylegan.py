@@ -11,8 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Affine, ImageHead, NoisyConvolution, SynthesisBlock, as_tensor
+from .layers import (
+    Affine,
+    ImageHead,
+    NoisyConvolution,
+    RegionalRow,
+    SynthesisBlock,
+    as_tensor,
+)
 from .preview_head import PreviewHead, heads_from_tensors
+from .regions import MASK_SIDES, REGIONAL_ROWS, RegionalStyles, side_of_row
 from .weights import (
     N_BLOCKS,
     N_ROWS,
@@ -88,29 +96,55 @@ class MobileStyleGAN(nn.Module):
         """w (b, 512) → latents (b, 16, 512) with the same row sixteen times."""
         return w[:, None, :].expand(-1, N_ROWS, -1)
 
-    def features(self, latents: Tensor, n_blocks: int = N_BLOCKS) -> Iterator[Tensor]:
+    def features(
+        self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: RegionalStyles | None = None
+    ) -> Iterator[Tensor]:
         """The hidden features after each of the first ``n_blocks`` blocks: 8², 16², … 512²."""
+        rows = {} if styles is None else self._regional_rows(styles)
         features = self.convolution0(self.constant * self.modulation0(latents[:, 0]))
         for i in range(n_blocks):
-            features = self.blocks[i](features, latents[:, 2 * i + 1], latents[:, 2 * i + 2])
+            first, second = 2 * i + 1, 2 * i + 2
+            features = self.blocks[i](
+                features, latents[:, first], latents[:, second], rows.get(first), rows.get(second)
+            )
             yield features
 
-    def forward(self, latents: Tensor, size: int = 1024, exact: bool = False) -> Tensor:
+    def _regional_rows(self, styles: RegionalStyles) -> dict[int, RegionalRow]:
+        device = self.constant.device
+        masks = {side: torch.from_numpy(styles.masks_at(side)).to(device) for side in MASK_SIDES}
+        deltas = torch.from_numpy(styles.deltas).to(device)
+        return {
+            row: (deltas[:, index], masks[side_of_row(row)])
+            for index, row in enumerate(REGIONAL_ROWS)
+        }
+
+    def forward(
+        self,
+        latents: Tensor,
+        size: int = 1024,
+        exact: bool = False,
+        styles: RegionalStyles | None = None,
+    ) -> Tensor:
         """latents (b, 16, 512) → images (b, 3, size, size) in about [-1, 1], not clamped.
 
         Args:
             exact: makes sizes below 1024 by averaging the 1024 image, which is what the preview
                 heads were trained to give, instead of by the preview heads.
+            styles: by how much regions of all images differ from the latents.
         """
         n_blocks = blocks_for(size)
         if size == SIZES[-1]:
-            return self.image_head(self._last_features(latents, n_blocks), latents[:, 15])
+            return self.image_head(self._last_features(latents, n_blocks, styles), latents[:, 15])
         if exact or str(size) not in self.preview_heads:
-            return functional.avg_pool2d(self.forward(latents, SIZES[-1]), SIZES[-1] // size)
-        return self.preview_heads[str(size)](self._last_features(latents, n_blocks), latents)
+            whole = self.forward(latents, SIZES[-1], styles=styles)
+            return functional.avg_pool2d(whole, SIZES[-1] // size)
+        features = self._last_features(latents, n_blocks, styles)
+        return self.preview_heads[str(size)](features, latents)
 
-    def _last_features(self, latents: Tensor, n_blocks: int) -> Tensor:
-        return deque(self.features(latents, n_blocks), maxlen=1)[0]
+    def _last_features(
+        self, latents: Tensor, n_blocks: int, styles: RegionalStyles | None
+    ) -> Tensor:
+        return deque(self.features(latents, n_blocks, styles), maxlen=1)[0]
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

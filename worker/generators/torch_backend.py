@@ -7,6 +7,7 @@ import torch
 
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
+from .regions import RegionalStyles
 from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
@@ -37,27 +38,30 @@ class TorchGenerator:
         """See `Generator.expand`."""
         return expand_latents(w)
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(
+        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+    ) -> np.ndarray:
         """See `Generator.synthesize`."""
         blocks_for(size)
         latents = checked_latents(latents)
         images = np.empty((len(latents), size, size, 3), np.uint8)
         for index, latent in enumerate(latents):
-            images[index] = self._image(torch.from_numpy(latent[None]).to(self._device), size)
+            latent_row = torch.from_numpy(latent[None]).to(self._device)
+            images[index] = self._image(latent_row, size, styles)
         return images
 
     def tuned(self, tuning: WeightTuning) -> TorchGenerator:
         """See `Generator.tuned`."""
         return TorchGenerator(tuning.applied(self._weights), self._device, self._precision)
 
-    def _image(self, latent: torch.Tensor, size: int) -> np.ndarray:
+    def _image(self, latent: torch.Tensor, size: int, styles: RegionalStyles | None) -> np.ndarray:
         """One image at a time: kernels chosen for another batch size round differently."""
         enabled = self._dtype != torch.float32
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=self._dtype, enabled=enabled),
         ):
-            return to_uint8(self._network(latent, size))[0]
+            return to_uint8(self._network(latent, size, styles=styles))[0]
 
 
 def load_torch_generator(device: torch.device, precision: str) -> TorchGenerator:

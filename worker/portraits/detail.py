@@ -95,6 +95,19 @@ def follow(driven: np.ndarray, rest: np.ndarray) -> Flow:
     return Flow(back / SIDE, _trust(driven, rest, back, ahead))
 
 
+def trusted(
+    driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray
+) -> np.ndarray:
+    """(SIDE, SIDE) float32 in [0, 1]: how far a flow explains a driven picture.
+
+    Args:
+        driven, rest: (SIDE, SIDE, 3) uint8.
+        back, ahead: (SIDE, SIDE, 2) float32 in sides of the square, see `Flow.back`; ``ahead`` from
+            the picture at rest to the driven one.
+    """
+    return _trust(driven, rest, back * SIDE, ahead * SIDE)
+
+
 def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """(SIDE, SIDE): how far the flow ``back`` (pixels) explains the driven picture."""
     source = _sources(back)

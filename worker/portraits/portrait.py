@@ -25,6 +25,8 @@ from photorig.shared.errors import InputError
 from photorig.shared.writing import write_atomically
 from photorig.worker.generators.tuning import WeightTuning
 
+from .face_geometry import ARRAYS as GEOMETRY_ARRAYS
+from .face_geometry import FaceGeometry
 from .reference import Reference, reference_tensors, references_from_tensors
 from .response import ARRAYS as RESPONSE_ARRAYS
 from .response import FORM as RESPONSE_FORM
@@ -54,6 +56,7 @@ class Portrait:
         response: how this face answers to a bundle, if that was measured.
         tuning: how the generator is tuned to this person; None: as it is.
         references: further photos of the person, as codes of the tuned generator.
+        geometry: what this face's landmarks do when it is driven, if that was measured.
     """
 
     latents: np.ndarray
@@ -66,6 +69,7 @@ class Portrait:
     response: PortraitResponse | None = None
     tuning: WeightTuning | None = None
     references: tuple[Reference, ...] = ()
+    geometry: FaceGeometry | None = None
 
     @cached_property
     def id(self) -> str:
@@ -116,6 +120,10 @@ class Portrait:
             for name in RESPONSE_ARRAYS:
                 array = getattr(self.response, name)
                 tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
+        if self.geometry is not None:
+            metadata["geometry_for"] = self.geometry.made_for
+            for name in GEOMETRY_ARRAYS:
+                tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(self.geometry, name))
         if self.tuning is not None:
             tensors |= tuning_tensors(self.tuning)
         tensors |= reference_tensors(self.references)
@@ -173,6 +181,7 @@ class Portrait:
                 references=references_from_tensors(
                     tensors, tensors["latents"], tensors["parameters"]
                 ),
+                geometry=_geometry(metadata, tensors),
             )
             portrait._check()
         except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:
@@ -195,6 +204,8 @@ class Portrait:
             raise ValueError("alignment cannot be inverted")
         if self.response is not None:
             self.response.check(len(self.parameters))
+        if self.geometry is not None:
+            self.geometry.check()
 
 
 def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
@@ -202,6 +213,13 @@ def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> Portr
         return None
     arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_ARRAYS}
     return PortraitResponse(bundle_id=str(metadata["response_to"]), **arrays)
+
+
+def _geometry(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> FaceGeometry | None:
+    if "geometry_for" not in metadata:
+        return None
+    arrays = {name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}
+    return FaceGeometry(made_for=str(metadata["geometry_for"]), **arrays)
 
 
 def _png_bytes(photo: np.ndarray) -> bytes:

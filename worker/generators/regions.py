@@ -1,0 +1,69 @@
+"""Styles that differ by region: w(x, y) = w + Σ_k m_k(x, y) · Δ_k.
+
+A layer's factors are affine in its row of W+, so a layer's map of factors is
+s(w) + Σ_k m_k(x, y) · (A Δ_k): one matrix product of (channels × K) and (K × pixels). Where no
+mask lies, and where no shift is asked for, the picture is that of w alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .weights import W_DIM
+
+REGIONS = ("eyeRight", "eyeLeft", "browRight", "browLeft", "mouthRight", "mouthLeft", "jaw")
+"""The subject's own sides; each half of the mouth, and the mouth with the jaw below it."""
+
+FIRST_ROW, END_ROW = 3, 10
+"""Rows of W+ that a region may move. The coarser ones leak into the whole face and add little; the
+finer ones carry colour."""
+
+REGIONAL_ROWS = range(FIRST_ROW, END_ROW)
+MASK_SIDE = 128
+"""Pixels of the aligned square's side at which masks are given."""
+
+MASK_SIDES = (8, 16, 32, 64)
+"""Sides of the features that the rows' factors are applied to."""
+
+
+def side_of_row(row: int) -> int:
+    """Side of the features to which the factors of a row of W+ are applied, see `SynthesisBlock`:
+    the first convolution's before its block doubles them, the second's after."""
+    block, is_second = divmod(row - 1, 2)
+    return 4 * 2 ** (block + is_second)
+
+
+@dataclass(frozen=True, eq=False)
+class RegionalStyles:
+    """By how much the latents of each region differ from those of the picture.
+
+    Attributes:
+        deltas: (K, rows, 512) float32, Δ of each region for the rows of `REGIONAL_ROWS`.
+        masks: (K, MASK_SIDE, MASK_SIDE) float32 in [0, 1], where each region is in the aligned
+            square.
+    """
+
+    deltas: np.ndarray
+    masks: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.deltas.shape != (len(REGIONS), len(REGIONAL_ROWS), W_DIM):
+            raise ValueError(f"shifts of regions have the shape {self.deltas.shape}")
+        if self.masks.shape != (len(REGIONS), MASK_SIDE, MASK_SIDE):
+            raise ValueError(f"masks of regions have the shape {self.masks.shape}")
+
+    def masks_at(self, side: int) -> np.ndarray:
+        """(K, side, side) float32: the masks averaged over larger pixels."""
+        step = MASK_SIDE // side
+        shape = (len(self.masks), side, step, side, step)
+        return np.ascontiguousarray(self.masks.reshape(shape).mean((2, 4), dtype=np.float32))
+
+    @staticmethod
+    def none() -> RegionalStyles:
+        """No region differs."""
+        return RegionalStyles(
+            np.zeros((len(REGIONS), len(REGIONAL_ROWS), W_DIM), np.float32),
+            np.zeros((len(REGIONS), MASK_SIDE, MASK_SIDE), np.float32),
+        )

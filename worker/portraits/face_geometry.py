@@ -1,0 +1,87 @@
+"""What a face's landmarks do when it is driven: measured once, so that no frame needs a landmarker.
+
+Regional styles do not touch each other, so landmarks of any expression are the sum of what single
+controls do; a turned head shows the same moves turned. Pose itself is a grid of turned heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from .response import MIDDLE_TURN, TURNS
+
+N_LANDMARKS = 478
+ARRAYS = ("turned", "poses", "amounts", "moves")
+"""Names of the arrays of a geometry, as files keep them."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceGeometry:
+    """Landmarks of one face, in sides of the aligned square (z in the same unit, away > 0).
+
+    Attributes:
+        made_for: what drove the face, see `RegionalDirections.id`.
+        turned: (2, 5) float32, motion of headYaw and headPitch, rising, 0 in the middle.
+        poses: (5, 5, 478, 3) float32, at all combinations, yaw first.
+        amounts: (a,) float32 rising amounts above 0 of each control.
+        moves: (c, a, 478, 3) float16, by how much landmarks move for each control at each amount.
+    """
+
+    made_for: str
+    turned: np.ndarray
+    poses: np.ndarray
+    amounts: np.ndarray
+    moves: np.ndarray
+
+    @property
+    def rest(self) -> np.ndarray:
+        """(478, 3) float32, the face at rest."""
+        return np.asarray(self.poses[MIDDLE_TURN, MIDDLE_TURN])
+
+    def posed(self, yaw: float, pitch: float) -> np.ndarray:
+        """(478, 3) float64: the face turned by these motions; exact where it was measured."""
+        weights = [_spline(knots, at) for knots, at in zip(self.turned, (yaw, pitch), strict=True)]
+        return np.einsum("i,j,ijkl->kl", *weights, self.poses, optimize=False)
+
+    def expressed(self, amounts: np.ndarray) -> np.ndarray:
+        """(478, 3) float64: by how much the landmarks of the face at rest move for amounts (c,) of
+        the controls together; beyond the ends as at the ends, below 0 the other way round."""
+        result = np.zeros((N_LANDMARKS, 3))
+        knots = np.concatenate([[0.0], self.amounts])
+        for control in np.flatnonzero(amounts):
+            amount = float(np.clip(amounts[control], -knots[-1], knots[-1]))
+            place = int(np.clip(np.searchsorted(knots, abs(amount)) - 1, 0, len(knots) - 2))
+            part = (abs(amount) - knots[place]) / (knots[place + 1] - knots[place])
+            after = self.moves[control, place].astype(np.float64)
+            before = self.moves[control, place - 1].astype(np.float64) if place else 0.0
+            result += np.sign(amount) * (before + part * (after - before))
+        return result
+
+    def check(self) -> None:
+        """Raise ValueError unless the arrays can be used."""
+        amounts = self.amounts.shape
+        if (
+            self.turned.shape != (2, TURNS)
+            or self.poses.shape != (TURNS, TURNS, N_LANDMARKS, 3)
+            or len(amounts) != 1
+            or self.moves.ndim != 4
+            or self.moves.shape[1:] != (*amounts, N_LANDMARKS, 3)
+        ):
+            raise ValueError("a geometry of a wrong shape")
+        arrays = (self.turned, self.poses, self.amounts, self.moves)
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise ValueError("a geometry that is not finite")
+        if not ((np.diff(self.turned, axis=1) > 0).all() and (np.diff(self.amounts) > 0).all()):
+            raise ValueError("a geometry that does not rise")
+        if self.turned[:, MIDDLE_TURN].any() or not (self.amounts > 0).all():
+            raise ValueError("a geometry without a face at rest")
+
+
+def _spline(knots: np.ndarray, at: float) -> np.ndarray:
+    """(5,) weights of a natural cubic spline through values at the knots."""
+    knots = knots.astype(np.float64)
+    at = float(np.clip(at, knots[0], knots[-1]))
+    return np.asarray(CubicSpline(knots, np.eye(len(knots)), bc_type="natural")(at))

@@ -1,0 +1,202 @@
+"""The face's mesh in a picture: how it lies there, and the smooth fields that move it.
+
+Landmarks are MediaPipe's: (478, 3), x to image right and y down in sides of the aligned square, z
+in the same unit, away from the camera; the last ten are the irises. The mesh is the canonical
+face's 468 vertices and 898 triangles, which fill mouth and eyes, with rings around it on which a
+motion of the face runs out. A field says for every pixel of the moved picture how far away the
+picture was that it shows: it is affine on each triangle, and nothing where nothing moves.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from photorig.worker.faces.canonical import CanonicalFace, load_canonical_face
+from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
+
+SIDE = 256
+"""Pixels of the aligned square's side at which fields are found."""
+
+_FLIP = np.array([1.0, -1.0, -1.0])
+"""Between landmarks (y down, z away) and the canonical face (y up, z near)."""
+
+_RINGS_CM = (3.0, 7.0)
+_RINGS_FOLLOW = (0.5, 0.0)
+"""How far outside the mesh each ring lies below the chin, and how far it follows the border."""
+_RINGS_ASIDE = 0.45
+"""The same at the sides and above, as a part of that: nothing there stretches with a jaw."""
+_ALONG = 7
+"""Border vertices over which the rings' motion is averaged."""
+_BITS = 4
+"""Of the fractions of a pixel in which corners of triangles are counted."""
+_SOFTENED = 0.6
+"""Pixels over which the kinks between triangles are softened."""
+
+
+@dataclass(frozen=True, eq=False)
+class FacePose:
+    """How the canonical face lies in a picture, seen without perspective.
+
+    Attributes:
+        rotation: (3, 3) of the canonical face.
+        scale: sides of the aligned square along one centimetre.
+    """
+
+    rotation: np.ndarray
+    scale: float
+
+    @staticmethod
+    def of(landmarks: np.ndarray) -> FacePose:
+        """Of landmarks (478, 3), by least squares (Umeyama 1991)."""
+        canonical = _canonical().vertices.astype(np.float64)
+        seen = landmarks[:N_VERTICES].astype(np.float64) * _FLIP
+        a, b = canonical - canonical.mean(0), seen - seen.mean(0)
+        u, singular, vt = np.linalg.svd(b.T @ a)
+        signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+        scale = float((singular * signs).sum() / (a**2).sum())
+        return FacePose((u * signs) @ vt, max(scale, 1e-6))
+
+    def in_picture(self, offsets: np.ndarray) -> np.ndarray:
+        """Offsets (n, 3) of the canonical face, cm, as they are seen: (n, 3) like landmarks."""
+        return np.asarray(self.scale * (offsets @ self.rotation.T) * _FLIP)
+
+    def carried(self, moves: np.ndarray, measured: FacePose) -> np.ndarray:
+        """Moves (n, 3) of landmarks that were measured on the face in another pose, as this pose
+        shows them."""
+        turn = self.rotation @ measured.rotation.T
+        return np.asarray(((moves * _FLIP) @ turn.T) * _FLIP * (self.scale / measured.scale))
+
+
+@functools.cache
+def _canonical() -> CanonicalFace:
+    return load_canonical_face()
+
+
+@functools.cache
+def _triangles() -> np.ndarray:
+    """(t, 3) vertex numbers: of the mesh, then of the rings, whose vertices follow."""
+    rows = [_canonical().triangles]
+    n = len(FACE_BORDER)
+    for ring in range(len(_RINGS_CM)):
+        outer = N_VERTICES + ring * n + np.arange(n)
+        inner = np.array(FACE_BORDER) if ring == 0 else outer - n
+        after = np.roll(np.arange(n), -1)
+        rows.append(np.stack([inner, inner[after], outer], 1))
+        rows.append(np.stack([inner[after], outer[after], outer], 1))
+    return np.concatenate(rows)
+
+
+def _with_rings(points: np.ndarray, still: np.ndarray, scale: float) -> np.ndarray:
+    """(468 + r, 2): vertices with the rings around them.
+
+    Args:
+        points: (468, 2), where the vertices are.
+        still: (468, 2), where they were before they moved; the rings stand around that.
+        scale: sides of the square along a centimetre.
+    """
+    border = np.array(FACE_BORDER)
+    outline = still[border]
+    outwards = outline - still.mean(0)
+    outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
+    motion = points[border] - outline
+    around = np.concatenate([motion[-(_ALONG // 2) :], motion, motion[: _ALONG // 2]])
+    kernel = np.ones(_ALONG) / _ALONG
+    motion = np.stack([np.convolve(axis, kernel, "valid") for axis in around.T], 1)
+    below = np.clip(outwards[:, 1:], 0, 1) ** 2
+    reach = _RINGS_ASIDE + (1 - _RINGS_ASIDE) * below
+    rings = [
+        outline + outwards * (centimetres * scale * reach) + follow * (0.5 + 0.5 * below) * motion
+        for centimetres, follow in zip(_RINGS_CM, _RINGS_FOLLOW, strict=True)
+    ]
+    return np.concatenate([points, *rings])
+
+
+def field(target: np.ndarray, source: np.ndarray, scale: float) -> np.ndarray:
+    """Where in a picture everything is that belongs to another place of the moved one.
+
+    Args:
+        target: (≥ 468, 3) landmarks of the moved picture; the nearer triangle hides the other.
+        source: (≥ 468, 3) landmarks of the picture as it is.
+        scale: sides of the square along a centimetre.
+
+    Returns:
+        (SIDE, SIDE, 2) float32, x and y from each pixel of the moved picture to its source, in
+        sides of the square; 0 beyond the rings, and everywhere where nothing moves.
+    """
+    target, source = target[:N_VERTICES], source[:N_VERTICES]
+    to = _with_rings(target[:, :2], source[:, :2], scale) * SIDE
+    origin = _with_rings(source[:, :2], source[:, :2], scale) * SIDE
+    displacement = origin - to
+    if not displacement.any():
+        return np.zeros((SIDE, SIDE, 2), np.float32)
+    depth = np.full(len(to), np.inf)
+    depth[:N_VERTICES] = target[:, 2]
+    index = _painted(to, depth)
+    return _soft(_interpolated(index, to, displacement))
+
+
+def _painted(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) int32: the number of the nearest triangle at each pixel counted from 1, 0 where
+    there is none."""
+    triangles = _triangles()
+    index = np.zeros((SIDE, SIDE), np.int32)
+    limit = 8 * SIDE  # far outside the picture: beyond it fixed point numbers would overflow
+    corners = np.round((np.clip(points, -limit, limit) - 0.5) * 2**_BITS).astype(np.int32)
+    corners = corners[triangles]
+    with np.errstate(invalid="ignore"):
+        order = np.argsort(-depth[triangles].mean(1), kind="stable")
+    for number in order.tolist():
+        cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
+    return index
+
+
+def _interpolated(index: np.ndarray, points: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE, 2) float32 displacement in pixels, affine on each triangle of ``index``."""
+    corners, moves = points[_triangles()], displacement[_triangles()]
+    edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 1)
+    changes = np.stack([moves[:, 1] - moves[:, 0], moves[:, 2] - moves[:, 0]], 1)
+    determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    sign = np.where(determinant < 0, -1.0, 1.0)
+    determinant = sign * np.maximum(np.abs(determinant), 1e-3)
+    inverse = np.empty_like(edges)
+    inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
+    inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
+    slopes = (inverse / determinant[:, None, None]) @ changes
+    offsets = moves[:, 0] - np.einsum("ti,tij->tj", corners[:, 0], slopes)
+    maps = np.zeros((len(slopes) + 1, 3, 2), np.float32)
+    maps[1:, :2], maps[1:, 2] = slopes, offsets
+    least = np.zeros((len(slopes) + 1, 2), np.float32)
+    most = least.copy()
+    # Triangles that have all but vanished may point anywhere: held to what their corners do.
+    least[1:], most[1:] = moves.min(1), moves.max(1)
+    rows, columns = np.nonzero(index)
+    numbers = index[rows, columns]
+    chosen = maps[numbers]
+    x, y = columns.astype(np.float32) + 0.5, rows.astype(np.float32) + 0.5
+    values = x[:, None] * chosen[:, 0] + y[:, None] * chosen[:, 1] + chosen[:, 2]
+    result = np.zeros((SIDE, SIDE, 2), np.float32)
+    result[rows, columns] = np.clip(values, least[numbers], most[numbers])
+    return result
+
+
+def _soft(displacement: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.GaussianBlur(displacement, (0, 0), _SOFTENED) / SIDE)
+
+
+def moved(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """A square picture (s, s, 3) uint8 moved by a field; the same picture where nothing moves."""
+    if not displacement.any():
+        return picture
+    size = picture.shape[0]
+    if size != SIDE:
+        displacement = cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
+    sources = displacement * size
+    sources[..., 0] += np.arange(size, dtype=np.float32)
+    sources[..., 1] += np.arange(size, dtype=np.float32)[:, None]
+    return np.asarray(
+        cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    )

@@ -1,0 +1,116 @@
+"""What the generator does for each ARKit coefficient, region by region; the mesh does the rest.
+
+How far the generator is taken was chosen by eye (docs/measurements.md): as far as it draws well
+what a warp cannot, teeth, folds and closed lids, and no further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from photorig.shared.schema import ARKIT_NAMES
+from photorig.worker.generators.regions import END_ROW, FIRST_ROW, REGIONAL_ROWS, REGIONS
+
+from .bundle import ModelBundle
+
+SIDES = ("Right", "Left")
+_EYE_FIRST_ROW = 5
+"""Coarser rows add nothing to an eye and leak."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the generator does for one coefficient.
+
+    Attributes:
+        name: of ARKit.
+        regions: where.
+        amplitude: longest shifts of the matrix's row at amount 1.
+        late: whether the generator comes in at the end only, where the warp has nothing to show:
+            half closed lids of a generator are ghosts, closed ones are not.
+    """
+
+    name: str
+    regions: tuple[str, ...]
+    amplitude: float
+    late: bool = False
+
+    def share(self, amount: float) -> float:
+        """How much of ``amplitude`` is given at an amount, which may be negative."""
+        if not self.late:
+            return amount
+        t = min(max((amount - 0.35) / 0.6, 0.0), 1.0)
+        return t * t * (3 - 2 * t)
+
+
+def _both(name: str, region: str, amplitude: float, late: bool = False) -> list[Control]:
+    return [Control(name + side, (region + side,), amplitude, late) for side in SIDES]
+
+
+def _middle(name: str, region: str, amplitude: float) -> list[Control]:
+    regions = (region,) if region in REGIONS else tuple(region + side for side in SIDES)
+    return [Control(name, regions, amplitude)]
+
+
+CONTROLS: tuple[Control, ...] = (
+    *_both("eyeBlink", "eye", 1.5, late=True),
+    *_both("eyeSquint", "eye", 0.8),
+    *_both("eyeWide", "eye", 0.7),
+    *_both("eyeLookUp", "eye", 0.7),
+    *_both("eyeLookDown", "eye", 0.7),
+    *_both("eyeLookIn", "eye", 0.4),
+    *_both("eyeLookOut", "eye", 0.4),
+    *_both("browDown", "brow", 0.8),
+    *_both("browOuterUp", "brow", 0.45),
+    *_middle("browInnerUp", "brow", 0.5),
+    *_middle("jawOpen", "jaw", 1.5),
+    *_middle("mouthFunnel", "mouth", 0.9),
+    *_middle("mouthPucker", "mouth", 0.8),
+    *_both("mouthSmile", "mouth", 1.2),
+    *_both("mouthFrown", "mouth", 0.7),
+    *_both("mouthStretch", "mouth", 0.8),
+    *_both("mouthUpperUp", "mouth", 0.9),
+    *_both("mouthLowerDown", "mouth", 0.9),
+    *_both("mouthPress", "mouth", 0.8),
+    *_both("mouthDimple", "mouth", 0.8),
+    *_middle("mouthShrugLower", "mouth", 0.9),
+    *_middle("mouthShrugUpper", "mouth", 0.8),
+    *_middle("mouthRollUpper", "mouth", 0.8),
+)
+"""In this order their moves are measured."""
+
+COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
+"""(c,) position of each control among the 52."""
+
+
+@dataclass(frozen=True, eq=False)
+class RegionalShifts:
+    """The rows of a matrix as shifts of regions."""
+
+    bundle: ModelBundle
+
+    @cached_property
+    def _shifts(self) -> np.ndarray:
+        """(c, K, rows, 512) float32: each control's shift at its amplitude."""
+        bundle = self.bundle
+        result = np.zeros((len(CONTROLS), len(REGIONS), len(REGIONAL_ROWS), 512), np.float32)
+        for number, control in enumerate(CONTROLS):
+            position = bundle.schema.index[control.name]
+            longest = np.float32(control.amplitude * bundle.longest_motion[position])
+            rows = bundle.directions[position, FIRST_ROW:END_ROW] * longest
+            for region in control.regions:
+                own = result[number, REGIONS.index(region)]
+                own[: len(rows)] = rows
+                if region.startswith("eye"):
+                    own[: _EYE_FIRST_ROW - FIRST_ROW] = 0
+        return result
+
+    def deltas(self, amounts: np.ndarray) -> np.ndarray:
+        """(K, rows, 512) float32 for changes (52,) of the coefficients."""
+        own = amounts[COEFFICIENTS]
+        given = [control.share(float(a)) for control, a in zip(CONTROLS, own, strict=True)]
+        # A fixed order of summation keeps the bytes of a frame the same on every call.
+        return np.einsum("c,ckrd->krd", np.array(given, np.float32), self._shifts, optimize=False)
