@@ -59,7 +59,7 @@ class FrameRequest:
     parameters: np.ndarray
     size: int | Literal["full"] = "full"
     mode: str = "relative"
-    method: str = "calibrated"
+    method: str = "regional"
     frame: int = 0
     extra: Mapping[str, float] = field(default_factory=dict)
     passes: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class FrameRequest:
         if self.mode not in MODES:
             raise InputError(f"Mode {self.mode!r} is unknown", f"Choose from {', '.join(MODES)}.")
         if not isinstance(self.method, str) or not _METHOD.fullmatch(self.method):
-            raise InputError(f"Method {self.method!r} is unknown", "Use 'directions'.")
+            raise InputError(f"Method {self.method!r} is unknown", "Use 'regional'.")
         if not _is_integer(self.frame, -(2**31), 2**31 - 1):
             raise InputError(f"Frame {self.frame!r} is no frame number", "Give a whole number.")
         if not set(self.passes) <= set(PASSES):

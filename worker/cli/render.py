@@ -34,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--out", type=Path, required=True, help="a folder, or a file x.mp4")
     parser.add_argument("--size", default="full", help="256, 512, 1024 or full (full)")
     parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
-    parser.add_argument("--method", default="calibrated", help="calibrated or directions")
+    parser.add_argument("--method", default="regional", help="regional, calibrated or directions")
     parser.add_argument("--fps", type=float, default=24.0, help="of a movie (24)")
     parser.add_argument(
         "--passes",

@@ -37,6 +37,7 @@ class FaceMove:
         seen: of what the generator draws.
         target: of what is wanted.
         scale: sides of the square along a centimetre, in the picture that is wanted.
+        is_turned: whether the head is turned, so that more than the mesh moves.
         eyes: where irises move inside their lids.
     """
 
@@ -44,6 +45,7 @@ class FaceMove:
     seen: np.ndarray
     target: np.ndarray
     scale: float
+    is_turned: bool
     eyes: tuple[Eye, ...]
 
     def applied(self, picture: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from .align import aligned_crop, side_in_pixels, to_photo
 from .detail import (
     SIDE,
     Carried,
+    Flow,
     RestPictures,
     carried,
     colour_offset,
@@ -31,6 +32,7 @@ from .detail import (
     is_square,
     small,
 )
+from .face_move import FaceMove
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_window
 from .layers import RestPerson, background, laid_over, moved, moved_matte, rest_person
@@ -39,7 +41,7 @@ from .paste_back import PasteWindow, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
 
-VERSION = 7
+VERSION = 8
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -138,6 +140,7 @@ class PortraitStage:
         crop: np.ndarray,
         motion: HeadMotion,
         rest: RestCrop,
+        move: FaceMove | None = None,
     ) -> np.ndarray:
         """The photo, or its aligned crop, with the driven face in it.
 
@@ -145,6 +148,7 @@ class PortraitStage:
             size: of the frame.
             crop: (s, s, 3) uint8 from the generator; s is ``size`` if that is a number.
             rest: gives what the generator makes of the portrait's own latents at this size.
+            move: where the face's mesh went, if that is known.
 
         Returns:
             (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
@@ -156,7 +160,7 @@ class PortraitStage:
             return frame[scene.cut]
         region, person = frame[at_rest.region], at_rest.matte
         if self._is_driven(at_rest, crop):
-            window, person = self._driven(at_rest, crop)
+            window, person = self._driven(at_rest, crop, move)
             region[at_rest.part] = window
         if not motion.is_rest:
             place = self._place(portrait, scene, at_rest)
@@ -170,6 +174,7 @@ class PortraitStage:
         crop: np.ndarray,
         motion: HeadMotion,
         rest: RestCrop,
+        move: FaceMove | None = None,
     ) -> np.ndarray:
         """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
         scene = self._scene(portrait, size)
@@ -178,27 +183,31 @@ class PortraitStage:
         if at_rest is not None:
             person = at_rest.matte
             if self._is_driven(at_rest, crop):
-                _, person = self._driven(at_rest, crop)
+                _, person = self._driven(at_rest, crop, move)
             if not motion.is_rest:
                 person = moved_matte(person, self._place(portrait, scene, at_rest), motion)
             matte[at_rest.region] = np.clip(person, 0, 1)
         return np.ascontiguousarray(matte[scene.cut])
 
-    def face(self, portrait: Portrait, crop: np.ndarray, rest: RestCrop) -> np.ndarray:
+    def face(
+        self, portrait: Portrait, crop: np.ndarray, rest: RestCrop, move: FaceMove | None = None
+    ) -> np.ndarray:
         """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
         arguments as of `frame`."""
         generated = rest()
         photo = aligned_crop(portrait.photo, portrait.alignment, crop.shape[0])
         pictures = self._pictures(portrait, photo, generated)
-        return carried(crop, pictures, follow(crop, generated)).picture
+        return carried(crop, pictures, _flow(crop, generated, move)).picture
 
     def _is_driven(self, rest: _Rest, crop: np.ndarray) -> bool:
         return not np.array_equal(small(crop), rest.aligned.generated)
 
-    def _driven(self, rest: _Rest, crop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _driven(
+        self, rest: _Rest, crop: np.ndarray, move: FaceMove | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
         region, float32."""
-        flow = follow(small(crop), rest.aligned.generated)
+        flow = _flow(crop, rest.aligned.generated, move)
         face = carried(crop, rest.pictures, flow, rest.window)
         driven = rest.person.clean(self._matte.person(rest.aligned_crop(face.picture)))
         person = rest.person
@@ -270,6 +279,13 @@ class PortraitStage:
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         rows, columns = rest.region
         return in_window(place, scene.alignment, np.array([columns.start, rows.start], np.float64))
+
+
+def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
+    """How a driven crop came out of the one at rest: by the mesh where only that moved."""
+    if move is None or move.is_turned:
+        return follow(crop, generated)
+    return move.flow(crop, generated)
 
 
 def _region(scene: Scene) -> tuple[slice, slice]:

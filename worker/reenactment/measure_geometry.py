@@ -22,7 +22,6 @@ from .bundle import ModelBundle
 from .face_target import IRISES
 from .measure_portrait import SIZE, Analyzer
 from .region_masks import region_masks
-from .regional import geometry_id
 from .regional_controls import CONTROLS, RegionalShifts
 
 AMOUNTS = (1 / 3, 2 / 3, 1.0)
@@ -59,7 +58,7 @@ def measure_geometry(
         poses[i, j] = rest if seen is None else seen
     moves = _moves(face, rest)
     return FaceGeometry(
-        geometry_id(bundle),
+        RegionalShifts(bundle).id,
         turned.astype(np.float32),
         poses,
         np.array(AMOUNTS, np.float32),

@@ -1,4 +1,4 @@
-"""Methods: ways from (portrait, parameter shift) to latent codes. ``directions`` is the first.
+"""Methods: ways from (portrait, parameter shift) to latent codes. ``regional`` is the default.
 
 What the further photos of a portrait add (references.py) they add to every method alike.
 """
@@ -15,6 +15,8 @@ from photorig.worker.portraits.portrait import Portrait
 
 from .bundle import ModelBundle
 from .references import WithReferences
+from .regional import FaceDrive, driver_of
+from .regional_controls import RegionalShifts
 
 
 class Method(Protocol):
@@ -27,6 +29,10 @@ class Method(Protocol):
 
     def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
         """Degrees of headRoll that come along unasked, to be taken back in the picture."""
+        ...
+
+    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
+        """What regions of the face do beyond the latents; None where the latents are all."""
         ...
 
 
@@ -44,6 +50,9 @@ class Directions:
     def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
         return 0.0
 
+    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
+        return None
+
 
 class Calibrated:
     """Directions, corrected by what this portrait's face was seen to do (portraits/response.py).
@@ -55,15 +64,19 @@ class Calibrated:
         self._bundle = bundle
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        return self._bundle.shifted(portrait.latents, self._motion(portrait, shift))
+        return self._bundle.shifted(portrait.latents, self.motion(portrait, shift))
 
     def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
         response = self._bundle.response_of(portrait)
         if response is None:
             return 0.0
-        return response.tilt(self._motion(portrait, shift), self._bundle.head_angles)
+        return response.tilt(self.motion(portrait, shift), self._bundle.head_angles)
 
-    def _motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
+        return None
+
+    def motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        """(n,) motion that this face is given for Δp (n,)."""
         bundle, response = self._bundle, self._bundle.response_of(portrait)
         motion = bundle.motion(portrait.parameters, shift)
         if response is not None:
@@ -71,9 +84,40 @@ class Calibrated:
         return bundle.bearable(motion)
 
 
+class Regional:
+    """Pose as by `Calibrated`; expressions region by region, brought to the person's own mesh
+    (regional.py). A portrait whose geometry was not measured is driven as by ``calibrated``.
+    """
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self._bundle = bundle
+        self._calibrated = Calibrated(bundle)
+        self._shifts = RegionalShifts(bundle)
+
+    def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        return self._calibrated.drive(portrait, self._global_part(portrait, shift))
+
+    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
+        return self._calibrated.tilt(portrait, self._global_part(portrait, shift))
+
+    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
+        driver = driver_of(portrait, self._shifts)
+        if driver is None:
+            return None
+        motion = self._calibrated.motion(portrait, self._global_part(portrait, shift))
+        return driver.drive(motion[list(self._bundle.head_angles)], shift)
+
+    def _global_part(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        """(n,) what of Δp moves the whole code."""
+        if driver_of(portrait, self._shifts) is None:
+            return shift
+        return np.where(self._bundle.is_coefficient, np.float32(0), shift)
+
+
 METHODS: dict[str, Callable[[ModelBundle], Method]] = {
     "directions": Directions,
     "calibrated": Calibrated,
+    "regional": Regional,
 }
 
 
@@ -82,4 +126,4 @@ def load_method(name: str, bundle: ModelBundle) -> Method:
     if name not in METHODS:
         names = " or ".join(repr(known) for known in METHODS)
         raise InputError(f"There is no method {name!r}", f"Use {names}.")
-    return WithReferences(METHODS[name](bundle), bundle)
+    return WithReferences(METHODS[name](bundle), Calibrated(bundle), bundle)

@@ -24,6 +24,7 @@ from .bundle import ModelBundle
 
 if TYPE_CHECKING:
     from .methods import Method
+    from .regional import FaceDrive
 
 REACH = 1.0
 """How far a photo counts: a turn by 15°, or the longest expression that the bundle bears. What real
@@ -33,17 +34,22 @@ NEAREST = 0.2
 
 
 class WithReferences:
-    """A method that heeds the further photos of a portrait; without any it is the method alone."""
+    """A method that heeds the further photos of a portrait; without any it is the method alone.
 
-    def __init__(self, method: Method, bundle: ModelBundle) -> None:
-        self._method, self._bundle = method, bundle
+    Args:
+        whole: says which code a reference would be expected to have: a method that moves the whole
+            code, as references are whole codes.
+    """
+
+    def __init__(self, method: Method, whole: Method, bundle: ModelBundle) -> None:
+        self._method, self._whole, self._bundle = method, whole, bundle
         # As lengths in W+ expressions are several times what turns are, and much of it is noise.
         self._units = np.where(bundle.is_coefficient, 1 / bundle.longest_expression, 1.0)
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         latents = self._method.drive(portrait, shift)
         for weight, there, reference in self._weighted(portrait, shift):
-            missed = reference.latents - self._method.drive(portrait, there)
+            missed = reference.latents - self._whole.drive(portrait, there)
             latents = latents + np.float32(weight) * missed
         return latents
 
@@ -52,8 +58,11 @@ class WithReferences:
         roll = self._bundle.schema.index["headRoll"]
         for weight, there, reference in self._weighted(portrait, shift):
             seen = float(reference.parameters[roll] - portrait.parameters[roll])
-            tilt += float(weight) * (seen - self._method.tilt(portrait, there))
+            tilt += float(weight) * (seen - self._whole.tilt(portrait, there))
         return tilt
+
+    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
+        return self._method.face(portrait, shift)
 
     def _weighted(
         self, portrait: Portrait, shift: np.ndarray

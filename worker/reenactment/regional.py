@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -20,26 +21,33 @@ from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.face_move import Eye, FaceMove
 from photorig.worker.portraits.portrait import Portrait
 
-from .bundle import ModelBundle
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
 from .region_masks import region_masks
-from .regional_controls import COEFFICIENTS, CONTROLS, RegionalShifts
+from .regional_controls import COEFFICIENTS, RegionalShifts
 
 VERSION = 1
-"""Rises whenever the same geometry would give other pixels, or would be measured otherwise."""
+"""Rises whenever the same geometry and parameters would give another picture."""
 
 
-def geometry_id(bundle: ModelBundle) -> str:
-    """Names what a geometry was measured with: the matrix and what regions do with it."""
-    digest = hashlib.sha256(f"{VERSION} {bundle.id} {CONTROLS}".encode())
-    return digest.hexdigest()
-
-
-def pixels_id(bundle: ModelBundle) -> str:
+def pixels_id(shifts: RegionalShifts) -> str:
     """Changes whenever the same portrait and parameters would give another picture."""
-    digest = hashlib.sha256(geometry_id(bundle).encode())
-    digest.update(load_face_shapes().offsets.tobytes())
+    digest = hashlib.sha256(f"{VERSION} {shifts.id}".encode())
+    shapes = load_face_shapes()
+    digest.update(shapes.offsets.tobytes() + shapes.gaze.tobytes())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class FaceDrive:
+    """What regions of a face do in one frame.
+
+    Attributes:
+        styles: of the generator.
+        move: landmarks of what it draws, and where they are wanted.
+    """
+
+    styles: RegionalStyles
+    move: FaceMove
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +61,13 @@ class FaceDriver:
     geometry: FaceGeometry
     shifts: RegionalShifts
     positions: np.ndarray
-    angles: tuple[int, int]
 
-    @property
-    def target(self) -> FaceTarget:
+    @cached_property
+    def _target(self) -> FaceTarget:
         return FaceTarget(self.geometry.rest)
 
-    def drive(self, turn: np.ndarray, shift: np.ndarray) -> tuple[RegionalStyles, FaceMove]:
-        """Styles and landmarks of a frame.
+    def drive(self, turn: np.ndarray, shift: np.ndarray) -> FaceDrive:
+        """What the face does.
 
         Args:
             turn: (2,) motion of headYaw and headPitch that the generator is given.
@@ -68,32 +75,28 @@ class FaceDriver:
         """
         amounts = shift[self.positions].astype(np.float32)
         posed = self.geometry.posed(float(turn[0]), float(turn[1]))
-        pose, target = FacePose.of(posed), FaceTarget(self.geometry.rest)
         styles = RegionalStyles(self.shifts.deltas(amounts), region_masks(posed))
-        seen = posed + pose.carried(
-            self.geometry.expressed(amounts[COEFFICIENTS].astype(np.float64)), target.pose
-        )
-        wanted = posed
+        pose = FacePose.of(posed)
+        seen = wanted = posed
         if amounts.any():
-            wanted = settled_lids(target.landmarks(amounts, posed, pose), seen, posed)
-        return styles, FaceMove(self.geometry.rest, seen, wanted, pose.scale, _eyes())
+            moves = self.geometry.expressed(amounts[COEFFICIENTS].astype(np.float64))
+            seen = posed + pose.carried(moves, self._target.pose)
+            wanted = self._target.landmarks(amounts, posed, pose)
+            wanted = settled_lids(wanted, seen, posed)
+        rest, is_turned = self.geometry.rest, bool(turn.any())
+        move = FaceMove(rest, seen, wanted, pose.scale, is_turned, _eyes())
+        return FaceDrive(styles, move)
 
 
 def _eyes() -> tuple[Eye, ...]:
     return tuple(Eye(*lid_edges(side), IRISES[side]) for side in SIDES)
 
 
-def coefficient_positions(bundle: ModelBundle) -> np.ndarray:
-    """(52,) where the ARKit coefficients are in the bundle's schema."""
-    return np.array([bundle.schema.index[name] for name in ARKIT_NAMES])
-
-
-def driver_of(portrait: Portrait, bundle: ModelBundle) -> FaceDriver | None:
+def driver_of(portrait: Portrait, shifts: RegionalShifts) -> FaceDriver | None:
     """What drives this portrait's face by regions; None where its geometry was not measured for
     this bundle."""
-    geometry = portrait.geometry
-    if geometry is None or geometry.made_for != geometry_id(bundle):
+    geometry, bundle = portrait.geometry, shifts.bundle
+    if geometry is None or geometry.made_for != shifts.id:
         return None
-    return FaceDriver(
-        geometry, RegionalShifts(bundle), coefficient_positions(bundle), bundle.head_angles
-    )
+    positions = np.array([bundle.schema.index[name] for name in ARKIT_NAMES])
+    return FaceDriver(geometry, shifts, positions)

@@ -6,6 +6,7 @@ what a warp cannot, teeth, folds and closed lids, and no further.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,6 +92,12 @@ class RegionalShifts:
     """The rows of a matrix as shifts of regions."""
 
     bundle: ModelBundle
+
+    @cached_property
+    def id(self) -> str:
+        """Names what a face's geometry was measured with: the matrix, and what of it regions are
+        given."""
+        return hashlib.sha256(f"{self.bundle.id} {CONTROLS}".encode()).hexdigest()
 
     @cached_property
     def _shifts(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.generators import Generator, load_generator
+from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.stage import PortraitStage, RestCrop
@@ -18,6 +21,8 @@ from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle, load_bundle
 from .methods import Method, load_method
+from .regional import pixels_id
+from .regional_controls import RegionalShifts
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +39,24 @@ class FramePasses:
     combined: np.ndarray
     face: np.ndarray
     matte: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Driven:
+    """A frame and how it came about.
+
+    Attributes:
+        crop: the generator's picture brought to the mesh; None where none was needed.
+        motion: how the head moves in the picture.
+        rest: gives the generator's picture at rest.
+        move: where the face's mesh went, if that is known.
+    """
+
+    frame: np.ndarray
+    crop: np.ndarray | None
+    motion: HeadMotion
+    rest: RestCrop
+    move: FaceMove | None
 
 
 class FaceRenderer:
@@ -57,6 +80,10 @@ class FaceRenderer:
         self._stage = stage or PortraitStage()
         self._methods: dict[str, Method] = {}
 
+    @cached_property
+    def _regional_id(self) -> str:
+        return pixels_id(RegionalShifts(self.bundle))
+
     @property
     def schema(self) -> ParameterSchema:
         return self.bundle.schema
@@ -64,7 +91,7 @@ class FaceRenderer:
     @property
     def model_id(self) -> str:
         """Changes whenever the same request would give other pixels."""
-        parts = self.bundle.id + self.generator.pixels_id + self._stage.id
+        parts = self._regional_id + self.generator.pixels_id + self._stage.id
         pixels = hashlib.sha256(parts.encode()).hexdigest()
         return f"{pixels[:32]}-{self.generator.backend}"
 
@@ -94,37 +121,40 @@ class FaceRenderer:
         Raises:
             InputError: a portrait of another model, a wrong size, method or parameter vector.
         """
-        return self._render(portrait, request)[0]
+        return self._render(portrait, request).frame
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
-        combined, crop, motion, rest = self._render(portrait, request)
-        if crop is None:
-            crop = rest()
-        matte = self._stage.matte(portrait, request.size, crop, motion, rest)
-        face = self._stage.face(portrait, crop, rest)
-        return FramePasses(combined, face, np.rint(255 * matte).astype(np.uint8))
+        driven = self._render(portrait, request)
+        crop = driven.rest() if driven.crop is None else driven.crop
+        rest, move = driven.rest, driven.move
+        matte = self._stage.matte(portrait, request.size, crop, driven.motion, rest, move)
+        face = self._stage.face(portrait, crop, rest, move)
+        return FramePasses(driven.frame, face, np.rint(255 * matte).astype(np.uint8))
 
-    def _render(
-        self, portrait: Portrait, request: FrameRequest
-    ) -> tuple[np.ndarray, np.ndarray | None, HeadMotion, RestCrop]:
-        """The frame, the generator's picture if one was needed, how the head moves in it, and what
-        gives the picture at rest."""
+    def _render(self, portrait: Portrait, request: FrameRequest) -> _Driven:
         self._check(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait)
+        method = self._method(request.method)
+        face = method.face(portrait, shift)
+        at_rest = None if face is None else RegionalStyles.none()
 
         def rest() -> np.ndarray:
-            return generator.synthesize(portrait.latents[None], size)[0]
+            return generator.synthesize(portrait.latents[None], size, at_rest)[0]
 
-        method = self._method(request.method)
         if motion.is_rest and not shift.any():
-            return self._stage.rest_frame(portrait, request.size), None, motion, rest
+            frame = self._stage.rest_frame(portrait, request.size)
+            return _Driven(frame, None, motion, rest, None)
         latents = method.drive(portrait, shift)
         motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
-        crop = generator.synthesize(latents[None], size)[0]
-        frame = self._stage.frame(portrait, request.size, crop, motion, rest)
-        return frame, crop, motion, rest
+        if face is None:
+            crop, move = generator.synthesize(latents[None], size)[0], None
+        else:
+            drawn = generator.synthesize(latents[None], size, face.styles)[0]
+            crop, move = face.move.applied(drawn), face.move
+        frame = self._stage.frame(portrait, request.size, crop, motion, rest, move)
+        return _Driven(frame, crop, motion, rest, move)
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if
