@@ -30,7 +30,7 @@ class TinyGenerator:
     def expand(self, w: np.ndarray) -> np.ndarray:
         return np.repeat(w[:, None], self.n_rows, 1)
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(self, latents: np.ndarray, size: int, styles: object = None) -> np.ndarray:
         mixture = np.random.default_rng(size).standard_normal((16 * 512, size * size * 3))
         pixels = latents.reshape(len(latents), -1) @ mixture
         return np.clip(128 + pixels, 0, 255).astype(np.uint8).reshape(-1, size, size, 3)

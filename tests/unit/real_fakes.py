@@ -20,7 +20,7 @@ from .stage_fakes import WholeSquare, tiny_stage
 class QuickGenerator(TinyGenerator):
     """The same pictures, from a mixture that is drawn once."""
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(self, latents: np.ndarray, size: int, styles: object = None) -> np.ndarray:
         pixels = 128 + latents.reshape(len(latents), -1).astype(np.float32) @ mixture(size)
         return np.clip(pixels, 0, 255).astype(np.uint8).reshape(-1, size, size, 3)
 

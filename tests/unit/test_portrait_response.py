@@ -177,7 +177,7 @@ class FaceThatAnswers:
         matrix = bundle.directions.reshape(N, -1)
         self._solve = np.linalg.pinv(matrix.T.astype(np.float64))
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(self, latents: np.ndarray, size: int, styles: object = None) -> np.ndarray:
         rows = self.bundle.directions.shape[1]
         shift = (latents[0, :rows] - self.portrait.latents[:rows]).ravel()
         self._motion = self._solve @ shift

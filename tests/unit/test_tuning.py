@@ -30,7 +30,7 @@ class TunableGenerator(TinyGenerator):
     def __init__(self, brighter: int = 0) -> None:
         self.brighter, self.times_tuned = brighter, 0
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(self, latents: np.ndarray, size: int, styles: object = None) -> np.ndarray:
         return super().synthesize(latents, size) // 2 + np.uint8(self.brighter)
 
     def tuned(self, tuning: WeightTuning) -> TunableGenerator:

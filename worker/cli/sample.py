@@ -26,14 +26,14 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.portraits.sample import sample_portrait
     from photorig.worker.reenactment.bundle import load_bundle
     from photorig.worker.reenactment.encode import encode
-    from photorig.worker.reenactment.measure_portrait import with_response
+    from photorig.worker.reenactment.measure_geometry import with_geometry
 
     generator, net3d = load_generator(args.device), Net3D()
     portrait = sample_portrait(generator, net3d, seed=args.seed, truncation=args.truncation)
     write_atomically(args.out, encode(portrait.photo, "png", portrait.model_id))
     print(f"Wrote {args.out}")
     if args.portrait:
-        portrait = with_response(portrait, load_bundle(), generator, net3d)
+        portrait = with_geometry(portrait, load_bundle(), generator, net3d)
         portrait.save(args.portrait)
         print(f"Wrote {args.portrait}")
     return 0

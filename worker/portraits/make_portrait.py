@@ -28,7 +28,7 @@ from photorig.worker.portraits.one_person import same_person
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.subject import Subject, pose_range
 from photorig.worker.reenactment.bundle import load_bundle
-from photorig.worker.reenactment.measure_portrait import with_response
+from photorig.worker.reenactment.measure_geometry import with_geometry
 
 LOADING, FITTING, MEASURING = "Loading the models", "Finding the likeness", "Measuring the face"
 FURTHER = "Finding it in the other photos"
@@ -119,7 +119,7 @@ class PortraitMaker:
             return portrait
         self._say(MakingProgress(MEASURING, _FITTED))
         watched = _Watched(self._net3d, self._look_step)
-        return with_response(portrait, load_bundle(), load_generator("cpu"), watched)
+        return with_geometry(portrait, load_bundle(), load_generator("cpu"), watched)
 
     def _fit_step(self, step: FitProgress) -> None:
         fraction = _LOADED + (self._fitted - _LOADED) * step.done / max(1, step.total)

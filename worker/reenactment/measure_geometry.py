@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_NAMES
 from photorig.worker.faces.face_topology import N_VERTICES
+from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry
 from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.response import MIDDLE_TURN, TURNS
+from photorig.worker.portraits.response import (
+    KNOTS,
+    MIDDLE_TURN,
+    TURNS,
+    PortraitResponse,
+    believable_turns,
+)
 from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 from .face_target import IRISES
-from .measure_portrait import SIZE, Analyzer
+from .measure_portrait import (
+    SIZE,
+    Analyzer,
+    DrivenFace,
+    turn_motion,
+    turn_seen,
+    turns_reached,
+    turns_to_measure,
+)
 from .region_masks import region_masks
 from .regional_controls import CONTROLS, RegionalShifts
 
@@ -33,61 +47,79 @@ _GREATEST_MOVE = 4.0
 """cm; a landmark that is seen to move further was not seen."""
 
 
-def measure_geometry(
-    portrait: Portrait,
-    bundle: ModelBundle,
-    generator: Generator,
-    net3d: Analyzer,
-    turned: np.ndarray,
-) -> FaceGeometry | None:
-    """What the face's landmarks do; about a hundred small renderings. None where the generator's
-    picture shows no face at rest.
+def with_geometry(
+    portrait: Portrait, bundle: ModelBundle, generator: Generator, net3d: Analyzer
+) -> Portrait:
+    """The portrait with what its face does, for method ``regional``: how it turns, and where its
+    landmarks go. About a hundred small renderings.
 
-    Args:
-        turned: (2, 5) motion of headYaw and headPitch at which poses are measured.
+    A face that is not found in the generator's picture is left as it is, to be driven as the
+    average face.
     """
-    face = _Face(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
-    rest = face.landmarks(np.zeros(2))
+    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
+    rest = face.look(np.zeros(len(bundle.schema)), RegionalStyles.none())
     if rest is None:
-        return None
-    poses = np.empty((TURNS, TURNS, N_LANDMARKS, 3), np.float32)
-    for i, j in np.ndindex(TURNS, TURNS):
-        at_rest = (i, j) == (MIDDLE_TURN, MIDDLE_TURN)
-        turn = np.array([turned[0, i], turned[1, j]])
-        seen = rest if at_rest else face.landmarks(turn)
-        poses[i, j] = rest if seen is None else seen
-    moves = _moves(face, rest)
-    return FaceGeometry(
+        return portrait
+    turned, seen, poses = _poses(face, rest)
+    response = _response(portrait, bundle, turned, believable_turns(turned, seen))
+    geometry = FaceGeometry(
         RegionalShifts(bundle).id,
         turned.astype(np.float32),
-        poses,
+        poses.astype(np.float32),
         np.array(AMOUNTS, np.float32),
-        moves.astype(np.float16),
+        _moves(face, rest.landmarks / SIZE).astype(np.float16),
     )
+    return replace(portrait, response=response, geometry=geometry)
 
 
-@dataclass(frozen=True)
-class _Face:
-    portrait: Portrait
-    bundle: ModelBundle
-    generator: Generator
-    net3d: Analyzer
-
-    def landmarks(
-        self, turn: np.ndarray, styles: RegionalStyles | None = None
-    ) -> np.ndarray | None:
-        """(478, 3) in sides of the square, of the face with its head turned by motions (2,)."""
-        motion = np.zeros(len(self.bundle.schema), np.float32)
-        motion[list(self.bundle.head_angles)] = turn
-        latents = self.bundle.shifted(self.portrait.latents, motion)
-        image = self.generator.synthesize(latents[None], SIZE, styles or RegionalStyles.none())[0]
-        try:
-            return self.net3d.analyze_one(image).landmarks / SIZE
-        except InputError:
-            return None
+def _poses(face: DrivenFace, rest: FaceMeasurement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(2, 5) motion of yaw and pitch given; of all combinations (5, 5, 3) what was seen and
+    (5, 5, 478, 3) the landmarks."""
+    bundle, turned = face.bundle, turns_to_measure(face)
+    seen = np.full((TURNS, TURNS, 3), np.nan)
+    poses = np.full((TURNS, TURNS, N_LANDMARKS, 3), np.nan)
+    values = rest.parameters.astype(np.float64)
+    for i, j in np.ndindex(TURNS, TURNS):
+        looked: FaceMeasurement | None = rest
+        if (i, j) != (MIDDLE_TURN, MIDDLE_TURN):
+            looked = face.look(turn_motion(bundle, turned, i, j), RegionalStyles.none())
+        if looked is not None:
+            seen[i, j] = turn_seen(bundle, looked.parameters.astype(np.float64), values)
+            poses[i, j] = looked.landmarks / SIZE
+    return turned, seen, _completed(poses)
 
 
-def _moves(face: _Face, rest: np.ndarray) -> np.ndarray:
+def _completed(poses: np.ndarray) -> np.ndarray:
+    """Poses (5, 5, 478, 3) at which no face was found: the sum of their turns alone, or the
+    nearest turn."""
+    poses = poses.copy()
+    middle = MIDDLE_TURN
+    for axis in (0, 1):
+        line = np.moveaxis(poses, axis, 0)[:, middle]
+        for step in (-1, 1):
+            for place in range(middle + step, TURNS if step > 0 else -1, step):
+                if not np.isfinite(line[place]).all():
+                    line[place] = line[place - step]
+    sums = poses[:, middle, None] + poses[None, middle] - poses[middle, middle]
+    return np.where(np.isfinite(poses), poses, sums)
+
+
+def _response(
+    portrait: Portrait, bundle: ModelBundle, turned: np.ndarray, turns_seen: np.ndarray
+) -> PortraitResponse:
+    """How the face turns; of expressions that it shows all of the rig's, on its own mesh."""
+    source = portrait.parameters.astype(np.float64)
+    lowest, highest = turns_reached(portrait, bundle, turns_seen)
+    # A change by 1 is the rig's whole motion, whatever the photo shows already.
+    lowest = np.where(bundle.is_coefficient, 0.0, lowest)
+    highest = np.where(bundle.is_coefficient, source + 1.0, highest)
+    even = np.tile(np.linspace(-1, 1, KNOTS), (len(bundle.schema), 1))
+    lowest, highest = np.minimum(lowest, source), np.maximum(highest, source)
+    arrays = (even, even, turned, turns_seen, lowest, highest)
+    return PortraitResponse(bundle.id, *(array.astype(np.float32) for array in arrays))
+
+
+def _moves(face: DrivenFace, rest: np.ndarray) -> np.ndarray:
     """(c, a, 478, 3) moves of the landmarks. Both sides of a pair are driven at once, for each has
     its own half of the face."""
     shifts, masks = RegionalShifts(face.bundle), region_masks(rest)
@@ -99,10 +131,10 @@ def _moves(face: _Face, rest: np.ndarray) -> np.ndarray:
             for number in numbers:
                 amounts[ARKIT_NAMES.index(CONTROLS[number].name)] = amount
             styles = RegionalStyles(shifts.deltas(amounts), masks)
-            seen = face.landmarks(np.zeros(2), styles)
+            seen = face.look(np.zeros(len(face.bundle.schema)), styles)
             if seen is None:
                 continue
-            move = np.clip(seen - rest, -longest, longest)
+            move = np.clip(seen.landmarks / SIZE - rest, -longest, longest)
             for number in numbers:
                 moves[number, place] = move * _half(CONTROLS[number].name)[:, None]
     return moves

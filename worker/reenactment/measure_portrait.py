@@ -10,6 +10,7 @@ import numpy as np
 from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
+from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import (
     KNOTS,
@@ -63,7 +64,7 @@ def measure_response(
 ) -> PortraitResponse:
     """What the face does when each parameter moves alone, and when yaw and pitch move together,
     for the method ``calibrated``."""
-    face = _Face(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
+    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
     n = len(bundle.schema)
     moved = np.tile(np.linspace(-1, 1, KNOTS), (n, 1))
     seen = moved.copy()
@@ -79,20 +80,29 @@ def measure_response(
 
 
 @dataclass(frozen=True)
-class _Face:
+class DrivenFace:
+    """A portrait's face, moved and looked at."""
+
     portrait: Portrait
     bundle: ModelBundle
     generator: Generator
     net3d: Analyzer
 
-    def values(self, motion: np.ndarray) -> np.ndarray | None:
-        """Parameters (n,) that are seen on the face moved by (n,); None where no face is."""
+    def look(
+        self, motion: np.ndarray, styles: RegionalStyles | None = None
+    ) -> FaceMeasurement | None:
+        """What is seen of the face moved by (n,); None where no face is."""
         latents = self.bundle.shifted(self.portrait.latents, motion.astype(np.float32))
-        image = self.generator.synthesize(latents[None], SIZE)[0]
+        image = self.generator.synthesize(latents[None], SIZE, styles)[0]
         try:
-            return self.net3d.analyze_one(image).parameters.astype(np.float64)
+            return self.net3d.analyze_one(image)
         except InputError:
             return None
+
+    def values(self, motion: np.ndarray) -> np.ndarray | None:
+        """Parameters (n,) that are seen on the face moved by (n,); None where no face is."""
+        seen = self.look(motion)
+        return None if seen is None else seen.parameters.astype(np.float64)
 
     def only(self, position: int, amount: float) -> np.ndarray | None:
         """The same, with one parameter moved."""
@@ -115,7 +125,9 @@ class _Face:
         )
 
 
-def _coefficient(face: _Face, position: int, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _coefficient(
+    face: DrivenFace, position: int, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """(9,) motion given and (9,) motion seen of one coefficient."""
     curve = _Curve(face, position)
     value = float(rest[position])
@@ -160,7 +172,7 @@ def _one_way(
 class _Curve:
     """What one coefficient of a face does, one rendering a question."""
 
-    face: _Face
+    face: DrivenFace
     position: int
 
     def value(self, amount: float) -> float:
@@ -185,30 +197,49 @@ class _Curve:
         return amount, value if np.isfinite(value) else middle
 
 
-def _turns(face: _Face, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _turns(face: DrivenFace, rest: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """(2, 5) motion of yaw and pitch given, (5, 5, 3) what was seen at all combinations."""
+    turned = turns_to_measure(face)
+    seen = np.full((TURNS, TURNS, 3), np.nan)
+    for i, j in np.ndindex(TURNS, TURNS):
+        if rest is None or not face.bundle.moves_latents[list(face.bundle.head_angles)].any():
+            break
+        values = rest
+        if (i, j) != (MIDDLE_TURN, MIDDLE_TURN):
+            looked = face.values(turn_motion(face.bundle, turned, i, j))
+            if looked is None:
+                continue
+            values = looked
+        seen[i, j] = turn_seen(face.bundle, values, rest)
+    return turned, believable_turns(turned, seen)
+
+
+def turns_to_measure(face: DrivenFace) -> np.ndarray:
+    """(2, 5) motion of headYaw and headPitch, rising, 0 in the middle."""
     bundle = face.bundle
-    angles = list(bundle.head_angles)
-    roll = bundle.schema.index["headRoll"]
     turned = np.zeros((2, TURNS))
-    for axis, angle in enumerate(angles):
+    for axis, angle in enumerate(bundle.head_angles):
         longest = max(float(bundle.longest_motion[angle]), LEAST_MOTION)
         up, down = (
             float(np.clip(SPARE_TURN * room(angle), LEAST_MOTION, longest))
             for room in (face.room_above, face.room_below)
         )
         turned[axis] = [-down, -down / 2, 0, up / 2, up]
-    seen = np.full((TURNS, TURNS, 3), np.nan)
-    for i, j in np.ndindex(TURNS, TURNS):
-        if rest is None or not bundle.moves_latents[angles].any():
-            break
-        motion = np.zeros(len(bundle.schema))
-        motion[angles] = turned[YAW, i], turned[PITCH, j]
-        values = rest if (i, j) == (MIDDLE_TURN, MIDDLE_TURN) else face.values(motion)
-        if values is not None:
-            moved = bundle.curve(values) - bundle.curve(rest)
-            seen[i, j] = *moved[angles], values[roll] - rest[roll]
-    return turned, believable_turns(turned, seen)
+    return turned
+
+
+def turn_motion(bundle: ModelBundle, turned: np.ndarray, i: int, j: int) -> np.ndarray:
+    """(n,) motion of one combination of amounts (2, 5) of yaw and pitch."""
+    motion = np.zeros(len(bundle.schema))
+    motion[list(bundle.head_angles)] = turned[YAW, i], turned[PITCH, j]
+    return motion
+
+
+def turn_seen(bundle: ModelBundle, values: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(3,) motion of yaw and of pitch and degrees of roll between two faces' parameters (n,)."""
+    roll = bundle.schema.index["headRoll"]
+    moved = bundle.curve(values) - bundle.curve(rest)
+    return np.array([*moved[list(bundle.head_angles)], values[roll] - rest[roll]])
 
 
 def _reach(
@@ -218,8 +249,21 @@ def _reach(
     source = portrait.parameters.astype(np.float64)
     here = bundle.curve(source)
     low, high = bundle.values(here + seen[:, 0]), bundle.values(here + seen[:, -1])
-    lowest = np.where(bundle.is_coefficient, np.maximum(low, bundle.lowest), bundle.lowest)
-    highest = np.where(bundle.is_coefficient, high, bundle.highest)
+    lowest, highest = turns_reached(portrait, bundle, turns_seen)
+    lowest = np.where(bundle.is_coefficient, np.maximum(low, bundle.lowest), lowest)
+    highest = np.where(bundle.is_coefficient, high, highest)
+    still = ~bundle.moves_latents & bundle.is_coefficient
+    lowest[still], highest[still] = source[still], source[still]
+    return np.minimum(lowest, source), np.maximum(highest, source)
+
+
+def turns_reached(
+    portrait: Portrait, bundle: ModelBundle, turns_seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n,), (n,): lowest and highest value of each parameter, of the head's angles as they were
+    seen, of everything else as the bundle has them."""
+    here = bundle.curve(portrait.parameters.astype(np.float64))
+    lowest, highest = (bound.astype(np.float64) for bound in (bundle.lowest, bundle.highest))
     for axis, angle in enumerate(bundle.head_angles):
         ends = (
             (turns_seen[0, MIDDLE_TURN], turns_seen[MIDDLE_TURN, 0])[axis][axis],
@@ -233,6 +277,4 @@ def _reach(
             motion[angle] = here[angle] + end
             reached = bundle.values(motion)[angle]
             bound[angle] = np.clip(reached, bundle.lowest[angle], bundle.highest[angle])
-    still = ~bundle.moves_latents & bundle.is_coefficient
-    lowest[still], highest[still] = source[still], source[still]
-    return np.minimum(lowest, source), np.maximum(highest, source)
+    return lowest, highest
