@@ -1,0 +1,284 @@
+"""Method ``regional``: what of the generator and what of the mesh each coefficient moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
+from photorig.worker.faces.face_topology import N_VERTICES
+from photorig.worker.generators.regions import (
+    FIRST_ROW,
+    MASK_SIDE,
+    REGIONAL_ROWS,
+    REGIONS,
+    RegionalStyles,
+    side_of_row,
+)
+from photorig.worker.portraits.face_geometry import FaceGeometry
+from photorig.worker.portraits.face_mesh import FacePose
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.reenactment.face_target import FaceTarget, lid_edges, settled_lids
+from photorig.worker.reenactment.methods import load_method
+from photorig.worker.reenactment.region_masks import region_masks
+from photorig.worker.reenactment.regional import driver_of
+from photorig.worker.reenactment.regional_controls import CONTROLS, RegionalShifts
+
+from .fakes import tiny_bundle, tiny_portrait
+from .test_face_mesh import landmarks
+
+pytestmark = pytest.mark.weights("face-landmarker")
+
+BUNDLE = tiny_bundle(n_rows=10)
+SHIFTS = RegionalShifts(BUNDLE)
+
+
+def amounts(**values: float) -> np.ndarray:
+    """(52,)"""
+    result = np.zeros(len(ARKIT_NAMES), np.float32)
+    for name, value in values.items():
+        result[ARKIT_NAMES.index(name)] = value
+    return result
+
+
+def geometry() -> FaceGeometry:
+    """A canonical face whose generator draws nothing of an expression and turns 15° a motion."""
+    steps = np.linspace(-1, 1, 5)
+    poses = np.stack([np.stack([landmarks(15 * step)] * 5) for step in steps])
+    turned = np.stack([steps, steps]).astype(np.float32)
+    moves = np.zeros((len(CONTROLS), 3, 478, 3), np.float16)
+    thirds = np.array([1 / 3, 2 / 3, 1], np.float32)
+    return FaceGeometry(SHIFTS.id, turned, poses.astype(np.float32), thirds, moves)
+
+
+def measured() -> Portrait:
+    return replace(tiny_portrait(), geometry=geometry())
+
+
+def drive(portrait: Portrait, **values: float):
+    face = load_method("regional", BUNDLE).face(portrait, ARKIT_52.vector(values))
+    assert face is not None
+    return face
+
+
+def regions_moved(styles: RegionalStyles) -> set[str]:
+    return {name for name, delta in zip(REGIONS, styles.deltas, strict=True) if delta.any()}
+
+
+# ------------------------------------------------------------------ regions of the generator
+
+
+@pytest.mark.parametrize(
+    ("values", "regions"),
+    [
+        ({"eyeBlinkLeft": 1.0}, {"eyeLeft"}),
+        ({"eyeLookOutRight": 1.0}, {"eyeRight"}),
+        ({"browInnerUp": 1.0}, {"browLeft", "browRight"}),
+        ({"mouthSmileRight": 1.0}, {"mouthRight"}),
+        ({"jawOpen": 1.0}, {"jaw"}),
+        ({"cheekPuff": 1.0}, set()),
+    ],
+    ids=str,
+)
+def test_a_coefficient_moves_its_own_region_of_the_generator(
+    values: dict[str, float], regions: set[str]
+) -> None:
+    assert regions_moved(drive(measured(), **values).styles) == regions
+
+
+def test_expressions_add_up() -> None:
+    one = drive(measured(), jawOpen=0.4).styles.deltas
+    other = drive(measured(), mouthSmileLeft=0.7).styles.deltas
+    both = drive(measured(), jawOpen=0.4, mouthSmileLeft=0.7).styles.deltas
+    np.testing.assert_allclose(both, one + other, atol=1e-6)
+
+
+def test_the_generator_shuts_lids_at_the_end_only() -> None:
+    half, full = (drive(measured(), eyeBlinkLeft=a).styles.deltas for a in (0.35, 1.0))
+    assert not half.any()
+    assert full.any()
+
+
+def test_eyes_leave_coarse_rows_alone() -> None:
+    deltas = drive(measured(), eyeBlinkLeft=1.0).styles.deltas
+    assert not deltas[:, : 5 - FIRST_ROW].any()
+
+
+def test_an_expression_leaves_the_code_of_the_picture_alone() -> None:
+    method, portrait = load_method("regional", BUNDLE), measured()
+    latents = method.drive(portrait, ARKIT_52.vector({"jawOpen": 1.0}))
+    np.testing.assert_array_equal(latents, portrait.latents)
+    turned = method.drive(portrait, ARKIT_52.vector({"headYaw": 0.3}))
+    assert np.abs(turned - portrait.latents).max() > 0
+
+
+def test_a_portrait_whose_geometry_belongs_to_another_matrix_is_driven_as_calibrated() -> None:
+    shift = ARKIT_52.vector({"jawOpen": 0.3})
+    stranger = replace(tiny_portrait(), geometry=replace(geometry(), made_for="another"))
+    assert driver_of(stranger, SHIFTS) is None
+    method = load_method("regional", BUNDLE)
+    assert method.face(stranger, shift) is None
+    expected = load_method("calibrated", BUNDLE).drive(stranger, shift)
+    np.testing.assert_array_equal(method.drive(stranger, shift), expected)
+
+
+def test_rows_act_where_their_features_are() -> None:
+    assert [side_of_row(row) for row in REGIONAL_ROWS] == [8, 16, 16, 32, 32, 64, 64]
+
+
+# ------------------------------------------------------------------ masks
+
+
+def mask_at(masks: np.ndarray, region: str, point: np.ndarray) -> float:
+    column, row = (point[:2] * MASK_SIDE).astype(int)
+    return float(masks[REGIONS.index(region), row, column])
+
+
+def test_masks_cover_their_region_and_leave_the_other_side_alone() -> None:
+    points = landmarks()
+    masks = region_masks(points)
+    assert masks.min() >= 0 and masks.max() <= 1
+    left_eye, right_eye = points[[263, 362]].mean(0), points[[33, 133]].mean(0)
+    assert mask_at(masks, "eyeLeft", left_eye) == pytest.approx(1)
+    assert mask_at(masks, "eyeLeft", right_eye) == 0
+    assert mask_at(masks, "browRight", points[105]) == pytest.approx(1, abs=0.02)
+    assert mask_at(masks, "mouthLeft", points[291]) > 0.9
+    assert mask_at(masks, "mouthLeft", points[61]) == 0
+    assert mask_at(masks, "jaw", points[152]) > 0.9
+    assert mask_at(masks, "jaw", points[168]) == 0
+
+
+def test_both_halves_of_the_mouth_are_all_of_it() -> None:
+    masks = region_masks(landmarks())
+    halves = masks[REGIONS.index("mouthLeft")] + masks[REGIONS.index("mouthRight")]
+    assert halves.max() <= 1 + 1e-6
+    middle = (landmarks()[[13, 14], :2].mean(0) * MASK_SIDE).astype(int)
+    assert halves[middle[1], middle[0]] == pytest.approx(1)
+
+
+def test_masks_follow_a_turned_head() -> None:
+    turned = landmarks(25.0)
+    masks = region_masks(turned)
+    assert mask_at(masks, "eyeLeft", turned[[263, 362]].mean(0)) > 0.95
+
+
+# ------------------------------------------------------------------ the mesh
+
+
+def target_of(posed: np.ndarray, **values: float) -> np.ndarray:
+    return FaceTarget(landmarks()).landmarks(amounts(**values), posed, FacePose.of(posed))
+
+
+def test_amount_one_is_the_shape_table_on_this_face() -> None:
+    from photorig.worker.faces.face_shapes import load_face_shapes
+
+    moved = (target_of(landmarks(), jawOpen=1.0) - landmarks())[:N_VERTICES] / 0.028
+    asked = load_face_shapes().of("jawOpen") * [1, -1, -1]
+    np.testing.assert_allclose(moved, asked, atol=1e-5)
+
+
+def test_amounts_are_linear_to_one() -> None:
+    half = target_of(landmarks(), mouthSmileLeft=0.5) - landmarks()
+    full = target_of(landmarks(), mouthSmileLeft=1.0) - landmarks()
+    np.testing.assert_allclose(full, 2 * half, atol=1e-9)
+
+
+def test_shapes_turn_with_the_head() -> None:
+    forward = target_of(landmarks(90.0), jawForward=1.0) - landmarks(90.0)
+    chin = forward[152]
+    assert chin[0] > 0 and abs(chin[0]) > 3 * abs(chin[2])
+
+
+@pytest.mark.parametrize("opening", [0.5, 1.0, 1.6])
+def test_a_blink_shuts_an_eye_however_far_it_is_open(opening: float) -> None:
+    upper, lower = lid_edges("Left")
+    rest = landmarks()
+    rest[upper[1:-1], 1] -= (opening - 1) * (rest[lower[1:-1], 1] - rest[upper[1:-1], 1])
+    wanted = FaceTarget(rest).landmarks(amounts(eyeBlinkLeft=1.0), rest, FacePose.of(rest))
+    settled = settled_lids(wanted, rest, rest)
+
+    def gap(points: np.ndarray) -> float:
+        return float((points[lower[1:-1], 1] - points[upper[1:-1], 1]).mean())
+
+    assert 0.02 * gap(rest) < gap(settled) < 0.14 * gap(rest)
+
+
+def test_lids_that_are_shut_twice_do_not_pass_through_each_other() -> None:
+    rest = landmarks()
+    both = amounts(eyeBlinkLeft=1.0, eyeSquintLeft=1.0, eyeLookDownLeft=1.0)
+    wanted = FaceTarget(rest).landmarks(both, rest, FacePose.of(rest))
+    settled = settled_lids(wanted, rest, rest)
+    upper, lower = lid_edges("Left")
+    assert (settled[lower[1:-1], 1] - settled[upper[1:-1], 1]).min() > 0
+
+
+def test_lips_do_not_pass_through_each_other() -> None:
+    closed = target_of(landmarks(), mouthClose=1.0)
+    assert closed[14, 1] >= closed[13, 1] - 1e-9
+
+
+def test_eyes_look_to_the_side_that_is_asked_for() -> None:
+    left = target_of(landmarks(), eyeLookOutLeft=1.0, eyeLookInRight=1.0) - landmarks()
+    width = np.linalg.norm(landmarks()[263, :2] - landmarks()[362, :2])
+    assert left[473, 0] / width == pytest.approx(0.2, abs=0.02)
+    assert left[468, 0] / width == pytest.approx(0.2, abs=0.02)
+    up = target_of(landmarks(), eyeLookUpLeft=1.0) - landmarks()
+    assert up[473, 1] / width == pytest.approx(-0.17, abs=0.02)
+    assert not up[468].any()
+
+
+def test_a_turn_alone_moves_no_mesh() -> None:
+    move = drive(measured(), headYaw=0.3).move
+    np.testing.assert_array_equal(move.seen, move.target)
+    assert move.is_turned
+
+
+def test_what_the_generator_has_done_already_the_mesh_need_not() -> None:
+    number = [control.name for control in CONTROLS].index("jawOpen")
+    moves = geometry().moves.copy()
+    moves[number, :, 152, 1] = [0.01, 0.02, 0.03]
+    portrait = replace(measured(), geometry=replace(geometry(), moves=moves))
+    move = drive(portrait, jawOpen=0.5).move
+    assert (move.seen - move.rest)[152, 1] == pytest.approx(0.015, abs=1e-4)
+
+
+# ------------------------------------------------------------------ files
+
+
+def test_a_portrait_keeps_its_geometry() -> None:
+    portrait = measured()
+    again = Portrait.from_bytes(portrait.to_bytes())
+    assert again.geometry is not None
+    assert again.geometry.made_for == SHIFTS.id
+    for name in ("turned", "poses", "amounts", "moves"):
+        mine, its = getattr(portrait.geometry, name), getattr(again.geometry, name)
+        np.testing.assert_array_equal(mine, its)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"poses": np.full((5, 5, 478, 3), np.nan, np.float32)},
+        {"poses": np.zeros((5, 4, 478, 3), np.float32)},
+        {"amounts": np.array([0.5, 0.2, 1.0], np.float32)},
+        {"moves": np.zeros((len(CONTROLS), 2, 478, 3), np.float16)},
+        {"turned": np.ones((2, 5), np.float32)},
+    ],
+    ids=["nan", "shape", "falling", "amounts", "no rest"],
+)
+def test_a_geometry_that_cannot_be_is_refused(change: dict[str, np.ndarray]) -> None:
+    from photorig.shared.errors import InputError
+
+    damaged = replace(measured(), geometry=replace(geometry(), **change))
+    with pytest.raises(InputError):
+        Portrait.from_bytes(damaged.to_bytes())
+
+
+def test_poses_between_the_measured_ones_are_smooth() -> None:
+    face = geometry()
+    between = face.posed(0.25, 0.0)
+    expected = landmarks(3.75)
+    assert np.abs(between - expected)[:, :2].max() < 2e-3
+    np.testing.assert_allclose(face.posed(0.5, 0.0), face.poses[3, 2], atol=1e-7)
