@@ -33,7 +33,9 @@ DTYPES = {"uint8": 1, "uint16": 2, "float16": 2, "int32": 4, "float32": 4}
 PAYLOAD_CODECS = ("raw", "png", "jpeg", "webp", "tiff", "exr")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or what follows the last quote. It matches at every quote and never steps back, so that
+its time grows with the text: one that may fail begins anew at each quote."""
 _ENCODED_OVERHEAD = 64 << 10
 
 
@@ -282,7 +284,7 @@ def _parse_json(text: bytes) -> Any:
 
 
 def _check_depth(text: bytes) -> None:
-    # Strings may contain brackets. Text that is no JSON is counted wrongly and refused later.
+    # Strings may contain brackets. Text that is no JSON is counted somehow and refused later.
     depth = 0
     for bracket in re.findall(rb"[\[\]{}]", _JSON_STRING.sub(b"", text)):
         depth += 1 if bracket in b"[{" else -1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from photorig.shared.errors import ProtocolError
 from photorig.shared.protocol import (
     DTYPES,
     MAGIC,
+    MAX_DEPTH,
     MAX_HEADER_BYTES,
     MAX_PAYLOADS,
     VERSION,
@@ -185,6 +187,79 @@ def test_malformed_parts_are_named(wrong: list[bytes], sentence: str) -> None:
 def test_brackets_in_strings_are_no_nesting() -> None:
     text = '[{"\\' * 100
     assert decode(parts(body={"text": text}), LIMIT).header.body == {"text": text}
+
+
+def nesting(text: str) -> int:
+    """How deep the brackets of JSON go, a character at a time."""
+    depth = deepest = 0
+    in_string = is_escaped = False
+    for character in text:
+        if in_string:
+            in_string = is_escaped or character != '"'
+            is_escaped = not is_escaped and character == "\\"
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+BRACKETS = st.text(st.sampled_from('[]{}"\\\n\u00e4a'), max_size=12)
+
+
+@given(JSON_VALUES | BRACKETS, st.lists(BRACKETS | st.none(), max_size=MAX_DEPTH + 2))
+@example("", [None] * (MAX_DEPTH - 2))
+@example("", [None] * (MAX_DEPTH - 1))
+def test_json_is_refused_exactly_where_it_is_nested_too_deeply(
+    value: object, around: list[str | None]
+) -> None:
+    for name in around:
+        value = [name, value] if name is None else {name: value, name + "[": name}
+    text = json.dumps(fields(body={"value": value}), ensure_ascii=False)
+    refusals = []
+    try:
+        decode([MAGIC, text.encode()], LIMIT)
+    except ProtocolError as error:
+        refusals.append(error.message)
+    assert refusals == ["The header is nested too deeply"] * (nesting(text) > MAX_DEPTH)
+
+
+def processor_seconds(header: bytes) -> float:
+    """The least of several tries to decode it."""
+    tries = []
+    for _ in range(5):
+        start = time.thread_time()
+        with contextlib.suppress(ProtocolError):
+            decode([MAGIC, header], LIMIT)
+        tries.append(time.thread_time() - start)
+    return min(tries)
+
+
+@pytest.mark.parametrize(
+    ("first", "repeated", "last"),
+    [
+        (b'"', b'\\"', b""),  # every quote may begin a string that never ends
+        (b'"', b'\\"', b"\\"),
+        (b'"', b"\\\\", b""),
+        (b"", b'"', b""),
+        (b"", b'"\\"[', b""),
+        (b"", b'{"\\\\":', b""),
+        (b"", b"9", b""),
+        (b"[", b"1.5,", b"1]"),
+    ],
+)
+def test_ten_times_the_header_takes_about_ten_times_as_long(
+    first: bytes, repeated: bytes, last: bytes
+) -> None:
+    def header(size: int) -> bytes:
+        return first + repeated * ((size - len(first) - len(last)) // len(repeated)) + last
+
+    # A quadratic reader takes a hundred times as long; the constant is what a small one costs.
+    long, short = processor_seconds(header(MAX_HEADER_BYTES)), processor_seconds(header(6554))
+    assert long < 30 * short + 1e-3
 
 
 @pytest.mark.parametrize(
