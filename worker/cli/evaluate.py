@@ -1,5 +1,5 @@
 """``photorig evaluate``: how well a model bundle obeys, measured by judges on held-out people, and
-how real photos and videos come out (evaluate_real.py)."""
+how real photos and videos come out (evaluate_real.py, evaluate_obedience.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
-from photorig.worker.cli import evaluate_real
+from photorig.worker.cli import evaluate_obedience, evaluate_real
 
 if TYPE_CHECKING:
     from photorig.worker.cli.progress import Progress
@@ -31,6 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     for name, summary in WHAT.items():
         _add_arguments(commands.add_parser(name, help=summary))
     evaluate_real.add_kinds(commands)
+    evaluate_obedience.add_kind(commands)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,9 @@ def run(args: argparse.Namespace) -> int:
     if args.what in evaluate_real.WHAT:
         with _Bars() as bars:
             return evaluate_real.run(args, bars.show)
+    if args.what in evaluate_obedience.WHAT:
+        with _Bars() as bars:
+            return evaluate_obedience.run(args, bars.show)
     return _people(args)
 
 

@@ -32,7 +32,7 @@ def add_kinds(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="NAME",
         help="only these: names as in the report, or files (then all their faces)",
     )
-    _add_common(parser)
+    add_common(parser)
     _add_video(commands.add_parser("video", help=WHAT["video"]))
     _add_references(commands.add_parser("references", help=WHAT["references"]))
 
@@ -59,7 +59,7 @@ def _add_video(parser: argparse.ArgumentParser) -> None:
     ):
         value = getattr(plan, name)
         parser.add_argument(f"--{name}", type=_positive, default=value, help=f"{text} ({value})")
-    _add_common(parser)
+    add_common(parser)
 
 
 def _add_references(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,8 @@ def _positive(text: str) -> int:
     return value
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """What every measurement on real people is given."""
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
     parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
     parser.add_argument("--method", default="calibrated")
@@ -107,15 +108,15 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> 
     from photorig.worker.evaluation.real.photos import PhotoRun, bench_opener
     from photorig.worker.evaluation.real.reports import write_photo_report
 
-    _check_ways(args.ways)
+    check_ways(args.ways)
     if args.fetch:
-        _fetch("photos", args.folder)
+        fetch("photos", args.folder)
     subjects = photos_in(args.folder)
     if args.only:
         subjects = [s for s in subjects if s.name in args.only or s.path.name in args.only]
         if not subjects:
             raise InputError(f"None of {', '.join(args.only)} is in {args.folder}")
-    _make_folder(args.out)
+    make_folder(args.out)
     opener = bench_opener(args.bundle, args.device, args.method)
     bench, entries = PhotoRun(opener, args.out, show).measure(subjects, args.ways)
     path = write_photo_report(args.out, bench, entries, args.pictures == "all", args.note)
@@ -129,13 +130,13 @@ def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> i
     from photorig.worker.evaluation.real.reports import write_video_report
     from photorig.worker.evaluation.real.videos import VideoRun, VideoSettings
 
-    _check_ways([args.way])
+    check_ways([args.way])
     if args.fetch:
-        _fetch("videos", args.file.parent)
+        fetch("videos", args.file.parent)
     for path in filter(None, (args.file, args.driver)):
         if not path.is_file():
             raise InputError(f"There is no file {path}", "Give a video, or use --fetch.")
-    _make_folder(args.out)
+    make_folder(args.out)
     bench = bench_opener(args.bundle, args.device, args.method)()
     session = VideoRun(bench, args.out, show)
     plan = Plan(args.length, args.every, args.run)
@@ -154,14 +155,15 @@ def _references(args: argparse.Namespace, show: Callable[[str, int, int], None])
 
     if not args.file.is_file():
         raise InputError(f"There is no file {args.file}", "Give a video of one person.")
-    _make_folder(args.out)
+    make_folder(args.out)
     settings = ReferenceSettings(tuple(sorted({1, *args.photos})), args.frames)
     path = evaluate_references(args.file, args.out, settings, show)
     print(f"Wrote {path}")
     return 0
 
 
-def _check_ways(ways: Sequence[str]) -> None:
+def check_ways(ways: Sequence[str]) -> None:
+    """Raise InputError for a way to fit that there is not."""
     from photorig.worker.evaluation.real.fitting import WAYS
 
     for way in ways:
@@ -169,14 +171,16 @@ def _check_ways(ways: Sequence[str]) -> None:
             raise InputError(f"There is no way to fit {way!r}", f"There are {', '.join(WAYS)}.")
 
 
-def _fetch(kind: str, folder: Path) -> None:
+def fetch(kind: str, folder: Path) -> None:
+    """Fill a folder with the project's photos or videos; warn of what cannot be had."""
     from photorig.worker.evaluation.real.material import fetch_material
 
     for name, reason in fetch_material(kind, folder).items():  # type: ignore[arg-type]
         print(f"warning: {name} cannot be had: {reason}", file=sys.stderr)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Raises InputError where it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -39,8 +39,8 @@ def write_photo_report(
     names = [family.name for family in bench.families]
     section = {"summary": summary(entries, names), "entries": entries, "note": note}
     shown = [e for e in worked(entries) if show_all or e["may_be_shown"]]
-    report = _head(bench) | {"photos": section, "pictures": _photo_sheets(folder, shown)}
-    return _write(folder, report, photo_page)
+    report = report_head(bench) | {"photos": section, "pictures": _photo_sheets(folder, shown)}
+    return write_with_page(folder, report, photo_page)
 
 
 def _photo_sheets(folder: Path, entries: Sequence[Entry]) -> list[dict[str, str]]:
@@ -73,8 +73,8 @@ def write_video_report(
     people = [section[name] for name in ("source", "driver") if name in section]
     allowed = show_all or all(person["may_be_shown"] for person in people)
     pictures = _video_strips(folder, shown) if allowed else []
-    report = _head(bench) | {"video": section | {"note": note}, "pictures": pictures}
-    return _write(folder, report, video_page)
+    report = report_head(bench) | {"video": section | {"note": note}, "pictures": pictures}
+    return write_with_page(folder, report, video_page)
 
 
 def _video_strips(folder: Path, shown: Sequence[Shown]) -> list[dict[str, str]]:
@@ -90,7 +90,8 @@ def _video_strips(folder: Path, shown: Sequence[Shown]) -> list[dict[str, str]]:
     return figures
 
 
-def _head(bench: Bench) -> dict[str, Any]:
+def report_head(bench: Bench) -> dict[str, Any]:
+    """What every report says of the model and the judges."""
     renderer = bench.renderer
     return {
         "format": FORMAT,
@@ -109,7 +110,10 @@ def _head(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, report: dict[str, Any], page: Callable[[dict[str, Any]], str]) -> Path:
+def write_with_page(
+    folder: Path, report: dict[str, Any], page: Callable[[dict[str, Any]], str]
+) -> Path:
+    """Write report.json and the page that shows it; returns the page's path."""
     write_report(folder, report)
     path = folder / PAGE_NAME
     # The page shows what is in the file, rounded as it is there.

@@ -86,6 +86,15 @@ class VideoRun:
             section |= self._cross(settings, settings.driver, source, portrait)
         return section
 
+    def compared(self, settings: VideoSettings) -> tuple[dict[str, Any], Piece]:
+        """Of self-reenactment alone: what the report says of the recording, and what was read of
+        the frames compared, see `reenact.measure`. Raises as `measure` does."""
+        source = self._recording(settings.source, settings)
+        _, portrait = self._portrait(source, settings)
+        scene = self._scene(settings.source, source, source, portrait)
+        piece = self._measure(scene, SELF, settings.plan.compared, "frames of their own")
+        return describe(settings.source, source), piece
+
     def _recording(self, path: Path, settings: VideoSettings) -> Recording:
         face = settings.face if path == settings.source else 0
         recording = read_recording(path, face, settings.plan, self._bench.net3d)
