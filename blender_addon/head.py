@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A rigged head to start from: face with ARKit shape keys, head bone, eyes, camera and light.
 
-The face is MediaPipe's canonical face with shape keys learned from generated faces (see
-data/README.md); `photorig train head-shapes` makes the data file.
+The face is MediaPipe's canonical face with the 52 ARKit shape keys that the worker too moves faces
+by (see data/README.md); `photorig train head-shapes` makes the data file.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _COLOURS = {
     "Brows": (0.10, 0.06, 0.04),
     "Mouth": (0.07, 0.015, 0.015),
     "Teeth": (0.70, 0.67, 0.60),
+    "Tongue": (0.55, 0.20, 0.20),
     "Eye White": (0.86, 0.86, 0.83),
     "Iris": (0.10, 0.23, 0.33),
     "Pupil": (0.005, 0.005, 0.005),
 }
 _PUPIL_ANGLE, _IRIS_ANGLE = 0.19, 0.47  # radians from the line of sight
-_GAZE_SIDEWAYS, _GAZE_UPWARDS = math.radians(28), math.radians(22)
 _BLINK_RETREAT, _SQUINT_RETREAT = 0.003, 0.0015
 """Metres by which an eye goes back under closing lids, whose vertices move along straight lines."""
 _CAMERA_DISTANCE, _CAMERA_LENS = 0.85, 78.0
@@ -208,9 +208,10 @@ def _add_eye(
     eye.location = centre
     eye.lock_location = eye.lock_rotation = (True, True, True)
     outwards = 1 if side == "Left" else -1
+    to_side, to_top = head_arrays()["gaze_angles"].tolist()
     keys = {key: f"{key}{side}" for key in ("eyeLookOut", "eyeLookIn", "eyeLookUp", "eyeLookDown")}
-    sideways = f"(eyeLookOut - eyeLookIn) * {outwards * _GAZE_SIDEWAYS:.6f}"
-    upwards = f"(eyeLookDown - eyeLookUp) * {_GAZE_UPWARDS:.6f}"
+    sideways = f"(eyeLookOut - eyeLookIn) * {outwards * to_side:.6f}"
+    upwards = f"(eyeLookDown - eyeLookUp) * {to_top:.6f}"
     _drive(eye, ("rotation_euler", 2), sideways, keys, face)
     _drive(eye, ("rotation_euler", 0), upwards, keys, face)
     lids = {"eyeBlink": f"eyeBlink{side}", "eyeSquint": f"eyeSquint{side}"}

@@ -2,7 +2,7 @@
 
 The face's 468 vertices go where they were measured, less the expression of the photo; everything
 else (skull, neck, teeth, eyes) follows them. Shape keys are the built-in head's, as large as the
-parts of this face are, and lids that met still meet.
+parts of this face are, and lids that shut still do.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ _SEEN, _SEEN_WELL = 0.55, 0.8
 _SEEN_BETTER = 0.3
 """How much a triangle must face the camera to take its colour from there, and a vertex to lend it
 to those that the photo does not show; and by how much the other side must be seen better."""
-_CLOSED, _OPEN = 1e-3, 2e-3
-"""Metres: two lid vertices that are as near at a blink, and as far apart at rest, are a pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +81,13 @@ def likeness(
         vertices = base + follow
         scaled = offsets * _local_scale(base, vertices, head["triangles"])[None, :, None]
         _fit_lids(base, vertices, scaled, names)
-    _let_lids_meet(base, offsets, vertices, scaled, names)
+    _let_lids_close(head, vertices, scaled, names)
+    _place_lid_rims(head, vertices, scaled)
     scale = _eye_scale(base, vertices)
     posed = vertices + np.tensordot(amounts, scaled, 1)
     uv, seen_well = _projected(posed, head["triangles"], measured)
+    rims, edges, _ = head["lid_rims"].astype(np.int64).T
+    uv[rims], seen_well[rims] = uv[edges], seen_well[edges]  # skin, not what the photo has there
     return Likeness(
         vertices=vertices.astype(np.float32),
         key_offsets=scaled.astype(np.float32),
@@ -184,38 +185,50 @@ def _local_ratio(base: np.ndarray, vertices: np.ndarray, numbers: list[int]) -> 
     return float(np.ptp(vertices[numbers, 0]) / np.ptp(base[numbers, 0]))
 
 
-def _let_lids_meet(
-    base: np.ndarray,
-    offsets: np.ndarray,
-    vertices: np.ndarray,
-    scaled: np.ndarray,
-    names: list[str],
+def _let_lids_close(
+    head: Mapping[str, np.ndarray], vertices: np.ndarray, scaled: np.ndarray, names: list[str]
 ) -> None:
-    """Correct the blinks in ``scaled``: lids that meet in the built-in head meet here too."""
+    """Correct the blinks in ``scaled``: they leave the share of the opening that the head's do.
+
+    The edges of shut lids are a little apart; there the lids' rims meet.
+    """
+    base, offsets = head["vertices"].astype(np.float64), head["key_offsets"].astype(np.float64)
+    _, edges, facing = head["lid_rims"].astype(np.int64).T
     for side, lids in _LIDS.items():
-        if f"eyeBlink{side}" not in names:
-            continue
         key, ring = names.index(f"eyeBlink{side}"), np.array(lids)
-        closed = base + offsets[key]
-        apart = np.linalg.norm(base[ring][:, None] - base[ring][None], axis=-1)
-        near = np.linalg.norm(closed[ring][:, None] - closed[ring][None], axis=-1)
-        pairs = np.argwhere((near < _CLOSED) & (apart > _OPEN))
-        correction = np.zeros((len(ring), 3))
-        count = np.zeros(len(ring))
-        for one, other in pairs:
+        correction = np.zeros((len(base), 3))
+        for one, other in zip(edges, facing, strict=True):
+            if one not in ring:
+                continue
+            closed = base + offsets[key]
+            left = np.linalg.norm(closed[one] - closed[other])
+            left /= max(float(np.linalg.norm(base[one] - base[other])), 1e-9)
+            here = vertices + scaled[key]
+            wanted = left * (vertices[one] - vertices[other])
             # Who closes the eye, moves: the upper lid nearly all of the way.
-            share = _share(offsets[key], ring[one], ring[other])
-            here = vertices[ring] + scaled[key][ring]
-            correction[one] += share * (here[other] - here[one])
-            count[one] += 1
-        correction /= np.maximum(count, 1)[:, None]
+            share = _share(offsets[key], one, other)
+            correction[one] = share * (wanted - here[one] + here[other])
         reach = np.linalg.norm(offsets[key], axis=1)
         distances = np.linalg.norm(base[:, None] - base[ring][None], axis=-1)
         weights = 1 / (distances**2 + 0.002**2) ** 2
-        spread = weights @ correction / weights.sum(1, keepdims=True)
+        spread = weights @ correction[ring] / weights.sum(1, keepdims=True)
         spread *= (reach / max(reach.max(), 1e-9))[:, None].clip(0, 1)
-        spread[ring] = correction
+        spread[ring] = correction[ring]
         scaled[key] += spread
+
+
+def _place_lid_rims(
+    head: Mapping[str, np.ndarray], vertices: np.ndarray, scaled: np.ndarray
+) -> None:
+    """Put the rims of the lids where they are between the edges of the built-in head's lids."""
+    base = head["vertices"].astype(np.float64)
+    rims, edges, facing = head["lid_rims"].astype(np.int64).T
+    gap = base[facing] - base[edges]
+    inset = ((base[rims] - base[edges]) * gap * (1, 0, 1)).sum(1)
+    inset = (inset / np.maximum((gap**2 * (1, 0, 1)).sum(1), 1e-12))[:, None]
+    depth = base[rims] - base[edges] - inset * gap
+    vertices[rims] = vertices[edges] + inset * (vertices[facing] - vertices[edges]) + depth
+    scaled[:, rims] = scaled[:, edges]
 
 
 def _share(offsets: np.ndarray, one: int, other: int) -> float:

@@ -7,7 +7,8 @@ import importlib
 
 TRAININGS = {
     "preview-heads": ("preview_heads", "image heads of 256² and 512²"),
-    "head-shapes": ("head_data", "shape keys of the rigged head in the extension"),
+    "face-shapes": ("face_shapes.command", "the table of 52 shapes for the rig and the worker"),
+    "head-shapes": ("head_data", "the rigged head in the extension, from the table of shapes"),
     "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
     "encoder": ("encoder.command", "the encoder: an aligned photo to latents"),
     "judge": ("judge", "the maps through which the judge of `photorig evaluate` reads landmarks"),

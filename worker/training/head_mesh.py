@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .face_topology import (
+from photorig.worker.faces.face_topology import (
     FACE_BORDER,
     INNER_LIPS,
     N_VERTICES,
@@ -21,8 +21,9 @@ from .face_topology import (
     mirror_vertices,
 )
 
-MATERIALS = ("Skin", "Lips", "Brows", "Mouth", "Teeth")
-SKIN, LIPS, BROWS, MOUTH, TEETH = range(len(MATERIALS))
+from .head_builder import BROWS, LIPS, SKIN, Builder
+from .head_openings import add_lid_rims, add_mouth, add_teeth, add_tongue
+
 PIVOT = (0.0, -3.0, -4.5)
 """Where the head turns and nods: the top of the neck, a little below and behind the ears."""
 
@@ -48,6 +49,9 @@ class HeadMesh:
         uv: (n, 2).
         follow: (n, 468) how much of each face vertex's shape offset every vertex takes over.
         head_weight: (n,) 1 where the head bone moves the vertex, 0 where the neck holds it.
+        jaw_weight: (n,) 1 where the bone of the lower jaw carries the vertex: teeth, tongue.
+        tongue: (n, 3) cm, what tongueOut adds.
+        lid_rims: (28, 3) vertex numbers: a rim of a lid, the edge it is at, the edge it faces.
         eye_centres: (2, 3) cm, the subject's right eye, then the left.
     """
 
@@ -57,49 +61,10 @@ class HeadMesh:
     uv: np.ndarray
     follow: np.ndarray
     head_weight: np.ndarray
+    jaw_weight: np.ndarray
+    tongue: np.ndarray
+    lid_rims: np.ndarray
     eye_centres: np.ndarray
-
-
-class _Builder:
-    """Collects vertices and triangles behind the 468 of the face."""
-
-    def __init__(self, face: np.ndarray, uv: np.ndarray) -> None:
-        self.vertices = [np.asarray(face, np.float64)]
-        self.uv = [np.asarray(uv, np.float64)]
-        self.follow = [np.eye(len(face))]
-        self.head_weight = [np.ones(len(face))]
-        self.triangles: list[tuple[int, int, int]] = []
-        self.materials: list[int] = []
-        self.count = len(face)
-
-    def add_ring(
-        self, points: np.ndarray, uv: np.ndarray, follow: np.ndarray, head_weight: float = 1.0
-    ) -> list[int]:
-        """Adds (r, 3) points; returns their vertex numbers."""
-        self.vertices.append(points)
-        self.uv.append(uv)
-        self.follow.append(follow)
-        self.head_weight.append(np.full(len(points), head_weight))
-        numbers = list(range(self.count, self.count + len(points)))
-        self.count += len(points)
-        return numbers
-
-    def add_triangle(self, corners: tuple[int, int, int], material: int) -> None:
-        self.triangles.append(corners)
-        self.materials.append(material)
-
-    def bridge(self, near: list[int], far: list[int], material: int) -> None:
-        """A band between two closed rings of equal length."""
-        n = len(near)
-        for i in range(n):
-            a, b, c, d = near[i], near[(i + 1) % n], far[(i + 1) % n], far[i]
-            self.add_triangle((a, d, b), material)
-            self.add_triangle((b, d, c), material)
-
-    def close(self, ring: list[int], centre: int, material: int) -> None:
-        """A fan between a closed ring and one vertex."""
-        for i, corner in enumerate(ring):
-            self.add_triangle((corner, centre, ring[(i + 1) % len(ring)]), material)
 
 
 def build_head_mesh(
@@ -114,10 +79,12 @@ def build_head_mesh(
         triangles: (898, 3) of the canonical face, which covers eyes and mouth.
     """
     mirror = mirror_vertices(canonical)
-    builder = _Builder(face, uv)
+    builder = Builder(face, uv)
     _add_face(builder, triangles, mirror)
-    _add_mouth(builder, face, uv)
-    _add_teeth(builder, face)
+    lid_rims = add_lid_rims(builder, face, uv, mirror)
+    add_mouth(builder, face, uv)
+    add_teeth(builder, face)
+    add_tongue(builder, face)
     _add_skull(builder, face, uv)
     _add_neck(builder)
     eyes = eye_centres(face, mirror)
@@ -128,11 +95,14 @@ def build_head_mesh(
         np.concatenate(builder.uv),
         np.concatenate(builder.follow),
         np.concatenate(builder.head_weight),
+        np.concatenate(builder.jaw_weight),
+        np.concatenate(builder.tongue),
+        lid_rims,
         np.array([eyes["Right"], eyes["Left"]]),
     )
 
 
-def _add_face(builder: _Builder, triangles: np.ndarray, mirror: np.ndarray) -> None:
+def _add_face(builder: Builder, triangles: np.ndarray, mirror: np.ndarray) -> None:
     """The face's own triangles without those that cover the eyes and the mouth."""
     openings = [set(np.concatenate(ring).tolist()) for ring in lid_rings(mirror).values()]
     openings.append(set(INNER_LIPS))
@@ -163,44 +133,7 @@ def _between_lips(triangles: np.ndarray) -> set[int]:
         reached = grown
 
 
-def _add_mouth(builder: _Builder, face: np.ndarray, uv: np.ndarray) -> None:
-    """A dark pocket behind the lips that opens with them."""
-    ring = list(INNER_LIPS)
-    edge, follow = face[ring], np.eye(N_VERTICES)[ring]
-    mean = edge.mean(0)
-    near = ring
-    for depth, width, height, keep in (
-        (0.5, 0.98, 1.6, 1.0),
-        (1.6, 0.95, 2.6, 0.9),
-        (3.4, 0.8, 2.4, 0.7),
-    ):
-        points = mean + (edge - mean) * (width, height, 1.0)
-        points[:, 2] = np.minimum(edge[:, 2], mean[2] + 0.4) - depth
-        far = builder.add_ring(points, uv[ring], keep * follow + (1 - keep) * follow.mean(0))
-        builder.bridge(near, far, MOUTH)
-        near = far
-    back = mean - (0.0, 0.0, 4.2)
-    centre = builder.add_ring(back[None], uv[ring].mean(0)[None], 0.5 * follow.mean(0)[None])
-    builder.close(near, centre[0], MOUTH)
-
-
-def _add_teeth(builder: _Builder, face: np.ndarray) -> None:
-    """An arc of upper teeth behind the lips, held by the skull: a smile shows it."""
-    parting = face[list(INNER_LIPS)].mean(0)
-    side = np.linspace(-2.6, 2.6, 13)
-    depth = parting[2] - 0.75 - 0.24 * side**2
-    nothing, uv = np.zeros((13, N_VERTICES)), np.zeros((13, 2))
-    rows = []
-    for height in (0.95, -0.12):
-        points = np.stack([side, np.broadcast_to(parting[1] + height, 13), depth], 1)
-        rows.append(builder.add_ring(points, uv, nothing))
-    upper, lower = rows
-    for i in range(12):
-        builder.add_triangle((upper[i], lower[i], lower[i + 1]), TEETH)
-        builder.add_triangle((upper[i], lower[i + 1], upper[i + 1]), TEETH)
-
-
-def _add_skull(builder: _Builder, face: np.ndarray, uv: np.ndarray) -> None:
+def _add_skull(builder: Builder, face: np.ndarray, uv: np.ndarray) -> None:
     """From the border of the face round to the back of the head, each strip a cubic curve.
 
     A strip leaves the face in the direction in which the skin arrives there, or straight back under
@@ -237,7 +170,7 @@ def _smooth_step(value: np.ndarray, low: float, high: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _add_neck(builder: _Builder) -> None:
+def _add_neck(builder: Builder) -> None:
     """A neck that stays below while the head turns above it."""
     angle = np.linspace(0, 2 * np.pi, _NECK_SIDES, endpoint=False)
     nothing = np.zeros((_NECK_SIDES, N_VERTICES))
