@@ -41,6 +41,11 @@ from .regional_controls import CONTROLS, RegionalShifts
 AMOUNTS = (1 / 3, 2 / 3, 1.0)
 """Amounts of each control at which its moves are known."""
 
+LOOKS = TURNS**2 + len(AMOUNTS) * len(
+    {control.name.removesuffix("Left").removesuffix("Right") for control in CONTROLS}
+)
+"""How many pictures are looked at."""
+
 _MIDDLE_CM = 0.8
 """cm from the middle of the face over which moves of both sides go over into each other."""
 _GREATEST_MOVE = 4.0

@@ -114,10 +114,11 @@ class Regional:
         return np.where(self._bundle.is_coefficient, np.float32(0), shift)
 
 
+REGIONAL = "regional"
 METHODS: dict[str, Callable[[ModelBundle], Method]] = {
     "directions": Directions,
     "calibrated": Calibrated,
-    "regional": Regional,
+    REGIONAL: Regional,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +21,8 @@ from photorig.worker.portraits.stage import PortraitStage, RestCrop
 from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle, load_bundle
-from .methods import Method, load_method
+from .known_faces import KnownFaces, measure_on
+from .methods import REGIONAL, Method, load_method
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
 
@@ -64,10 +66,18 @@ class FaceRenderer:
 
     A frame is a pure function of (portrait, parameters, size, bundle): noise and mean latent are
     fixed and nothing is remembered between frames.
+
+    Args:
+        faces: measures portraits of an earlier version when they are first used; without, they are
+            driven as they are.
     """
 
     def __init__(
-        self, bundle: ModelBundle, generator: Generator, stage: PortraitStage | None = None
+        self,
+        bundle: ModelBundle,
+        generator: Generator,
+        stage: PortraitStage | None = None,
+        faces: KnownFaces | None = None,
     ) -> None:
         if bundle.model_id != generator.model_id:
             raise InputError(
@@ -79,6 +89,7 @@ class FaceRenderer:
         self._generators = TunedGenerators(generator)
         self._stage = stage or PortraitStage()
         self._methods: dict[str, Method] = {}
+        self._faces = faces
 
     @cached_property
     def _regional_id(self) -> str:
@@ -126,6 +137,7 @@ class FaceRenderer:
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
         driven = self._render(portrait, request)
+        portrait = self._known(portrait, request)
         crop = driven.rest() if driven.crop is None else driven.crop
         rest, move = driven.rest, driven.move
         matte = self._stage.matte(portrait, request.size, crop, driven.motion, rest, move)
@@ -134,6 +146,7 @@ class FaceRenderer:
 
     def _render(self, portrait: Portrait, request: FrameRequest) -> _Driven:
         self._check(portrait, request)
+        portrait = self._known(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait)
         method = self._method(request.method)
@@ -159,7 +172,7 @@ class FaceRenderer:
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if
         relative, else p_t − p_s, without what the picture's geometry realises."""
-        return self._motion_and_shift(portrait, request)[1]
+        return self._motion_and_shift(self._known(portrait, request), request)[1]
 
     def _motion_and_shift(
         self, portrait: Portrait, request: FrameRequest
@@ -176,6 +189,11 @@ class FaceRenderer:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
         origin = self.schema.rest if request.mode == "relative" else portrait.parameters
         return (request.parameters - origin).astype(np.float32)
+
+    def _known(self, portrait: Portrait, request: FrameRequest) -> Portrait:
+        """The portrait with what the method needs to know of its face; at rest it is the photo."""
+        needs = request.method == REGIONAL and self.asked_shift(portrait, request).any()
+        return self._faces.known(portrait) if self._faces is not None and needs else portrait
 
     def _method(self, name: str) -> Method:
         if name not in self._methods:
@@ -209,11 +227,18 @@ class FaceRenderer:
             raise InputError(f"There is no mode {request.mode!r}", "Use relative or absolute.")
 
 
-def load_renderer(device: str = "auto", bundle: str = "default") -> FaceRenderer:
+def load_renderer(
+    device: str = "auto", bundle: str = "default", faces_folder: Path | None = None
+) -> FaceRenderer:
     """The renderer that every command and the server use. Raises ModelError or InputError.
 
     Args:
         device: auto, cpu, cuda or mps.
         bundle: name of a bundle, or path of a direction matrix file.
+        faces_folder: where `KnownFaces` keeps what it measures; None drives portraits as they are.
     """
-    return FaceRenderer(load_bundle(bundle), load_generator(device))
+    model, generator = load_bundle(bundle), load_generator(device)
+    faces = None
+    if faces_folder is not None:
+        faces = KnownFaces(model, measure_on(model, generator), faces_folder)
+    return FaceRenderer(model, generator, faces=faces)
