@@ -98,9 +98,10 @@ def run(args: argparse.Namespace) -> int:
     bind_addresses(options)  # refuse a wrong address before the model is loaded
 
     def make_renderer() -> Renderer:
+        from photorig.worker.reenactment.known_faces import default_folder
         from photorig.worker.reenactment.renderer import load_renderer
 
-        return load_renderer(args.device, args.bundle)
+        return load_renderer(args.device, args.bundle, default_folder())
 
     portraits = PortraitStore(
         platformdirs.user_cache_path("photorig", appauthor=False) / "portraits",
