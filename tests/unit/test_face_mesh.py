@@ -1,4 +1,4 @@
-"""Fields between two places of a face's mesh: exact at the vertices, nothing where nothing moves."""
+"""Fields between two places of a face's mesh: exact at its vertices, nothing where none moves."""
 
 from __future__ import annotations
 

@@ -14,6 +14,12 @@ from photorig.worker.generators.latents import expand_latents, map_latents
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, to_uint8
 from photorig.worker.generators.openvino_backend import OpenVinoGenerator, has_bfloat16
 from photorig.worker.generators.openvino_graph import build_graph
+from photorig.worker.generators.regions import (
+    MASK_SIDE,
+    REGIONAL_ROWS,
+    REGIONS,
+    RegionalStyles,
+)
 from photorig.worker.generators.weights import MODEL_CARD, SIZES, GeneratorWeights, load_weights
 from photorig.worker.registry import fetch
 
@@ -210,3 +216,47 @@ def test_the_torch_backend_makes_the_pictures_of_the_openvino_backend(
     assert images.shape == (2, 256, 256, 3)
     assert psnr(images, expected, 255) > 55
     assert on_torch.model_id == generator.model_id
+
+
+def some_styles(amount: float = 1.0) -> RegionalStyles:
+    """Shifts of all regions; the mask of each is a box of its own."""
+    random = np.random.default_rng(3)
+    shape = (len(REGIONS), len(REGIONAL_ROWS), 512)
+    deltas = random.standard_normal(shape).astype(np.float32) * np.float32(0.2 * amount)
+    masks = np.zeros((len(REGIONS), MASK_SIDE, MASK_SIDE), np.float32)
+    for number in range(len(REGIONS)):
+        masks[number, 64:96, 8 + 16 * number : 20 + 16 * number] = 1
+    return RegionalStyles(deltas, masks)
+
+
+@pytest.mark.parametrize("size", [256, 512])
+def test_regions_that_do_not_differ_give_the_plain_picture_bit_for_bit(
+    generator: OpenVinoGenerator, weights: GeneratorWeights, size: int
+) -> None:
+    latents = some_latents(weights, 1)
+    plain = generator.synthesize(latents, size)
+    np.testing.assert_array_equal(generator.synthesize(latents, size, some_styles(0)), plain)
+    network = load_generator("torch-cpu")
+    plain = network.synthesize(latents, size)
+    np.testing.assert_array_equal(network.synthesize(latents, size, some_styles(0)), plain)
+
+
+def test_both_backends_draw_the_same_regions(
+    generator: OpenVinoGenerator, weights: GeneratorWeights
+) -> None:
+    latents = some_latents(weights, 1)
+    there = generator.synthesize(latents, 256, some_styles()).astype(int)
+    here = load_generator("torch-cpu").synthesize(latents, 256, some_styles())
+    assert np.abs(there - here).max() <= 1
+    assert np.abs(there - generator.synthesize(latents, 256)).max() > 20
+
+
+def test_what_lies_far_from_a_region_hardly_changes(
+    generator: OpenVinoGenerator, weights: GeneratorWeights
+) -> None:
+    latents = some_latents(weights, 1)
+    change = np.abs(
+        generator.synthesize(latents, 256, some_styles()).astype(int)
+        - generator.synthesize(latents, 256)
+    )[0]
+    assert change[128:192].mean() > 10 * change[:64].mean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import openvino
@@ -12,7 +12,8 @@ import openvino
 from photorig.shared.errors import InputError
 
 from .latents import checked_latents, expand_latents, map_latents
-from .openvino_graph import build_graph
+from .openvino_graph import build_graph, region_inputs
+from .regions import RegionalStyles
 from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
@@ -21,26 +22,35 @@ _COMPILED_GRAPHS = 3
 """As many graphs are kept at once, tuned or not; one takes 0.2 GB, for 1024² 0.35 GB."""
 
 
+GraphKey = tuple[str, int, bool]
+"""Weights, size, and whether regions differ."""
+
+
 class CompiledGraphs:
     """The graphs that were asked for last, compiled; threads may share it."""
 
-    def __init__(self, precision: str, threads: int) -> None:
+    def __init__(self, threads: int) -> None:
         self._core = openvino.Core()
-        self._options = _compile_options(precision, threads)
-        self._requests: OrderedDict[tuple[str, int], openvino.InferRequest] = OrderedDict()
+        self._options = _compile_options(threads)
+        self._requests: OrderedDict[GraphKey, openvino.InferRequest] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._requests)
 
     def infer(
-        self, key: tuple[str, int], graph: Callable[[], openvino.Model], latents: np.ndarray
+        self,
+        key: GraphKey,
+        graph: Callable[[], openvino.Model],
+        latents: np.ndarray,
+        more: Sequence[np.ndarray] = (),
     ) -> np.ndarray:
         """Images (b, size, size, 3) of latents (b, 16, 512).
 
         Args:
-            key: names the graph: weights and size.
+            key: names the graph.
             graph: builds it; called where it is not at hand.
+            more: what it takes after the latents.
         """
         # An infer request holds one image's buffers: one caller at a time.
         with self._lock:
@@ -53,7 +63,8 @@ class CompiledGraphs:
             request, size = self._requests[key], key[1]
             images = np.empty((len(latents), size, size, 3), np.uint8)
             for index, latent in enumerate(latents):
-                images[index] = request.infer(latent[None], share_inputs=True)[0][0]
+                inputs = [latent[None], *more]
+                images[index] = request.infer(inputs, share_inputs=True)[0][0]
             return images
 
 
@@ -81,7 +92,7 @@ class OpenVinoGenerator:
     ) -> None:
         self._weights = weights
         self._precision, self._threads = precision, threads
-        self._graphs = CompiledGraphs(precision, threads) if graphs is None else graphs
+        self._graphs = CompiledGraphs(threads) if graphs is None else graphs
         self._tuning_id = tuning_id
         self.model_id = weights.model_id
         self.pixels_id = weights.pixels_id
@@ -96,12 +107,18 @@ class OpenVinoGenerator:
         """See `Generator.expand`."""
         return expand_latents(w)
 
-    def synthesize(self, latents: np.ndarray, size: int) -> np.ndarray:
+    def synthesize(
+        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+    ) -> np.ndarray:
         """See `Generator.synthesize`."""
         blocks_for(size)
-        latents = checked_latents(latents)
-        key = (self._tuning_id, size)
-        return self._graphs.infer(key, lambda: build_graph(self._weights, size), latents)
+        latents, regional = checked_latents(latents), styles is not None
+        key = (self._tuning_id, size, regional)
+
+        def graph() -> openvino.Model:
+            return build_graph(self._weights, size, regional=regional, precision=self._precision)
+
+        return self._graphs.infer(key, graph, latents, region_inputs(styles) if styles else ())
 
     def tuned(self, tuning: WeightTuning) -> OpenVinoGenerator:
         """See `Generator.tuned`."""
@@ -129,9 +146,10 @@ def has_bfloat16() -> bool:
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _compile_options(precision: str, threads: int) -> dict[str, object]:
+def _compile_options(threads: int) -> dict[str, object]:
     return {
-        "INFERENCE_PRECISION_HINT": precision,
+        # Where bf16 is wanted, the graph says so; by itself OpenVINO would round all of it.
+        "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
         # Blender and other programs use the same cores: let the system place the threads.

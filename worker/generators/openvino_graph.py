@@ -2,17 +2,25 @@
 
 One graph makes one size of image from one latent code. Upsampling is written as the sums of the
 inverse Haar transform followed by a depth-to-space, which the CPU plugin runs in two passes.
+
+A graph in bf16 says itself where it rounds, and is compiled for f32. All arithmetic but that of the
+large convolutions is f32: styles, since in bf16 a slow move's latents do not change from frame to
+frame until they jump; the coarse convolutions, which are quick and whose rounding moves edges; and
+everything that is added up. See docs/measurements.md, bf16.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 import openvino
-from openvino import Node
+from openvino import Node, Type
 from openvino import opset13 as ops
 
+from .regions import FIRST_ROW, MASK_SIDES, REGIONAL_ROWS, REGIONS, RegionalStyles, side_of_row
 from .weights import (
     N_BLOCKS,
     N_ROWS,
@@ -28,11 +36,82 @@ from .weights import (
 )
 
 
-def build_graph(weights: GeneratorWeights, size: int, as_bytes: bool = True) -> openvino.Model:
+_FIRST_PRODUCTS, _FIRST_BUFFERS = 7, 10
+"""Rows of latents from which on a convolution is rounded so far: from 64² and from 128² on."""
+
+
+class _Rounding(IntEnum):
+    """What of a convolution is bf16."""
+
+    NOTHING = 0
+    PRODUCTS = 1  # what the 1×1 convolution reads and gives
+    BUFFERS = 2  # everything as large as the features, that is added up in f32 all the same
+
+    @staticmethod
+    def of(row: int, precision: str) -> _Rounding:
+        """That of the convolution whose input a row of latents modulates."""
+        if precision == "f32" or row < _FIRST_PRODUCTS:
+            return _Rounding.NOTHING
+        return _Rounding.PRODUCTS if row < _FIRST_BUFFERS else _Rounding.BUFFERS
+
+
+@dataclass(frozen=True)
+class _Regions:
+    """Inputs of a graph whose regions differ, see `RegionalStyles`.
+
+    Attributes:
+        deltas: (K, rows, 512) for the rows of REGIONAL_ROWS.
+        masks: (K, side²) by side.
+    """
+
+    deltas: Node
+    masks: dict[int, Node]
+
+    @staticmethod
+    def inputs() -> _Regions:
+        count = len(REGIONS)
+        deltas = ops.parameter([count, len(REGIONAL_ROWS), W_DIM], np.float32, name="deltas")
+        masks = {
+            side: ops.parameter([count, side * side], np.float32, name=f"masks{side}")
+            for side in MASK_SIDES
+        }
+        return _Regions(deltas, masks)
+
+    def factors(self, weights: AffineWeights, own: Node, row: int) -> Node:
+        """(1, side, side, channels) factors of a row (1, 512)."""
+        side = side_of_row(row)
+        deltas = ops.gather(self.deltas, np.array(row - FIRST_ROW), np.array(1))
+        change = ops.matmul(deltas, ops.constant(weights.weight), False, True)
+        change = ops.matmul(self.masks[side], change, True, False)
+        shape = np.array([1, side, side, len(weights.bias)])
+        change = ops.reshape(change, shape, special_zero=False)
+        whole = ops.reshape(_affine(weights, own), np.array([1, 1, 1, -1]), special_zero=False)
+        return ops.add(whole, change)
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.deltas, *self.masks.values()]
+
+
+def region_inputs(styles: RegionalStyles) -> list[np.ndarray]:
+    """What a graph with regions takes after the latents."""
+    masks = [styles.masks_at(side).reshape(len(REGIONS), -1) for side in MASK_SIDES]
+    return [np.ascontiguousarray(styles.deltas, np.float32), *masks]
+
+
+def build_graph(
+    weights: GeneratorWeights,
+    size: int,
+    as_bytes: bool = True,
+    regional: bool = False,
+    precision: str = "f32",
+) -> openvino.Model:
     """A graph from latents (1, 16, 512) float32 to one image of that size.
 
     Args:
         as_bytes: (1, size, size, 3) uint8 if true; else (1, 3, size, size) float32, not clamped.
+        regional: takes `region_inputs` too.
+        precision: f32 or bf16; to be compiled for f32 in either case.
 
     Raises:
         InputError: the generator has no such size.
@@ -41,39 +120,82 @@ def build_graph(weights: GeneratorWeights, size: int, as_bytes: bool = True) -> 
     head = weights.preview_heads.get(size)
     is_exact = size == SIZES[-1] or head is None
     latents = ops.parameter([1, N_ROWS, W_DIM], np.float32, name="latents")
-    features = _features(weights, latents, N_BLOCKS if is_exact else n_blocks)
+    regions = _Regions.inputs() if regional else None
+    n_blocks = N_BLOCKS if is_exact else n_blocks
+    features = _features(weights, latents, n_blocks, regions, precision)
+    rounding = _Rounding.of(N_ROWS - 1, precision)
     if head is not None and not is_exact:
-        image = _preview_head(head, features, latents)
+        image = _preview_head(head, features, latents, rounding)
     else:
-        image = _image_head(weights.image_head, features, _row(latents, N_ROWS - 1))
+        row = _row(latents, N_ROWS - 1)
+        image = _image_head(weights.image_head, features, row, rounding)
         image = _averaged(image, SIZES[-1] // size)
     output = _bytes(image) if as_bytes else image
-    return openvino.Model([output], [latents], f"mobile-stylegan-{size}")
+    inputs = [latents, *(regions.nodes if regions else ())]
+    return openvino.Model([output], inputs, f"mobile-stylegan-{size}")
 
 
-def _features(weights: GeneratorWeights, latents: Node, n_blocks: int) -> Node:
+def _features(
+    weights: GeneratorWeights,
+    latents: Node,
+    n_blocks: int,
+    regions: _Regions | None,
+    precision: str,
+) -> Node:
     constant = ops.constant(weights.constant)
     first = ops.multiply(constant, _factors(weights.modulation0, _row(latents, 0)))
     features = _convolution(weights.convolution0, first)
     for index in range(n_blocks):
-        row1, row2 = _row(latents, 2 * index + 1), _row(latents, 2 * index + 2)
-        features = _block(weights.blocks[index], features, row1, row2)
+        block, row = weights.blocks[index], 2 * index + 1
+        features = _block(block, features, latents, row, regions, precision)
     return features
 
 
-def _block(weights: BlockWeights, features: Node, row1: Node, row2: Node) -> Node:
-    modulation1 = _factors(weights.modulation1, row1)
-    four_times = ops.concat([modulation1] * 4, axis=1)
-    factors = ops.multiply(_factors(weights.upsampling, row1), four_times)
-    features = _inverse_haar(ops.multiply(features, factors))
-    features = _convolution(weights.convolution1, features)
-    features = ops.multiply(features, _factors(weights.modulation2, row2))
-    return _convolution(weights.convolution2, features)
+def _block(
+    weights: BlockWeights,
+    features: Node,
+    latents: Node,
+    row: int,
+    regions: _Regions | None,
+    precision: str,
+) -> Node:
+    """``row`` is the first of the block's two."""
+    first, second = (_row(latents, row), _row(latents, row + 1))
+    if regions is None or row not in REGIONAL_ROWS:
+        features = ops.multiply(features, _upsampling_factors(weights, first))
+    else:
+        shares = [
+            regions.factors(affine, first, row)
+            for affine in (weights.upsampling, weights.modulation1)
+        ]
+        factors = ops.multiply(shares[0], ops.concat([shares[1]] * 4, axis=3))
+        features = _channels_first(ops.multiply(_channels_last(features), factors))
+    rounding = _Rounding.of(row, precision)
+    features = _convolution(weights.convolution1, _inverse_haar(features, rounding), rounding)
+    if regions is None or row + 1 not in REGIONAL_ROWS:
+        features = ops.multiply(features, _factors(weights.modulation2, second))
+    else:
+        factors = regions.factors(weights.modulation2, second, row + 1)
+        features = _channels_first(ops.multiply(_channels_last(features), factors))
+    return _convolution(weights.convolution2, features, _Rounding.of(row + 1, precision))
 
 
-def _image_head(weights: ImageHeadWeights, features: Node, row: Node) -> Node:
+def _upsampling_factors(weights: BlockWeights, row: Node) -> Node:
+    four_times = ops.concat([_factors(weights.modulation1, row)] * 4, axis=1)
+    return ops.multiply(_factors(weights.upsampling, row), four_times)
+
+
+def _channels_last(features: Node) -> Node:
+    return ops.transpose(features, np.array([0, 2, 3, 1]))
+
+
+def _channels_first(features: Node) -> Node:
+    return ops.transpose(features, np.array([0, 3, 1, 2]))
+
+
+def _image_head(weights: ImageHeadWeights, features: Node, row: Node, rounding: _Rounding) -> Node:
     features = ops.multiply(features, _factors(weights.modulation, row))
-    return _inverse_haar(_plain_convolution(features, weights.weight, weights.bias))
+    return _inverse_haar(_plain_convolution(features, weights.weight, weights.bias, rounding))
 
 
 def _averaged(image: Node, factor: int) -> Node:
@@ -93,18 +215,28 @@ def _bytes(image: Node) -> Node:
 # --------------------------------------------------------------------------- preview heads
 
 
-def _preview_head(head: Mapping[str, np.ndarray], features: Node, latents: Node) -> Node:
-    """PreviewHead.forward of preview_head.py."""
+def _preview_head(
+    head: Mapping[str, np.ndarray], features: Node, latents: Node, rounding: _Rounding
+) -> Node:
+    """PreviewHead.forward of preview_head.py.
+
+    Two convolutions read the features: as one they are read once.
+    """
     style = _style(head, latents)
     factors = _style_factors(head, "modulation", style)
     features = ops.multiply(features, ops.multiply(factors, head["feature_scale"]))
-    inner = _leaky_relu(_named_convolution(head, "reduce", features))
-    inner = ops.add(inner, _separable_layer(head, "layer1", inner, style))
-    inner = _separable_layer(head, "layer2", inner, style)
-    inner = ops.multiply(inner, _style_factors(head, "output_modulation", style))
-    bands = ops.add(
-        _named_convolution(head, "linear", features), _named_convolution(head, "output", inner)
+    weight, bias = (
+        np.concatenate([head[f"reduce.{part}"], head[f"linear.{part}"]])
+        for part in ("weight", "bias")
     )
+    both = _plain_convolution(features, weight, bias, rounding)
+    parts = np.array([len(head["reduce.bias"]), len(head["linear.bias"])])
+    inner, bands = ops.variadic_split(both, np.array(1), parts).outputs()
+    inner = _leaky_relu(inner)
+    inner = ops.add(inner, _separable_layer(head, "layer1", inner, style, rounding))
+    inner = _separable_layer(head, "layer2", inner, style, rounding)
+    inner = ops.multiply(inner, _style_factors(head, "output_modulation", style))
+    bands = ops.add(bands, _plain_convolution(inner, head["output.weight"], head["output.bias"]))
     return _inverse_haar(ops.add(bands, _style_factors(head, "colour", style)))
 
 
@@ -125,15 +257,12 @@ def _style_factors(head: Mapping[str, np.ndarray], name: str, style: Node) -> No
 
 
 def _separable_layer(
-    head: Mapping[str, np.ndarray], name: str, features: Node, style: Node
+    head: Mapping[str, np.ndarray], name: str, features: Node, style: Node, rounding: _Rounding
 ) -> Node:
     features = ops.multiply(features, _style_factors(head, f"{name}.modulation", style))
-    features = _depthwise_convolution(features, head[f"{name}.depthwise.weight"])
-    return _leaky_relu(_named_convolution(head, f"{name}.pointwise", features))
-
-
-def _named_convolution(head: Mapping[str, np.ndarray], name: str, features: Node) -> Node:
-    return _plain_convolution(features, head[f"{name}.weight"], head[f"{name}.bias"])
+    features = _depthwise_convolution(features, head[f"{name}.depthwise.weight"], rounding)
+    weight, bias = head[f"{name}.pointwise.weight"], head[f"{name}.pointwise.bias"]
+    return _leaky_relu(_plain_convolution(features, weight, bias, rounding))
 
 
 # --------------------------------------------------------------------------- layers
@@ -155,21 +284,30 @@ def _affine(weights: AffineWeights, row: Node) -> Node:
     return ops.add(product, weights.bias.reshape(1, -1))
 
 
-def _convolution(weights: ConvolutionWeights, features: Node) -> Node:
+def _convolution(
+    weights: ConvolutionWeights, features: Node, rounding: _Rounding = _Rounding.NOTHING
+) -> Node:
     if weights.depthwise is not None:
-        features = _depthwise_convolution(features, weights.depthwise)
-    features = _plain_convolution(features, weights.weight, weights.bias)
+        features = _depthwise_convolution(features, weights.depthwise, rounding)
+    features = _plain_convolution(features, weights.weight, weights.bias, rounding)
     return _leaky_relu(ops.add(features, weights.noise))
 
 
-def _plain_convolution(features: Node, weight: np.ndarray, bias: np.ndarray) -> Node:
+def _plain_convolution(
+    features: Node, weight: np.ndarray, bias: np.ndarray, rounding: _Rounding = _Rounding.NOTHING
+) -> Node:
+    kernels, offset = ops.constant(weight), ops.constant(bias.reshape(1, -1, 1, 1))
     pad = [weight.shape[-1] // 2] * 2
-    convolved = ops.convolution(features, ops.constant(weight), [1, 1], pad, pad, [1, 1])
-    return ops.add(convolved, bias.reshape(1, -1, 1, 1))
+    if rounding >= _Rounding.PRODUCTS:
+        # Summed in f32, bias and all, and rounded once.
+        features, kernels, offset = _rounded(features), _rounded(kernels), _rounded(offset)
+    return _exact(ops.add(ops.convolution(features, kernels, [1, 1], pad, pad, [1, 1]), offset))
 
 
-def _depthwise_convolution(features: Node, weight: np.ndarray) -> Node:
+def _depthwise_convolution(features: Node, weight: np.ndarray, rounding: _Rounding) -> Node:
     kernels = ops.constant(weight[:, None])
+    if rounding >= _Rounding.BUFFERS:
+        features, kernels = _rounded(features), _rounded(kernels)
     convolved: Node = ops.group_convolution(features, kernels, [1, 1], [1, 1], [1, 1], [1, 1])
     return convolved
 
@@ -178,9 +316,11 @@ def _leaky_relu(features: Node) -> Node:
     return ops.prelu(features, np.array([SLOPE], np.float32))
 
 
-def _inverse_haar(bands: Node) -> Node:
+def _inverse_haar(bands: Node, rounding: _Rounding = _Rounding.NOTHING) -> Node:
     """See layers.inverse_haar. The four phases go band after band into a depth-to-space."""
-    ll, lh, hl, hh = ops.split(bands, np.array(1), 4).outputs()
+    is_rounded = rounding >= _Rounding.BUFFERS
+    parts = ops.split(_rounded(bands) if is_rounded else bands, np.array(1), 4).outputs()
+    ll, lh, hl, hh = map(_exact, parts)
     even, odd = ops.add(ll, lh), ops.subtract(ll, lh)
     cross_even, cross_odd = ops.add(hl, hh), ops.subtract(hl, hh)
     phases = [
@@ -189,4 +329,22 @@ def _inverse_haar(bands: Node) -> Node:
         ops.add(odd, cross_odd),
         ops.subtract(odd, cross_odd),
     ]
+    if is_rounded:
+        phases = [_rounded(phase) for phase in phases]
     return ops.depth_to_space(ops.concat(phases, axis=1), "blocks_first", 2)
+
+
+def _rounded(values: Node) -> Node:
+    """In bf16."""
+    return _of_type(values, Type.bf16)
+
+
+def _exact(values: Node) -> Node:
+    """In f32, as all arithmetic between convolutions is."""
+    return _of_type(values, Type.f32)
+
+
+def _of_type(values: Node, kind: Type) -> Node:
+    return (
+        values if values.get_element_type() == kind else ops.convert(values, kind.get_type_name())
+    )
