@@ -18,6 +18,10 @@ from .face_mesh import SIDE, field, moved
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
 """Radii of the iris up to which everything moves with it, and from which nothing does."""
 
+_LID_MARGIN = 0.7
+"""Part of half an eye's opening over which a shift of its iris ends at the lids."""
+_FINER = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Eye:
@@ -39,6 +43,8 @@ class FaceMove:
         scale: sides of the square along a centimetre, in the picture that is wanted.
         is_turned: whether the head is turned, so that more than the mesh moves.
         eyes: where irises move inside their lids.
+        posed: landmarks of the generator's face as it is turned, without an expression; None where
+            it is not known.
     """
 
     rest: np.ndarray
@@ -47,6 +53,7 @@ class FaceMove:
     scale: float
     is_turned: bool
     eyes: tuple[Eye, ...]
+    posed: np.ndarray | None = None
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
@@ -88,13 +95,30 @@ def _turn_iris(displacement: np.ndarray, target: np.ndarray, source: np.ndarray,
     width, height = (high - low).tolist()
     if width <= 0 or height <= 0:
         return
-    inside = np.zeros((height, width), np.float32)
-    corners = np.round((outline - low - 0.5) * 16).astype(np.int32)
-    cv2.fillPoly(inside, [corners], 1.0, cv2.LINE_8, 4)
-    inside = cv2.GaussianBlur(inside, (0, 0), 0.5)
+    inside = _within(outline - low, (height, width))
     x = np.arange(low[0], high[0], dtype=np.float32) + 0.5 - middle[0] * SIDE
     y = np.arange(low[1], high[1], dtype=np.float32)[:, None] + 0.5 - middle[1] * SIDE
     away = (_IRIS_END - np.hypot(x, y) / radius) / (_IRIS_END - _IRIS_FULL)
-    share = np.clip(away, 0, 1)
-    share = (share * share * (3 - 2 * share) * inside)[..., None]
+    share = (_smooth(away) * inside)[..., None]
     displacement[low[1] : high[1], low[0] : high[0]] += share * missing.astype(np.float32)
+
+
+def _within(outline: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(h, w) float32: 1 well inside an eye's outline (n, 2) of pixels, falling to 0 at its lids, so
+    that nothing is drawn from beyond them."""
+    scale = _FINER  # an eye is a few pixels high: distances want a finer raster
+    fine = np.zeros((shape[0] * scale, shape[1] * scale), np.uint8)
+    corners = np.round((outline * scale - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(fine, [corners], 1, cv2.LINE_8, 4)
+    depth = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    deepest = float(depth.max())
+    if deepest <= 0:
+        return np.zeros(shape, np.float32)
+    inside = _smooth(depth / (_LID_MARGIN * deepest))
+    return cv2.resize(inside, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+
+
+def _smooth(value: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, smooth between; float32."""
+    t = np.clip(value, 0, 1).astype(np.float32)
+    return np.asarray(t * t * (3 - 2 * t))

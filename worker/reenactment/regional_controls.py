@@ -77,9 +77,6 @@ CONTROLS: tuple[Control, ...] = (
     *_both("mouthLowerDown", "mouth", 0.9),
     *_both("mouthPress", "mouth", 0.8),
     *_both("mouthDimple", "mouth", 0.8),
-    *_middle("mouthShrugLower", "mouth", 0.9),
-    *_middle("mouthShrugUpper", "mouth", 0.8),
-    *_middle("mouthRollUpper", "mouth", 0.8),
 )
 """In this order their moves are measured."""
 
