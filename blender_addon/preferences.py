@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
@@ -38,6 +39,17 @@ def _preview_cache_changed(_preferences: PhotorigPreferences, _context: bpy.type
     live.cache.limit = preview_cache_bytes()
 
 
+def _stays_there(name: str) -> Callable[[PhotorigPreferences, bpy.types.Context], None]:
+    """Makes a path absolute when it is chosen: beside the next .blend file lies somebody else's."""
+
+    def update(preferences: PhotorigPreferences, _context: bpy.types.Context) -> None:
+        chosen = getattr(preferences, name)
+        if chosen.startswith("//"):
+            setattr(preferences, name, bpy.path.abspath(chosen))
+
+    return update
+
+
 class PhotorigPreferences(bpy.types.AddonPreferences):
     """Shown in Preferences > Add-ons > Photorig."""
 
@@ -59,6 +71,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
             " named by PHOTORIG_WORKER, the one in ~/photorig-worker, or the one on the search path"
         ),
         subtype="FILE_PATH",
+        update=_stays_there("executable"),
     )
     device: bpy.props.EnumProperty(
         name="Device",
@@ -78,6 +91,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
             " It holds a secret key: only you may be able to read it"
         ),
         subtype="FILE_PATH",
+        update=_stays_there("connection_file"),
     )
     host: bpy.props.StringProperty(
         name="Address",

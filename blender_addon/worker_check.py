@@ -17,6 +17,7 @@ from pathlib import Path
 import bpy
 
 from .preferences import worker_options
+from .shared import programs
 from .shared.errors import InputError, PhotorigError
 from .version import VERSION
 from .worker_link import link, redraw_panels
@@ -87,13 +88,13 @@ class WorkerCheck:
         command = [str(program), "doctor", *([] if with_speed else ["--no-speed"])]
         try:
             with self._output.open("wb") as output:
-                self._process = subprocess.Popen(
+                self._process = programs.start(
                     command,
-                    stdin=subprocess.DEVNULL,
+                    folder,
+                    worker_environment(),
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=worker_environment(),
-                    creationflags=creation_flags(),
+                    flags=creation_flags(),
                 )
         except OSError as error:
             raise InputError(f"Cannot run {program}: {error.strerror}") from error
@@ -136,7 +137,7 @@ check = WorkerCheck()
 
 def worker_program() -> FoundProgram:
     """The worker program that the preferences or the system name. Raises InputError."""
-    return find_program(bpy.path.abspath(worker_options().executable))
+    return find_program(worker_options().executable)
 
 
 def start(with_speed: bool) -> None:

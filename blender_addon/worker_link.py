@@ -86,7 +86,7 @@ class WorkerLink:
         name = f"worker-{os.getpid()}"
         try:
             self.process = WorkerProcess(
-                [find_executable(bpy.path.abspath(options.executable)), "serve"],
+                [find_executable(options.executable), "serve"],
                 connection_file=folder / f"{name}.json",
                 log_file=folder / f"{name}.log",
                 arguments=["--device", options.device] if options.device != "auto" else [],

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .shared import programs
 from .shared.connection import ConnectionInfo
 from .shared.errors import Cancelled, ConnectionLost, InputError
 
@@ -44,20 +44,20 @@ def find_program(explicit: str = "") -> FoundProgram:
     ):
         if not named:
             continue
-        found = shutil.which(str(Path(named).expanduser()))
+        found = programs.find(str(Path(named).expanduser()))
         if found is None:
             raise InputError(
                 f"The worker program {named} is not there or cannot be run",
-                "Set the path of the photorig command in the preferences.",
+                "Set the whole path of the photorig command in the preferences.",
             )
-        return FoundProgram(Path(found), how)
+        return FoundProgram(found, how)
     folder = Path(ENVIRONMENT_FOLDER).expanduser() / ("Scripts" if os.name == "nt" else "bin")
-    found = shutil.which("photorig", path=str(folder))
+    found = programs.find(str(folder / "photorig"))
     if found is not None:
-        return FoundProgram(Path(found), f"found in {ENVIRONMENT_FOLDER}")
-    found = shutil.which("photorig")
+        return FoundProgram(found, f"found in {ENVIRONMENT_FOLDER}")
+    found = programs.find("photorig")
     if found is not None:
-        return FoundProgram(Path(found), "found on the search path")
+        return FoundProgram(found, "found on the search path")
     raise InputError(
         "The photorig command is not installed",
         "Install the worker, or set its path in the preferences.",
@@ -74,7 +74,7 @@ class WorkerProcess:
 
     Args:
         command: program and its arguments up to and including ``serve``.
-        connection_file: where the worker is to write it.
+        connection_file: where the worker is to write it; it stands in that folder, too.
         log_file: where the worker writes its log.
         arguments: further arguments of ``serve``, for example ("--device", "cpu").
     """
@@ -86,12 +86,12 @@ class WorkerProcess:
         log_file: Path,
         arguments: Sequence[str] = (),
     ) -> None:
-        self.connection_file = Path(connection_file)
-        self.log_file = Path(log_file)
+        self.connection_file = Path(connection_file).absolute()
+        self.log_file = Path(log_file).absolute()
         self._command = [
             *map(str, command),
             "--connection-file",
-            str(connection_file),
+            str(self.connection_file),
             "--parent-pid",
             str(os.getpid()),
             "--end-with-stdin",
@@ -119,14 +119,15 @@ class WorkerProcess:
         try:
             self.connection_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.log_file.open("wb") as log:
-                self._process = subprocess.Popen(
+                self._process = programs.start(
                     self._command,
+                    self.connection_file.parent,
+                    worker_environment(),
                     stdin=subprocess.PIPE,
                     # "ready" on standard output is for people and scripts; here the file says it.
                     stdout=subprocess.DEVNULL,
                     stderr=log,
-                    env=worker_environment(),
-                    creationflags=creation_flags(),
+                    flags=creation_flags(),
                 )
         except OSError as error:
             raise InputError(

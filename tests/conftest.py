@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+from pathlib import Path
+
 import pytest
+
+with contextlib.suppress(ImportError):  # Blender's environment goes without
+    # Before any test file imports torch or OpenVINO: see worker/preparation.py.
+    importlib.import_module("photorig.worker")
 
 try:
     import hypothesis
@@ -17,6 +25,21 @@ else:
         suppress_health_check=[hypothesis.HealthCheck.too_slow],
     )
     hypothesis.settings.load_profile("photorig")
+
+
+HOSTILE_MODULES = "base64 cv2 encodings json multiprocessing numpy os photorig pip re torch zmq"
+
+
+@pytest.fixture
+def hostile_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds modules that note in its file ``ran`` that they were run."""
+    folder = tmp_path / "downloaded"
+    folder.mkdir()
+    for name in HOSTILE_MODULES.split():
+        note = f"open({str(folder / 'ran')!r}, 'a').write({name + ' '!r})\n"
+        (folder / f"{name}.py").write_text(note)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

