@@ -26,7 +26,7 @@ from photorig.worker.faces.face_topology import (
     lid_rings,
     mirror_vertices,
 )
-from photorig.worker.training.face_shapes.sculpting import Clay
+from photorig.worker.training.face_shapes.sculpting import LIPS, Clay
 from photorig.worker.training.face_shapes.yardstick import ASKED, eye_distance, measure
 
 UPPER_LIP, LOWER_LIP = np.array(INNER_LIPS[1:10]), np.array(INNER_LIPS[:10:-1])
@@ -133,11 +133,34 @@ def test_a_smile_on_one_side_does_not_lift_the_other_corner(shapes: FaceShapes) 
     assert abs(smile[RIGHT_CORNER]).max() < 0.15 * smile[LEFT_CORNER, 1]
 
 
-def test_the_skin_is_smooth(shapes: FaceShapes) -> None:
-    """Neighbours go about the same way: nowhere is skin stretched to more than three times."""
+@pytest.fixture(scope="module")
+def skin(shapes: FaceShapes) -> np.ndarray:
+    """Triangles of the face that do not cover an opening."""
     from photorig.worker.faces.canonical import load_canonical_face
 
-    skin = Clay(shapes.face, load_canonical_face().triangles).skin
+    return Clay(shapes.face, load_canonical_face().triangles).skin
+
+
+@pytest.mark.parametrize("name", [*ARKIT_NAMES, "shut over an open jaw"])
+def test_the_skin_does_not_fold(shapes: FaceShapes, skin: np.ndarray, name: str) -> None:
+    """Seen from the front each triangle keeps its side; a warp that follows them tears nothing."""
+    if name == "mouthClose":
+        pytest.skip("belongs over an open jaw")
+    amounts = {name: 1.0} if name in shapes.index else {"jawOpen": 1.0, "mouthClose": 1.0}
+    lips = set(LIPS.vertices.tolist())
+    corners = np.array([triangle for triangle in skin if not lips.issuperset(triangle.tolist())])
+
+    def area(face: np.ndarray) -> np.ndarray:
+        one, other = (face[corners[:, k], :2] - face[corners[:, 0], :2] for k in (1, 2))
+        return one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
+
+    rest, there = area(shapes.face), area(_after(shapes, **amounts))
+    folded = (rest * there < 0) & (np.abs(there) > 0.004)
+    assert not folded.any(), corners[folded]
+
+
+def test_the_skin_is_smooth(shapes: FaceShapes, skin: np.ndarray) -> None:
+    """Neighbours go about the same way: nowhere is skin stretched to more than three times."""
     edges = np.concatenate([skin[:, [0, 1]], skin[:, [1, 2]]])
     lips = set(INNER_LIPS) | set(OUTER_LIPS)
     edges = np.array([edge for edge in edges if not lips & set(edge.tolist())])

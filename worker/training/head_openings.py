@@ -16,8 +16,8 @@ _TEETH_SIDE, _TEETH_COUNT = 2.6, 13
 _UPPER_TEETH, _LOWER_TEETH = (0.95, -0.12), (-0.02, -0.85)
 _TONGUE_RINGS, _TONGUE_SIDES = 8, 10
 _TONGUE_LENGTH, _TONGUE_HEIGHT = 3.6, 0.24
-_TONGUE_OUT = 2.9
-_TONGUE_LIFT = (0.0, 0.35, 0.75, 1.0), (0.55, 1.1, 1.15, 0.72)
+_TONGUE_OUT = 3.6
+_TONGUE_LIFT = (0.0, 0.3, 0.62, 0.8, 1.0), (0.55, 1.1, 1.12, 0.98, 0.35)
 """From root to tip: how far the tongue is lifted over the lower teeth and lip."""
 
 
@@ -92,7 +92,7 @@ def add_tongue(builder: Builder, face: np.ndarray) -> None:
     near: list[int] = []
     for step in range(_TONGUE_RINGS):
         along = step / (_TONGUE_RINGS - 1)  # 0 at the root, 1 at the tip
-        width = 1.15 * np.sqrt(1 - 0.82 * along**3)
+        width = 1.15 * np.sqrt(1 - 0.68 * along**4)
         height = _TONGUE_HEIGHT * np.sqrt(1 - 0.75 * along**4)
         groove = 0.07 * np.cos(angle) ** 2 * (1 - along)
         points = np.stack([width * np.cos(angle), height * np.sin(angle) + groove, 0 * angle], 1)

@@ -40,20 +40,23 @@ def smile_left(clay: Clay, out: float, up: float) -> np.ndarray:
     """The left corner goes out and up along the teeth; the cheek above it bunches."""
 
     def move(lips: LipGrid) -> np.ndarray:
-        rise, stretch = _side(lips) ** 2.0, _side(lips, -0.4) ** 1.25
+        rim = np.where(lips.part > 0, 1 - lips.depth, 0.0)
+        rise, stretch = _side(lips) ** (2.0 - 0.7 * rim), _side(lips, -0.4) ** 1.25
         thin = -lips.part * (1 - lips.depth) * 0.10 * _half(lips) * (1 - rise)
-        return offsets_of(out * stretch, up * rise + thin, -0.52 * rise - 0.1 * stretch, rise)
+        return offsets_of(out * stretch, up * rise + thin, -0.34 * rise - 0.1 * stretch, rise)
 
     cheek = {
-        57: (0.92 * out, 0.88 * up, -0.46),
-        212: (0.68 * out, 0.68 * up, -0.10),
-        216: (0.52 * out, 0.70 * up, 0.16),
+        57: (0.92 * out, 0.96 * up, -0.22),
+        212: (0.68 * out, 0.66 * up, 0.06),
+        186: (0.70 * out, 0.86 * up, -0.28),
+        216: (0.52 * out, 0.72 * up, 0.02),
+        92: (0.48 * out, 0.50 * up, -0.10),
         206: (0.32 * out, 0.48 * up, 0.20),
         207: (0.42 * out, 0.56 * up, 0.24),
         205: (0.12 * out, 0.40 * up, 0.36),
         187: (0.18 * out, 0.38 * up, 0.22),
         50: (0.02 * out, 0.24 * up, 0.22),
-        43: (0.62 * out, 0.62 * up, -0.25),
+        43: (0.62 * out, 0.66 * up, -0.12),
     }
     return clay.pull({**clay.lips(move), **clay.left(cheek)}, cheek_region(clay))
 
@@ -62,11 +65,13 @@ def frown_left(clay: Clay, down: float) -> np.ndarray:
     """The left corner goes down, and what lies below it is pushed out."""
 
     def move(lips: LipGrid) -> np.ndarray:
-        side = _side(lips, 0.0) ** 1.5
-        return offsets_of(0.10 * down * side, -down * side, -0.08 * side, side)
+        side = _side(lips, 0.0)
+        # The lower lip's rim goes with its end, or the skin would fold at the corner.
+        fall = side ** np.where(lips.part < 0, 1.5 - 0.9 * (1 - lips.depth), 1.5)
+        return offsets_of(0.10 * down * side**1.5, -down * fall, -0.08 * side**1.5, side)
 
     skin = {
-        57: (0.08 * down, -0.75 * down, 0.0),
+        57: (0.10 * down, -0.94 * down, 0.0),
         43: (0.15 * down, -0.80 * down, 0.08),
         202: (0.15 * down, -0.45 * down, 0.12),
         186: (0.0, -0.55 * down, -0.02),
@@ -91,11 +96,12 @@ def stretch_left(clay: Clay, out: float, down: float) -> np.ndarray:
 
     def move(lips: LipGrid) -> np.ndarray:
         side = _side(lips, -0.4) ** 1.25
-        thin = -lips.part * (1 - lips.depth) * 0.10 * side
-        return offsets_of(out * side, -down * side**1.6 + thin, -0.55 * out * side**1.4, side)
+        thin = -lips.part * (1 - lips.depth) * 0.14 * side * (1 - lips.across**2)
+        fall = _side(lips, -0.4) ** np.where(lips.part < 0, 2.0 - 1.2 * (1 - lips.depth), 2.0)
+        return offsets_of(out * side, -down * fall + thin, -0.55 * out * side**1.4, side)
 
     skin = {
-        57: (0.9 * out, -0.9 * down, -0.42 * out),
+        57: (0.9 * out, -1.0 * down, -0.42 * out),
         212: (0.6 * out, -0.5 * down, -0.1 * out),
         202: (0.6 * out, -1.1 * down, -0.15 * out),
     }
@@ -107,7 +113,7 @@ def press_left(clay: Clay, thinner: float) -> np.ndarray:
 
     def move(lips: LipGrid) -> np.ndarray:
         half, side = _half(lips), _side(lips, 0.0)
-        inwards = -lips.part * (1 - lips.depth) * thinner * half
+        inwards = -lips.part * (1 - lips.depth) * thinner * half * (1 - lips.across**2)
         tight = 0.08 * side**1.5
         return offsets_of(0.14 * side**1.5, inwards + tight, -0.16 * half - 0.1 * side**2, half)
 
@@ -229,8 +235,8 @@ def _roll(clay: Clay, amount: float, part: int) -> np.ndarray:
         ends = (1 - np.abs(lips.across) ** 3) * np.where(lips.part == part, 1.0, 0.0)
         inner = _inner_edge(clay, lips)
         to_slit = clay.face[inner, 1] - clay.face[lips.vertices, 1]
-        close = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.62, 0.74, 0.80, 0.0])
-        back = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.42, 0.85, 1.10, 1.05])
+        close = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.68, 0.84, 0.92, 0.0])
+        back = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.42, 0.80, 1.00, 0.95])
         y = amount * ends * close * to_slit
         return offsets_of(0, y, -amount * ends * back * 0.85, ends)
 
@@ -271,7 +277,7 @@ def shrug_lower(clay: Clay, up: float) -> np.ndarray:
     """The chin's muscle pushes the lower lip up and out; the upper lip gives way."""
 
     def move(lips: LipGrid) -> np.ndarray:
-        middle = (1 - np.abs(lips.across) ** 2) ** 0.8
+        middle = (1 - lips.across**2) ** 1.1
         lower = up * middle * (1.0 - 0.25 * (1 - lips.depth))
         upper = up * middle * (0.55 + 0.45 * lips.depth)
         y = np.where(lips.part < 0, lower, np.where(lips.part > 0, upper, 0.0))
