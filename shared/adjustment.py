@@ -37,7 +37,8 @@ def adjusted(
         mirror: let what the left side does be done by the right side, and the other way round.
 
     Returns:
-        (n,) float32 within the schema's limits; ``values`` itself where nothing is to be done.
+        (n,) float32 from the schema's least to its highest values; ``values`` itself where nothing
+        is to be done.
     """
     factors = np.array([gains.get(p.group, 1.0) for p in schema.parameters], np.float64)
     if not mirror and (factors == 1.0).all():
@@ -47,4 +48,4 @@ def adjusted(
         partners = [schema.index[parameter.mirror] for parameter in schema.parameters]
         signs = np.array([mirror_sign(parameter) for parameter in schema.parameters])
         way = way[partners] * signs
-    return np.clip(origin + way, schema.minimum, schema.maximum).astype(np.float32)
+    return np.clip(origin + way, schema.least, schema.maximum).astype(np.float32)

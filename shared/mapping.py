@@ -138,7 +138,7 @@ def mapped(
     neutral: Mapping[str, float] | None = None,
     schema: ParameterSchema = ARKIT_52,
 ) -> dict[str, float]:
-    """The parameters that a mapping gives, by id, within the schema's limits.
+    """The parameters that a mapping gives, by id, from the schema's least to its highest values.
 
     Args:
         values: of each row's source.
@@ -150,5 +150,5 @@ def mapped(
     for name, group in by_parameter(rows).items():
         parameter = schema.parameters[schema.index[name]]
         value = combined(group, values) + offsets.get(name, 0.0)
-        parameters[name] = min(max(value, parameter.minimum), parameter.maximum)
+        parameters[name] = min(max(value, parameter.least), parameter.maximum)
     return parameters

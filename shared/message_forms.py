@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
-from .message_body import MAX_EDGE, MAX_TEXT, Body, Form
+from .message_body import MAX_EDGE, MAX_NAME, MAX_TEXT, Body, Form
 from .messages import (
     MAX_SIZE,
     PASSES,
@@ -47,6 +47,8 @@ def frame_request_form(request: FrameRequest, schema_hash: str, codec: str | Pic
     }
     if request.passes:
         body["passes"] = list(request.passes)
+    if request.neutral:
+        body["neutral"] = request.neutral
     return Form(body, (Payload.of_array("parameters", request.parameters),))
 
 
@@ -76,6 +78,8 @@ def read_frame_request(
         frame=message.header.frame or 0,
         # A pass of a later version is left out.
         passes=tuple(name for name in body.texts("passes", default=[]) if name in PASSES),
+        # Newer than the rest: a client of protocol 1.2 does not know it.
+        neutral=body.optional_number("neutral") or 0.0,
     )
     schema.check(request.parameters)
     return request, picture_format
@@ -195,7 +199,10 @@ def read_window(message: Message) -> int:
 
 
 def heartbeat_form(heartbeat: Heartbeat) -> Form:
-    return Form(asdict(heartbeat))
+    body = asdict(heartbeat)
+    if not heartbeat.doing:
+        del body["doing"]
+    return Form(body)
 
 
 def read_heartbeat(message: Message) -> Heartbeat:
@@ -204,6 +211,7 @@ def read_heartbeat(message: Message) -> Heartbeat:
         busy_seconds=body.optional_number("busy_seconds"),
         queue_length=body.integer("queue_length", 0, 2**31 - 1),
         milliseconds=body.optional_number("milliseconds"),
+        doing=body.text("doing", "", limit=MAX_NAME),
     )
 
 

@@ -50,6 +50,8 @@ class FrameRequest:
         frame: frame number; it names the answer and does not change the picture.
         extra: values by id of parameters that the schema lacks and a newer worker may know.
         passes: names of PASSES that shall come with the frame; they do not change it.
+        neutral: how much of the photo's own expression is taken away, 0 to 1, in relative mode: at
+            1 the coefficients begin from a face at rest. Without effect in absolute mode.
 
     Raises:
         InputError: a value out of its range, parameters that are not a finite vector.
@@ -63,6 +65,7 @@ class FrameRequest:
     frame: int = 0
     extra: Mapping[str, float] = field(default_factory=dict)
     passes: tuple[str, ...] = ()
+    neutral: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.portrait, str) or not _PORTRAIT_ID.fullmatch(self.portrait):
@@ -80,6 +83,8 @@ class FrameRequest:
             raise InputError(f"Frame {self.frame!r} is no frame number", "Give a whole number.")
         if not set(self.passes) <= set(PASSES):
             raise InputError("There is no such pass", f"Use {' and '.join(PASSES)}.")
+        if not isinstance(self.neutral, (int, float)) or not 0 <= self.neutral <= 1:
+            raise InputError(f"Neutral is {self.neutral!r}", "Give a number from 0 to 1.")
 
     @property
     def picture(self) -> tuple[str, bytes, int | str, str, str]:
@@ -87,6 +92,8 @@ class FrameRequest:
         numbers = self.parameters.tobytes()
         if self.extra:
             numbers += json.dumps(dict(self.extra), sort_keys=True).encode()
+        if self.neutral and self.mode == "relative":
+            numbers += f"neutral {float(self.neutral)!r}".encode()
         return (self.portrait, numbers, self.size, self.mode, self.method)
 
     def in_schema(self, own: ParameterSchema, schema: ParameterSchema) -> FrameRequest:
@@ -365,11 +372,13 @@ class Heartbeat:
         busy_seconds: how long the device has been at its present frame, None when it is idle.
         queue_length: frames that wait, of all clients.
         milliseconds: device time of the last frame, None before the first.
+        doing: what keeps the device busy beyond frames, for a person, "" where nothing does.
     """
 
     busy_seconds: float | None
     queue_length: int
     milliseconds: float | None
+    doing: str = ""
 
 
 def _is_integer(value: object, lowest: int, highest: int) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,39 @@ def format_line(frame: FrameParameters) -> str:
             raise InputError(f"Frame {frame.frame}: parameter {name!r} is {value!r}")
         values[name] = float(str(np.float32(value)))
     return json.dumps({"frame": int(frame.frame), "parameters": values}, allow_nan=False)
+
+
+def differences(
+    frames: Sequence[FrameParameters], neutral_frame: int | None = None
+) -> list[FrameParameters]:
+    """By how much each frame differs from one of them: a performance for relative mode.
+
+    What a frame does not name does not differ.
+
+    Args:
+        neutral_frame: number of the frame that stands for the photo; None for the first that says
+            something.
+
+    Raises:
+        InputError: there is no such frame, or it says nothing.
+    """
+    ordered = sorted(frames, key=lambda each: each.frame)
+    if neutral_frame is None:
+        neutral = next((each for each in ordered if each.values), None)
+    else:
+        neutral = next((each for each in ordered if each.frame == neutral_frame), None)
+        if neutral is None:
+            ends = f"{ordered[0].frame} to {ordered[-1].frame}" if ordered else "none"
+            raise InputError(f"There is no frame {neutral_frame}", f"The file has {ends}.")
+        if not neutral.values:
+            raise InputError(f"Frame {neutral_frame} says nothing of a face", "Choose another one.")
+    origin = {} if neutral is None else neutral.values
+    return [
+        FrameParameters(
+            each.frame, {name: value - origin.get(name, 0.0) for name, value in each.values.items()}
+        )
+        for each in frames
+    ]
 
 
 def _checked_values(values: dict[str, Any], schema: ParameterSchema) -> dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 from .errors import ProtocolError
 
 MAGIC = b"PHR1"
-VERSION = (1, 2)
+VERSION = (1, 3)
 """Protocol spoken here. Another major number is refused; a minor one only adds fields and kinds."""
 
 MAX_HEADER_BYTES = 64 << 10

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-BY_LATENTS, BY_GEOMETRY, BY_NOTHING = "latents", "geometry", "none"
+BY_LATENTS, BY_MESH, BY_GEOMETRY, BY_NOTHING = "latents", "mesh", "geometry", "none"
 _TOLERANCE = 1e-4
 """Relative: float32 values at the very end of a range are within it."""
 
@@ -21,8 +21,9 @@ class Response:
     """How a face answers to one parameter, measured on people not used in training.
 
     Attributes:
-        realised_by: "latents" for the generator, "geometry" where the picture of the face is moved
-            as a whole, "none" where the face cannot follow.
+        realised_by: "latents" for the generator, "mesh" where the face goes where the person's own
+            mesh goes, "geometry" where the picture of the face is moved as a whole, "none" where
+            the face cannot follow.
         minimum, maximum: trained range of the shift Δp of a face at rest, in the parameter's unit.
         gain: measured change ÷ asked change, None where it was not said.
         linearity: R² of that line, 0 to 1, None where it was not said.
@@ -47,8 +48,12 @@ class Response:
     def shifts(self, source: float) -> tuple[float, float]:
         """Smallest and greatest Δp that a face which shows ``source`` in its photo can follow.
 
-        A face that already shows more than was trained may keep it, and may show less.
+        A face that already shows more than was trained may keep it, and may show less. What a mesh
+        does is a whole movement, whatever the photo shows; it can take away what is there.
         """
+        if self.realised_by == BY_MESH:
+            lowest = self.lowest if self.lowest is not None else source + self.minimum
+            return min(lowest - source, 0.0), self.maximum
         if self.lowest is None or self.highest is None:
             return self.minimum, self.maximum
         return min(self.lowest, source) - source, max(self.highest, source) - source
@@ -115,7 +120,7 @@ def _realised_by(entry: Mapping[str, Any]) -> str:
     said = entry.get("realised_by")
     if entry.get("controllable") is False:
         return BY_NOTHING
-    if said in (BY_LATENTS, BY_GEOMETRY, BY_NOTHING):
+    if said in (BY_LATENTS, BY_MESH, BY_GEOMETRY, BY_NOTHING):
         return str(said)
     # Earlier workers say only whether the generator follows; a way we do not know is a way.
     return BY_LATENTS if said is not None or entry.get("controllable") is True else BY_NOTHING

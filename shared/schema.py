@@ -34,7 +34,7 @@ class Parameter:
         label: the name a person reads.
         group: ``head``, ``eyes``, ``brows``, ``jaw``, ``mouth`` or ``other``.
         unit: ``degree``, ``coefficient`` or ``centimetre``.
-        minimum, maximum: hard limits in that unit.
+        minimum, maximum: limits in that unit; see `least` for what is below.
         default: value at rest.
         mirror: id of the parameter on the other side of the face, its own id when a mirror image
             negates or keeps it.
@@ -48,6 +48,12 @@ class Parameter:
     maximum: float
     default: float
     mirror: str
+
+    @property
+    def least(self) -> float:
+        """Lowest value that means something. Coefficients of a face are not below 0, but the
+        difference of two faces is, and in relative mode that is what they are."""
+        return min(self.minimum, -self.maximum if self.unit == "coefficient" else self.minimum)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,11 @@ class ParameterSchema:
     def maximum(self) -> np.ndarray:
         """(n,) float32, in each parameter's unit."""
         return np.array([parameter.maximum for parameter in self.parameters], np.float32)
+
+    @cached_property
+    def least(self) -> np.ndarray:
+        """(n,) float32, the lowest values that mean something, in each parameter's unit."""
+        return np.array([parameter.least for parameter in self.parameters], np.float32)
 
     @cached_property
     def rest(self) -> np.ndarray:

@@ -127,6 +127,12 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "welcome": (Header("welcome", "w1", re="c1"), forms.welcome_form(welcome)),
         "ping": (Header("ping", "c2"), empty),
         "pong": (Header("pong", "w2", re="c2"), forms.heartbeat_form(Heartbeat(0.25, 3, 31.5))),
+        "pong_measuring": (
+            Header("pong", "w16", re="c2"),
+            forms.heartbeat_form(
+                Heartbeat(2.5, 1, None, "Measuring this face, once for all: 30 %")
+            ),
+        ),
         "probe": (Header("probe", "w3"), empty),
         "portrait_query": (
             Header("portrait_query", "c3"),
@@ -152,6 +158,10 @@ def _messages() -> dict[str, tuple[Header, Form]]:
                 "5c" * 32,
                 PictureFormat("raw", 8, "RGBA", transparent=True),
             ),
+        ),
+        "render_neutral": (
+            Header("render", "c15", frame=24),
+            forms.frame_request_form(replace(REQUEST, neutral=0.5), "5c" * 32, "raw"),
         ),
         "frame_passes": (
             Header("frame", "w15", re="c14", frame=24),

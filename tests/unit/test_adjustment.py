@@ -32,6 +32,13 @@ def test_mirroring_twice_gives_the_movement_back(fraction: np.ndarray) -> None:
     np.testing.assert_allclose(adjusted(once, ARKIT_52.rest, {}, mirror=True), values, atol=1e-4)
 
 
+def test_less_of_an_expression_than_the_photo_has_stays_less() -> None:
+    values = ARKIT_52.vector({"mouthSmileLeft": -0.4, "jawOpen": -0.25})
+    less = ARKIT_52.named(adjusted(values, ARKIT_52.rest, {"jaw": 2.0}, mirror=True))
+    assert less["mouthSmileRight"] == pytest.approx(-0.4)
+    assert less["jawOpen"] == pytest.approx(-0.5)
+
+
 def test_a_mirror_changes_sides_and_turns_the_head_round() -> None:
     values = ARKIT_52.vector(
         {"eyeBlinkLeft": 0.8, "jawRight": 0.3, "headYaw": 20, "headPitch": 5, "headX": -2}

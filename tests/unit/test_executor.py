@@ -129,6 +129,20 @@ def test_a_busy_device_has_no_room_and_says_how_long(bench: Bench) -> None:
     assert bench.wait(lambda: (bench.executor.status().busy_seconds or 0) > 0.02)
 
 
+def test_a_renderer_may_say_what_keeps_it_from_the_frame(bench: Bench) -> None:
+    class Measuring(Renderer):
+        doing = "Measuring this face"
+
+    executor = LocalExecutor(lambda: Measuring(bench._render), Portraits(), bench._encode)
+    executor.start()
+    assert executor.status().doing == "", "an idle device does nothing"
+    bench.device.clear()
+    executor.submit(1, REQUEST, "raw")
+    assert bench.wait(lambda: executor.status().doing == "Measuring this face")
+    bench.device.set()
+    executor.close()
+
+
 def test_one_thread_alone_uses_the_renderer(bench: Bench) -> None:
     for task_id in range(5):
         bench.executor.submit(task_id, REQUEST, "raw")

@@ -18,6 +18,7 @@ from photorig.worker.portraits.face_geometry import ARRAYS, N_LANDMARKS, FaceGeo
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import PortraitResponse
 from photorig.worker.reenactment.known_faces import SUFFIX, KnownFaces
+from photorig.worker.reenactment.measure_geometry import LOOKS
 from photorig.worker.reenactment.regional_controls import CONTROLS, RegionalShifts
 from photorig.worker.reenactment.renderer import FaceRenderer
 
@@ -79,6 +80,21 @@ def test_a_portrait_without_geometry_is_measured_once(
     assert first.geometry is not None
     assert faces.known(PORTRAIT) is first
     assert (measurer.count, len(looks)) == (1, 1)
+
+
+def test_it_says_what_it_does_while_it_does_it(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def measure(portrait: Portrait, on_look: Callable[[], None]) -> Portrait:
+        for _ in range(LOOKS // 2):
+            on_look()
+        told.append(faces.doing)
+        return measured(portrait)
+
+    faces = KnownFaces(BUNDLE, measure, tmp_path)
+    faces.known(PORTRAIT)
+    assert told == [f"Measuring this face, once for all: {100 * (LOOKS // 2) // LOOKS} %"]
+    assert faces.doing == ""
 
 
 def test_a_portrait_that_brings_its_geometry_is_itself(

@@ -106,6 +106,7 @@ def test_rows_join_those_before_them_in_order() -> None:
 def test_parameters_stay_within_their_limits_and_get_their_neutral_offset() -> None:
     row = MappingRow(JAW, "jawOpen", amount=3.0)
     assert mapped([row], {JAW: 1.0}) == {"jawOpen": 1.0}
+    assert mapped([row], {JAW: -1.0}) == {"jawOpen": -1.0}
     assert mapped([row], {JAW: 0.1}, {"jawOpen": 0.25}) == {"jawOpen": pytest.approx(0.55)}
 
 

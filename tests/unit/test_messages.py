@@ -82,6 +82,36 @@ def test_a_request_arrives_as_it_was_sent(
     assert forms.read_frame_request(message, ARKIT_52) == (request, picture_format)
 
 
+def test_neutral_arrives_and_is_left_out_where_it_is_nothing() -> None:
+    request = FrameRequest(ID, REST, neutral=0.25)
+    form = forms.frame_request_form(request, ARKIT_52.hash, "raw")
+    assert forms.read_frame_request(sent(form), ARKIT_52)[0] == request
+    plain = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    assert "neutral" not in plain.body, "a worker of protocol 1.2 gets what it always got"
+
+
+@pytest.mark.parametrize("neutral", [-0.1, 1.1, "much", True, [1]])
+def test_a_neutral_that_is_none_is_refused(neutral: object) -> None:
+    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    with pytest.raises(PhotorigError):
+        forms.read_frame_request(sent(changed(form, neutral=neutral)), ARKIT_52)
+
+
+def test_the_picture_is_another_one_only_where_neutral_does_something() -> None:
+    plain = FrameRequest(ID, REST)
+    assert replace(plain, neutral=0.5).picture != plain.picture
+    assert replace(plain, neutral=0.5) != replace(plain, neutral=0.6)
+    assert replace(plain, neutral=0.0).picture == plain.picture
+    absolute = replace(plain, mode="absolute")
+    assert replace(absolute, neutral=0.5).picture == absolute.picture
+
+
+def test_coefficients_below_zero_arrive_as_they_were_sent() -> None:
+    request = FrameRequest(ID, ARKIT_52.vector({"jawOpen": -0.75, "mouthSmileLeft": -1.0}))
+    form = forms.frame_request_form(request, ARKIT_52.hash, "raw")
+    assert forms.read_frame_request(sent(form), ARKIT_52)[0] == request
+
+
 def test_a_pass_of_a_later_version_is_left_out() -> None:
     form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
     request, _ = forms.read_frame_request(sent(changed(form, passes=["depth", "matte"])), ARKIT_52)
@@ -134,7 +164,8 @@ def test_a_portrait_info_arrives_as_it_was_sent() -> None:
 
 
 def test_a_heartbeat_arrives_as_it_was_sent() -> None:
-    for heartbeat in (Heartbeat(None, 0, None), Heartbeat(1.5, 3, 31.5)):
+    busy = Heartbeat(2.0, 1, None, "Measuring this face")
+    for heartbeat in (Heartbeat(None, 0, None), Heartbeat(1.5, 3, 31.5), busy):
         assert forms.read_heartbeat(sent(forms.heartbeat_form(heartbeat))) == heartbeat
 
 

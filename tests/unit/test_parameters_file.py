@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from photorig.shared.errors import InputError
 from photorig.shared.parameters_file import (
     FrameParameters,
+    differences,
     format_line,
     parse_line,
     read,
@@ -92,3 +93,37 @@ def test_a_value_that_is_not_finite_is_not_written_and_the_old_file_stays(tmp_pa
         write(path, [FrameParameters(2), FrameParameters(3, {"jawOpen": float("nan")})])
     assert read(path) == [FrameParameters(1)]
     assert list(tmp_path.iterdir()) == [path]
+
+
+TAKE = [
+    FrameParameters(4, {}),
+    FrameParameters(7, {"jawOpen": 0.5, "headYaw": 9.0, "headX": 1.0}),
+    FrameParameters(6, {"jawOpen": 0.25, "headYaw": -3.0, "mouthSmileLeft": 0.5}),
+]
+
+
+def test_differences_are_from_the_first_frame_that_says_something() -> None:
+    moved = {each.frame: each.values for each in differences(TAKE)}
+    assert moved[6] == {"jawOpen": 0.0, "headYaw": 0.0, "mouthSmileLeft": 0.0}
+    assert moved[7] == {"jawOpen": 0.25, "headYaw": 12.0, "headX": 1.0}
+    assert moved[4] == {}, "what says nothing does not differ"
+    assert [each.frame for each in differences(TAKE)] == [4, 7, 6], "in the order of the file"
+
+
+def test_differences_may_be_from_another_frame_and_then_go_below_zero() -> None:
+    moved = {each.frame: each.values for each in differences(TAKE, 7)}
+    assert moved[6] == {"jawOpen": -0.25, "headYaw": -12.0, "mouthSmileLeft": 0.5}
+    assert moved[7] == {"jawOpen": 0.0, "headYaw": 0.0, "headX": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"), [(9, "no frame 9"), (4, "Frame 4 says nothing of a face")]
+)
+def test_a_frame_that_cannot_stand_for_the_photo_is_refused(frame: int, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        differences(TAKE, frame)
+
+
+def test_differences_of_nothing_are_nothing() -> None:
+    assert differences([]) == []
+    assert differences([FrameParameters(1)]) == [FrameParameters(1)]

@@ -71,6 +71,38 @@ def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRen
     )
 
 
+def test_neutral_takes_the_photos_own_expression_away(renderer: FaceRenderer) -> None:
+    is_coefficient = renderer.bundle.is_coefficient
+    own = np.where(is_coefficient, PORTRAIT.parameters, 0)
+    shift = renderer.asked_shift(PORTRAIT, request({"jawOpen": 0.3}, neutral=0.5))
+    np.testing.assert_allclose(shift, ARKIT_52.vector({"jawOpen": 0.3}) - 0.5 * own, atol=1e-6)
+    assert not shift[~is_coefficient].any(), "the head stays as it is in the photo"
+
+
+def test_with_neutral_at_one_an_expression_is_what_is_asked_for(renderer: FaceRenderer) -> None:
+    asked = dict.fromkeys(("jawOpen", "mouthPucker"), 0.3)
+    pose = dict(zip(ARKIT_52.ids[:3], PORTRAIT.parameters[:3].tolist(), strict=True))
+    absolute = request({**pose, **asked}, mode="absolute")
+    np.testing.assert_allclose(
+        renderer.asked_shift(PORTRAIT, request(asked, neutral=1.0))[3:55],
+        renderer.asked_shift(PORTRAIT, absolute)[3:55],
+        atol=1e-6,
+    )
+
+
+def test_neutral_has_no_effect_in_absolute_mode(renderer: FaceRenderer) -> None:
+    asked = request({"jawOpen": 0.3}, missing=PORTRAIT.parameters, mode="absolute")
+    np.testing.assert_array_equal(
+        renderer.render(PORTRAIT, asked), renderer.render(PORTRAIT, replace(asked, neutral=0.7))
+    )
+
+
+def test_less_of_an_expression_than_the_photo_has_is_seen(renderer: FaceRenderer) -> None:
+    shown = float(PORTRAIT.parameters[ARKIT_52.index["jawOpen"]])
+    shift = renderer.parameter_shift(PORTRAIT, request({"jawOpen": -shown / 2}))
+    assert shift[ARKIT_52.index["jawOpen"]] == pytest.approx(-shown / 2, rel=1e-4)
+
+
 def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> None:
     from photorig.worker.reenactment.methods import Directions
 

@@ -88,12 +88,28 @@ def test_a_range_of_values_leaves_less_to_a_face_that_shows_some_already() -> No
     assert not response.is_beyond(0.4, 0.2, 0.2)
 
 
+def test_a_mesh_moves_the_whole_way_whatever_the_photo_shows() -> None:
+    response = Response("mesh", -1.0, 1.0, lowest=0.0, highest=1.0)
+    assert response.range_around(0.0, 0.0, 0.0, 1.0) == (0.0, 1.0)
+    assert response.range_around(0.0, 0.4, 0.0, 1.0) == (0.0, 1.0)
+    assert response.range_around(0.0, 0.4, -1.0, 1.0) == pytest.approx((-0.4, 1.0))
+    assert response.range_around(0.4, 0.4, 0.0, 1.0) == (0.0, 1.0), "in absolute mode"
+    assert response.is_beyond(-0.5, 0.0, 0.4)
+    assert not response.is_beyond(1.0, 0.0, 0.4)
+
+
 def test_a_value_at_the_end_of_the_range_is_within_it() -> None:
     response = Response("latents", -0.3, 0.4)
     assert not response.is_beyond(0.4000001, 0.0, 0.0)
     assert response.is_beyond(0.41, 0.0, 0.0)
     assert not response.is_beyond(0.5, 0.8, 0.8)
     assert response.is_beyond(0.4, 0.8, 0.8)
+
+
+def test_a_mesh_is_told_apart() -> None:
+    entry = {"controllable": True, "realised_by": "mesh", "minimum": -1, "maximum": 1}
+    read = responses_of({"responses": [entry]}, IDS)["headYaw"]
+    assert (read.realised_by, read.is_controllable, read.gain) == ("mesh", True, None)
 
 
 def test_the_extension_reads_all_that_the_committed_matrix_says() -> None:

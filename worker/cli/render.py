@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import itertools
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photorig.shared.errors import InputError
+from photorig.worker.cli.progress import Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +26,8 @@ if TYPE_CHECKING:
     from photorig.worker.reenactment.renderer import FaceRenderer
 
 MOVIE_SUFFIX = ".mp4"
+RELATIVE_TO_FIRST = "relative-to-first"
+MODES = ("relative", RELATIVE_TO_FIRST, "absolute")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,7 +41,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("parameters", type=Path, metavar="params.jsonl")
     parser.add_argument("--out", type=Path, required=True, help="a folder, or a file x.mp4")
     parser.add_argument("--size", default="full", help="256, 512, 1024 or full (full)")
-    parser.add_argument("--mode", choices=("relative", "absolute"), default="relative")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default="relative",
+        help="relative: the numbers are changes of the photo; relative-to-first: what a recording "
+        "changes since its first frame is; absolute: they are what is seen (relative)",
+    )
+    parser.add_argument(
+        "--neutral-frame",
+        type=int,
+        metavar="N",
+        help="the recording's frame that stands for the photo, instead of its first",
+    )
+    parser.add_argument(
+        "--neutral",
+        type=float,
+        default=0.0,
+        metavar="A",
+        help="how much of the photo's own expression to take away, 0 to 1 (0)",
+    )
     parser.add_argument("--method", default="regional", help="regional, calibrated or directions")
     parser.add_argument("--fps", type=float, default=24.0, help="of a movie (24)")
     parser.add_argument(
@@ -46,6 +73,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 @dataclass(frozen=True)
 class _Job:
+    """Attributes:
+    portrait: with what its face does, so that it may be another than the file's; frames are
+        named by the file's.
+    """
+
     renderer: FaceRenderer
     portrait: Portrait
     requests: list[FrameRequest]
@@ -55,6 +87,12 @@ def run(args: argparse.Namespace) -> int:
     is_movie = args.out.suffix.lower() == MOVIE_SUFFIX
     if args.passes and is_movie:
         raise InputError("Passes are written as pictures", "Give a folder instead of a movie.")
+    if args.neutral_frame is not None and args.mode != RELATIVE_TO_FIRST:
+        raise InputError(
+            "A neutral frame is that of a recording", f"Add --mode {RELATIVE_TO_FIRST}."
+        )
+    if args.neutral and args.mode == "absolute":
+        raise InputError("In mode absolute nothing is left of the photo", "Leave --neutral out.")
     job = _prepare(args)
     _warn_beyond_range(job)
     started = time.perf_counter()
@@ -74,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepare(args: argparse.Namespace) -> _Job:
     from photorig.shared.messages import FrameRequest
-    from photorig.shared.parameters_file import read
+    from photorig.shared.parameters_file import differences, read
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import load_renderer
 
@@ -84,19 +122,76 @@ def _prepare(args: argparse.Namespace) -> _Job:
     lines = read(args.parameters, renderer.schema)
     if not lines:
         raise InputError(f"{args.parameters} holds no frames", "Write one JSON object a line.")
-    missing = renderer.schema.rest if args.mode == "relative" else portrait.parameters
+    if args.mode == RELATIVE_TO_FIRST:
+        lines = differences(lines, args.neutral_frame)
+    mode = "absolute" if args.mode == "absolute" else "relative"
+    missing = renderer.schema.rest if mode == "relative" else portrait.parameters
     requests = [
         FrameRequest(
             portrait=portrait.id,
             parameters=renderer.schema.vector(line.values, missing),
             size=size,
-            mode=args.mode,
+            mode=mode,
             method=args.method,
             frame=line.frame,
+            neutral=args.neutral,
         )
         for line in lines
     ]
-    return _Job(renderer, portrait, requests)
+    return _Job(renderer, _measured(args, portrait, renderer), requests)
+
+
+def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
+    """The portrait with what its face does; one of an earlier version is measured now, and kept
+    beside the old file."""
+    from photorig.worker.reenactment.known_faces import KnownFaces, default_folder, measure_on
+    from photorig.worker.reenactment.measure_geometry import LOOKS
+    from photorig.worker.reenactment.methods import REGIONAL
+
+    faces = KnownFaces(
+        renderer.bundle, measure_on(renderer.bundle, renderer.generator), default_folder()
+    )
+    if args.method != REGIONAL or not faces.needs_measuring(portrait):
+        return portrait
+    renderer.check_portrait(portrait)
+    with contextlib.ExitStack() as cleanup:
+
+        @functools.cache  # at the first look: what was kept from before needs none
+        def progress() -> Progress:
+            earlier = f"{args.portrait} is of an earlier version"
+            print(f"{earlier}: measuring its face, once.", file=sys.stderr)
+            return cleanup.enter_context(Progress("pictures", LOOKS))
+
+        measured = faces.known(portrait, lambda: progress().advance())
+    if faces.needs_measuring(measured):
+        print(
+            "Warning: no face is found in what the generator makes of it: it is driven by the "
+            "method calibrated, and less far.",
+            file=sys.stderr,
+        )
+        return portrait
+    _keep_beside(args.portrait, measured)
+    return measured
+
+
+def _keep_beside(path: Path, measured: Portrait) -> None:
+    """Write the updated portrait beside the old one, which stays; no file is ever replaced."""
+    base = re.sub(r"\.updated(-\d+)?$", "", path.stem)
+    content = measured.to_bytes()
+    for number in itertools.count(1):
+        ending = "updated" if number == 1 else f"updated-{number}"
+        updated = path.with_name(f"{base}.{ending}.portrait")
+        if not os.path.lexists(updated):
+            break
+        with contextlib.suppress(OSError):
+            if updated.read_bytes() == content:
+                return
+    try:
+        measured.save(updated)
+    except InputError as error:
+        print(f"Note: the updated portrait is not kept: {error.message}.", file=sys.stderr)
+    else:
+        print(f"Wrote the updated portrait to {updated}; the old file stays.", file=sys.stderr)
 
 
 def _size(text: str) -> int | Literal["full"]:
@@ -110,18 +205,15 @@ def _size(text: str) -> int | Literal["full"]:
 
 def _warn_beyond_range(job: _Job) -> None:
     """One warning a parameter, however many frames ask too much of it."""
-    first: dict[str, int] = {}
+    from photorig.worker.reenactment.reach import sentences_beyond
+
+    told: dict[str, str] = {}
     for request in job.requests:
         asked = job.renderer.asked_shift(job.portrait, request)
-        for name in job.renderer.bundle.beyond_range(job.portrait, asked):
-            first.setdefault(name, request.frame)
-    for name, frame in first.items():
-        response = job.renderer.bundle.responses[job.renderer.schema.index[name]]
-        if response.controllable:
-            why = f"is held within {response.minimum:g} … {response.maximum:g} of change"
-        else:
-            why = "has no effect: this bundle does not control it"
-        print(f"Warning: {name} {why} (first in frame {frame}).", file=sys.stderr)
+        for name, why in sentences_beyond(job.renderer.bundle, job.portrait, asked).items():
+            told.setdefault(name, f"{why} (first in frame {request.frame})")
+    for name, why in told.items():
+        print(f"Warning: {name} {why}.", file=sys.stderr)
 
 
 def _frames(job: _Job) -> Iterator[np.ndarray]:

@@ -35,7 +35,7 @@ from photorig.worker.portraits.response import FORM as RESPONSE_FORM
 from photorig.worker.portraits.response import PortraitResponse
 
 from .bundle import ModelBundle
-from .measure_geometry import with_geometry
+from .measure_geometry import LOOKS, with_geometry
 from .measure_portrait import Analyzer
 from .regional_controls import RegionalShifts
 
@@ -59,7 +59,7 @@ def default_folder() -> Path:
 
 
 class KnownFaces:
-    """Gives portraits what method ``regional`` needs. Used by one thread.
+    """Gives portraits what method ``regional`` needs. Used by one thread but for `doing`.
 
     Args:
         bundle: what drives the faces.
@@ -77,6 +77,15 @@ class KnownFaces:
         # What is known of a portrait goes when the portrait does, which its owner decides.
         self._known: WeakKeyDictionary[Portrait, Portrait] = WeakKeyDictionary()
         self._faceless: WeakSet[Portrait] = WeakSet()
+        self._looks: int | None = None
+
+    @property
+    def doing(self) -> str:
+        """What is being done, for a person, "" where nothing is; may be read from any thread."""
+        looks = self._looks
+        if looks is None:
+            return ""
+        return f"Measuring this face, once for all: {min(100 * looks // LOOKS, 99)} %"
 
     def needs_measuring(self, portrait: Portrait) -> bool:
         """Whether the portrait brings no geometry for this bundle."""
@@ -106,7 +115,16 @@ class KnownFaces:
     def _measured(self, portrait: Portrait, on_look: OnLook) -> Portrait | None:
         log.info("measuring the face of %r, which is of an earlier version", portrait.name)
         started = time.monotonic()
-        measured = self._measure(portrait, on_look)
+        self._looks = 0
+
+        def count() -> None:
+            self._looks = (self._looks or 0) + 1
+            on_look()
+
+        try:
+            measured = self._measure(portrait, count)
+        finally:
+            self._looks = None
         if self.needs_measuring(measured):
             log.warning(
                 "no face is found in what the generator makes of %r: "

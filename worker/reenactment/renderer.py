@@ -23,6 +23,7 @@ from photorig.worker.portraits.tuning import TunedGenerators
 from .bundle import ModelBundle, load_bundle
 from .known_faces import KnownFaces, measure_on
 from .methods import REGIONAL, Method, load_method
+from .reach import told_responses
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
 
@@ -106,6 +107,11 @@ class FaceRenderer:
         pixels = hashlib.sha256(parts.encode()).hexdigest()
         return f"{pixels[:32]}-{self.generator.backend}"
 
+    @property
+    def doing(self) -> str:
+        """What keeps a frame waiting, for a person; "" where nothing does."""
+        return "" if self._faces is None else self._faces.doing
+
     def describe(self) -> dict[str, object]:
         """What the client shows about this renderer; JSON-able."""
         return {
@@ -115,7 +121,7 @@ class FaceRenderer:
             "backend": self.generator.backend,
             "device": self.generator.device,
             "sizes": list(self.generator.sizes),
-            "responses": [vars(response) for response in self.bundle.responses],
+            "responses": told_responses(self.bundle),
         }
 
     def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
@@ -187,8 +193,13 @@ class FaceRenderer:
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
-        origin = self.schema.rest if request.mode == "relative" else portrait.parameters
-        return (request.parameters - origin).astype(np.float32)
+        if request.mode == "absolute":
+            return (request.parameters - portrait.parameters).astype(np.float32)
+        shift = request.parameters - self.schema.rest
+        if request.neutral:
+            own = np.where(self.bundle.is_coefficient, portrait.parameters, 0)
+            shift = shift - np.float32(request.neutral) * own
+        return shift.astype(np.float32)
 
     def _known(self, portrait: Portrait, request: FrameRequest) -> Portrait:
         """The portrait with what the method needs to know of its face; at rest it is the photo."""
@@ -210,6 +221,15 @@ class FaceRenderer:
 
     def _check(self, portrait: Portrait, request: FrameRequest) -> None:
         self.schema.check(request.parameters)
+        self.check_portrait(portrait)
+        if request.size != "full" and request.size not in self.generator.sizes:
+            sizes = ", ".join(map(str, self.generator.sizes))
+            raise InputError(f"Cannot render at size {request.size}", f"Use {sizes} or full.")
+        if request.mode not in ("relative", "absolute"):
+            raise InputError(f"There is no mode {request.mode!r}", "Use relative or absolute.")
+
+    def check_portrait(self, portrait: Portrait) -> None:
+        """Raise InputError unless this renderer can drive it."""
         if portrait.model_id != self.generator.model_id:
             raise InputError(
                 f"The portrait {portrait.name!r} was made with another generator",
@@ -220,11 +240,6 @@ class FaceRenderer:
                 f"The portrait {portrait.name!r} was measured with other parameters",
                 "Fit the photo again with this worker.",
             )
-        if request.size != "full" and request.size not in self.generator.sizes:
-            sizes = ", ".join(map(str, self.generator.sizes))
-            raise InputError(f"Cannot render at size {request.size}", f"Use {sizes} or full.")
-        if request.mode not in ("relative", "absolute"):
-            raise InputError(f"There is no mode {request.mode!r}", "Use relative or absolute.")
 
 
 def load_renderer(

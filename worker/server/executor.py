@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -42,6 +42,15 @@ class Renderer(Protocol):
 
     def render(self, portrait: Any, request: FrameRequest) -> np.ndarray:
         """(height, width, 3) uint8 RGB; a pure function of its arguments."""
+
+
+@runtime_checkable
+class BusyRenderer(Protocol):
+    """A renderer that may have to do something first."""
+
+    @property
+    def doing(self) -> str:
+        """In a few words for a person, "" where nothing is; may be read from any thread."""
 
 
 Encoder = Callable[[np.ndarray, str | PictureFormat], bytes]
@@ -85,10 +94,12 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """How long the device has been at its present frame (None if idle), and its last frame time."""
+    """How long the device has been at its present frame (None if idle), its last frame time, and
+    what keeps it from the frame, for a person; "" where nothing does."""
 
     busy_seconds: float | None
     milliseconds: float | None
+    doing: str = ""
 
 
 class Executor(Protocol):
@@ -155,6 +166,7 @@ class LocalExecutor:
         self._cancelled: set[int] = set()
         self._busy_since: float | None = None
         self._milliseconds: float | None = None
+        self._doing: Callable[[], str] = lambda: ""
 
     def start(self) -> None:
         """Make the renderer and wait until it is ready. Raises what ``make_renderer`` raised."""
@@ -194,7 +206,7 @@ class LocalExecutor:
     def status(self) -> DeviceStatus:
         since = self._busy_since
         busy = None if since is None else time.monotonic() - since
-        return DeviceStatus(busy, self._milliseconds)
+        return DeviceStatus(busy, self._milliseconds, "" if busy is None else self._doing())
 
     def close(self) -> None:
         """Stop after the present frame, but do not wait for it longer than a moment."""
@@ -207,6 +219,8 @@ class LocalExecutor:
         try:
             renderer = self._make_renderer()
             self._facts = RendererFacts.of(renderer)
+            if isinstance(renderer, BusyRenderer):
+                self._doing = lambda: renderer.doing
         except Exception as error:
             self._failure = error
             return

@@ -265,7 +265,7 @@ class Gateway:
     def _ping(self, asked: Asked, session: Session, message: Message) -> None:
         status = self._executor.status()
         queued = self._scheduler.queue_length
-        heartbeat = Heartbeat(status.busy_seconds, queued, status.milliseconds)
+        heartbeat = Heartbeat(status.busy_seconds, queued, status.milliseconds, status.doing)
         self._reply(asked, "pong", forms.heartbeat_form(heartbeat))
 
     def _preview(self, asked: Asked, session: Session, message: Message) -> None:

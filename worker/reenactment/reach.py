@@ -1,0 +1,100 @@
+"""How far faces go, as clients and people are told: the bundle's ranges, and what the mesh does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from photorig.shared.responses import BY_MESH, BY_NOTHING
+from photorig.shared.schema import Parameter
+from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
+from photorig.worker.portraits.portrait import Portrait
+
+from .bundle import ModelBundle
+from .regional_controls import RegionalShifts
+
+_FORMATS: Mapping[str, str] = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm"}
+
+
+def told_responses(bundle: ModelBundle) -> list[dict[str, object]]:
+    """What WELCOME says of each parameter, in the schema's order, for method ``regional``.
+
+    JSON values. Turns are what the bundle measured. An expression is where the person's mesh is:
+    all of ARKit's motion, which needs no measuring.
+    """
+    shapes = load_face_shapes()
+    told = []
+    for parameter, response in zip(bundle.schema.parameters, bundle.responses, strict=True):
+        if parameter.unit != "coefficient" or parameter.id not in shapes.index:
+            told.append(dict(vars(response)))
+        elif _moves(shapes, parameter.id):
+            told.append(_entry(True, BY_MESH, (-1.0, 1.0), (0.0, 1.0)))
+        else:
+            told.append(_entry(False, BY_NOTHING, (0.0, 0.0), (0.0, 0.0)))
+    return told
+
+
+def _entry(
+    controllable: bool, realised_by: str, shifts: tuple[float, float], values: tuple[float, float]
+) -> dict[str, object]:
+    return {
+        "controllable": controllable,
+        "realised_by": realised_by,
+        "minimum": shifts[0],
+        "maximum": shifts[1],
+        "lowest": values[0],
+        "highest": values[1],
+    }
+
+
+def _moves(shapes: FaceShapes, name: str) -> bool:
+    number = shapes.index[name]
+    return bool(shapes.offsets[number].any() or shapes.gaze[number].any())
+
+
+def sentences_beyond(bundle: ModelBundle, portrait: Portrait, asked: np.ndarray) -> dict[str, str]:
+    """What this face cannot do of a shift Δp (n,) as asked for: half a sentence by parameter."""
+    lowest, highest = bundle.reach(portrait)
+    shapes, geometry = load_face_shapes(), portrait.geometry
+    has_mesh = geometry is not None and geometry.made_for == RegionalShifts(bundle).id
+    beyond = set(bundle.beyond_range(portrait, asked))
+    result = {}
+    for position in np.flatnonzero(asked):
+        parameter = bundle.schema.parameters[position]
+        on_mesh = has_mesh and parameter.id in shapes.index
+        response = bundle.responses[position]
+        if _moves(shapes, parameter.id) if on_mesh else response.controllable:
+            if parameter.id not in beyond:
+                continue
+            ends = float(lowest[position]), float(highest[position])
+            source = float(portrait.parameters[position])
+            usual = None if on_mesh else (response.lowest, response.highest)
+            result[parameter.id] = _held(parameter, ends, source, usual)
+        elif on_mesh:
+            result[parameter.id] = "has no effect: the mesh has no shape for it"
+        else:
+            result[parameter.id] = "has no effect: this bundle does not control it"
+    return result
+
+
+def _held(
+    parameter: Parameter,
+    ends: tuple[float, float],
+    source: float,
+    usual: tuple[float, float] | None,
+) -> str:
+    """That a value stops at the ends of what this face can show, and why they are there."""
+
+    def shown(value: float) -> str:
+        text = _FORMATS.get(parameter.unit, "{:.2f}").format(value)
+        return text.replace("-", "−") if set(text) & set("123456789") else text.lstrip("-")
+
+    lowest, highest = ends
+    text = (
+        f"is held within {shown(lowest - source)} … {shown(highest - source)} of change on this "
+        f"face, whose photo shows {shown(source)}"
+    )
+    if usual is not None and highest - lowest < 0.9 * (usual[1] - usual[0]):
+        text += f"; most faces go from {shown(usual[0])} to {shown(usual[1])}"
+    return text
