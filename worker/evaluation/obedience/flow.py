@@ -28,10 +28,16 @@ REGIONS: Mapping[str, tuple[tuple[tuple[int, ...], ...], float]] = {
     "inner brows": (((20,), (21,), (22,), (23,)), 0.07),
     "left outer brow": (((24,), (25,)), 0.07),
     "right outer brow": (((18,), (19,)), 0.07),
+    "left iris": ((tuple(range(42, 48)),), 0.05),
+    "right iris": ((tuple(range(36, 42)),), 0.05),
+    "left lid": (((43,), (44,)), 0.03),
+    "right lid": (((37,), (38,)), 0.03),
 }
 """By name: the groups of landmarks whose middles it lies around, and a radius in eye distances."""
 _TRUSTED = 1.5, 0.1
 """Pixels, and share of the way: how far there and back may miss the start."""
+_REACH = 0.5
+"""Eye distances that a region's pixels may go."""
 _ENOUGH = 0.25
 """Of a region's pixels have to be trusted, else all of them count."""
 
@@ -63,12 +69,23 @@ def region_moves(face: FaceFrame, rest: np.ndarray, driven: np.ndarray) -> np.nd
     Pixels count that the flow back brings home; what the bridge of the nose moves is the head's
     own motion and taken away. NaN for a region outside the picture.
     """
-    there, back = dense_flow(rest, driven), dense_flow(driven, rest)
-    trusted = _returns(there, back)
     masks = region_masks(face, rest.shape[:2])
-    moves = np.array([_mean(there, masks[name], trusted) for name in REGIONS])
+    near = _around(np.any(list(masks.values()), 0), round(_REACH * face.unit))
+    before, after = rest[near], driven[near]
+    there, back = dense_flow(before, after), dense_flow(after, before)
+    trusted = _returns(there, back)
+    moves = np.array([_mean(there, masks[name][near], trusted) for name in REGIONS])
     moves -= moves[list(REGIONS).index("bridge")]
     return face.of_vectors(moves)
+
+
+def _around(mask: np.ndarray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of what a mask covers, with a margin: nothing else has to be looked at."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return slice(None), slice(None)
+    low = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+    return slice(low[0], int(rows[-1]) + margin), slice(low[1], int(columns[-1]) + margin)
 
 
 def _returns(there: np.ndarray, back: np.ndarray) -> np.ndarray:

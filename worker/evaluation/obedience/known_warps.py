@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .shape import LEFT_CORNERS, RIGHT_CORNERS, FaceFrame
-from .yardstick import BY_NAME, GAZES, SMILE_OUT, SMILE_UP
+from .shape import FaceFrame
+from .yardstick import BY_NAME, GAZES, SMILE_OUT, SMILE_UP, Look, eye_heights, eye_width
 
 _ROUNDS = 20
-_INNER_RADIUS = 0.3
-"""Of the radius: within it, everything moves as one."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +26,13 @@ class Push:
         points: the landmarks it lies around; each is pushed.
         move: eye distances, x to the subject's left, y up.
         radius: eye distances, from where on nothing moves.
+        core: of the radius, within which everything moves as one.
     """
 
     points: tuple[int, ...]
     move: tuple[float, float]
     radius: float
+    core: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def _pair(
 
 _MOUTH = tuple(range(48, 60))
 _IRIS = 0.06  # eye distances, about a seventh of an eye's width
+_LID = 0.07  # eye distances, about half of an eye's height
 WARPS: tuple[Warp, ...] = (
     Warp("smile", _pair((54,), (48,), SMILE_OUT, SMILE_UP, 0.6)),
     Warp("smile left", (Push((54,), (SMILE_OUT, SMILE_UP), 0.6),)),
@@ -67,10 +68,11 @@ WARPS: tuple[Warp, ...] = (
     Warp(
         "look left",
         (
-            Push(tuple(range(42, 48)), (_IRIS, 0), 0.18),
-            Push(tuple(range(36, 42)), (_IRIS, 0), 0.18),
+            Push(tuple(range(42, 48)), (_IRIS, 0), 0.2, 0.5),
+            Push(tuple(range(36, 42)), (_IRIS, 0), 0.2, 0.5),
         ),
     ),
+    Warp("both lids", (Push((43, 44), (0, -_LID), 0.16), Push((37, 38), (0, -_LID), 0.16))),
 )
 _AROUND_MIDDLE = frozenset({"cheeks puffed", "look left"})
 """Pushed around the middle of their points, not around each of them."""
@@ -87,7 +89,7 @@ def displacement(face: FaceFrame, warp: Warp, shape: tuple[int, int]) -> np.ndar
         distance = np.min([np.hypot(columns - x, rows - y) for x, y in centres], axis=0) / (
             push.radius * face.unit
         )
-        fade = np.clip((1 - distance) / (1 - _INNER_RADIUS), 0, 1)
+        fade = np.clip((1 - distance) / (1 - push.core), 0, 1)
         weight = fade * fade * (3 - 2 * fade)
         field += weight[..., None] * (np.array(push.move) @ face.axes * face.unit)
     return field
@@ -111,12 +113,16 @@ def warped(image: np.ndarray, face: FaceFrame, warp: Warp) -> np.ndarray:
     )
 
 
-def known_share(warp: Warp, points: np.ndarray) -> float:
-    """How much of the full motion a warp is, on a face of (68, 2) landmarks in eye distances."""
-    if warp.move not in GAZES:
-        return 1.0
-    widths = [np.linalg.norm(points[a] - points[b]) for a, b in (RIGHT_CORNERS, LEFT_CORNERS)]
-    return float(_IRIS / np.mean(widths) / BY_NAME[warp.move].full)
+def known_share(warp: Warp, rest: Look, judge: str) -> float:
+    """How much of the full motion a warp is, on this face.
+
+    Eyes differ in size, and each judge takes their height for another one.
+    """
+    if warp.move in GAZES:
+        return _IRIS / eye_width(rest) / BY_NAME[warp.move].full
+    if warp.move == "both lids":
+        return float(_LID / eye_heights(rest, judge).mean() / BY_NAME[warp.move].full)
+    return 1.0
 
 
 def places_of_warps() -> Mapping[str, int]:

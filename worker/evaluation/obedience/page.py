@@ -8,8 +8,9 @@ from typing import Any
 from photorig.worker.evaluation.markup import Content, mark, number, picture, table, tag
 from photorig.worker.evaluation.page_parts import definitions, made, whole_page
 
+from .pose import TRAINING_POSE
 from .summary import told
-from .yardstick import MOVES, WITHOUT_SOURCE
+from .yardstick import IRISES, LANDMARKS, MOVES, WITHOUT_SOURCE
 
 TITLE = "How far real photos obey"
 DEFINITIONS: dict[str, str] = {
@@ -27,11 +28,11 @@ DEFINITIONS: dict[str, str] = {
     "upper lip .126; gaze .20 of an eye's width sideways, .17 up and down. Where no figure of "
     "ICT's is known: " + "; ".join(f"{n}: {w}" for n, w in WITHOUT_SOURCE.items()) + ".",
     "judges": "dlib's 68 landmarks for lips, brows and corners of the mouth; the iris network for "
-    "lids and irises; dense optical flow (DIS) between rest and driven crop, averaged around "
+    "lids; dense optical flow (DIS) between rest and driven crop, averaged around "
     "dlib's points at rest over pixels that the flow back brings home and without what the bridge "
     "of the nose moves, for what landmarks under-read: jaw and mouth sideways, cheeks, nose, "
-    "shrugs. MobileFace for identity. Net3D and MediaPipe's landmarks, with which portraits are "
-    "built, decide nothing.",
+    "shrugs, brows and irises. MobileFace for identity. Net3D and MediaPipe's landmarks, with "
+    "which portraits are built, decide nothing.",
     "room": "A face that shows more than .35 of a control at rest (by Net3D) is left out where "
     "that control is asked for; so is a turn that would end beyond 40° of yaw.",
     "what stays open": "Height of both eyes ÷ that at rest, mean. The iris network leaves much of "
@@ -45,8 +46,10 @@ DEFINITIONS: dict[str, str] = {
     "the sweep reaches that answer. To the byte: from which value on frames of 256² are those of "
     "1.0, to 1/64. Farthest from an even answer: largest distance from the line to the answer at "
     "1.0, in parts of it.",
-    "yaw, pitch": "Change of the angle that dlib's landmarks show (their map to degrees was fitted "
-    "to Net3D on generated faces) ÷ asked change.",
+    "yaw, pitch": "Change of the angle ÷ asked change. By PnP: dlib's landmarks of eyes, nose, "
+    "corners of the mouth and chin against MediaPipe's canonical face in space. The judges' map "
+    "from landmarks to degrees (fitted to Net3D on generated faces) stands beside it: on real "
+    "frames it reads a third to two thirds of what PnP and Net3D read.",
     "identity": "Cosine of MobileFace's descriptors of driven face and photo at rest, mean over 18 "
     "expressions at 1.0, and over both signs of a yaw.",
     "weave": "Root mean square over blocks of 16² pixels of the luminance's component at the "
@@ -66,6 +69,9 @@ DEFINITIONS: dict[str, str] = {
     "share of it each judge reads; and what is left of the lids' height in real blinks of the "
     "recordings.",
 }
+
+
+_SEE_LIDS = (IRISES, LANDMARKS, TRAINING_POSE)
 
 
 def obedience_page(report: dict[str, Any]) -> str:
@@ -120,10 +126,21 @@ def _ceilings(ceilings: dict[str, Any], recordings: Sequence[dict[str, Any]]) ->
             read = reads.get(judge)
             row.append("–" if read is None else _spread(read))
         rows.append(row)
+    known = table(["share of a known motion that is read", *judges], rows)
+    blinks: list[list[Content]] = []
+    turns: list[list[Content]] = []
     for entry in recordings:
-        for family, left in entry.get("real_blink", {}).items():
-            rows.append([f"least of the lids in {entry['file']}, {family}", number(left)])
-    return table(["known motion", *judges], rows)
+        left = entry.get("real_blinks", {})
+        blinks.append([entry["file"], *(number(left.get(judge)) for judge in _SEE_LIDS)])
+        for way, axes in entry.get("pose_ceilings", {}).items():
+            cells = (f"{number(a['slope'])} (r {number(a['correlation'])})" for a in axes.values())
+            turns.append([f"{way} in {entry['file']}", *cells])
+    return tag(
+        "div",
+        known,
+        table(["what is left of the lids in the deepest real blink", *_SEE_LIDS], blinks),
+        table(["slope on Net3D's angles in real frames", "yaw", "pitch"], turns),
+    )
 
 
 def _spread(read: dict[str, float]) -> str:

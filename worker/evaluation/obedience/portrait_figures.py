@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from .known_warps import WARPS, known_share, places_of_warps
 from .look import SIDE
 from .pose import MAP, PNP, TRAINING_POSE, head_angles
 from .shape import FaceFrame
-from .yardstick import BY_NAME, MOVES, STILL, Look, Move, closing
+from .yardstick import BY_NAME, CLOSING, MOVES, STILL, Look, Move
 
 ROOM = 0.35
 """A face that shows more of a control at rest has no room to make its full motion."""
@@ -104,7 +103,9 @@ def portrait_figures(seen: Seen, schema: ParameterSchema, parameters: np.ndarray
         "poses": _poses(seen, shown),
         "identity": _identity(seen, shown),
         "sweeps": {
-            name: _sweep(seen, name, shown) for name in SWEEPS if seen.has(step_label(name, 1))
+            name: sweep_figures(seen, name, shown)
+            for name in SWEEPS
+            if seen.has(step_label(name, 1))
         },
         "leak": _leak(seen),
         "pixels": _pixels(seen),
@@ -132,12 +133,16 @@ def _wink(seen: Seen, side: str, shown: Mapping[str, float]) -> dict[str, Any]:
     control = f"eyeBlink{side.capitalize()}"
     rest, driven = seen.look(REST), seen.look(control)
     eye = ("left", "right").index(side)
-    own, other = closing(eye)(rest, driven), closing(1 - eye)(rest, driven)
+    closes = {
+        judge: (of(eye)(rest, driven), of(1 - eye)(rest, driven)) for judge, of in CLOSING.items()
+    }
     return {
-        "own": own,
-        "other": other,
+        "closes": closes,
         # Where the eye hardly closes, noise would be divided by noise.
-        "apart": (own - other) / own if own > SMALL else 0.0,
+        "apart": {
+            judge: (own - other) / own if own > SMALL else 0.0
+            for judge, (own, other) in closes.items()
+        },
         "room": _has_room(shown, ("eyeBlinkLeft", "eyeBlinkRight")),
     }
 
@@ -205,7 +210,7 @@ def _identity(seen: Seen, shown: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _sweep(seen: Seen, name: str, shown: Mapping[str, float]) -> dict[str, Any]:
+def sweep_figures(seen: Seen, name: str, shown: Mapping[str, float]) -> dict[str, Any]:
     """How a control answers in equal steps: shares of the full motion and what comes of them."""
     move = BY_NAME[
         {"jawOpen": "jaw open", "mouthPucker": "pucker", "blink": "both lids"}.get(name, name)
@@ -299,10 +304,9 @@ def judge_ceilings(piece: Piece, judge: str) -> dict[str, dict[str, float]]:
     by_move = {warp.move: warp for warp in WARPS}
     result = {}
     for name in places_of_warps():
-        move, known = BY_NAME[name], known_share(by_move[name], rest.points)
+        move, warp = BY_NAME[name], by_move[name]
         result[name] = {
-            judge: move.share(rest, seen.look(name), judge) / known
-            for judge in move.measures
-            if not math.isnan(move.full)
+            reader: move.share(rest, seen.look(name), reader) / known_share(warp, rest, reader)
+            for reader in move.measures
         }
     return result

@@ -12,8 +12,9 @@ from photorig.worker.evaluation.real.reenact import MADE, REAL
 from photorig.worker.evaluation.statistics import mean_known
 
 from .pose import MAP, PNP, head_angles
+from .pose import TRAINING_POSE as TRAINING
 from .shape import FaceFrame, eye_distance, laid_over
-from .yardstick import LIPS
+from .yardstick import IRISES, LANDMARKS, LIPS, Look, eye_heights
 
 TURNS = 3.0
 """Degrees (standard deviation) by which a head has to turn for the same."""
@@ -103,11 +104,27 @@ def landmark_error(real: np.ndarray, made: np.ndarray) -> float:
     return float(mean_known(np.array(errors))) if errors else float("nan")
 
 
-def real_blink(piece: Piece, judge: str) -> float:
-    """What the judge leaves open of eyes that really shut: lowest height of the lids in the real
-    frames ÷ the upper decile; 1 where nobody blinks."""
-    lids = _of(piece, REAL, judge)["apertures"][:, 1:].mean(1)
-    lids = lids[np.isfinite(lids)]
+def real_blinks(piece: Piece, judge: str, training: str = "") -> dict[str, float]:
+    """By judge, what it leaves open of eyes that really shut: lowest height of the lids in the real
+    frames ÷ the upper decile; near 1 where nobody blinks.
+
+    Args:
+        training: the family that training looked through, "" for none.
+    """
+    real = _of(piece, REAL, judge)
+    eyes = [eye_heights(_look(points), LANDMARKS).mean() for points in _points(real)]
+    heights = {IRISES: real["apertures"][:, 1:].mean(1), LANDMARKS: np.array(eyes)}
+    if training:
+        heights[TRAINING] = _of(piece, REAL, training)["apertures"][:, 1:].mean(1)
+    return {name: _lowest(lids[np.isfinite(lids)]) for name, lids in heights.items()}
+
+
+def _look(points: np.ndarray) -> Look:
+    nothing = np.full(2, np.nan)
+    return Look(points, nothing, nothing, nothing)
+
+
+def _lowest(lids: np.ndarray) -> float:
     return float(lids.min() / np.percentile(lids, 90)) if len(lids) else float("nan")
 
 

@@ -23,10 +23,10 @@ from photorig.worker.portraits.portrait import Portrait
 from .frames import SWEEPS, Frame, all_frames, whole_frames
 from .look import SIDE, NoFace, Where, last_changes, look_at, look_at_known_warps
 from .portrait_figures import Seen, judge_ceilings, portrait_figures
-from .recordings import pose_ceilings, real_blink, slope_figures
+from .recordings import pose_ceilings, real_blinks, slope_figures
 from .sheets import SHOWN, tiles_of
 
-VERSION = 1
+VERSION = 2
 """Rises when what is measured changes, so that older pieces are not taken for new ones."""
 PLAN = Plan(length=240, every=6, run=1)
 """Of a recording: the first 240 frames, every sixth of them compared."""
@@ -173,7 +173,7 @@ class ObedienceRun:
         return {
             "parts": parts,
             "known_warps": judge_ceilings(warps, judge) if warps else {},
-            "last_changes": {name: float(ends[name]) for name in SWEEPS},
+            "last_changes": {name: ends[name].item() for name in SWEEPS},
         }
 
     def _looked(
@@ -221,11 +221,15 @@ class ObedienceRun:
             return {"file": path.name, "error": error.message}
         if not piece:
             return told | {"error": "too short: after the first frame none is left"}
-        blinks = {family.name: real_blink(piece, family.name) for family in bench.families}
-        result = {"figures": slope_figures(piece, judge), "real_blink": blinks, "error": ""}
-        if len(bench.families) > 1:
+        training = bench.families[1].name if len(bench.families) > 1 else ""
+        result = {
+            "figures": slope_figures(piece, judge),
+            "real_blinks": real_blinks(piece, judge, training),
+            "error": "",
+        }
+        if training:
             size = (told["height"], told["width"])
-            result["pose_ceilings"] = pose_ceilings(piece, judge, bench.families[1].name, size)
+            result["pose_ceilings"] = pose_ceilings(piece, judge, training, size)
         return told | result
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from photorig.worker.evaluation.bars import Bar
 from .frames import BESIDE, SWEEPS
 from .pose import MAP, PNP, TRAINING_POSE
 from .recordings import SIGNALS
-from .yardstick import IRISES, LANDMARKS, MOVES
+from .yardstick import FLOW, IRISES, LANDMARKS, MOVES, Move
 
 Entry = dict[str, Any]
 """Of one face: ``name``, ``parts`` ("crop", "whole") with figures of `portrait_figures`."""
@@ -26,6 +26,8 @@ IDENTITY = {"expressions": 0.93, "yaw ±12": 0.93, "yaw ±25": 0.82}
 NO_MORE = 0.97
 SLOPE, LANDMARK_ERROR = 0.8, 0.02
 WEAVE, CHROMA = 0.15, 0.0
+SHUT = 0.25
+"""Of their opening: who leaves less has blinked, by any way to see it."""
 BARELY = 0.03
 """Eye distances, or share of a lip's height: less is not seen to move."""
 
@@ -80,17 +82,33 @@ class Goal:
         return max(self.low - value, value - self.high)
 
 
-def row(key: str, what: str, goal: Goal, named: Iterable[tuple[str, float | None]]) -> Row:
-    """A row out of (name, value) pairs; None and NaN are left out."""
-    known = [(n, float(v)) for n, v in named if v is not None and math.isfinite(v)]
+Named = Sequence[tuple[str, float | None]]
+"""Who has which figure; None and NaN are left out."""
+
+
+def row(key: str, what: str, goal: Goal, named: Named, also: Mapping[str, Named] = {}) -> Row:
+    """A row of the table.
+
+    Args:
+        also: the same by other ways of reading it.
+    """
+    means = {way: _mean(_known(pairs)) for way, pairs in also.items()}
+    known = _known(named)
     if not known:
-        return Row(key, what, goal.text, _NAN, _NAN, _NAN, "", 0, None)
-    values = np.array([value for _, value in known])
+        return Row(key, what, goal.text, _NAN, _NAN, _NAN, "", 0, None, means)
+    values = [value for _, value in known]
     worst = max(known, key=lambda pair: goal.miss(pair[1]))[0] if goal.text else ""
-    mean = float(values.mean())
+    mean, low, high = _mean(known), min(values), max(values)
     reached = goal.reached(mean)
-    low, high = float(values.min()), float(values.max())
-    return Row(key, what, goal.text, mean, low, high, worst, len(known), reached)
+    return Row(key, what, goal.text, mean, low, high, worst, len(known), reached, means)
+
+
+def _known(named: Named) -> list[tuple[str, float]]:
+    return [(n, float(v)) for n, v in named if v is not None and math.isfinite(v)]
+
+
+def _mean(known: Sequence[tuple[str, float]]) -> float:
+    return float(np.mean([value for _, value in known])) if known else _NAN
 
 
 def table(entries: Sequence[Entry], recordings: Sequence[Entry], part: str = "crop") -> list[Row]:
@@ -100,7 +118,8 @@ def table(entries: Sequence[Entry], recordings: Sequence[Entry], part: str = "cr
         part: "crop" or "whole": which frames of the faces.
     """
     faces = [(e["name"], e["parts"][part]) for e in entries if part in e.get("parts", {})]
-    rows = [*_moves(faces), *_eyes_and_smiles(faces), *_beside(faces)]
+    floor = lid_floor(recordings)
+    rows = [*_moves(faces, floor), *_eyes_and_smiles(faces), *_beside(faces)]
     rows += [*_ways(faces), *_poses(faces), *_identity(faces), *_pixels(faces, entries, part)]
     if part == "crop":
         rows += _last_changes(entries) + _recordings(recordings)
@@ -127,59 +146,61 @@ def _if_room(figures: dict[str, Any], field: str) -> float | None:
     return figures[field] if figures["room"] else None
 
 
-def _moves(faces: Faces) -> list[Row]:
+def lid_floor(recordings: Sequence[Entry]) -> float:
+    """What the iris network leaves of eyes that really shut: mean over the recordings in which
+    they do; NaN without one."""
+    blinks = [r["real_blinks"] for r in recordings if "real_blinks" in r]
+    shut = [b[IRISES] for b in blinks if min(b.values()) < SHUT]
+    return float(np.mean(shut)) if shut else _NAN
+
+
+def _moves(faces: Faces, floor: float) -> list[Row]:
     rows = []
     for move in MOVES:
-        name = move.name
-        if name == "both lids":
-            rows += _lids(faces)
+        first, *others = move.measures
+        if move.name == "both lids":
+            rows.append(_lids(faces, move, floor))
         elif math.isnan(move.full):
-
-            def moved(f: dict[str, Any], n: str = name, judge: str = move.judge) -> float:
-                return float(f["moves"][n]["seen"][judge])
-
-            rows.append(row(name, f"{name}: seen", Goal(low=BARELY), _each(faces, moved)))
+            goal = Goal(low=BARELY)
+            rows.append(row(move.name, f"{move.name}: seen", goal, _each(faces, _seen(move))))
         else:
-
-            def share(f: dict[str, Any], n: str = name) -> float | None:
-                return _if_room(f["moves"][n], "share")
-
-            what = f"{name}: share of ARKit's"
-            also = {}
-            for judge in list(move.measures)[1:]:
-
-                def other(f: dict[str, Any], n: str = name, j: str = judge) -> float | None:
-                    return f["moves"][n]["shares"][j] if f["moves"][n]["room"] else None
-
-                also[judge] = row("", "", Goal(), _each(faces, other)).mean
-            found = row(name, what, Goal(low=move.goal), _each(faces, share))
-            rows.append(replace(found, also=also))
+            also = {judge: _each(faces, _share(move, judge)) for judge in others}
+            what, goal = f"{move.name}: share of ARKit's", Goal(low=move.goal)
+            rows.append(row(move.name, what, goal, _each(faces, _share(move, first)), also))
     return rows
 
 
-def _lids(faces: Faces) -> list[Row]:
+def _share(move: Move, judge: str) -> Callable[[dict[str, Any]], float | None]:
+    def value(f: dict[str, Any]) -> float | None:
+        seen = f["moves"][move.name]
+        return seen["shares"][judge] if seen["room"] else None
+
+    return value
+
+
+def _seen(move: Move) -> Callable[[dict[str, Any]], float | None]:
+    return lambda f: float(f["moves"][move.name]["seen"][move.judge])
+
+
+def _lids(faces: Faces, move: Move, floor: float) -> Row:
     def left_open(judge: str) -> Callable[[dict[str, Any]], float | None]:
         def value(f: dict[str, Any]) -> float | None:
-            lids = f["moves"]["both lids"]
+            lids = f["moves"][move.name]
             return 1 - lids["seen"][judge] if lids["room"] else None
 
         return value
 
     def by_training(f: dict[str, Any]) -> float | None:
         closed = f["lids_by_training"]
-        return None if closed is None or not f["moves"]["both lids"]["room"] else 1 - closed
+        return None if closed is None or not f["moves"][move.name]["room"] else 1 - closed
 
-    goal = Goal(high=LIDS_LEFT)
-    return [
-        row("lids", "both lids: what stays open", goal, _each(faces, left_open(IRISES))),
-        row("lids, dlib", "the same by dlib", Goal(), _each(faces, left_open(LANDMARKS))),
-        row(
-            "lids, Net3D",
-            "the same by Net3D, which training used",
-            Goal(),
-            _each(faces, by_training),
-        ),
-    ]
+    first, *others = move.measures
+    also = {judge: _each(faces, left_open(judge)) for judge in others}
+    also["Net3D, which training used"] = _each(faces, by_training)
+    named = _each(faces, left_open(first))
+    above = [(n, None if v is None else max(v - floor, 0) / (1 - floor)) for n, v in named]
+    also[f"{first} above what real blinks leave"] = above
+    return row("lids", "both lids: what stays open", Goal(high=LIDS_LEFT), named, also)
 
 
 def _eyes_and_smiles(faces: Faces) -> list[Row]:
@@ -190,7 +211,8 @@ def _eyes_and_smiles(faces: Faces) -> list[Row]:
                 f"wink {side}",
                 f"wink {side}: (own − other) ÷ own",
                 Goal(low=APART),
-                _each(faces, lambda f, s=side: _if_room(f["wink"][s], "apart")),  # type: ignore[misc]
+                _each(faces, _apart(side, IRISES)),
+                {judge: _each(faces, _apart(side, judge)) for judge in (LANDMARKS, FLOW)},
             )
         )
         for which, goal in (("own", Goal(low=OWN)), ("other", Goal(high=OTHER))):
@@ -206,6 +228,14 @@ def _eyes_and_smiles(faces: Faces) -> list[Row]:
                 )
             )
     return rows
+
+
+def _apart(side: str, judge: str) -> Callable[[dict[str, Any]], float | None]:
+    def value(f: dict[str, Any]) -> float | None:
+        wink = f["wink"][side]
+        return wink["apart"][judge] if wink["room"] else None
+
+    return value
 
 
 def _beside(faces: Faces) -> list[Row]:
@@ -276,17 +306,12 @@ def _poses(faces: Faces) -> list[Row]:
     rows = []
     for axis, angle in (("yaw", 12), ("yaw", 25), ("pitch", 12)):
         labels = (f"{axis} -{angle}", f"{axis} +{angle}")
-        found = {
-            way: row(
-                f"{axis} ±{angle}",
-                f"{axis} ±{angle}°: seen ÷ asked",
-                Goal(*POSE),
-                [pair for label in labels for pair in _each(faces, _turn(label, way))],
-            )
+        ways = {
+            way: [pair for label in labels for pair in _each(faces, _turn(label, way))]
             for way in (PNP, MAP, TRAINING_POSE)
         }
-        also = {way: other.mean for way, other in found.items() if way != PNP}
-        rows.append(replace(found[PNP], also=also))
+        what = f"{axis} ±{angle}°: seen ÷ asked"
+        rows.append(row(f"{axis} ±{angle}", what, Goal(*POSE), ways.pop(PNP), ways))
     return rows
 
 

@@ -30,7 +30,7 @@ class Look:
 
     Attributes:
         points: (68, 2) landmarks in eye distances, x to the subject's left, y up.
-        lids: (2,) height of the left and right eye by the iris network, any one unit.
+        lids: (2,) height of the left and right eye by the iris network, in eye distances.
         gaze: (2, 2) of left and right eye: iris to image right and up, in lengths of that eye.
         flow: (regions, 2) mean move of each of `flow.REGIONS` since rest, in eye distances.
     """
@@ -94,6 +94,12 @@ def _narrows(rest: Look, driven: Look) -> float:
     return width[0] - width[1]
 
 
+def _narrows_by_flow(rest: Look, driven: Look) -> float:
+    left, right = (list(REGIONS).index(name) for name in ("left corner", "right corner"))
+    moves = driven.flow - rest.flow
+    return float(moves[right, 0] - moves[left, 0])
+
+
 def _way(points: Sequence[int], x: float, y: float) -> Measure:
     """Mean move of landmarks along a direction."""
     direction = np.array([x, y]) / math.hypot(x, y)
@@ -133,13 +139,43 @@ def closing(eye: int) -> Measure:
 
 
 def _closing_by_landmarks(eye: int) -> Measure:
-    upper, lower = (((43, 44), (47, 46)), ((37, 38), (41, 40)))[eye]
-
     def height(look: Look) -> float:
-        gap = look.points[list(upper)] - look.points[list(lower)]
-        return float(np.linalg.norm(gap, axis=-1).mean())
+        return float(eye_heights(look, LANDMARKS)[eye])
 
     return lambda rest, driven: 1 - height(driven) / height(rest)
+
+
+def _closing_by_flow(eye: int) -> Measure:
+    place = list(REGIONS).index(("left lid", "right lid")[eye])
+
+    def measure(rest: Look, driven: Look) -> float:
+        down = float(rest.flow[place, 1] - driven.flow[place, 1])
+        return down / float(eye_heights(rest, LANDMARKS)[eye])
+
+    return measure
+
+
+def eye_heights(look: Look, judge: str) -> np.ndarray:
+    """(2,) of the left and right eye in eye distances."""
+    if judge == IRISES:
+        return look.lids
+    gaps = look.points[list(_UPPER_LIDS)] - look.points[list(_LOWER_LIDS)]
+    return np.asarray(np.linalg.norm(gaps, axis=-1).reshape(2, 2).mean(1))
+
+
+def eye_width(look: Look) -> float:
+    """Mean distance of the corners of an eye, in eye distances."""
+    corners = look.points[[36, 42]] - look.points[[39, 45]]
+    return float(np.linalg.norm(corners, axis=-1).mean())
+
+
+_UPPER_LIDS, _LOWER_LIDS = (43, 44, 37, 38), (47, 46, 41, 40)
+CLOSING: Mapping[str, Callable[[int], Measure]] = {
+    IRISES: closing,
+    LANDMARKS: _closing_by_landmarks,
+    FLOW: _closing_by_flow,
+}
+"""How far an eye closes, by judge; 0 the left, 1 the right."""
 
 
 def _mean(measures: Sequence[Measure]) -> Measure:
@@ -148,6 +184,16 @@ def _mean(measures: Sequence[Measure]) -> Measure:
 
 def _looks(axis: int, sign: int) -> Measure:
     return lambda rest, driven: float(sign * (driven.gaze - rest.gaze)[:, axis].mean())
+
+
+def _irises_drift(axis: int, sign: int) -> Measure:
+    places = [list(REGIONS).index(name) for name in ("left iris", "right iris")]
+
+    def measure(rest: Look, driven: Look) -> float:
+        moves = (driven.flow - rest.flow)[places, axis]
+        return float(sign * moves.mean() / eye_width(rest))
+
+    return measure
 
 
 def _thins(outer: int, inner: int) -> Measure:
@@ -185,7 +231,6 @@ _NAN = float("nan")
 
 def _moves() -> list[Move]:
     smile = math.hypot(SMILE_OUT, SMILE_UP)
-    lids = {IRISES: closing, LANDMARKS: _closing_by_landmarks}
     result = [
         Move("jaw open", "jawOpen", ("jawOpen",), 0.52, {LANDMARKS: _opens}, goal=0.85),
         Move(
@@ -193,7 +238,7 @@ def _moves() -> list[Move]:
             "blink",
             ("eyeBlinkLeft", "eyeBlinkRight"),
             LID_CLOSES,
-            {judge: _mean([of(0), of(1)]) for judge, of in lids.items()},
+            {judge: _mean([of(0), of(1)]) for judge, of in CLOSING.items()},
             goal=0.977,  # less than 15 % stay open
         ),
         Move(
@@ -248,7 +293,13 @@ def _moves() -> list[Move]:
                 FLOW: _drift(("inner brows",), 0, -1),
             },
         ),
-        Move("pucker", "mouthPucker", ("mouthPucker",), 0.147, {LANDMARKS: _narrows}),
+        Move(
+            "pucker",
+            "mouthPucker",
+            ("mouthPucker",),
+            0.147,
+            {LANDMARKS: _narrows, FLOW: _narrows_by_flow},
+        ),
         Move("funnel", "mouthFunnel", ("mouthFunnel",), 0.218, {LANDMARKS: _opens}),
         Move(
             "frown",
@@ -272,7 +323,7 @@ def _moves() -> list[Move]:
         ("look down", "eyeLookDownLeft", 1, -1, 0.17, 0.7),
     )
     for name, control, axis, sign, full, goal in looks:
-        measures = {IRISES: _looks(axis, sign)}
+        measures = {IRISES: _looks(axis, sign), FLOW: _irises_drift(axis, sign)}
         result.append(Move(name, name, (control,), full, measures, goal=goal))
     for side, sign in (("Left", 1), ("Right", -1)):
         jaw, mouth = f"jaw{side}", f"mouth{side}"
