@@ -61,7 +61,7 @@ def _sides(clay: Clay) -> dict[str, np.ndarray]:
         "eyeLookIn": eyes.lids_left(clay, 0.03, 0.0, side=-0.22 * shift),
         "eyeLookOut": eyes.lids_left(clay, 0.0, 0.02, side=0.22 * shift),
         "eyeLookUp": eyes.lids_left(clay, -0.20, 0.10, crease=0.5),
-        "eyeSquint": eyes.lids_left(clay, 0.18, 0.27, crease=0.2),
+        "eyeSquint": eyes.lids_left(clay, 0.13, 0.24, crease=0.2),
         "eyeWide": eyes.lids_left(clay, -0.26, -0.05, crease=0.5),
         "jaw": jaw.jaw_left(clay, ASKED["jawLeft"] * unit),
         "mouth": mouth.mouth_left(clay, ASKED["mouthLeft"] * unit),

@@ -236,7 +236,7 @@ def _roll(clay: Clay, amount: float, part: int) -> np.ndarray:
         inner = _inner_edge(clay, lips)
         to_slit = clay.face[inner, 1] - clay.face[lips.vertices, 1]
         close = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.68, 0.84, 0.92, 0.0])
-        back = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.42, 0.80, 1.00, 0.95])
+        back = np.interp(lips.depth, [0, 1 / 3, 2 / 3, 1], [0.42, 0.72, 0.80, 0.72])
         y = amount * ends * close * to_slit
         return offsets_of(0, y, -amount * ends * back * 0.85, ends)
 
