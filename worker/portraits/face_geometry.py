@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from .mouth import MouthInterior
 from .response import MIDDLE_TURN, TURNS
 
 N_LANDMARKS = 478
@@ -28,6 +29,7 @@ class FaceGeometry:
         poses: (5, 5, 478, 3) float32, at all combinations, yaw first.
         amounts: (a,) float32 rising amounts above 0 of each control.
         moves: (c, a, 478, 3) float16, by how much landmarks move for each control at each amount.
+        mouth: its inside, where the photo's lips are closed.
     """
 
     made_for: str
@@ -35,6 +37,7 @@ class FaceGeometry:
     poses: np.ndarray
     amounts: np.ndarray
     moves: np.ndarray
+    mouth: MouthInterior | None = None
 
     @property
     def rest(self) -> np.ndarray:
@@ -78,6 +81,8 @@ class FaceGeometry:
             raise ValueError("a geometry that does not rise")
         if self.turned[:, MIDDLE_TURN].any() or not (self.amounts > 0).all():
             raise ValueError("a geometry without a face at rest")
+        if self.mouth is not None:
+            self.mouth.check()
 
 
 def _spline(knots: np.ndarray, at: float) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .detail import Flow, small, trusted
 from .face_mesh import SIDE, field, moved
+from .mouth import MouthInterior
 
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
 """Radii of the iris up to which everything moves with it, and from which nothing does."""
@@ -45,6 +46,7 @@ class FaceMove:
         eyes: where irises move inside their lids.
         posed: landmarks of the generator's face as it is turned, without an expression; None where
             it is not known.
+        mouth: what is seen between lips that part; None where the generator draws it.
     """
 
     rest: np.ndarray
@@ -54,10 +56,14 @@ class FaceMove:
     is_turned: bool
     eyes: tuple[Eye, ...]
     posed: np.ndarray | None = None
+    mouth: MouthInterior | None = None
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
-        return moved(picture, self._between(self.target, self.seen))
+        picture = moved(picture, self._between(self.target, self.seen))
+        if self.mouth is None:
+            return picture
+        return self.mouth.painted(picture, self.target, self.scale)
 
     def flow(self, driven: np.ndarray, rest: np.ndarray) -> Flow:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the

@@ -27,6 +27,8 @@ from photorig.worker.generators.tuning import WeightTuning
 
 from .face_geometry import ARRAYS as GEOMETRY_ARRAYS
 from .face_geometry import FaceGeometry
+from .mouth import ARRAYS as MOUTH_ARRAYS
+from .mouth import MouthInterior
 from .reference import Reference, reference_tensors, references_from_tensors
 from .response import ARRAYS as RESPONSE_ARRAYS
 from .response import FORM as RESPONSE_FORM
@@ -124,6 +126,8 @@ class Portrait:
             metadata["geometry_for"] = self.geometry.made_for
             for name in GEOMETRY_ARRAYS:
                 tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(self.geometry, name))
+            for name in MOUTH_ARRAYS if self.geometry.mouth is not None else ():
+                tensors[f"mouth.{name}"] = np.ascontiguousarray(getattr(self.geometry.mouth, name))
         if self.tuning is not None:
             tensors |= tuning_tensors(self.tuning)
         tensors |= reference_tensors(self.references)
@@ -219,7 +223,10 @@ def _geometry(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> FaceG
     if "geometry_for" not in metadata:
         return None
     arrays = {name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}
-    return FaceGeometry(made_for=str(metadata["geometry_for"]), **arrays)
+    mouth = None
+    if "mouth.picture" in tensors:
+        mouth = MouthInterior(**{name: tensors[f"mouth.{name}"] for name in MOUTH_ARRAYS})
+    return FaceGeometry(made_for=str(metadata["geometry_for"]), mouth=mouth, **arrays)
 
 
 def _png_bytes(photo: np.ndarray) -> bytes:

@@ -26,6 +26,7 @@ from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 from .face_target import IRISES
+from .measure_mouth import hidden_mouth
 from .measure_portrait import (
     SIZE,
     Analyzer,
@@ -65,6 +66,8 @@ def with_geometry(
     rest = face.look(np.zeros(len(bundle.schema)), RegionalStyles.none())
     if rest is None:
         return portrait
+    untuned = DrivenFace(portrait, bundle, generator, net3d)
+    mouth = hidden_mouth(untuned, rest.landmarks / SIZE)
     turned, seen, poses = _poses(face, rest)
     response = _response(portrait, bundle, turned, believable_turns(turned, seen))
     geometry = FaceGeometry(
@@ -72,7 +75,8 @@ def with_geometry(
         turned.astype(np.float32),
         poses.astype(np.float32),
         np.array(AMOUNTS, np.float32),
-        _moves(face, rest.landmarks / SIZE).astype(np.float16),
+        _moves(face, rest.landmarks / SIZE, mouth is not None).astype(np.float16),
+        mouth,
     )
     return replace(portrait, response=response, geometry=geometry)
 
@@ -124,7 +128,7 @@ def _response(
     return PortraitResponse(bundle.id, *(array.astype(np.float32) for array in arrays))
 
 
-def _moves(face: DrivenFace, rest: np.ndarray) -> np.ndarray:
+def _moves(face: DrivenFace, rest: np.ndarray, has_mouth: bool) -> np.ndarray:
     """(c, a, 478, 3) moves of the landmarks. Both sides of a pair are driven at once, for each has
     its own half of the face."""
     shifts, masks = RegionalShifts(face.bundle), region_masks(rest)
@@ -135,7 +139,7 @@ def _moves(face: DrivenFace, rest: np.ndarray) -> np.ndarray:
             amounts = np.zeros(len(ARKIT_NAMES), np.float32)
             for number in numbers:
                 amounts[ARKIT_NAMES.index(CONTROLS[number].name)] = amount
-            styles = RegionalStyles(shifts.deltas(amounts), masks)
+            styles = RegionalStyles(shifts.deltas(amounts, has_mouth), masks)
             seen = face.look(np.zeros(len(face.bundle.schema)), styles)
             if seen is None:
                 continue

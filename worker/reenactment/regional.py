@@ -75,7 +75,9 @@ class FaceDriver:
         """
         amounts = shift[self.positions].astype(np.float32)
         posed = self.geometry.posed(float(turn[0]), float(turn[1]))
-        styles = RegionalStyles(self.shifts.deltas(amounts), region_masks(posed))
+        mouth = self.geometry.mouth
+        deltas = self.shifts.deltas(amounts, mouth is not None)
+        styles = RegionalStyles(deltas, region_masks(posed))
         pose = FacePose.of(posed)
         seen = wanted = posed
         if amounts.any():
@@ -84,7 +86,8 @@ class FaceDriver:
             wanted = self._target.landmarks(amounts, posed, pose)
             wanted = settled_lids(wanted, seen, posed)
         rest, is_turned = self.geometry.rest, bool(turn.any())
-        move = FaceMove(rest, seen, wanted, pose.scale, is_turned, _eyes())
+        mouth = mouth if amounts.any() else None
+        move = FaceMove(rest, seen, wanted, pose.scale, is_turned, _eyes(), posed, mouth)
         return FaceDrive(styles, move)
 
 

@@ -32,12 +32,14 @@ class Control:
         amplitude: longest shifts of the matrix's row at amount 1.
         late: whether the generator comes in at the end only, where the warp has nothing to show:
             half closed lids of a generator are ghosts, closed ones are not.
+        parts: whether it parts the lips.
     """
 
     name: str
     regions: tuple[str, ...]
     amplitude: float
     late: bool = False
+    parts: bool = False
 
     def share(self, amount: float) -> float:
         """How much of ``amplitude`` is given at an amount, which may be negative."""
@@ -47,13 +49,13 @@ class Control:
         return t * t * (3 - 2 * t)
 
 
-def _both(name: str, region: str, amplitude: float, late: bool = False) -> list[Control]:
-    return [Control(name + side, (region + side,), amplitude, late) for side in SIDES]
+def _both(name: str, region: str, amplitude: float, **how: bool) -> list[Control]:
+    return [Control(name + side, (region + side,), amplitude, **how) for side in SIDES]
 
 
-def _middle(name: str, region: str, amplitude: float) -> list[Control]:
+def _middle(name: str, region: str, amplitude: float, **how: bool) -> list[Control]:
     regions = (region,) if region in REGIONS else tuple(region + side for side in SIDES)
-    return [Control(name, regions, amplitude)]
+    return [Control(name, regions, amplitude, **how)]
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -67,18 +69,22 @@ CONTROLS: tuple[Control, ...] = (
     *_both("browDown", "brow", 0.8),
     *_both("browOuterUp", "brow", 0.45),
     *_middle("browInnerUp", "brow", 0.5),
-    *_middle("jawOpen", "jaw", 1.5),
-    *_middle("mouthFunnel", "mouth", 0.9),
+    *_middle("jawOpen", "jaw", 1.5, parts=True),
+    *_middle("mouthFunnel", "mouth", 0.9, parts=True),
     *_middle("mouthPucker", "mouth", 0.8),
     *_both("mouthSmile", "mouth", 1.2),
     *_both("mouthFrown", "mouth", 0.7),
     *_both("mouthStretch", "mouth", 0.8),
-    *_both("mouthUpperUp", "mouth", 0.9),
-    *_both("mouthLowerDown", "mouth", 0.9),
+    *_both("mouthUpperUp", "mouth", 0.9, parts=True),
+    *_both("mouthLowerDown", "mouth", 0.9, parts=True),
     *_both("mouthPress", "mouth", 0.8),
     *_both("mouthDimple", "mouth", 0.8),
 )
 """In this order their moves are measured."""
+
+WITH_MOUTH = 0.5
+"""How far the generator parts lips where the inside of the mouth is known (portraits/mouth.py): the
+tuned generator has forgotten it, and draws a ghost of the closed lips instead."""
 
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
 """(c,) position of each control among the 52."""
@@ -94,7 +100,7 @@ class RegionalShifts:
     def id(self) -> str:
         """Names what a face's geometry was measured with: the matrix, and what of it regions are
         given."""
-        return hashlib.sha256(f"{self.bundle.id} {CONTROLS}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.bundle.id} {CONTROLS} {WITH_MOUTH}".encode()).hexdigest()
 
     @cached_property
     def _shifts(self) -> np.ndarray:
@@ -112,9 +118,16 @@ class RegionalShifts:
                     own[: _EYE_FIRST_ROW - FIRST_ROW] = 0
         return result
 
-    def deltas(self, amounts: np.ndarray) -> np.ndarray:
-        """(K, rows, 512) float32 for changes (52,) of the coefficients."""
+    def deltas(self, amounts: np.ndarray, has_mouth: bool = False) -> np.ndarray:
+        """(K, rows, 512) float32 for changes (52,) of the coefficients.
+
+        Args:
+            has_mouth: whether the inside of the mouth is known.
+        """
         own = amounts[COEFFICIENTS]
-        given = [control.share(float(a)) for control, a in zip(CONTROLS, own, strict=True)]
+        given = [
+            control.share(float(a)) * (WITH_MOUTH if has_mouth and control.parts else 1.0)
+            for control, a in zip(CONTROLS, own, strict=True)
+        ]
         # A fixed order of summation keeps the bytes of a frame the same on every call.
         return np.einsum("c,ckrd->krd", np.array(given, np.float32), self._shifts, optimize=False)

@@ -1,0 +1,199 @@
+"""The inside of a mouth, for photos that show none: drawn once, seen where lips part.
+
+A generator tuned to a photo with closed lips has forgotten what lies behind them. Before the
+tuning it knew: one picture of it, mouth wide open, is kept with the portrait. Where the driven
+mouth opens, that picture is seen between the lips: the upper teeth hang from the upper lip, the
+lower ones stand on the lower lip, however far the two are apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from photorig.worker.faces.face_topology import INNER_LIPS
+
+ARRAYS = ("picture", "lips", "scale")
+"""Names of the arrays of a mouth, as files keep them."""
+
+MOST_PIXELS = 512
+"""Along a side of the kept picture."""
+
+_HALF = len(INNER_LIPS) // 2
+UPPER = np.array(INNER_LIPS[: _HALF + 1])
+"""Vertex numbers (11,) of the upper lip's inner edge, from the right corner to the left one."""
+LOWER = np.array([INNER_LIPS[0], *INNER_LIPS[: _HALF - 1 : -1]])
+"""The same of the lower lip."""
+
+_FEATHER = 0.0035
+"""Sides of the aligned square over which lips go over into what is behind them."""
+_LEAST_GAP = 0.004
+"""Sides of the square that lips are apart before anything is seen between them."""
+_BAND = 0.25
+"""Part of half the kept mouth's opening over which upper and lower teeth are mixed."""
+_FINER = 4
+
+
+@dataclass(frozen=True, eq=False)
+class MouthInterior:
+    """An open mouth.
+
+    Attributes:
+        picture: (h, w, 3) uint8 sRGB.
+        lips: (2, 11, 2) float32 pixels of the picture, inner edges of upper and lower lip, from the
+            right corner to the left one.
+        scale: (1,) float32, pixels of the picture along a centimetre.
+    """
+
+    picture: np.ndarray
+    lips: np.ndarray
+    scale: np.ndarray
+
+    def check(self) -> None:
+        """Raise ValueError unless the arrays can be used."""
+        shape = self.picture.shape
+        if len(shape) != 3 or shape[2] != 3 or not 2 <= min(shape[:2]) <= max(shape) <= MOST_PIXELS:
+            raise ValueError("a mouth of a wrong shape")
+        if self.picture.dtype != np.uint8 or self.lips.shape != (2, len(UPPER), 2):
+            raise ValueError("a mouth of a wrong form")
+        if self.scale.shape != (1,) or not np.isfinite(self.lips).all():
+            raise ValueError("a mouth that is not finite")
+        if not 0 < float(self.scale[0]) < np.inf or _width(self.lips) < 1:
+            raise ValueError("a mouth without a size")
+
+    def painted(self, picture: np.ndarray, landmarks: np.ndarray, scale: float) -> np.ndarray:
+        """A square picture (s, s, 3) uint8 of a face with this seen between its lips.
+
+        Args:
+            landmarks: (478, 3) of the picture, in sides of the square.
+            scale: sides of the square along a centimetre.
+        """
+        size = picture.shape[0]
+        lips = landmarks[np.stack([UPPER, LOWER]), :2] * size
+        if _width(lips) < 1 or (landmarks[LOWER, 1] - landmarks[UPPER, 1]).max() < _LEAST_GAP:
+            return picture
+        reach = int(np.ceil(4 * _FEATHER * size)) + 2
+        flat = lips.reshape(-1, 2)
+        low = np.clip(np.floor(flat.min(0)) - reach, 0, size).astype(int)
+        high = np.clip(np.ceil(flat.max(0)) + reach, 0, size).astype(int)
+        if (high <= low).any():
+            return picture
+        region = (slice(low[1], high[1]), slice(low[0], high[0]))
+        inside = self._colours(lips - low, tuple(high - low), float(self.scale[0]) / (scale * size))
+        shown = _shown(lips - low, tuple(high - low), size)[..., None]
+        result = picture.copy()
+        mixed = picture[region] + shown * (inside - picture[region])
+        result[region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+        return result
+
+    def _colours(self, lips: np.ndarray, shape: tuple[int, int], pixels: float) -> np.ndarray:
+        """(h, w, 3) float32 of what is behind the lips.
+
+        Args:
+            lips: (2, 11, 2) pixels; shape: w, h; pixels: of the kept picture along one.
+        """
+        frame, own = _Frame.of(lips), _Frame.of(self.lips.astype(np.float64))
+        x, y = np.meshgrid(np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5)
+        along, down = frame.inwards(x, y)
+        part = np.clip(along / frame.width, 0, 1)
+        below_upper = (down - frame.edge(0, part)) * pixels
+        above_lower = (frame.edge(1, part) - down) * pixels
+        upper, lower = own.edge(0, part), own.edge(1, part)
+        half = np.maximum(lower - upper, 0) / 2
+        hanging = upper + np.clip(below_upper, 0, half)
+        standing = lower - np.clip(above_lower, 0, half)
+        share = _smooth((below_upper - half) / (_BAND * np.maximum(half, 1e-3)))
+        mouth = [
+            cv2.remap(
+                self.picture,
+                *(axis.astype(np.float32) for axis in own.outwards(part * own.width, place)),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            ).astype(np.float32)
+            for place in (hanging, standing)
+        ]
+        return np.asarray(mouth[0] + share[..., None] * (mouth[1] - mouth[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """A mouth's own axes: along from corner to corner, and down.
+
+    Attributes:
+        corner: (2,) pixels; along, down: (2,) of length 1; width: from corner to corner.
+        edges: two pairs of how far along (0 to 1, rising) and how far down the lips' points are.
+    """
+
+    corner: np.ndarray
+    along: np.ndarray
+    down: np.ndarray
+    width: float
+    edges: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    @staticmethod
+    def of(lips: np.ndarray) -> _Frame:
+        corner, width = lips[0, 0], _width(lips)
+        along = (lips[0, -1] - corner) / width
+        down = np.array([-along[1], along[0]])
+        edges = []
+        for points in lips - corner:
+            rising = np.maximum.accumulate(points @ along / width)
+            edges.append((rising + 1e-6 * np.arange(len(rising)), points @ down))
+        return _Frame(corner, along, down, width, tuple(edges))
+
+    def inwards(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels to how far along and how far down they are, in pixels."""
+        x, y = x - self.corner[0], y - self.corner[1]
+        return x * self.along[0] + y * self.along[1], x * self.down[0] + y * self.down[1]
+
+    def outwards(self, along: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The opposite, as OpenCV counts pixels."""
+        x = self.corner[0] + along * self.along[0] + down * self.down[0] - 0.5
+        y = self.corner[1] + along * self.along[1] + down * self.down[1] - 0.5
+        return x, y
+
+    def edge(self, lip: int, part: np.ndarray) -> np.ndarray:
+        """How far down the edge of a lip is at a part of the width."""
+        return np.interp(part, *self.edges[lip])
+
+
+def _width(lips: np.ndarray) -> float:
+    return float(np.linalg.norm(lips[0, -1] - lips[0, 0]))
+
+
+def _shown(lips: np.ndarray, shape: tuple[int, int], size: int) -> np.ndarray:
+    """(h, w) float32: 1 between the lips, falling to 0 at their edges."""
+    width, height = shape
+    fine = np.zeros((height * _FINER, width * _FINER), np.uint8)
+    outline = np.concatenate([lips[0], lips[1, -2:0:-1]])
+    corners = np.round((outline * _FINER - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(fine, [corners], 1, cv2.LINE_8, 4)
+    depth = cv2.distanceTransform(fine, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    shown = _smooth(depth / (2 * _FEATHER * size * _FINER))
+    return cv2.resize(shown, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _smooth(value: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, smooth between; float32."""
+    t = np.clip(value, 0, 1).astype(np.float32)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def mouth_of(picture: np.ndarray, landmarks: np.ndarray, scale: float) -> MouthInterior:
+    """The mouth of a square picture (s, s, 3) uint8 of a face.
+
+    Args:
+        landmarks: (478, 3) in sides of the square.
+        scale: sides of the square along a centimetre.
+    """
+    size = picture.shape[0]
+    lips = landmarks[np.stack([UPPER, LOWER]), :2] * size
+    flat = lips.reshape(-1, 2)
+    margin = 0.3 * _width(lips)
+    low = np.clip(np.floor(flat.min(0) - margin), 0, size - 2).astype(int)
+    high = np.clip(np.ceil(flat.max(0) + margin), low + 2, size).astype(int)
+    kept = picture[low[1] : high[1], low[0] : high[0]].copy()
+    pixels = np.array([scale * size], np.float32)
+    return MouthInterior(kept, (lips - low).astype(np.float32), pixels)

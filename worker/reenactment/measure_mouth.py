@@ -1,0 +1,96 @@
+"""The inside of a mouth that a photo does not show, drawn once by the untuned generator."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from photorig.shared.errors import InputError
+from photorig.shared.schema import ARKIT_NAMES
+from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.portraits.align import aligned_crop
+from photorig.worker.portraits.face_mesh import FacePose
+from photorig.worker.portraits.mouth import LOWER, UPPER, MouthInterior, mouth_of
+
+from .measure_portrait import DrivenFace
+from .region_masks import region_masks
+from .regional_controls import RegionalShifts
+
+_CLOSED = 0.045
+"""Opening of the inner lips, in distances of the eyes' outer corners, up to which nothing is seen
+behind them."""
+_OPENINGS = (1.0, 1.35, 1.7)
+"""Amounts of jawOpen, as far as the generator goes with it, that are tried."""
+_LEAST, _MOST = 0.12, 0.5
+"""Opening of the mouth that is kept, in the same distances."""
+_SIZE = 512
+_OUTER_CORNERS = (33, 263)
+_SKIN = (0.5, 1.1)
+"""Around the mouth, in its widths from its middle: where colours are compared."""
+_GAINS = (0.6, 1.6)
+_GREY = 3.0
+"""Levels of colour below which a photo is black and white."""
+
+
+def hidden_mouth(face: DrivenFace, rest: np.ndarray) -> MouthInterior | None:
+    """What is behind the closed lips of a face; None where the photo shows it, or the generator
+    cannot.
+
+    Args:
+        face: driven by the generator without the portrait's tuning.
+        rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
+    """
+    if _opening(rest) > _CLOSED:
+        return None
+    shifts, widest, best = RegionalShifts(face.bundle), _LEAST, None
+    masks = region_masks(rest)
+    for amount in _OPENINGS:
+        amounts = np.zeros(len(ARKIT_NAMES), np.float32)
+        amounts[ARKIT_NAMES.index("jawOpen")] = amount
+        styles = RegionalStyles(shifts.deltas(amounts), masks)
+        picture = face.generator.synthesize(face.portrait.latents[None], _SIZE, styles)[0]
+        try:
+            landmarks = face.net3d.analyze_one(picture).landmarks / _SIZE
+        except InputError:
+            continue
+        opening = _opening(landmarks)
+        if widest < opening < _MOST:
+            widest, best = opening, (picture, landmarks)
+    if best is None:
+        return None
+    picture, landmarks = best
+    picture = _like_photo(picture, landmarks, face, rest)
+    return mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
+
+
+def _opening(landmarks: np.ndarray) -> float:
+    """Greatest distance of the inner lips, in distances of the eyes' outer corners."""
+    right, left = landmarks[list(_OUTER_CORNERS), :2]
+    apart = np.linalg.norm(landmarks[LOWER, :2] - landmarks[UPPER, :2], axis=1).max()
+    return float(apart / max(float(np.linalg.norm(left - right)), 1e-6))
+
+
+def _like_photo(
+    picture: np.ndarray, landmarks: np.ndarray, face: DrivenFace, rest: np.ndarray
+) -> np.ndarray:
+    """The picture in the colours that the photo has around the mouth."""
+    photo = aligned_crop(face.portrait.photo, face.portrait.alignment, _SIZE)
+    gains = _skin(photo, rest) / np.maximum(_skin(picture, landmarks), 1.0)
+    brighter = gains.mean()
+    gains = brighter * np.sqrt(gains / brighter)  # teeth take on less of a light's colour than skin
+    coloured = picture.astype(np.float32) * np.clip(gains, *_GAINS)
+    if np.abs(photo.astype(np.float32) - photo.mean(2, keepdims=True)).mean() < _GREY:
+        coloured = np.repeat(coloured.mean(2, keepdims=True), 3, axis=2)
+    return np.rint(np.clip(coloured, 0, 255)).astype(np.uint8)
+
+
+def _skin(picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(3,) mean colour around the mouth of a square picture."""
+    lips = landmarks[np.concatenate([UPPER, LOWER]), :2] * len(picture)
+    middle, width = lips.mean(0), float(np.linalg.norm(lips[0] - lips[10]))
+    ring = np.zeros(picture.shape[:2], np.uint8)
+    centre = tuple(int(value) for value in middle)
+    cv2.circle(ring, centre, int(_SKIN[1] * width), 1, -1)
+    cv2.circle(ring, centre, int(_SKIN[0] * width), 0, -1)
+    cv2.fillPoly(ring, [cv2.convexHull(lips.astype(np.int32))], 0)
+    return picture[ring > 0].reshape(-1, 3).astype(np.float32).mean(0)
