@@ -35,8 +35,7 @@ from .weights import (
     blocks_for,
 )
 
-
-_FIRST_PRODUCTS, _FIRST_BUFFERS = 7, 10
+_FIRST_PRODUCTS, _FIRST_BUFFERS = 8, 10
 """Rows of latents from which on a convolution is rounded so far: from 64² and from 128² on."""
 
 
@@ -195,7 +194,8 @@ def _channels_first(features: Node) -> Node:
 
 def _image_head(weights: ImageHeadWeights, features: Node, row: Node, rounding: _Rounding) -> Node:
     features = ops.multiply(features, _factors(weights.modulation, row))
-    return _inverse_haar(_plain_convolution(features, weights.weight, weights.bias, rounding))
+    weight, bias = _as_phases(weights.weight), _as_phases(weights.bias)
+    return _interleaved(_plain_convolution(features, weight, bias, rounding))
 
 
 def _averaged(image: Node, factor: int) -> Node:
@@ -226,18 +226,20 @@ def _preview_head(
     factors = _style_factors(head, "modulation", style)
     features = ops.multiply(features, ops.multiply(factors, head["feature_scale"]))
     weight, bias = (
-        np.concatenate([head[f"reduce.{part}"], head[f"linear.{part}"]])
+        np.concatenate([head[f"reduce.{part}"], _as_phases(head[f"linear.{part}"])])
         for part in ("weight", "bias")
     )
-    both = _plain_convolution(features, weight, bias, rounding)
+    both = _product(features, weight, bias, rounding)
     parts = np.array([len(head["reduce.bias"]), len(head["linear.bias"])])
-    inner, bands = ops.variadic_split(both, np.array(1), parts).outputs()
+    inner, phases = map(_exact, ops.variadic_split(both, np.array(1), parts).outputs())
     inner = _leaky_relu(inner)
     inner = ops.add(inner, _separable_layer(head, "layer1", inner, style, rounding))
     inner = _separable_layer(head, "layer2", inner, style, rounding)
     inner = ops.multiply(inner, _style_factors(head, "output_modulation", style))
-    bands = ops.add(bands, _plain_convolution(inner, head["output.weight"], head["output.bias"]))
-    return _inverse_haar(ops.add(bands, _style_factors(head, "colour", style)))
+    weight, bias = (_as_phases(head[f"output.{part}"]) for part in ("weight", "bias"))
+    phases = ops.add(phases, _plain_convolution(inner, weight, bias))
+    colour = (_as_phases(head[f"colour.linear.{part}"]) for part in ("weight", "bias"))
+    return _interleaved(ops.add(phases, _factors(AffineWeights(*colour), style)))
 
 
 def _style(head: Mapping[str, np.ndarray], latents: Node) -> Node:
@@ -296,12 +298,17 @@ def _convolution(
 def _plain_convolution(
     features: Node, weight: np.ndarray, bias: np.ndarray, rounding: _Rounding = _Rounding.NOTHING
 ) -> Node:
+    return _exact(_product(features, weight, bias, rounding))
+
+
+def _product(features: Node, weight: np.ndarray, bias: np.ndarray, rounding: _Rounding) -> Node:
+    """A convolution with its bias, in bf16 where it is rounded."""
     kernels, offset = ops.constant(weight), ops.constant(bias.reshape(1, -1, 1, 1))
     pad = [weight.shape[-1] // 2] * 2
     if rounding >= _Rounding.PRODUCTS:
         # Summed in f32, bias and all, and rounded once.
         features, kernels, offset = _rounded(features), _rounded(kernels), _rounded(offset)
-    return _exact(ops.add(ops.convolution(features, kernels, [1, 1], pad, pad, [1, 1]), offset))
+    return ops.add(ops.convolution(features, kernels, [1, 1], pad, pad, [1, 1]), offset)
 
 
 def _depthwise_convolution(features: Node, weight: np.ndarray, rounding: _Rounding) -> Node:
@@ -331,7 +338,22 @@ def _inverse_haar(bands: Node, rounding: _Rounding = _Rounding.NOTHING) -> Node:
     ]
     if is_rounded:
         phases = [_rounded(phase) for phase in phases]
-    return ops.depth_to_space(ops.concat(phases, axis=1), "blocks_first", 2)
+    return _interleaved(ops.concat(phases, axis=1))
+
+
+def _interleaved(phases: Node) -> Node:
+    """Doubles the resolution: (1, 4c, h, w), each pixel's four → (1, c, 2h, 2w)."""
+    return ops.depth_to_space(phases, "blocks_first", 2)
+
+
+def _as_phases(values: np.ndarray) -> np.ndarray:
+    """Weights or biases (4c, …) of bands → of what the inverse Haar transform makes of them.
+
+    Where nothing lies between a convolution and the transform, the one contains the other.
+    """
+    ll, lh, hl, hh = np.split(values, 4)
+    even, odd, cross_even, cross_odd = ll + lh, ll - lh, hl + hh, hl - hh
+    return np.concatenate([even + cross_even, even - cross_even, odd + cross_odd, odd - cross_odd])
 
 
 def _rounded(values: Node) -> Node:

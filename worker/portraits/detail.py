@@ -33,6 +33,8 @@ _STRETCH = 0.35  # change of the flow from pixel to pixel at which it tears
 _NEARBY = 1.5  # pixels over which these are averaged
 _COLOUR_REACH = 5.0  # pixels over which colour is told from detail
 _SPREAD = 8.0  # pixels over which it is taken from where the flow is trusted
+_NOISE = 1.0  # level by which the generator's pictures differ where nothing has changed
+_STRIP = 64  # rows at a time: what is worked on stays in the cache
 _LEAST_TRUST = 0.05  # around a point; below it the generator has its own colours
 
 
@@ -189,7 +191,7 @@ def carried(
     generated = _sampled(rest.generated, sources[inner])
     trust = in_raster(flow.trust, alignment, shape)
     colours = in_raster(_colours(rest.offset, flow), alignment, shape)
-    change = cv2.subtract(picture, generated, dtype=cv2.CV_32F)
+    change = _settled(cv2.subtract(picture, generated, dtype=cv2.CV_32F))
     if window is not None:
         shown = window.shown[inner]
         trust = 1 - shown * (1 - trust)
@@ -198,6 +200,25 @@ def carried(
     explained = cv2.add(photo[inner], change, dtype=cv2.CV_8U)
     photo[inner] = cv2.add(blended(picture, explained, trust), colours, dtype=cv2.CV_8U)
     return Carried(photo, sources, way)
+
+
+def _settled(change: np.ndarray) -> np.ndarray:
+    """A change of the picture (h, w, 3) float32 without noise from pixel to pixel.
+
+    Both pictures are rounded, to bytes and, on some processors, on the way there. What differs by
+    no more than that around a pixel is replaced by its mean (Wiener's filter for local variance).
+    """
+    settled = np.empty_like(change)
+    height, around = change.shape[0], 2
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        first = max(top - around, 0)
+        strip = change[first : bottom + around]
+        fine = cv2.subtract(strip, cv2.GaussianBlur(strip, (3, 3), 0))
+        variance = cv2.blur(cv2.multiply(fine, fine), (3, 3))
+        noise = cv2.divide(fine, variance + _NOISE**2, scale=_NOISE**2)
+        settled[top:bottom] = cv2.subtract(strip, noise)[top - first : bottom - first]
+    return settled
 
 
 def _colours(offset: np.ndarray, flow: Flow) -> np.ndarray:
