@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 import bpy
 
 from .extra_parameters import schema_of
-from .frame_request import parameters_to_render
+from .frame_request import neutral_to_render, parameters_to_render
 from .properties import photo_parameters, photo_reach
-from .shared.responses import BY_GEOMETRY, BY_LATENTS, Response
+from .shared.responses import BY_GEOMETRY, BY_LATENTS, BY_MESH, Response
 from .shared.schema import Parameter
 
 _FORMATS = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm", "coefficient": "{:.2f}"}
 _NOTHING = 0.005
 """Part of a parameter's limits that is no movement worth the name."""
+_TURNED = 5.0
+"""Degrees from which on a head is said to be turned in the photo."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Control:
         origin: the value from which the shift is measured: rest in relative mode, the photo's in
             absolute mode; None where the photo's is needed and not known.
         source: the value in the photo, rest where it is not known.
+        is_measured: whether the response's ends are those of this very face.
     """
 
     parameter: Parameter
@@ -37,6 +40,7 @@ class Control:
     response: Response | None
     origin: float | None
     source: float = 0.0
+    is_measured: bool = False
 
     @property
     def is_hopeless(self) -> bool:
@@ -106,11 +110,16 @@ class Control:
         if self.is_used_up:
             told.append(f"The photo already shows as much {label} as its face can follow")
         elif self.range_text:
-            told.append(f"The face follows {label} over {self.range_text}")
+            whose = "This face was measured to follow" if self.is_measured else "The face follows"
+            told.append(f"{whose} {label} over {self.range_text}")
         else:
             told.append("Load the portrait again to see its range in absolute mode")
         if self.is_beyond:
             told.append("The value is beyond that range: the picture shows the end of it")
+        if self.parameter.unit == "degree" and abs(self.source) >= _TURNED:
+            told.append(f"In the photo it is {self._number(self.source)} already")
+        if self.response.realised_by == BY_MESH:
+            told.append("The face goes where the person's own mesh goes: 1 is the whole movement")
         if self.response.realised_by == BY_GEOMETRY:
             told.append("The picture of the head is moved for it, the face itself stays")
         if self.measurements:
@@ -146,13 +155,15 @@ def controls_of(
         seen = schema.parameters[
             schema.index[parameter.mirror if settings.mirror else parameter.id]
         ]
-        response = _own(responses.get(seen.id), reach.get(seen.id))
-        controls[parameter.id] = _control(settings, seen, rendered[seen.id], response, photo)
+        usual = responses.get(seen.id)
+        response = _own(usual, reach.get(seen.id))
+        control = _control(settings, seen, rendered[seen.id], response, photo)
+        controls[parameter.id] = replace(control, is_measured=response is not usual)
     return controls
 
 
 def _own(response: Response | None, reach: tuple[float, float] | None) -> Response | None:
-    """The response with the ends of this face's own range."""
+    """The response with the ends of this face's own range; what the mesh does is as far for all."""
     if response is None or reach is None or response.realised_by != BY_LATENTS:
         return response
     return replace(response, lowest=reach[0], highest=reach[1])
@@ -167,6 +178,8 @@ def _control(
 ) -> Control:
     source = parameter.default if photo is None else photo[parameter.id]
     origin: float | None = parameter.default if settings.mode == "RELATIVE" else source
+    if settings.mode == "RELATIVE" and parameter.unit == "coefficient":
+        origin = parameter.default + neutral_to_render(settings) * source
     if settings.mode == "ABSOLUTE" and photo is None:
         # Values that a face can take on are nearly the same for every photo; shifts are not.
         knows_values = response is not None and response.lowest is not None

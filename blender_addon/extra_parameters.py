@@ -110,7 +110,7 @@ def learn(camera: bpy.types.Camera, schema: ParameterSchema) -> None:
 
 def _describe(camera: bpy.types.Camera, name: str, parameter: Parameter) -> None:
     camera.id_properties_ui(name).update(
-        min=parameter.minimum,
+        min=parameter.least,
         max=parameter.maximum,
         soft_min=parameter.minimum,
         soft_max=parameter.maximum,

@@ -7,6 +7,7 @@ import bpy
 import numpy as np
 
 from .extra_parameters import schema_of, value_of
+from .keys import is_driven
 from .portrait_file import PortraitFile, read_portrait, resolve
 from .properties import GROUPS, gain_property, rest_values
 from .shared.adjustment import adjusted
@@ -39,7 +40,13 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         mode=settings.mode.lower(),
         frame=frame,
         extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
+        neutral=neutral_to_render(settings),
     )
+
+
+def neutral_to_render(settings: bpy.types.PropertyGroup) -> float:
+    """How much of the photo's own expression is taken away: in absolute mode there is none left."""
+    return float(settings.photo_neutral) if settings.mode == "RELATIVE" else 0.0
 
 
 def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
@@ -48,13 +55,23 @@ def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
     values = slider_values(camera_data)
     origin = np.array(list(rest_values(settings).values()), np.float32)
     gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
-    return adjusted(values, origin, gains, settings.mirror, schema)
+    result = adjusted(values, origin, gains, settings.mirror, schema)
+    # Below 0 is the difference of two expressions; one that is seen is not below 0.
+    return result if settings.mode == "RELATIVE" else np.maximum(result, schema.minimum)
 
 
 def slider_values(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of ``schema_of``, as sliders, keyframes or a rig say."""
+    """(n,) float32 in the order and units of ``schema_of``, as sliders, keyframes or a rig say.
+
+    What a rig drives is within the sliders' limits: a control that goes both ways, up for one
+    parameter and down for another, does not mean less than nothing of the other.
+    """
     schema = schema_of(camera_data)
-    return np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
+    values = np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
+    for position in np.flatnonzero(values < schema.minimum):
+        if is_driven(camera_data, schema.ids[position]):
+            values[position] = schema.minimum[position]
+    return values
 
 
 def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:

@@ -52,6 +52,9 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     if settings.portrait_path:
         layout.prop(settings, "size")
         layout.prop(settings, "mode")
+        row = layout.row()
+        row.active = settings.mode == "RELATIVE"
+        row.prop(settings, "photo_neutral", slider=True)
 
 
 def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

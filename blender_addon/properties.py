@@ -89,7 +89,12 @@ class _Unit:
 _UNITS = {
     "degree": _Unit("in degrees", "NONE", 100, 1),
     "centimetre": _Unit("in centimetres from where the head is in the photo", "NONE", 10, 2),
-    "coefficient": _Unit("from 0 to 1", "FACTOR", 1, 3),
+    "coefficient": _Unit(
+        "from 0 to 1; below 0, in relative mode, there is less of it than in the photo",
+        "FACTOR",
+        1,
+        3,
+    ),
 }
 
 
@@ -99,8 +104,10 @@ def _float_property(parameter: Parameter) -> Any:
         name=parameter.label,
         description=f"{parameter.label} {unit.description}",
         default=parameter.default,
-        min=parameter.minimum,
+        min=parameter.least,
         max=parameter.maximum,
+        soft_min=parameter.minimum,
+        soft_max=parameter.maximum,
         subtype=unit.subtype,
         step=unit.step,
         precision=unit.precision,
@@ -218,6 +225,19 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             items=MODES,
             default="RELATIVE",
             options=set(),
+            update=_changed,
+        ),
+        "photo_neutral": bpy.props.FloatProperty(
+            name="Neutral",
+            description="Takes the photo's own expression away: at 1 the sliders begin from a face"
+            " at rest, at 0 from the photo as it is. The head stays as the photo holds it."
+            " In relative mode",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            subtype="FACTOR",
+            step=5,
+            precision=2,
             update=_changed,
         ),
     }

@@ -72,6 +72,12 @@ class WorkerLink:
     def is_starting(self) -> bool:
         return self.state == STARTING
 
+    @property
+    def doing(self) -> str:
+        """What keeps the worker from its frames, for a person; "" where nothing does."""
+        heartbeat = self.client.heartbeat if self.client is not None else None
+        return heartbeat.doing if heartbeat is not None else ""
+
     def start(self) -> None:
         """Start the worker program and return at once.
 

@@ -19,6 +19,8 @@ def draw_worker_state(layout: bpy.types.UILayout) -> None:
     """The worker's state in a sentence, and what can be done about it."""
     column = layout.column()
     draw_sentence(column, link.message, _ICONS.get(link.state, "BLANK1"))
+    if link.doing:
+        draw_sentence(column, link.doing, "TIME")
     row = column.row(align=True)
     if link.is_ready or link.is_starting:
         row.operator("photorig.stop_worker")

@@ -8,7 +8,12 @@ from pathlib import Path
 import bpy
 
 from ..keys import key_face
-from ..performance import export_performance, import_performance
+from ..performance import (
+    IMPORT_MODES,
+    RELATIVE_TO_FIRST,
+    export_performance,
+    import_performance,
+)
 from ..portrait_file import resolve
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
@@ -44,6 +49,12 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+    mode: bpy.props.EnumProperty(
+        name="Mode",
+        description="How recording and photo come together; it sets the mode of the camera",
+        items=IMPORT_MODES,
+        default=RELATIVE_TO_FIRST,
+    )
     at_present_frame: bpy.props.BoolProperty(
         name="At Present Frame",
         description="Let it begin here; off, where the scene begins",
@@ -77,7 +88,8 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         start = scene.frame_current if self.at_present_frame else scene.frame_start
         tolerance = self.tolerance if self.reduce else None
         camera = camera_data_in_context(context)
-        first, last = import_performance(camera, resolve(self.filepath), start, tolerance)
+        path = resolve(self.filepath)
+        first, last = import_performance(camera, path, start, tolerance, self.mode)
         scene.frame_set(scene.frame_current)
         self.report({"INFO"}, f"Frames {first} to {last} were keyed")
         return {"FINISHED"}

@@ -18,12 +18,14 @@ class WorkerState:
         message: the same in a sentence.
         device: what renders, "" where not known.
         is_slow: whether it has left a ping unanswered for seconds.
+        doing: what keeps it from the picture, "" where nothing does.
     """
 
     state: str
     message: str
     device: str = ""
     is_slow: bool = False
+    doing: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def badge_of(follower: Follower, worker: WorkerState, failure: str = "") -> Badg
         return Badge(
             BAD, "Not shown" if follower.shown is None else "Out of date", follower.problem
         )
+    if worker.doing and not follower.is_current:
+        return Badge(WAITING, worker.doing)
     if follower.shown is None:
         return Badge(WAITING, "Waiting for the first picture")
     facts = _facts(follower, worker)

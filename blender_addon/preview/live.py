@@ -55,6 +55,7 @@ class Live:
         self._look_again = True
         self._tried_to_start = False
         self._served_early = False
+        self._doing = ""
 
     # --- what is wanted
 
@@ -112,7 +113,7 @@ class Live:
         """What to say under a picture."""
         device = link.welcome.device if link.welcome is not None else ""
         is_slow = link.client is not None and link.client.is_slow
-        worker = WorkerState(link.state, link.message, device, is_slow)
+        worker = WorkerState(link.state, link.message, device, is_slow, link.doing)
         return badge_of(follower, worker, self.failure)
 
     def face_corners(self, scene: bpy.types.Scene) -> list[tuple[float, float]] | None:
@@ -177,7 +178,8 @@ class Live:
             else:
                 follower.refuse(str(error))
             is_changed = True
-        if is_changed:
+        if is_changed or link.doing != self._doing:
+            self._doing = link.doing
             redraw_viewports(scene)
         if link.client is None:
             return None

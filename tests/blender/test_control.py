@@ -124,6 +124,68 @@ def test_a_face_that_was_measured_shows_its_own_range(
     assert range_with("another bundle") == "0.00 – 0.30"
 
 
+def test_what_the_mesh_does_is_a_whole_movement_on_every_face(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    shown, lowest, highest = schema.vector({"jawOpen": 0.4}), schema.vector({}), schema.vector({})
+    path = write_portrait(
+        tmp_path / "own.portrait", schema.hash, parameters=shown, reach=(lowest, highest)
+    )
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    response = modules.responses.Response("mesh", -1.0, 1.0, lowest=0.0, highest=1.0)
+    settings = scene.camera.data.photorig
+
+    def jaw() -> object:
+        said = {"jawOpen": response}
+        return modules.control.controls_of(scene.camera.data, said, "its bundle")["jawOpen"]
+
+    settings.jawOpen = 1.0
+    assert (jaw().range_text, jaw().is_beyond) == ("0.00 – 1.00", False)
+    settings.jawOpen = -0.4
+    assert not jaw().is_beyond, "what the photo shows can be taken away"
+    settings.jawOpen = -0.5
+    assert jaw().is_beyond, "and no more"
+    assert any("1 is the whole movement" in sentence for sentence in jaw().sentences)
+    assert jaw().measurements == ""
+    settings.photo_neutral, settings.jawOpen = 1.0, -0.1
+    assert jaw().is_beyond, "Neutral has taken it away already"
+    settings.mode, settings.jawOpen = "ABSOLUTE", 0.0
+    assert (jaw().range_text, jaw().is_beyond) == ("0.00 – 1.00", False)
+
+
+def test_a_head_that_is_turned_in_the_photo_has_its_own_range_and_says_why(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    path = write_portrait(
+        tmp_path / "turned.portrait",
+        schema.hash,
+        parameters=schema.vector({"headYaw": 20}),
+        reach=(schema.vector({"headYaw": -10}), schema.vector({"headYaw": 32})),
+    )
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    said = {"headYaw": modules.responses.Response("latents", -32, 32, lowest=-32, highest=32)}
+    control = modules.control.controls_of(scene.camera.data, said, "its bundle")["headYaw"]
+    assert control.range_text == "−30° – 12°"
+    assert control.sentences[:2] == (
+        "This face was measured to follow Head Yaw over −30° – 12°",
+        "In the photo it is 20° already",
+    )
+
+
+def test_neutral_is_offered_where_it_counts(
+    scene: bpy.types.Scene, modules: SimpleNamespace, portrait: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    settings = scene.camera.data.photorig
+    for mode, active in (("RELATIVE", True), ("ABSOLUTE", False)):
+        settings.mode = mode
+        layout = FakeLayout()
+        modules.panels.draw_portrait(layout, scene.camera.data)
+        assert layout.find("prop", "photo_neutral").active == active
+
+
 def test_a_photo_that_leaves_nothing_of_a_range_says_so(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:

@@ -97,6 +97,16 @@ def test_changing_a_row_changes_its_driver_at_once(
     assert evaluated(scene).jawOpen == 0
 
 
+def test_a_control_that_goes_the_other_way_asks_for_no_opposite(
+    scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
+) -> None:
+    jaw.keys["open"].value = -0.4
+    evaluated(scene)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    values = modules.frame_request.slider_values(scene.camera.evaluated_get(depsgraph).data)
+    assert values[modules.schema.ARKIT_52.index["jawOpen"]] == 0
+
+
 def test_a_muted_row_drives_nothing_and_leaves_rest_behind(
     scene: bpy.types.Scene, jaw: SimpleNamespace
 ) -> None:

@@ -48,7 +48,7 @@ def test_a_recording_becomes_keys_from_where_the_scene_begins(
     scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path
 ) -> None:
     scene.frame_start = 1
-    bpy.ops.photorig.import_performance(filepath=str(recording))
+    bpy.ops.photorig.import_performance(filepath=str(recording), mode="UNCHANGED")
     camera = scene.camera.data
     assert keys_of(modules, camera, "jawOpen") == [(1, 0.0), (2, 0.2), (3, 0.4), (5, 0.8)]
     left_out = keys_of(modules, camera, "headYaw")[2]
@@ -56,6 +56,41 @@ def test_a_recording_becomes_keys_from_where_the_scene_begins(
     assert modules.compat.curve_of(camera, "photorig.mouthPucker") is None
     scene.frame_set(4)
     assert camera.photorig.jawOpen == pytest.approx(0.6)
+
+
+def test_by_default_what_changes_since_the_first_frame_happens_to_the_photo(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = tmp_path / "take.jsonl"
+    path.write_text(
+        '{"frame": 1, "parameters": {"jawOpen": 0.5, "headYaw": 8}}\n'
+        '{"frame": 2, "parameters": {"jawOpen": 0.2, "headYaw": 12}}\n'
+    )
+    camera = scene.camera.data
+    camera.photorig.mode = "ABSOLUTE"
+    scene.frame_start = 1
+    bpy.ops.photorig.import_performance(filepath=str(path))
+    assert camera.photorig.mode == "RELATIVE"
+    assert keys_of(modules, camera, "headYaw") == [(1, 0.0), (2, 4.0)]
+    assert keys_of(modules, camera, "jawOpen") == [(1, 0.0), (2, -0.3)]
+    scene.frame_set(2)
+    assert evaluated(scene).jawOpen == pytest.approx(-0.3), "less than the photo shows"
+
+
+def test_an_absolute_performance_is_what_is_seen(
+    scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path, tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    shown = schema.vector({"jawOpen": 0.1, "mouthPucker": 0.3, "headYaw": 7})
+    path = write_portrait(tmp_path / "a.portrait", schema.hash, parameters=shown)
+    bpy.ops.photorig.load_portrait(filepath=str(path))
+    scene.frame_start = 1
+    bpy.ops.photorig.import_performance(filepath=str(recording), mode="ABSOLUTE")
+    camera = scene.camera.data
+    assert camera.photorig.mode == "ABSOLUTE"
+    assert keys_of(modules, camera, "jawOpen")[0] == (1, 0.0)
+    assert keys_of(modules, camera, "headYaw")[2] == (3, 7.0), "left out: as in the photo"
+    assert camera.photorig.mouthPucker == pytest.approx(0.3), "not named: as in the photo"
 
 
 def test_it_may_begin_at_the_present_frame_with_fewer_keys(
@@ -113,9 +148,25 @@ def test_what_is_written_is_what_frames_ask_for_and_comes_back(
     assert frames[3].values["jawOpen"] == pytest.approx(0.3), "with the shot's gain"
     camera.animation_data_clear()
     camera.photorig.gain_jaw = 1.0
-    bpy.ops.photorig.import_performance(filepath=str(path))
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
     scene.frame_set(4)
     assert camera.photorig.jawOpen == pytest.approx(0.3)
+
+
+def test_what_neutral_takes_away_is_taken_away_in_the_file(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    schema = modules.schema.ARKIT_52
+    shown = schema.vector({"mouthSmileLeft": 0.4, "headYaw": 7})
+    face = write_portrait(tmp_path / "a.portrait", schema.hash, parameters=shown)
+    bpy.ops.photorig.load_portrait(filepath=str(face))
+    scene.camera.data.photorig.photo_neutral = 0.5
+    scene.camera.data.photorig.mouthSmileLeft = 0.1
+    path = tmp_path / "shot.jsonl"
+    bpy.ops.photorig.export_performance(filepath=str(path))
+    values = modules.parameters_file.read(path)[0].values
+    assert values["mouthSmileLeft"] == pytest.approx(-0.1)
+    assert values["headYaw"] == 0, "the head stays"
 
 
 def test_two_portraits_do_not_fit_into_one_file(

@@ -23,7 +23,8 @@ def test_there_is_one_number_for_each_parameter(
         described = settings.bl_rna.properties[parameter.id]
         assert getattr(settings, parameter.id) == parameter.default
         assert described.is_animatable
-        assert (described.hard_min, described.hard_max) == (parameter.minimum, parameter.maximum)
+        assert (described.soft_min, described.soft_max) == (parameter.minimum, parameter.maximum)
+        assert (described.hard_min, described.hard_max) == (parameter.least, parameter.maximum)
 
 
 def test_keyframes_animate_a_parameter(scene: bpy.types.Scene) -> None:
@@ -48,6 +49,39 @@ def test_a_request_holds_the_evaluated_parameters_in_schema_order(
     np.testing.assert_array_equal(request.parameters, expected)
     assert (request.size, request.mode, request.frame) == ("full", "absolute", 3)
     assert request.portrait == settings.portrait_id
+
+
+def test_a_difference_below_zero_is_animated_and_asked_for(
+    scene: bpy.types.Scene, modules: SimpleNamespace, portrait: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    settings = scene.camera.data.photorig
+    for frame, value in ((1, 0.0), (11, -0.5)):
+        settings.mouthSmileLeft = value
+        settings.keyframe_insert("mouthSmileLeft", frame=frame)
+    scene.frame_set(6)
+    request = modules.frame_request.frame_request(_evaluated_camera(scene), 6)
+    smile = modules.schema.ARKIT_52.index["mouthSmileLeft"]
+    assert request.parameters[smile] == pytest.approx(-0.25, abs=1e-3)
+    settings.mode = "ABSOLUTE"
+    request = modules.frame_request.frame_request(_evaluated_camera(scene), 6)
+    assert request.parameters[smile] == 0, "a face does not show less than nothing"
+
+
+def test_neutral_is_animated_and_asked_for_in_relative_mode(
+    scene: bpy.types.Scene, modules: SimpleNamespace, portrait: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    settings = scene.camera.data.photorig
+    assert modules.frame_request.frame_request(_evaluated_camera(scene), 1).neutral == 0
+    for frame, value in ((1, 0.0), (11, 1.0)):
+        settings.photo_neutral = value
+        settings.keyframe_insert("photo_neutral", frame=frame)
+    scene.frame_set(6)
+    request = modules.frame_request.frame_request(_evaluated_camera(scene), 6)
+    assert request.neutral == pytest.approx(0.5, abs=1e-3)
+    settings.mode = "ABSOLUTE"
+    assert modules.frame_request.frame_request(_evaluated_camera(scene), 6).neutral == 0
 
 
 def test_gain_and_mirror_of_a_shot_reach_the_request_but_not_the_sliders(

@@ -142,11 +142,13 @@ def test_a_file_that_is_no_portrait_has_no_place_for_a_face(tmp_path: Path) -> N
 # --- the badge
 
 
-def badge(state: str = "ready", failure: str = "", is_slow: bool = False, **has: Any) -> Any:
+def badge(
+    state: str = "ready", failure: str = "", is_slow: bool = False, doing: str = "", **has: Any
+) -> Any:
     follower = rooms.follower.Follower(rooms.frame_cache.FrameCache(0))
     for name, value in has.items():
         setattr(follower, name, value)
-    worker = rooms.badge.WorkerState(state, "The worker has ended", "cpu", is_slow)
+    worker = rooms.badge.WorkerState(state, "The worker has ended", "cpu", is_slow, doing)
     return rooms.badge.badge_of(follower, worker, failure)
 
 
@@ -158,6 +160,7 @@ def test_the_badge_says_why_there_is_no_picture() -> None:
     assert badge(problem="The camera has no portrait").reason == "The camera has no portrait"
     assert badge(is_slow=True).title == "The worker does not answer"
     assert badge(failure="boom").reason == "boom"
+    assert badge(doing="Measuring this face").title == "Measuring this face"
 
 
 def test_the_badge_says_what_made_the_picture_and_whether_it_is_right() -> None:
