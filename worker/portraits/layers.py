@@ -22,6 +22,7 @@ _EDGE = 0.006  # width of the edge of a person who has moved
 _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
 _CORE_DEPTH = 0.08  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
+_FRINGE = 0.008  # how far outside its matte a person's hair may be seen
 _MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
@@ -89,6 +90,13 @@ def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarra
     return blended(below, above, weight)
 
 
+def mixed(below: np.ndarray, above: np.ndarray, share: float) -> np.ndarray:
+    """Pictures (h, w, 3) uint8 mixed; with a share of 0 or 1 one of them bit for bit."""
+    if share in (0.0, 1.0):
+        return above if share else below
+    return np.asarray(cv2.addWeighted(below, 1 - share, above, share, 0))
+
+
 def laid_over(
     picture: np.ndarray,
     plate: np.ndarray,
@@ -110,7 +118,7 @@ def laid_over(
     Returns:
         (h, w, 3) uint8.
     """
-    has_moved = _smooth(way / _FADE)
+    has_moved = gone_by(way)
     surrounded, alone = seams
     behind = blend(picture, plate, has_moved)
     return blend(behind, driven, surrounded + has_moved * (alone - surrounded))
@@ -141,7 +149,9 @@ def moved(
     pad = round(_PAD * place.unit)
     opacity = _moved_from(source, person, pad, place.unit)
     # Where a pixel moves far, so does the one that it comes from: one picture can be moved.
-    front = cv2.remap(_padded(blend(picture, own, fade), pad), source + pad, None, cv2.INTER_CUBIC)
+    front = cv2.remap(
+        continued_beyond(blend(picture, own, fade), pad), source + pad, None, cv2.INTER_CUBIC
+    )
     return blend(blend(picture, plate, fade), front, opacity)
 
 
@@ -149,6 +159,11 @@ def moved_matte(person: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.
     """A person's matte (h, w) float32 as `moved` shows the person."""
     source, _ = _moves(person.shape, place, motion)
     return _moved_from(source, person, round(_PAD * place.unit), place.unit)
+
+
+def gone_by(way: np.ndarray) -> np.ndarray:
+    """How far only layers are seen of what has come that far, (h, w) float32 in sides."""
+    return _smooth(way / _FADE)
 
 
 def _moves(
@@ -234,6 +249,12 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
     return blend(picture, filled, _soft(covered, _PLATE_REACH / 2 * unit))
 
 
+def with_fringe(person: np.ndarray, unit: float) -> np.ndarray:
+    """(h, w) float32 in [0, 1]: where a person (h, w) is seen, and hair too fine for its matte."""
+    seen = np.clip(person * 4, 0, 1).astype(np.float32)
+    return _soft(_grown(seen, _FRINGE * unit), _FRINGE * unit)
+
+
 def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(h, w, 3) float32 colours of what lies as far outside the cover, and that distance (h, w)."""
     height, width = covered.shape
@@ -312,7 +333,7 @@ def _as_bytes(colours: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.convertScaleAbs(np.maximum(colours, 0)))
 
 
-def _padded(colours: np.ndarray, pad: int) -> np.ndarray:
+def continued_beyond(colours: np.ndarray, pad: int) -> np.ndarray:
     """Pixels beyond the edges: hair goes on above and aside, clothes below as they end.
 
     What goes on is the mirror image, out of focus: sharp, it would show a second ear.

@@ -35,13 +35,14 @@ from .detail import (
 from .face_move import FaceMove
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_window
-from .layers import RestPerson, background, laid_over, moved, moved_matte, rest_person
+from .layers import RestPerson, background, laid_over, mixed, moved, moved_matte, rest_person
 from .matte import Matte, PersonMatte, refined
-from .paste_back import PasteWindow, paste_window
+from .paste_back import PasteWindow, from_corner, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
+from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 8
+VERSION = 9
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -121,6 +122,7 @@ class PortraitStage:
         self._aligned: _Memory[RestPictures] = _Memory()
         self._persons: _Memory[RestPerson] = _Memory()
         self._places: _Memory[HeadPlace] = _Memory()
+        self._heads_at_rest: _Memory[RestHead] = _Memory()
 
     @property
     def id(self) -> str:
@@ -158,13 +160,21 @@ class PortraitStage:
         at_rest = self._at_rest(portrait, size, scene, crop, rest)
         if at_rest is None:
             return frame[scene.cut]
-        region, person = frame[at_rest.region], at_rest.matte
-        if self._is_driven(at_rest, crop):
-            window, person = self._driven(at_rest, crop, move)
-            region[at_rest.part] = window
-        if not motion.is_rest:
-            place = self._place(portrait, scene, at_rest)
-            region[:] = moved(region, person, at_rest.plate, place, motion)
+        region, share = frame[at_rest.region], 0.0 if move is None else turned_share(move)
+        if share < 1:
+            if self._is_driven(at_rest, crop):
+                region[at_rest.part], person = self._driven(at_rest, crop, move)
+            else:
+                person = at_rest.matte
+            if not motion.is_rest:
+                place = self._place(portrait, scene, at_rest)
+                region[:] = moved(region, person, at_rest.plate, place, motion)
+        if share > 0 and move is not None:
+            turned, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            if not left.is_rest:
+                place = self._place(portrait, scene, at_rest)
+                turned = moved(turned, person, at_rest.plate, place, left)
+            region[:] = mixed(region, turned, share)
         return np.ascontiguousarray(frame[scene.cut])
 
     def matte(
@@ -180,13 +190,21 @@ class PortraitStage:
         scene = self._scene(portrait, size)
         matte = np.zeros(scene.photo.shape[:2], np.float32)
         at_rest = self._at_rest(portrait, size, scene, crop, rest)
-        if at_rest is not None:
+        if at_rest is None:
+            return matte[scene.cut]
+        share, region = 0.0 if move is None else turned_share(move), matte[at_rest.region]
+        if share < 1:
             person = at_rest.matte
             if self._is_driven(at_rest, crop):
                 _, person = self._driven(at_rest, crop, move)
             if not motion.is_rest:
                 person = moved_matte(person, self._place(portrait, scene, at_rest), motion)
-            matte[at_rest.region] = np.clip(person, 0, 1)
+            region[:] = np.clip(person, 0, 1)
+        if share > 0 and move is not None:
+            _, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            if not left.is_rest:
+                person = moved_matte(person, self._place(portrait, scene, at_rest), left)
+            region += share * (np.clip(person, 0, 1) - region)
         return np.ascontiguousarray(matte[scene.cut])
 
     def face(
@@ -217,6 +235,29 @@ class PortraitStage:
         matte = rest.matte.copy()
         matte[rest.part] = alone
         return window, matte
+
+    def _turned(
+        self,
+        portrait: Portrait,
+        size: Size,
+        scene: Scene,
+        rest: _Rest,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        move: FaceMove,
+    ) -> tuple[np.ndarray, np.ndarray, HeadMotion]:
+        """The region (h, w, 3) with the head turned in it, the person's matte in it, and how the
+        head still has to move."""
+        photo, (rows, columns) = scene.photo[rest.region], rest.region
+        alignment = from_corner(scene.alignment, columns.start, rows.start)
+        key = (portrait.id, size)
+        head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
+        place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
+        along, left = split_motion(motion)
+        picture, person = turned_person(
+            photo, rest.plate, rest.matte, head, crop, move, place, along
+        )
+        return picture, person, left
 
     def _scene(self, portrait: Portrait, size: Size) -> Scene:
         return self._scenes.get((portrait.id, size), lambda: scene_of(portrait, size))
@@ -283,7 +324,7 @@ class PortraitStage:
 
 def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
     """How a driven crop came out of the one at rest: by the mesh where only that moved."""
-    if move is None or move.is_turned:
+    if move is None or (move.is_turned and move.posed is None):
         return follow(crop, generated)
     return move.flow(crop, generated)
 

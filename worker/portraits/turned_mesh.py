@@ -1,0 +1,406 @@
+"""A head's own surface when it turns: the face's mesh, and rings that recede with the skull.
+
+The face lies where the generator's turned landmarks say; single features keep the person's shape,
+for only what is smooth of the difference to a rigid turn is taken over. Hair and skull turn rigidly
+about the neck, below the jaw the rings come to rest on the body, so that the neck bends between.
+A raster of the aligned square and what lies around it says for every point of the turned head where
+it was in the photo, where the generator has drawn it, and how far the photo can be believed there.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from photorig.worker.faces.canonical import CanonicalFace, load_canonical_face
+from photorig.worker.faces.face_topology import FACE_BORDER, INNER_LIPS, N_VERTICES
+from photorig.worker.faces.geometry import HEAD_PIVOT
+
+from .face_mesh import FacePose
+from .face_move import FaceMove
+from .head_motion import HeadMotion, HeadPlace, head_similarity
+
+PITCH = 256
+"""Points of the raster along a side of the aligned square."""
+LOW, HIGH = np.array([-0.3, -0.35]), np.array([1.3, 1.2])
+"""Corners of the raster, in sides of the square."""
+
+_RINGS_CM = np.array([1.5, 3.2, 5.5, 8.5, 12.5, 18.0])
+"""How far outside the face each ring lies; the last one never moves."""
+_BELOW = 0.55
+"""The same below the chin, as a part of that."""
+_RECEDES, _DEEPEST = 0.8, 6.0
+"""cm backwards for each cm outwards, and at most."""
+_NECK_CM = 4.8
+"""Below the jaw, rings from there on rest on the body."""
+_JAW, _EAR = -0.75, 0.0
+"""Height of a direction from the middle of the face: up to there that holds, and from there on
+everything turns with the head."""
+_FACE_REACH_CM = 6.0
+"""How far outside the face it is felt that the face is not quite where a rigid turn has it."""
+_SMOOTH_CM = 2.0
+"""Below it a difference between the generator's face and the person's own is not taken over."""
+_ALONG = 7
+"""Border vertices over which what the rings take from the border is averaged."""
+
+_STRETCHED = (1.9, 3.4)
+"""Area of a part of the face by its area at rest from which on it is not trusted, to not at all."""
+_OPENED_CM2 = (0.004, 0.02)
+"""The same for triangles inside the lips and lids: growth in square centimetres."""
+_LOOKED_CM = (0.02, 0.1)
+"""How far an iris moves inside its lids until its eye is the generator's."""
+_BITS = 4
+_SOFTENED = 0.6
+_TRUST_SOFTENED = 1.2
+_EDGE = 20
+"""Points over which all motion ends at the edges of the raster."""
+
+_FLIP = np.array([1.0, -1.0, -1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class HeadTurn:
+    """Vertices of a head, in sides of the aligned square, y down.
+
+    Attributes:
+        rest: (v, 2) in the photo.
+        turned: (v, 2) in the picture that is wanted.
+        drawn: (v, 2) in the generator's picture.
+        depth: (v,) of the turned head, near > 0.
+        trust: (t,) float32 in [0, 1], how far the photo's pixels can be believed on each triangle.
+        appears: (t,) float32 in [0, 1], triangles of the face that come into view.
+    """
+
+    rest: np.ndarray
+    turned: np.ndarray
+    drawn: np.ndarray
+    depth: np.ndarray
+    trust: np.ndarray
+    appears: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFields:
+    """A turned head on the raster, whose points lie at LOW + (i + ½) / PITCH.
+
+    Attributes:
+        back: (m, n, 2) float32, from each point to where it was in the photo, in sides.
+        drawn: (m, n, 2) float32, the same to where the generator has drawn it.
+        trust: (m, n) float32, how far the photo's pixels are to be seen.
+        face: (m, n) float32, 1 where the face is.
+        appears: (m, n) float32, 1 where skin of the face comes into view: all of it is the person.
+    """
+
+    back: np.ndarray
+    drawn: np.ndarray
+    trust: np.ndarray
+    face: np.ndarray
+    appears: np.ndarray
+
+
+def turn_degrees(move: FaceMove) -> float:
+    """By how much a head is turned or nods, without its roll; 0 where that is not known."""
+    if move.posed is None:
+        return 0.0
+    turn = FacePose.of(move.posed).rotation @ FacePose.of(move.rest).rotation.T
+    return float(np.degrees(np.arccos(np.clip(turn[2, 2], -1.0, 1.0))))
+
+
+def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
+    """Where a turned head's vertices are.
+
+    Args:
+        place: of the head in the aligned square, whose side is 1.
+        motion: how the head moves in the picture besides; its lead is taken from it.
+    """
+    posed = move.target if move.posed is None else move.posed
+    pose, turned_pose = FacePose.of(move.rest), FacePose.of(posed)
+    rotation = turned_pose.rotation @ pose.rotation.T
+    still = _with_rings(move.rest, pose)
+    pivot = _pivot(move.rest, pose)
+    rigid = (still - pivot) @ rotation.T + pivot
+    face = rigid[:N_VERTICES] + _smoothed(posed[:N_VERTICES] * _FLIP - rigid[:N_VERTICES])
+    expression = (move.target - posed)[:N_VERTICES] * _FLIP
+    led = _Similarity.of(place, motion)
+    on_neck = _Similarity.of(place, replace(motion, lead=(0.0, 0.0)))
+    turned = on_neck.applied(rigid)
+    border = np.array(FACE_BORDER)
+    led_face = led.applied(face)
+    missing = _averaged(led_face[border] - turned[border])
+    expressed = led.turned(expression)
+    pulled = _averaged(expressed[border])
+    turned[:N_VERTICES] = led_face + expressed
+    follow = _follows(still)
+    n = len(border)
+    for ring, centimetres in enumerate(_RINGS_CM):
+        own = slice(N_VERTICES + ring * n, N_VERTICES + (ring + 1) * n)
+        share = max(0.0, 1 - float(centimetres) / _FACE_REACH_CM)
+        turned[own] += share * missing
+        turned[own] += (follow[own, None] - 1) * (turned[own] - still[own])
+        turned[own] += 0.6 * share * pulled
+    drawn = led.undone(turned)
+    drawn[:N_VERTICES] = move.target[:N_VERTICES] * _FLIP
+    looked = [
+        float(np.linalg.norm((move.target - posed)[eye.iris.start, :2])) / pose.scale
+        for eye in move.eyes
+    ]
+    trust = _trust(still, turned, np.concatenate([led_face, turned[N_VERTICES:]]), looked, pose)
+    rest, wanted, seen = (points[:, :2] * _FLIP[:2] for points in (still, turned, drawn))
+    return HeadTurn(rest, wanted, seen, turned[:, 2], trust, _appearing(still, turned))
+
+
+def fields(head: HeadTurn) -> HeadFields:
+    """A turned head on the raster."""
+    points = (head.turned - LOW) * PITCH
+    index = _painted(points, head.depth)
+    moves = np.concatenate([head.rest, head.drawn], 1) * PITCH - np.tile(head.turned * PITCH, 2)
+    found = _interpolated(index, points, moves)
+    found = cv2.GaussianBlur(found, (0, 0), _SOFTENED) * _edges()[..., None] / PITCH
+    trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
+    appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
+    face = ((index > 0) & (index <= len(_canonical().triangles))).astype(np.float32)
+    trust, face, appears = (_softened(values) for values in (trust, face, appears))
+    found = found.astype(np.float32)
+    return HeadFields(found[..., :2], found[..., 2:], trust, face, appears)
+
+
+def _softened(values: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(cv2.erode(values, np.ones((3, 3))), (0, 0), _TRUST_SOFTENED)
+
+
+@dataclass(frozen=True)
+class _Similarity:
+    """p → a p + b of points in sides of the square, as complex numbers, y down."""
+
+    a: complex
+    b: complex
+
+    @staticmethod
+    def of(place: HeadPlace, motion: HeadMotion) -> _Similarity:
+        return _Similarity(*head_similarity(place, motion))
+
+    def applied(self, points: np.ndarray) -> np.ndarray:
+        """Points (v, 3), y up, moved in the plane of the picture."""
+        return self._mapped(points, self.a, self.b)
+
+    def turned(self, offsets: np.ndarray) -> np.ndarray:
+        return self._mapped(offsets, self.a, 0)
+
+    def undone(self, points: np.ndarray) -> np.ndarray:
+        return self._mapped(points, 1 / self.a, -self.b / self.a)
+
+    @staticmethod
+    def _mapped(points: np.ndarray, a: complex, b: complex) -> np.ndarray:
+        plane = a * (points[:, 0] - 1j * points[:, 1]) + b
+        return np.stack([plane.real, -plane.imag, points[:, 2]], 1)
+
+
+@functools.cache
+def _canonical() -> CanonicalFace:
+    return load_canonical_face()
+
+
+@functools.cache
+def _triangles() -> np.ndarray:
+    """(t, 3) vertex numbers: of the face, then of the rings, whose vertices follow."""
+    rows, n = [np.asarray(_canonical().triangles)], len(FACE_BORDER)
+    for ring in range(len(_RINGS_CM)):
+        outer = N_VERTICES + ring * n + np.arange(n)
+        inner = np.array(FACE_BORDER) if ring == 0 else outer - n
+        after = np.roll(np.arange(n), -1)
+        rows.append(np.stack([inner, inner[after], outer], 1))
+        rows.append(np.stack([inner[after], outer[after], outer], 1))
+    return np.concatenate(rows)
+
+
+@functools.cache
+def _directions() -> np.ndarray:
+    """(n, 2) in the canonical face's axes: outwards from the middle of the face at each vertex of
+    its border."""
+    border = _canonical().vertices[list(FACE_BORDER), :2].astype(np.float64)
+    outwards = border - [0, border[:, 1].mean()]
+    return np.asarray(outwards / np.linalg.norm(outwards, axis=1, keepdims=True))
+
+
+def _with_rings(landmarks: np.ndarray, pose: FacePose) -> np.ndarray:
+    """(v, 3) vertices of face and rings at rest, y up and z near, in sides of the square."""
+    face = landmarks[:N_VERTICES].astype(np.float64) * _FLIP
+    outwards = _directions()
+    reach = _BELOW + (1 - _BELOW) * np.clip(1 + outwards[:, 1:], 0, 1)
+    border = face[list(FACE_BORDER)]
+    rings = [
+        border
+        + pose.scale
+        * np.concatenate(
+            [
+                outwards * centimetres * reach,
+                np.full((len(border), 1), -min(_RECEDES * centimetres, _DEEPEST)),
+            ],
+            1,
+        )
+        @ pose.rotation.T
+        for centimetres in _RINGS_CM.tolist()
+    ]
+    return np.concatenate([face, *rings])
+
+
+def _pivot(landmarks: np.ndarray, pose: FacePose) -> np.ndarray:
+    """(3,) what the head turns about, y up and z near."""
+    face = landmarks[:N_VERTICES].astype(np.float64) * _FLIP
+    canonical = _canonical().vertices.astype(np.float64)
+    away = (np.array(HEAD_PIVOT) - canonical.mean(0)) @ pose.rotation.T
+    return np.asarray(face.mean(0) + pose.scale * away)
+
+
+@functools.cache
+def _kernel() -> np.ndarray:
+    """(468, 468) weights that average over the face."""
+    points = _canonical().vertices.astype(np.float64)
+    squares = ((points[:, None] - points[None]) ** 2).sum(-1)
+    weights = np.exp(-squares / (2 * _SMOOTH_CM**2))
+    return np.asarray(weights / weights.sum(1, keepdims=True))
+
+
+def _smoothed(offsets: np.ndarray) -> np.ndarray:
+    return np.asarray(_kernel() @ offsets)
+
+
+def _averaged(values: np.ndarray) -> np.ndarray:
+    """Values (n, …) around the border, averaged along it."""
+    half = _ALONG // 2
+    return np.mean([np.roll(values, shift, 0) for shift in range(-half, half + 1)], 0)
+
+
+def _follows(still: np.ndarray) -> np.ndarray:
+    """(v,) how far each vertex turns with the head."""
+    up = _smooth((_directions()[:, 1] - _JAW) / (_EAR - _JAW))
+    result = [np.ones(N_VERTICES)]
+    for centimetres in _RINGS_CM.tolist():
+        near = _smooth(np.array(1 - centimetres / _NECK_CM))
+        result.append(near + (1 - near) * up)
+    result[-1] = np.zeros(len(up))
+    return np.concatenate(result)
+
+
+def _trust(
+    still: np.ndarray,
+    turned: np.ndarray,
+    posed: np.ndarray,
+    looked: list[float],
+    pose: FacePose,
+) -> np.ndarray:
+    """See `HeadTurn.trust`.
+
+    Args:
+        posed: (v, 3), the turned head without an expression.
+        looked: cm by which the iris of each eye moves inside its lids.
+    """
+    triangles = _triangles()
+    before, after = (np.abs(_areas(points, triangles)) for points in (still, turned))
+    trust = _falling(after / np.maximum(before, 1e-9), *_STRETCHED)
+    insides = _insides()
+    grown = (after - np.abs(_areas(posed, triangles))) / pose.scale**2
+    opened = _falling(grown, *_OPENED_CM2)
+    trust[insides >= 0] = opened[insides >= 0]
+    for number, way in enumerate(looked):
+        own = insides == number + 1
+        trust[own] = np.minimum(trust[own], _falling(np.array(way), *_LOOKED_CM))
+    trust[len(_canonical().triangles) + _SEEN_RINGS * 2 * len(FACE_BORDER) :] = 1
+    return trust.astype(np.float32)
+
+
+def _appearing(still: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """See `HeadTurn.appears`."""
+    triangles = _triangles()
+    before, after = (np.abs(_areas(points, triangles)) for points in (still, turned))
+    appears = _smooth((after / np.maximum(before, 1e-9) - 0.9) / 0.4)
+    appears[len(_canonical().triangles) :] = 0
+    return appears.astype(np.float32)
+
+
+_SEEN_RINGS = 2
+"""Rings up to which the generator knows what comes into view."""
+
+
+@functools.cache
+def _insides() -> np.ndarray:
+    """(t,) of each triangle: 0 inside the lips, 1 and 2 inside the lids of an eye, -1 elsewhere."""
+    from photorig.worker.faces.face_topology import lid_rings, mirror_vertices
+
+    triangles = _triangles()
+    lids = lid_rings(mirror_vertices(_canonical().vertices))
+    edges = [INNER_LIPS, *(np.concatenate(lids[side]) for side in ("Right", "Left"))]
+    result = np.full(len(triangles), -1)
+    for number, edge in enumerate(edges):
+        result[np.isin(triangles, np.array(edge)).all(1)] = number
+    return result
+
+
+def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b, c = (points[triangles[:, i], :2] for i in range(3))
+    first, second = b - a, c - a
+    return np.asarray(0.5 * (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]))
+
+
+def _painted(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(m, n) int32: number of the nearest triangle at each point counted from 1, or 0."""
+    triangles = _triangles()
+    index = np.zeros(_shape(), np.int32)
+    corners = np.round((np.clip(points, -4096, 4096) - 0.5) * 2**_BITS).astype(np.int32)[triangles]
+    order = np.argsort(depth[triangles].mean(1), kind="stable")
+    for number in order.tolist():
+        cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
+    return index
+
+
+def _interpolated(index: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """(m, n, c) float32, moves (v, c) affine on each triangle of ``index``."""
+    corners, values = points[_triangles()], moves[_triangles()]
+    edges = corners[:, 1:] - corners[:, :1]
+    changes = values[:, 1:] - values[:, :1]
+    determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    sign = np.where(determinant < 0, -1.0, 1.0)
+    determinant = sign * np.maximum(np.abs(determinant), 1e-3)
+    inverse = np.empty_like(edges)
+    inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
+    inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
+    slopes = (inverse / determinant[:, None, None]) @ changes
+    # Triangles that have all but vanished may point anywhere: they go where their middle goes.
+    wild = np.abs(slopes).max((1, 2)) > _WILD
+    slopes[wild] = 0
+    offsets = values.mean(1) - np.einsum("ti,tic->tc", corners.mean(1), slopes)
+    maps = np.zeros((len(slopes) + 1, 3, moves.shape[1]), np.float32)
+    maps[1:, :2], maps[1:, 2] = slopes, offsets
+    chosen = maps[index]
+    x = np.arange(index.shape[1], dtype=np.float32)[None, :, None] + 0.5
+    y = np.arange(index.shape[0], dtype=np.float32)[:, None, None] + 0.5
+    return np.asarray(x * chosen[:, :, 0] + y * chosen[:, :, 1] + chosen[:, :, 2])
+
+
+_WILD = 12.0
+
+
+def _shape() -> tuple[int, int]:
+    width, height = np.round((HIGH - LOW) * PITCH).astype(int).tolist()
+    return height, width
+
+
+@functools.cache
+def _edges() -> np.ndarray:
+    """(m, n) float32: 1, falling to 0 at the edges of the raster."""
+    rows, columns = (
+        np.minimum(np.arange(length), np.arange(length)[::-1]) / _EDGE for length in _shape()
+    )
+    return (_smooth(rows)[:, None] * _smooth(columns)[None, :]).astype(np.float32)
+
+
+def _falling(value: np.ndarray, begin: float, end: float) -> np.ndarray:
+    return 1 - _smooth((value - begin) / (end - begin))
+
+
+def _smooth(value: np.ndarray) -> np.ndarray:
+    t = np.clip(value, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
