@@ -15,6 +15,7 @@ import pytest
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.portraits.face_geometry import ARRAYS, N_LANDMARKS, FaceGeometry
+from photorig.worker.portraits.mouth import UPPER, MouthInterior
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import PortraitResponse
 from photorig.worker.reenactment.known_faces import SUFFIX, KnownFaces
@@ -42,7 +43,10 @@ def measured(portrait: Portrait, made_for: str = "") -> Portrait:
     amounts = np.array([0.5, 1.0], np.float32)
     moves = np.zeros((len(CONTROLS), 2, N_LANDMARKS, 3), np.float16)
     made_for = made_for or RegionalShifts(BUNDLE).id
-    geometry = FaceGeometry(made_for, TURNS, poses, amounts, moves)
+    picture = random.integers(0, 256, (64, 64, 3), np.uint8)
+    lips = random.uniform(0, 64, (2, len(UPPER), 2)).astype(np.float32)
+    mouth = MouthInterior(picture, lips, np.array([9], np.float32))
+    geometry = FaceGeometry(made_for, TURNS, poses, amounts, moves, mouth)
     return replace(portrait, response=response, geometry=geometry)
 
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ class Portrait:
 
     @cached_property
     def _bytes(self) -> bytes:
-        metadata = {
+        metadata: dict[str, Any] = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "model_id": self.model_id,
@@ -116,18 +116,9 @@ class Portrait:
             "alignment": np.ascontiguousarray(self.alignment, np.float64),
             "photo.png": np.frombuffer(_png_bytes(self.photo), np.uint8),
         }
-        if self.response is not None:
-            metadata["response_to"] = self.response.bundle_id
-            metadata["response_form"] = RESPONSE_FORM
-            for name in RESPONSE_ARRAYS:
-                array = getattr(self.response, name)
-                tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
-        if self.geometry is not None:
-            metadata["geometry_for"] = self.geometry.made_for
-            for name in GEOMETRY_ARRAYS:
-                tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(self.geometry, name))
-            for name in MOUTH_ARRAYS if self.geometry.mouth is not None else ():
-                tensors[f"mouth.{name}"] = np.ascontiguousarray(getattr(self.geometry.mouth, name))
+        said, measured = measured_tensors(self)
+        metadata |= said
+        tensors |= measured
         if self.tuning is not None:
             tensors |= tuning_tensors(self.tuning)
         tensors |= reference_tensors(self.references)
@@ -163,7 +154,7 @@ class Portrait:
         if len(content) > MAXIMUM_BYTES:
             raise InputError("This portrait is too large", hint)
         try:
-            metadata = _read_metadata(content)
+            metadata = read_metadata(content)
             if metadata.get("format") != FORMAT:
                 raise InputError("This is no portrait file", hint)
             if metadata["version"] != FORMAT_VERSION:
@@ -212,6 +203,37 @@ class Portrait:
             self.geometry.check()
 
 
+def measured_tensors(portrait: Portrait) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What was measured of a portrait's face, response and geometry, as files keep it: metadata and
+    tensors."""
+    metadata: dict[str, Any] = {}
+    tensors: dict[str, np.ndarray] = {}
+    if portrait.response is not None:
+        metadata["response_to"] = portrait.response.bundle_id
+        metadata["response_form"] = RESPONSE_FORM
+        for name in RESPONSE_ARRAYS:
+            array = getattr(portrait.response, name)
+            tensors[f"response.{name}"] = np.ascontiguousarray(array, np.float32)
+    geometry = portrait.geometry
+    if geometry is not None:
+        metadata["geometry_for"] = geometry.made_for
+        for name in GEOMETRY_ARRAYS:
+            tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(geometry, name))
+        for name in MOUTH_ARRAYS if geometry.mouth is not None else ():
+            tensors[f"mouth.{name}"] = np.ascontiguousarray(getattr(geometry.mouth, name))
+    return metadata, tensors
+
+
+def with_measured(
+    portrait: Portrait, metadata: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> Portrait:
+    """The portrait with what `measured_tensors` gave. Raises KeyError, TypeError or ValueError."""
+    response, geometry = _response(metadata, tensors), _geometry(metadata, tensors)
+    measured = replace(portrait, response=response, geometry=geometry)
+    measured._check()
+    return measured
+
+
 def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
     if "response_to" not in metadata or metadata.get("response_form") != RESPONSE_FORM:
         return None
@@ -242,7 +264,9 @@ def _decode_photo(content: bytes) -> np.ndarray:
         return np.array(image.convert("RGB"))
 
 
-def _read_metadata(content: bytes) -> dict[str, Any]:
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """Photorig's metadata of a safetensors file. Raises ValueError, KeyError, TypeError or
+    struct.error where there is none."""
     # The safetensors package reads metadata from files only; its header is a length and JSON.
     (length,) = struct.unpack_from("<Q", content)
     if length > min(len(content), 1 << 20):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import secrets
+import struct
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -27,12 +28,13 @@ from safetensors.numpy import save as save_tensors
 
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator, load_generator
-from photorig.worker.portraits.face_geometry import ARRAYS as GEOMETRY_ARRAYS
-from photorig.worker.portraits.face_geometry import FaceGeometry
-from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.response import ARRAYS as RESPONSE_ARRAYS
+from photorig.worker.portraits.portrait import (
+    Portrait,
+    measured_tensors,
+    read_metadata,
+    with_measured,
+)
 from photorig.worker.portraits.response import FORM as RESPONSE_FORM
-from photorig.worker.portraits.response import PortraitResponse
 
 from .bundle import ModelBundle
 from .measure_geometry import LOOKS, with_geometry
@@ -148,7 +150,8 @@ class KnownFaces:
 
     def _keep(self, portrait: Portrait, measured: Portrait) -> None:
         """For the next time; a full disk is no reason not to render."""
-        content = _content(measured)
+        metadata, tensors = measured_tensors(measured)
+        content = save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
         path = self._path(portrait)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
@@ -173,25 +176,13 @@ class KnownFaces:
         try:
             if digest != self._digest(portrait, content):
                 raise ValueError("other bytes than were written")
-            known = self._from_content(portrait, content)
-        except (SafetensorError, KeyError, ValueError) as error:
+            known = with_measured(portrait, read_metadata(content), load_tensors(content))
+        except (SafetensorError, struct.error, KeyError, TypeError, ValueError) as error:
             log.warning("measuring again, as %s is damaged: %s", path, error)
             return None
         with contextlib.suppress(OSError):
             path.touch()  # it was used
-        return known
-
-    def _from_content(self, portrait: Portrait, content: bytes) -> Portrait:
-        tensors = load_tensors(content)
-        response = PortraitResponse(
-            self._bundle.id, **{name: tensors[f"response.{name}"] for name in RESPONSE_ARRAYS}
-        )
-        geometry = FaceGeometry(
-            self._made_for, **{name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}
-        )
-        response.check(len(portrait.parameters))
-        geometry.check()
-        return replace(portrait, response=response, geometry=geometry)
+        return None if self.needs_measuring(known) else known
 
     def _prune(self) -> None:
         """Remove what was not used for longest until the folder is within its limit."""
@@ -202,16 +193,6 @@ class KnownFaces:
                 break
             total -= path.stat().st_size
             path.unlink(missing_ok=True)
-
-
-def _content(measured: Portrait) -> bytes:
-    parts = (("response", RESPONSE_ARRAYS), ("geometry", GEOMETRY_ARRAYS))
-    tensors = {
-        f"{part}.{name}": np.ascontiguousarray(getattr(getattr(measured, part), name))
-        for part, names in parts
-        for name in names
-    }
-    return save_tensors(tensors)
 
 
 def measure_on(bundle: ModelBundle, generator: Generator) -> Measure:
