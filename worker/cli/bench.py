@@ -1,12 +1,17 @@
-"""``photorig bench``: milliseconds an image by backend and size, against a baseline."""
+"""``photorig bench``: milliseconds an image by backend and size, against a baseline; and what a
+busy core costs a frame."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
+
+if TYPE_CHECKING:
+    from photorig.worker.reenactment.busy_core import BusyCore
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,7 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "bench",
         help="measure speed in detail",
         description="Measure milliseconds an image by backend and size. The backends take turns, "
-        "so that their ratios hold even on a computer that is busy with other things.",
+        "so that their ratios hold even on a computer that is busy with other things. Then "
+        "whole frames of the smallest size, alone and beside a core that is kept busy.",
     )
     parser.add_argument("--device", default="auto", help="compare this device (default: the best)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], metavar="N")
@@ -25,13 +31,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     from photorig.worker.generators.benchmark import load_contenders, measure
     from photorig.worker.generators.threads import thread_count
+    from photorig.worker.reenactment.busy_core import BAR
 
     if args.rounds < 1:
         raise InputError(f"--rounds is {args.rounds}, not a number above zero")
     timings = measure(load_contenders(args.device), args.sizes, args.rounds)
+    busy = _beside_a_busy_core(args)
     if args.json:
         values = [dataclasses.asdict(timing) for timing in timings]
-        print(json.dumps({"threads": thread_count(), "timings": values}, indent=2))
+        report = {"threads": thread_count(), "timings": values}
+        print(json.dumps({**report, "busy_core": dataclasses.asdict(busy)}, indent=2))
         return 0
     print(f"{thread_count()} threads on the processor; medians of {args.rounds} images")
     print(f"{'backend':<18}{'device':<8}{'size':>6}{'ms an image':>14}{'speed-up':>10}")
@@ -40,4 +49,20 @@ def run(args: argparse.Namespace) -> int:
             f"{timing.backend:<18}{timing.device:<8}{timing.size:>6}"
             f"{timing.milliseconds:>14.1f}{timing.speedup:>9.2f}x"
         )
+    print(
+        f"a frame of {busy.size}²: {busy.milliseconds:.0f} ms alone,"
+        f" {busy.busy_milliseconds:.0f} ms beside one busy core:"
+        f" {busy.ratio:.2f} times as long (at most {BAR} is good)"
+    )
     return 0
+
+
+def _beside_a_busy_core(args: argparse.Namespace) -> BusyCore:
+    from photorig.worker.faces.net3d import Net3D
+    from photorig.worker.portraits.sample import sample_portrait
+    from photorig.worker.reenactment import busy_core
+    from photorig.worker.reenactment.renderer import load_renderer
+
+    renderer = load_renderer(args.device)
+    portrait = sample_portrait(renderer.generator, Net3D(), seed=3)
+    return busy_core.measure(renderer, portrait, min(args.sizes), args.rounds)
