@@ -27,11 +27,11 @@ DEFINITIONS: dict[str, str] = {
     "width, funnel opens .218, jaw sideways .137, mouth sideways .171, frown .072, nose wing .118, "
     "upper lip .126; gaze .20 of an eye's width sideways, .17 up and down. Where no figure of "
     "ICT's is known: " + "; ".join(f"{n}: {w}" for n, w in WITHOUT_SOURCE.items()) + ".",
-    "judges": "dlib's 68 landmarks for lips, brows and corners of the mouth; the iris network for "
-    "lids; dense optical flow (DIS) between rest and driven crop, averaged around "
+    "judges": "dlib's 68 landmarks for lips and corners of the mouth; the iris network for lids "
+    "and irises; dense optical flow (DIS) between rest and driven crop, averaged around "
     "dlib's points at rest over pixels that the flow back brings home and without what the bridge "
     "of the nose moves, for what landmarks under-read: jaw and mouth sideways, cheeks, nose, "
-    "shrugs, brows and irises. MobileFace for identity. Net3D and MediaPipe's landmarks, with "
+    "shrugs, brows, upper lip. MobileFace for identity. Net3D and MediaPipe's landmarks, with "
     "which portraits are built, decide nothing.",
     "room": "A face that shows more than .35 of a control at rest (by Net3D) is left out where "
     "that control is asked for; so is a turn that would end beyond 40° of yaw.",

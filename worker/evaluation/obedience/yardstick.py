@@ -222,7 +222,7 @@ def _corner(side: str) -> Move:
 
 _INNER, _LEFT_BROW, _RIGHT_BROW = (21, 22), (24, 25), (18, 19)
 _INNER_BROW, _OUTER_BROW = 0.086, 0.117
-_ALL_BROWS = (*range(18, 22), *range(22, 26))
+_ALL_BROWS = (*_INNER, *_LEFT_BROW, *_RIGHT_BROW)
 _MOUTH = tuple(range(48, 60))
 _CORNERS = ("left corner", "right corner")
 _UP_LIP, _LOW_LIP = (50, 51, 52, 61, 62, 63), (56, 57, 58, 65, 66, 67)
@@ -259,17 +259,17 @@ def _moves() -> list[Move]:
             "browInnerUp",
             ("browInnerUp",),
             _INNER_BROW,
-            {LANDMARKS: _way(_INNER, 0, 1), FLOW: _drift(("inner brows",), 0, 1)},
+            {FLOW: _drift(("inner brows",), 0, 1), LANDMARKS: _way(_INNER, 0, 1)},
             goal=0.85,
         ),
         Move(
             "brows up",
             "brows up",
             ("browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-            (_INNER_BROW + _OUTER_BROW) / 2,
+            (_INNER_BROW + 2 * _OUTER_BROW) / 3,
             {
-                LANDMARKS: _way(_ALL_BROWS, 0, 1),
                 FLOW: _drift(("inner brows", "left outer brow", "right outer brow"), 0, 1),
+                LANDMARKS: _way(_ALL_BROWS, 0, 1),
             },
             goal=0.85,
         ),
@@ -277,8 +277,8 @@ def _moves() -> list[Move]:
     for side, points in (("Left", _LEFT_BROW), ("Right", _RIGHT_BROW)):
         name = f"browOuterUp{side}"
         measures = {
-            LANDMARKS: _way(points, 0, 1),
             FLOW: _drift((f"{side.lower()} outer brow",), 0, 1),
+            LANDMARKS: _way(points, 0, 1),
         }
         label = f"outer brow {side.lower()} up"
         result.append(Move(label, name, (name,), _OUTER_BROW, measures, goal=0.85))
@@ -288,10 +288,7 @@ def _moves() -> list[Move]:
             "brows down",
             ("browDownLeft", "browDownRight"),
             0.044,
-            {
-                LANDMARKS: _way((20, 21, 22, 23), 0, -1),
-                FLOW: _drift(("inner brows",), 0, -1),
-            },
+            {FLOW: _drift(("inner brows",), 0, -1), LANDMARKS: _way((20, 21, 22, 23), 0, -1)},
         ),
         Move(
             "pucker",
@@ -313,7 +310,7 @@ def _moves() -> list[Move]:
             "upper lip",
             ("mouthUpperUpLeft", "mouthUpperUpRight"),
             0.126,
-            {LANDMARKS: _way(_UP_LIP, 0, 1), FLOW: _drift(("upper lip",), 0, 1)},
+            {FLOW: _drift(("upper lip",), 0, 1), LANDMARKS: _way(_UP_LIP, 0, 1)},
         ),
     ]
     looks = (
@@ -417,7 +414,7 @@ GAZES = ("look left", "look right", "look up", "look down")
 WITHOUT_SOURCE: Mapping[str, str] = {
     "outer brow left up": "the rigged head's",
     "outer brow right up": "the rigged head's",
-    "brows up": "mean of the inner brow's and the rigged head's outer brow",
+    "brows up": "a third the inner brow's, two thirds the rigged head's outer brow",
     "cheeks puffed": "the rigged head's, from the front",
     "jaw forward, seen turned by 25°": "0.11 forward, seen from the side by 25°",
     "lips closed over an open jaw": "all that the jaw opens the lips",
