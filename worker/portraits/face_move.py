@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from .detail import Flow, small, trusted
-from .face_mesh import SIDE, field, moved
-from .mouth import MouthInterior
+from .face_mesh import SIDE, FacePose, field, moved
+from .mouth import MouthInterior, lips_apart
 
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
 """Radii of the iris up to which everything moves with it, and from which nothing does."""
@@ -46,7 +46,7 @@ class FaceMove:
         eyes: where irises move inside their lids.
         posed: landmarks of the generator's face as it is turned, without an expression; None where
             it is not known.
-        mouth: what is seen between lips that part; None where the generator draws it.
+        mouth: what is seen between lips that part; None where only the generator draws it.
     """
 
     rest: np.ndarray
@@ -63,7 +63,9 @@ class FaceMove:
         picture = moved(picture, self._between(self.target, self.seen))
         if self.mouth is None:
             return picture
-        return self.mouth.painted(picture, self.target, self.scale)
+        before = lips_apart(self.rest, FacePose.of(self.rest).scale)
+        parted = float(np.abs(lips_apart(self.target, self.scale) - before).max())
+        return self.mouth.painted(picture, self.target, self.scale, parted)
 
     def flow(self, driven: np.ndarray, rest: np.ndarray) -> Flow:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the

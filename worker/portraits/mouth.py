@@ -1,14 +1,14 @@
-"""The inside of a mouth, for photos that show none: drawn once, seen where lips part.
+"""The inside of a mouth: drawn once, wide open, and seen where lips part further than in the photo.
 
-A generator tuned to a photo with closed lips has forgotten what lies behind them. Before the
-tuning it knew: one picture of it, mouth wide open, is kept with the portrait. Where the driven
-mouth opens, that picture is seen between the lips: the upper teeth hang from the upper lip, the
-lower ones stand on the lower lip, however far the two are apart.
+A generator tuned to a photo has forgotten what lies behind its lips. Before the tuning it knew: one
+picture of it is kept with the portrait, with the teeth that the photo itself shows. Where the
+driven mouth opens, that picture is seen between the lips: the upper teeth hang from the upper lip,
+the lower ones stand on the lower lip, however far the two are apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -29,8 +29,10 @@ LOWER = np.array([INNER_LIPS[0], *INNER_LIPS[: _HALF - 1 : -1]])
 
 _FEATHER = 0.0035
 """Sides of the aligned square over which lips go over into what is behind them."""
-_LEAST_GAP = 0.004
-"""Sides of the square that lips are apart before anything is seen between them."""
+_PARTED_CM = 0.3
+"""By how much lips are further apart, or closer, than in the photo when only this is seen."""
+_OWN_TEETH, _OWN_FADE = 0.7, 0.3
+"""Part of the photo's own opening that its own teeth are seen in, and over which they end."""
 _BAND = 0.25
 """Part of half the kept mouth's opening over which upper and lower teeth are mixed."""
 _FINER = 4
@@ -63,16 +65,34 @@ class MouthInterior:
         if not 0 < float(self.scale[0]) < np.inf or _width(self.lips) < 1:
             raise ValueError("a mouth without a size")
 
-    def painted(self, picture: np.ndarray, landmarks: np.ndarray, scale: float) -> np.ndarray:
+    def with_teeth(self, own: MouthInterior) -> MouthInterior:
+        """This mouth with the upper teeth of another, less open one, where that shows them."""
+        height, width = self.picture.shape[:2]
+        here, there = _Frame.of(self.lips.astype(float)), _Frame.of(own.lips.astype(float))
+        x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+        along, down = here.inwards(x, y)
+        part = np.clip(along / here.width, 0, 1)
+        below = (down - here.edge(0, part)) * float(own.scale[0] / self.scale[0])
+        opening = np.maximum(there.edge(1, part) - there.edge(0, part), 0)
+        teeth = _sampled(own.picture, there, part, there.edge(0, part) + np.maximum(below, 0))
+        seen = 1 - _smooth((below / np.maximum(opening, 1e-3) - _OWN_TEETH) / _OWN_FADE)
+        seen = (seen * _smooth(opening / (0.1 * float(own.scale[0]))))[..., None]
+        mixed = self.picture + seen * (teeth - self.picture)
+        return replace(self, picture=np.rint(np.clip(mixed, 0, 255)).astype(np.uint8))
+
+    def painted(
+        self, picture: np.ndarray, landmarks: np.ndarray, scale: float, parted: float
+    ) -> np.ndarray:
         """A square picture (s, s, 3) uint8 of a face with this seen between its lips.
 
         Args:
             landmarks: (478, 3) of the picture, in sides of the square.
             scale: sides of the square along a centimetre.
+            parted: cm by which the lips' distance differs from the photo's, where most.
         """
         size = picture.shape[0]
         lips = landmarks[np.stack([UPPER, LOWER]), :2] * size
-        if _width(lips) < 1 or (landmarks[LOWER, 1] - landmarks[UPPER, 1]).max() < _LEAST_GAP:
+        if _width(lips) < 1 or parted <= 0:
             return picture
         reach = int(np.ceil(4 * _FEATHER * size)) + 2
         flat = lips.reshape(-1, 2)
@@ -83,6 +103,7 @@ class MouthInterior:
         region = (slice(low[1], high[1]), slice(low[0], high[0]))
         inside = self._colours(lips - low, tuple(high - low), float(self.scale[0]) / (scale * size))
         shown = _shown(lips - low, tuple(high - low), size)[..., None]
+        shown = shown * _smooth(np.array(parted / _PARTED_CM))
         result = picture.copy()
         mixed = picture[region] + shown * (inside - picture[region])
         result[region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
@@ -105,15 +126,7 @@ class MouthInterior:
         hanging = upper + np.clip(below_upper, 0, half)
         standing = lower - np.clip(above_lower, 0, half)
         share = _smooth((below_upper - half) / (_BAND * np.maximum(half, 1e-3)))
-        mouth = [
-            cv2.remap(
-                self.picture,
-                *(axis.astype(np.float32) for axis in own.outwards(part * own.width, place)),
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_REPLICATE,
-            ).astype(np.float32)
-            for place in (hanging, standing)
-        ]
+        mouth = [_sampled(self.picture, own, part, place) for place in (hanging, standing)]
         return np.asarray(mouth[0] + share[..., None] * (mouth[1] - mouth[0]))
 
 
@@ -157,6 +170,20 @@ class _Frame:
     def edge(self, lip: int, part: np.ndarray) -> np.ndarray:
         """How far down the edge of a lip is at a part of the width."""
         return np.interp(part, *self.edges[lip])
+
+
+def _sampled(picture: np.ndarray, frame: _Frame, part: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """(h, w, 3) float32 of a picture at parts (h, w) of a mouth's width, so far down in pixels."""
+    x, y = frame.outwards(part * frame.width, down)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    border = cv2.BORDER_REPLICATE
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
+
+
+def lips_apart(landmarks: np.ndarray, scale: float) -> np.ndarray:
+    """(11,) cm between the inner edges of the lips, from the right corner to the left one."""
+    apart = landmarks[LOWER, :2] - landmarks[UPPER, :2]
+    return np.asarray(np.linalg.norm(apart, axis=1) / scale)
 
 
 def _width(lips: np.ndarray) -> float:

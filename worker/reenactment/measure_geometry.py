@@ -26,7 +26,7 @@ from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 from .face_target import IRISES
-from .measure_mouth import hidden_mouth
+from .measure_mouth import open_mouth
 from .measure_portrait import (
     SIZE,
     Analyzer,
@@ -67,7 +67,7 @@ def with_geometry(
     if rest is None:
         return portrait
     untuned = DrivenFace(portrait, bundle, generator, net3d)
-    mouth = hidden_mouth(untuned, rest.landmarks / SIZE)
+    mouth = open_mouth(untuned, face, rest.landmarks / SIZE)
     turned, seen, poses = _poses(face, rest)
     response = _response(portrait, bundle, turned, believable_turns(turned, seen))
     geometry = FaceGeometry(

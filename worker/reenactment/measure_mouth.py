@@ -1,4 +1,4 @@
-"""The inside of a mouth that a photo does not show, drawn once by the untuned generator."""
+"""The inside of a mouth, drawn once by the untuned generator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .measure_portrait import DrivenFace
 from .region_masks import region_masks
 from .regional_controls import RegionalShifts
 
-_CLOSED = 0.045
-"""Opening of the inner lips, in distances of the eyes' outer corners, up to which nothing is seen
-behind them."""
+_SHOWS_TEETH = 0.03
+"""Opening of the inner lips, in distances of the eyes' outer corners, from which a photo shows what
+is behind them."""
 _OPENINGS = (1.0, 1.35, 1.7)
 """Amounts of jawOpen, as far as the generator goes with it, that are tried."""
 _LEAST, _MOST = 0.12, 0.5
@@ -32,16 +32,27 @@ _GREY = 3.0
 """Levels of colour below which a photo is black and white."""
 
 
-def hidden_mouth(face: DrivenFace, rest: np.ndarray) -> MouthInterior | None:
-    """What is behind the closed lips of a face; None where the photo shows it, or the generator
-    cannot.
+def open_mouth(untuned: DrivenFace, tuned: DrivenFace, rest: np.ndarray) -> MouthInterior | None:
+    """A face's mouth, wide open; None where the generator cannot draw it.
 
     Args:
-        face: driven by the generator without the portrait's tuning.
+        untuned, tuned: the face driven by the generator without and with the portrait's tuning.
         rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
     """
-    if _opening(rest) > _CLOSED:
+    drawn = _widest(untuned, rest)
+    if drawn is None:
         return None
+    picture, landmarks = drawn
+    picture = _like_photo(picture, landmarks, untuned, rest)
+    mouth = mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
+    if _opening(rest) < _SHOWS_TEETH:
+        return mouth
+    own = tuned.generator.synthesize(tuned.portrait.latents[None], _SIZE, RegionalStyles.none())[0]
+    return mouth.with_teeth(mouth_of(own, rest, FacePose.of(rest).scale))
+
+
+def _widest(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The picture with the mouth furthest open, and its landmarks."""
     shifts, widest, best = RegionalShifts(face.bundle), _LEAST, None
     masks = region_masks(rest)
     for amount in _OPENINGS:
@@ -56,11 +67,7 @@ def hidden_mouth(face: DrivenFace, rest: np.ndarray) -> MouthInterior | None:
         opening = _opening(landmarks)
         if widest < opening < _MOST:
             widest, best = opening, (picture, landmarks)
-    if best is None:
-        return None
-    picture, landmarks = best
-    picture = _like_photo(picture, landmarks, face, rest)
-    return mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
+    return best
 
 
 def _opening(landmarks: np.ndarray) -> float:
