@@ -89,12 +89,19 @@ def portrait(generator: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def expected(generator: Any, bundle_file: Path, portrait: Any) -> dict[float, bytes]:
-    """Pixels by yaw as the command line renders them, without a server."""
+def expected(
+    generator: Any, bundle_file: Path, portrait: Any, tmp_path_factory: pytest.TempPathFactory
+) -> dict[float, bytes]:
+    """Pixels by yaw as the command line renders them, without a server. The portrait is of an
+    earlier version: its face is measured here, and by the server once more."""
     from photorig.worker.reenactment.bundle import load_bundle
+    from photorig.worker.reenactment.known_faces import KnownFaces, measure_on
     from photorig.worker.reenactment.renderer import FaceRenderer
 
-    renderer = FaceRenderer(load_bundle(str(bundle_file)), generator)
+    bundle = load_bundle(str(bundle_file))
+    faces = KnownFaces(bundle, measure_on(bundle, generator), tmp_path_factory.mktemp("faces"))
+    assert faces.known(portrait).geometry is not None
+    renderer = FaceRenderer(bundle, generator, faces=faces)
     return {
         yaw: renderer.render(
             portrait, FrameRequest(portrait.id, ARKIT_52.vector({"headYaw": yaw}), SIZE)
