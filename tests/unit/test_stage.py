@@ -52,11 +52,11 @@ def render(renderer: Any, portrait: Any, size: int | str = SIZE, **values: float
 
 def nobody(renderer: Any, *pictures: np.ndarray) -> np.ndarray:
     """(h, w) bool, where no picture shows the person, well away from their edges."""
-    from photorig.worker.portraits.layers import _grown
+    from photorig.worker.portraits.layers import grown
 
     matte = renderer._stage._matte
     person = np.max([matte.person(picture) for picture in pictures], 0)
-    return _grown((person > 0.05).astype(np.float32), 0.09 * SIZE) == 0
+    return grown((person > 0.05).astype(np.float32), 0.09 * SIZE) == 0
 
 
 def test_at_rest_the_frame_is_the_aligned_photo_bit_for_bit(
@@ -83,6 +83,49 @@ def test_nothing_jumps_when_a_motion_begins(
     change = np.abs(render(renderer, portrait, **move).astype(int) - rest)
     assert change.max() <= levels
     assert change.mean() < 0.6
+
+
+def flicker(renderer: Any, portrait: Any, size: int, start: float, **step: float) -> Any:
+    """Mean and largest second difference, in levels, of twelve frames of a slow move."""
+    names = {name: ARKIT_52.vector({name: 1.0}) for name in step}
+    frames = []
+    for count in range(12):
+        values = sum(vector * (start + step[name] * count) for name, vector in names.items())
+        request = FrameRequest(portrait.id, values.astype(np.float32), size)
+        frames.append(renderer.render(portrait, request).astype(int))
+    jerks = np.abs(np.diff(frames, 2, axis=0))
+    return float(jerks.mean()), int(jerks.max())
+
+
+@pytest.fixture(scope="module")
+def exact(renderer: Any) -> Any:
+    """The same in f32, which is all that processors without bf16 have."""
+    from photorig.worker.generators import load_generator
+    from photorig.worker.reenactment.renderer import FaceRenderer
+
+    return FaceRenderer(renderer.bundle, load_generator("cpu", "f32"))
+
+
+SLOW = {
+    "a turn from rest": (256, 0.0, {"headYaw": 0.02}),
+    "a turn from rest, larger": (512, 0.0, {"headYaw": 0.02}),
+    "a turn under way": (256, 5.0, {"headYaw": 0.02}),
+    "a smile": (256, 0.0, {"mouthSmileLeft": 0.004, "mouthSmileRight": 0.004}),
+    "a jaw": (256, 0.05, {"jawOpen": 0.002}),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_slow_moves_hardly_flicker_more_than_rounding_to_levels_makes_them(
+    renderer: Any, exact: Any, portrait: Any, name: str
+) -> None:
+    size, start, step = SLOW[name]
+    mean, largest = flicker(exact, portrait, size, start, **step)
+    assert mean < 0.55
+    if renderer.generator.backend != exact.generator.backend:
+        mean_here, largest_here = flicker(renderer, portrait, size, start, **step)
+        assert mean_here < 1.5 * mean
+        assert largest_here < 1.5 * largest + 6
 
 
 @pytest.mark.parametrize("move", [{"jawOpen": 0.002}, {"eyeBlinkLeft": 0.01}], ids=str)

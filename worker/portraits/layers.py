@@ -59,7 +59,7 @@ class RestPerson:
         # No threshold: a seam that steps from pixel to pixel would flicker in a moving picture.
         person = np.clip((driven - 0.05) * 5, 0, 1)
         reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * self.unit
-        return _soft(_grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
+        return _soft(grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
 
     def alone(self, driven: np.ndarray) -> np.ndarray:
         """(m, n) in [0, 1]: the driven person (m, n), without what surrounds them."""
@@ -77,10 +77,10 @@ def rest_person(
         reach: (m, n) float32, 0 where nothing is this person's any more; everywhere 1 if None.
     """
     whole = _whole_person(matte, head)
-    gate = _soft(_grown(whole, _GATE_REACH * unit), _GATE_REACH / 3 * unit)
+    gate = _soft(grown(whole, _GATE_REACH * unit), _GATE_REACH / 3 * unit)
     if reach is not None:
         gate, whole = gate * reach, whole * (reach == 1)
-    core = _soft(_grown(whole, -_CORE_DEPTH * unit), _CORE_DEPTH / 3 * unit)
+    core = _soft(grown(whole, -_CORE_DEPTH * unit), _CORE_DEPTH / 3 * unit)
     return RestPerson(np.maximum(matte * gate, core), gate, core, unit)
 
 
@@ -202,7 +202,7 @@ def _smooth(value: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
+def grown(mask: np.ndarray, distance: float) -> np.ndarray:
     """A mask (h, w) of zeros and ones grown, or shrunk if negative, by a distance in pixels."""
     size = 2 * round(abs(distance)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -239,7 +239,7 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
     Near the person's edge it is mirrored, further in it is smooth; a little outside the person it
     is the picture bit for bit.
     """
-    covered = _grown((person > 0.05).astype(np.float32), _PLATE_REACH * unit)
+    covered = grown((person > 0.05).astype(np.float32), _PLATE_REACH * unit)
     if covered.all():
         return picture
     smooth = _continued(picture.astype(np.float32), 1 - covered)
@@ -252,7 +252,7 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
 def with_fringe(person: np.ndarray, unit: float) -> np.ndarray:
     """(h, w) float32 in [0, 1]: where a person (h, w) is seen, and hair too fine for its matte."""
     seen = np.clip(person * 4, 0, 1).astype(np.float32)
-    return _soft(_grown(seen, _FRINGE * unit), _FRINGE * unit)
+    return _soft(grown(seen, _FRINGE * unit), _FRINGE * unit)
 
 
 def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

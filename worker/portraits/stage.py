@@ -33,6 +33,7 @@ from .detail import (
     small,
 )
 from .face_move import FaceMove
+from .fine_matte import finer_matte
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_window
 from .layers import RestPerson, background, laid_over, mixed, moved, moved_matte, rest_person
@@ -294,6 +295,7 @@ class PortraitStage:
         part = _within(window, region)
         square = refined(in_raster(person.matte, window.alignment, photo.shape), photo)
         matte[part] += window.shown * (square - matte[part])
+        matte = finer_matte(around, matte, unit)
         plate = _frozen(background(around, matte, unit))
         return _Rest(region, _frozen(matte), plate, window, pictures, aligned, person)
 

@@ -21,7 +21,7 @@ from .head_motion import HeadMotion, HeadPlace
 from .layers import beyond_edges, continued_beyond, gone_by, person_colours, with_fringe
 from .turned_mesh import LOW, PITCH, HeadFields, fields, head_turn, turn_degrees
 
-_BEGINS, _WHOLE = 0.0, 4.0
+_BEGINS, _WHOLE = 0.0, 2.5
 """Degrees between which the photo carried on the turned mesh takes over from what is shown of a
 head that looks as in the photo."""
 _PAD = 0.35  # sides of the square, how far beyond the photo a head may have been
