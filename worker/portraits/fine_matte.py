@@ -12,7 +12,7 @@ import numpy as np
 from .layers import grown
 
 # Lengths are parts of the aligned square's side.
-_OUTSIDE, _INSIDE = 0.06, 0.03
+_OUTSIDE, _INSIDE = 0.045, 0.03
 """How far outside and inside the matte's edge hair may end."""
 _NEARBY = 0.05
 """From how far colours of person and background are taken."""
