@@ -138,7 +138,7 @@ def mask_at(masks: np.ndarray, region: str, point: np.ndarray) -> float:
 
 def test_masks_cover_their_region_and_leave_the_other_side_alone() -> None:
     points = landmarks()
-    masks = region_masks(points)
+    masks = region_masks(points).masks
     assert masks.min() >= 0 and masks.max() <= 1
     left_eye, right_eye = points[[263, 362]].mean(0), points[[33, 133]].mean(0)
     assert mask_at(masks, "eyeLeft", left_eye) == pytest.approx(1)
@@ -151,7 +151,7 @@ def test_masks_cover_their_region_and_leave_the_other_side_alone() -> None:
 
 
 def test_both_halves_of_the_mouth_are_all_of_it() -> None:
-    masks = region_masks(landmarks())
+    masks = region_masks(landmarks()).masks
     halves = masks[REGIONS.index("mouthLeft")] + masks[REGIONS.index("mouthRight")]
     assert halves.max() <= 1 + 1e-6
     middle = (landmarks()[[13, 14], :2].mean(0) * MASK_SIDE).astype(int)
@@ -160,7 +160,7 @@ def test_both_halves_of_the_mouth_are_all_of_it() -> None:
 
 def test_masks_follow_a_turned_head() -> None:
     turned = landmarks(25.0)
-    masks = region_masks(turned)
+    masks = region_masks(turned).masks
     assert mask_at(masks, "eyeLeft", turned[[263, 362]].mean(0)) > 0.95
 
 

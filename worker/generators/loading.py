@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch-cpu")
 PRECISIONS = ("auto", "f32", "bf16")
+PRECISION_VARIABLE = "PHOTORIG_PRECISION"
+"""What ``auto`` is, for comparison: the tests run with f32 and bf16 on one computer."""
 
 
 def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
@@ -21,7 +24,8 @@ def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
     Args:
         device: ``cpu`` runs OpenVINO; ``cuda``, ``mps`` and ``torch-cpu`` run torch; ``auto`` is
             ``cuda`` or ``mps`` where there is one and ``cpu`` otherwise.
-        precision: ``f32``, ``bf16``, or ``auto``: bf16 where the processor computes in it.
+        precision: ``f32``, ``bf16``, or ``auto``: what ``PHOTORIG_PRECISION`` says, else bf16 where
+            the processor computes in it.
 
     Raises:
         InputError: the device or precision is unknown or not there.
@@ -29,6 +33,8 @@ def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
     """
     if device not in DEVICES:
         raise InputError(f"there is no device {device!r}", f"Choose one of {', '.join(DEVICES)}.")
+    if precision == "auto":
+        precision = os.environ.get(PRECISION_VARIABLE) or precision
     if precision not in PRECISIONS:
         choices = ", ".join(PRECISIONS)
         raise InputError(f"there is no precision {precision!r}", f"Choose one of {choices}.")

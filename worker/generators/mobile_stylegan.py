@@ -111,7 +111,8 @@ class MobileStyleGAN(nn.Module):
 
     def _regional_rows(self, styles: RegionalStyles) -> dict[int, RegionalRow]:
         device = self.constant.device
-        masks = {side: torch.from_numpy(styles.masks_at(side)).to(device) for side in MASK_SIDES}
+        by_side = styles.regions.by_side
+        masks = {side: torch.from_numpy(by_side[side]).to(device) for side in MASK_SIDES}
         deltas = torch.from_numpy(styles.deltas).to(device)
         return {
             row: (deltas[:, index], masks[side_of_row(row)])

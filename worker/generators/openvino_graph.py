@@ -94,7 +94,8 @@ class _Regions:
 
 def region_inputs(styles: RegionalStyles) -> list[np.ndarray]:
     """What a graph with regions takes after the latents."""
-    masks = [styles.masks_at(side).reshape(len(REGIONS), -1) for side in MASK_SIDES]
+    by_side = styles.regions.by_side
+    masks = [by_side[side].reshape(len(REGIONS), -1) for side in MASK_SIDES]
     return [np.ascontiguousarray(styles.deltas, np.float32), *masks]
 
 

@@ -8,6 +8,7 @@ mask lies, and where no shift is asked for, the picture is that of w alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,34 +37,54 @@ def side_of_row(row: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class RegionMasks:
+    """Where the regions of a face are in the aligned square.
+
+    Attributes:
+        masks: (K, MASK_SIDE, MASK_SIDE) float32 in [0, 1].
+    """
+
+    masks: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.masks.shape != (len(REGIONS), MASK_SIDE, MASK_SIDE):
+            raise ValueError(f"masks of regions have the shape {self.masks.shape}")
+
+    @cached_property
+    def by_side(self) -> dict[int, np.ndarray]:
+        """(K, side, side) float32 for each of MASK_SIDES: averaged over larger pixels."""
+        averaged, masks = {}, self.masks
+        for side in reversed(MASK_SIDES):
+            step = masks.shape[1] // side
+            blocks = masks.reshape(len(masks), side, step, side, step)
+            masks = blocks.sum((2, 4), dtype=np.float32) * np.float32(1 / step**2)
+            averaged[side] = np.ascontiguousarray(masks)
+        return averaged
+
+
+@dataclass(frozen=True, eq=False)
 class RegionalStyles:
     """By how much the latents of each region differ from those of the picture.
 
     Attributes:
         deltas: (K, rows, 512) float32, Δ of each region for the rows of `REGIONAL_ROWS`.
-        masks: (K, MASK_SIDE, MASK_SIDE) float32 in [0, 1], where each region is in the aligned
-            square.
+        regions: where they are.
     """
 
     deltas: np.ndarray
-    masks: np.ndarray
+    regions: RegionMasks
 
     def __post_init__(self) -> None:
         if self.deltas.shape != (len(REGIONS), len(REGIONAL_ROWS), W_DIM):
             raise ValueError(f"shifts of regions have the shape {self.deltas.shape}")
-        if self.masks.shape != (len(REGIONS), MASK_SIDE, MASK_SIDE):
-            raise ValueError(f"masks of regions have the shape {self.masks.shape}")
-
-    def masks_at(self, side: int) -> np.ndarray:
-        """(K, side, side) float32: the masks averaged over larger pixels."""
-        step = MASK_SIDE // side
-        shape = (len(self.masks), side, step, side, step)
-        return np.ascontiguousarray(self.masks.reshape(shape).mean((2, 4), dtype=np.float32))
 
     @staticmethod
     def none() -> RegionalStyles:
         """No region differs."""
-        return RegionalStyles(
-            np.zeros((len(REGIONS), len(REGIONAL_ROWS), W_DIM), np.float32),
-            np.zeros((len(REGIONS), MASK_SIDE, MASK_SIDE), np.float32),
-        )
+        return _NONE
+
+
+_NONE = RegionalStyles(
+    np.zeros((len(REGIONS), len(REGIONAL_ROWS), W_DIM), np.float32),
+    RegionMasks(np.zeros((len(REGIONS), MASK_SIDE, MASK_SIDE), np.float32)),
+)

@@ -97,33 +97,41 @@ def follow(driven: np.ndarray, rest: np.ndarray) -> Flow:
     return Flow(back / SIDE, _trust(driven, rest, back, ahead))
 
 
-def trusted(
-    driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray
-) -> np.ndarray:
-    """(SIDE, SIDE) float32 in [0, 1]: how far a flow explains a driven picture.
+def trusted(driven: np.ndarray, rest: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) float32 in [0, 1]: how far a flow that is known explains a driven picture.
 
     Args:
         driven, rest: (SIDE, SIDE, 3) uint8.
-        back, ahead: (SIDE, SIDE, 2) float32 in sides of the square, see `Flow.back`; ``ahead`` from
-            the picture at rest to the driven one.
+        back: (SIDE, SIDE, 2) float32 in sides of the square, see `Flow.back`.
     """
-    return _trust(driven, rest, back * SIDE, ahead * SIDE)
+    back = back * SIDE
+    return _trust_of(_near(_unlike(driven, rest, _sources(back))), back)
 
 
 def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
     """(SIDE, SIDE): how far the flow ``back`` (pixels) explains the driven picture."""
     source = _sources(back)
-    carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    difference = cv2.absdiff(carried, driven).astype(np.float32)
-    unlike = cv2.transform(difference * difference, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
     there_and_back = back + cv2.remap(
         ahead, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     erring = _squared(there_and_back) / (_ERRING**2 + 0.01 * _squared(back))
+    return _trust_of(_near(_unlike(driven, rest, source) + erring), back)
+
+
+def _unlike(driven: np.ndarray, rest: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE): how far a driven picture differs from what its flow takes from the one at rest,
+    squared; 1 is too much."""
+    carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    difference = cv2.absdiff(carried, driven).astype(np.float32)
+    return cv2.transform(difference * difference, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
+
+
+def _trust_of(doubt: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) trust in a flow (pixels), with the doubt (SIDE, SIDE) that there is already."""
     smooth = _near(back)
     slopes = [cv2.Sobel(smooth, cv2.CV_32F, 1 - axis, axis, scale=1 / 8) for axis in (0, 1)]
     torn = (_squared(slopes[0]) + _squared(slopes[1])) / _STRETCH**2
-    return np.exp(-(_near(unlike + erring) + torn)).astype(np.float32)
+    return np.exp(-(doubt + torn)).astype(np.float32)
 
 
 def _squared(ways: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ controls do; a turned head shows the same moves turned. Pose itself is a grid of
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,6 +88,10 @@ class FaceGeometry:
 
 def _spline(knots: np.ndarray, at: float) -> np.ndarray:
     """(5,) weights of a natural cubic spline through values at the knots."""
-    knots = knots.astype(np.float64)
-    at = float(np.clip(at, knots[0], knots[-1]))
-    return np.asarray(CubicSpline(knots, np.eye(len(knots)), bc_type="natural")(at))
+    curve = _curves(knots.astype(np.float64).tobytes())
+    return np.asarray(curve(float(np.clip(at, knots[0], knots[-1]))))
+
+
+@functools.lru_cache(maxsize=16)
+def _curves(knots: bytes) -> CubicSpline:
+    return CubicSpline(np.frombuffer(knots), np.eye(TURNS), bc_type="natural")

@@ -10,6 +10,7 @@ picture was that it shows: it is affine on each triangle, and nothing where noth
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -33,6 +34,10 @@ _ALONG = 7
 """Border vertices over which the rings' motion is averaged."""
 _BITS = 4
 """Of the fractions of a pixel in which corners of triangles are counted."""
+_LEAST_MOVE = 1e-3
+"""Pixels below which a vertex stands still."""
+_FLAT = 0.25
+"""Square pixels, twice the area of a triangle that has all but vanished."""
 _SOFTENED = 0.6
 """Pixels over which the kinks between triangles are softened."""
 
@@ -127,60 +132,78 @@ def field(target: np.ndarray, source: np.ndarray, scale: float) -> np.ndarray:
         (SIDE, SIDE, 2) float32, x and y from each pixel of the moved picture to its source, in
         sides of the square; 0 beyond the rings, and everywhere where nothing moves.
     """
-    target, source = target[:N_VERTICES], source[:N_VERTICES]
-    to = _with_rings(target[:, :2], source[:, :2], scale) * SIDE
-    origin = _with_rings(source[:, :2], source[:, :2], scale) * SIDE
-    displacement = origin - to
-    if not displacement.any():
-        return np.zeros((SIDE, SIDE, 2), np.float32)
-    depth = np.full(len(to), np.inf)
+    return fields(target, (source,), scale)[0]
+
+
+def fields(target: np.ndarray, sources: Sequence[np.ndarray], scale: float) -> list[np.ndarray]:
+    """`field` to each of several sources; the rings stand around the first."""
+    target = target[:N_VERTICES]
+    points = _with_rings(target[:, :2], sources[0][:N_VERTICES, :2], scale) * SIDE
+    moves = []
+    for source in sources:
+        still = source[:N_VERTICES, :2]
+        there = _with_rings(still, sources[0][:N_VERTICES, :2], scale) * SIDE
+        moves.append(there - points)
+    depth = np.full(len(points), np.inf)
     depth[:N_VERTICES] = target[:, 2]
-    index = _painted(to, depth)
-    return _soft(_interpolated(index, to, displacement))
-
-
-def _painted(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE) int32: the number of the nearest triangle at each pixel counted from 1, 0 where
-    there is none."""
+    goes = np.any([np.abs(move).max(1) > _LEAST_MOVE for move in moves], axis=0)
     triangles = _triangles()
-    index = np.zeros((SIDE, SIDE), np.int32)
+    triangles = triangles[goes[triangles].any(1)]
+    if not len(triangles):
+        return [np.zeros((SIDE, SIDE, 2), np.float32) for _ in sources]
+    rows, columns, numbers = _painted(points, depth, triangles)
+    results = []
+    for move in moves:
+        result = np.zeros((SIDE, SIDE, 2), np.float32)
+        result[rows, columns] = _interpolated(rows, columns, numbers, points, move, triangles)
+        results.append(_soft(result))
+    return results
+
+
+def _painted(
+    points: np.ndarray, depth: np.ndarray, triangles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and number of the nearest triangle of all pixels that one of them covers."""
+    index = np.full((SIDE, SIDE), -1, np.int32)
     limit = 8 * SIDE  # far outside the picture: beyond it fixed point numbers would overflow
     corners = np.round((np.clip(points, -limit, limit) - 0.5) * 2**_BITS).astype(np.int32)
     corners = corners[triangles]
     with np.errstate(invalid="ignore"):
         order = np.argsort(-depth[triangles].mean(1), kind="stable")
     for number in order.tolist():
-        cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
-    return index
+        cv2.fillConvexPoly(index, corners[number], number, cv2.LINE_8, _BITS)
+    rows, columns = np.nonzero(index >= 0)
+    return rows, columns, index[rows, columns]
 
 
-def _interpolated(index: np.ndarray, points: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE, 2) float32 displacement in pixels, affine on each triangle of ``index``."""
-    corners, moves = points[_triangles()], displacement[_triangles()]
+def _interpolated(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    numbers: np.ndarray,
+    points: np.ndarray,
+    displacement: np.ndarray,
+    triangles: np.ndarray,
+) -> np.ndarray:
+    """(m, 2) float32 displacement of pixels, affine on each triangle."""
+    corners, moves = points[triangles], displacement[triangles]
     edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 1)
     changes = np.stack([moves[:, 1] - moves[:, 0], moves[:, 2] - moves[:, 0]], 1)
     determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    sign = np.where(determinant < 0, -1.0, 1.0)
-    determinant = sign * np.maximum(np.abs(determinant), 1e-3)
     inverse = np.empty_like(edges)
     inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
     inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
-    slopes = (inverse / determinant[:, None, None]) @ changes
-    offsets = moves[:, 0] - np.einsum("ti,tij->tj", corners[:, 0], slopes)
-    maps = np.zeros((len(slopes) + 1, 3, 2), np.float32)
-    maps[1:, :2], maps[1:, 2] = slopes, offsets
-    least = np.zeros((len(slopes) + 1, 2), np.float32)
-    most = least.copy()
-    # Triangles that have all but vanished may point anywhere: held to what their corners do.
-    least[1:], most[1:] = moves.min(1), moves.max(1)
-    rows, columns = np.nonzero(index)
-    numbers = index[rows, columns]
-    chosen = maps[numbers]
-    x, y = columns.astype(np.float32) + 0.5, rows.astype(np.float32) + 0.5
-    values = x[:, None] * chosen[:, 0] + y[:, None] * chosen[:, 1] + chosen[:, 2]
-    result = np.zeros((SIDE, SIDE, 2), np.float32)
-    result[rows, columns] = np.clip(values, least[numbers], most[numbers])
-    return result
+    # Triangles that have all but vanished may point anywhere: they go as their corners do.
+    flat = np.abs(determinant) < _FLAT
+    slopes = (inverse / np.where(flat, 1, determinant)[:, None, None]) @ changes
+    slopes[flat] = 0
+    middle = corners.mean(1)
+    maps = np.empty((len(triangles), 6), np.float32)
+    maps[:, :2] = moves.mean(1) - np.einsum("ti,tij->tj", middle, slopes)
+    maps[:, 2:] = slopes.reshape(-1, 4)
+    chosen = np.take(maps, numbers, axis=0)
+    x = (columns + np.float32(0.5))[:, None].astype(np.float32)
+    y = (rows + np.float32(0.5))[:, None].astype(np.float32)
+    return np.asarray(chosen[:, :2] + x * chosen[:, 2:4] + y * chosen[:, 4:])
 
 
 def _soft(displacement: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .detail import Flow, small, trusted
-from .face_mesh import SIDE, FacePose, field, moved
+from .face_mesh import SIDE, FacePose, fields, moved
 from .mouth import MouthInterior, lips_apart
 
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
@@ -21,6 +21,8 @@ _IRIS_FULL, _IRIS_END = 1.0, 2.4
 
 _LID_MARGIN = 0.7
 """Part of half an eye's opening over which a shift of its iris ends at the lids."""
+_LEAST_TURN = 0.02
+"""Pixels below which an iris stands still."""
 _FINER = 4
 
 
@@ -60,7 +62,7 @@ class FaceMove:
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
-        picture = moved(picture, self._between(self.target, self.seen))
+        picture = moved(picture, self._fields[0])
         if self.mouth is None:
             return picture
         before = lips_apart(self.rest, FacePose.of(self.rest).scale)
@@ -70,22 +72,19 @@ class FaceMove:
     def flow(self, driven: np.ndarray, rest: np.ndarray) -> Flow:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the
         generator, the driven one after `applied`."""
-        return Flow(self._back, trusted(small(driven), small(rest), self._back, self._ahead))
+        back = self._fields[1]
+        return Flow(back, trusted(small(driven), small(rest), back))
 
     @cached_property
-    def _back(self) -> np.ndarray:
-        return self._between(self.target, self.rest)
-
-    @cached_property
-    def _ahead(self) -> np.ndarray:
-        return self._between(self.rest, self.target)
-
-    def _between(self, target: np.ndarray, source: np.ndarray) -> np.ndarray:
-        """(SIDE, SIDE, 2) float32 field, irises included."""
-        result = field(target, source, self.scale)
+    def _fields(self) -> tuple[np.ndarray, np.ndarray]:
+        """(SIDE, SIDE, 2) float32 each, irises included: from the picture that is wanted back to
+        what the generator draws, and to the picture at rest."""
+        sources = (self.seen, self.rest)
+        drawn, back = fields(self.target, sources, self.scale)
         for eye in self.eyes:
-            _turn_iris(result, target, source, eye)
-        return result
+            _turn_iris(drawn, self.target, self.seen, eye)
+            _turn_iris(back, self.target, self.rest, eye)
+        return drawn, back
 
 
 def _turn_iris(displacement: np.ndarray, target: np.ndarray, source: np.ndarray, eye: Eye) -> None:
@@ -94,7 +93,7 @@ def _turn_iris(displacement: np.ndarray, target: np.ndarray, source: np.ndarray,
     radius = float(np.linalg.norm(ring - middle, axis=1).mean()) * SIDE
     row, column = (int(np.clip(value * SIDE, 0, SIDE - 1)) for value in middle[::-1])
     missing = source[eye.iris.start, :2] - middle - displacement[row, column]
-    if not missing.any() or radius <= 0:
+    if np.abs(missing).max() * SIDE < _LEAST_TURN or radius <= 0:
         return
     outline = np.concatenate([target[eye.upper, :2], target[eye.lower[::-1], :2]]) * SIDE
     margin = int(np.ceil(_IRIS_END * radius)) + 2

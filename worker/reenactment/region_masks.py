@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from photorig.worker.generators.regions import MASK_SIDE
+from photorig.worker.generators.regions import MASK_SIDE, RegionMasks
 
 _OUTER_CORNERS = {"Right": 33, "Left": 263}
 _INNER_CORNERS = {"Right": 133, "Left": 362}
@@ -29,13 +29,23 @@ _JAW_ABOVE, _JAW_FADE = 0.10, 0.2
 """The jaw's region begins this far above the nose's lower end, and grows over that length."""
 
 
-def region_masks(landmarks: np.ndarray) -> np.ndarray:
-    """(K, MASK_SIDE, MASK_SIDE) float32 in [0, 1], in the order of `REGIONS`.
+_READ = (*_OUTER_CORNERS.values(), *_INNER_CORNERS.values(), *_BROWS.values(), *_LIPS)
+_READ = (*_READ, _BRIDGE, _TIP, _BELOW_NOSE, _CHIN)
+"""Landmarks that decide."""
+
+
+def region_masks(landmarks: np.ndarray) -> RegionMasks:
+    """The regions of a face, in the order of `REGIONS`.
 
     Args:
         landmarks: (478, 2 or 3) in sides of the aligned square.
     """
-    points = landmarks[:, :2].astype(np.float32)
+    return _masks(landmarks[list(_READ), :2].astype(np.float32).tobytes())
+
+
+@functools.lru_cache(maxsize=16)  # while a head stands still, so do they
+def _masks(read: bytes) -> RegionMasks:
+    points = dict(zip(_READ, np.frombuffer(read, np.float32).reshape(-1, 2), strict=True))
     right, left = points[_OUTER_CORNERS["Right"]], points[_OUTER_CORNERS["Left"]]
     unit = max(float(np.linalg.norm(left - right)), 1e-3)
     along = (left - right) / unit
@@ -56,13 +66,13 @@ def region_masks(landmarks: np.ndarray) -> np.ndarray:
         brow = ellipse(points[_BROWS[side]] - _BROW_RAISED * unit * across, _BROW)
         eyes.append(ellipse(eye, _EYE) * own)
         brows.append(np.maximum(brow, ellipse(eye, _EYE_OF_BROW)) * own)
-    lips = points[list(_LIPS)].mean(0)
+    lips = (points[_LIPS[0]] + points[_LIPS[1]]) / 2
     mouth = ellipse(lips, _MOUTH)
     chin = lips + _JAW_MIDDLE * (points[_CHIN] - lips)
     below = (grid - points[_BELOW_NOSE]) @ across / unit
     jaw = np.maximum(mouth, ellipse(chin, _JAW)) * _smooth((below + _JAW_ABOVE) / _JAW_FADE)
     halves = [mouth * own for own in sides.values()]
-    return np.stack([*eyes, *brows, *halves, jaw]).astype(np.float32)
+    return RegionMasks(np.stack([*eyes, *brows, *halves, jaw]).astype(np.float32))
 
 
 @functools.cache
