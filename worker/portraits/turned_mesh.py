@@ -52,6 +52,8 @@ _OPENED_CM2 = (0.004, 0.02)
 """The same for triangles inside the lips and lids: growth in square centimetres."""
 _LOOKED_CM = (0.02, 0.1)
 """How far an iris moves inside its lids until its eye is the generator's."""
+_CLOSED = (0.3, 0.65)
+"""How far an eye is still open at which, and up to which, its lids are the generator's."""
 _BITS = 4
 _SOFTENED = 0.6
 _TRUST_SOFTENED = 1.2
@@ -301,13 +303,15 @@ def _trust(
     triangles = _triangles()
     before, after = (np.abs(_areas(points, triangles)) for points in (still, turned))
     trust = _falling(after / np.maximum(before, 1e-9), *_STRETCHED)
-    insides = _insides()
-    grown = (after - np.abs(_areas(posed, triangles))) / pose.scale**2
-    opened = _falling(grown, *_OPENED_CM2)
+    insides, around = _insides(), _around_eyes()
+    alone = np.abs(_areas(posed, triangles))
+    opened = _falling((after - alone) / pose.scale**2, *_OPENED_CM2)
     trust[insides >= 0] = opened[insides >= 0]
     for number, way in enumerate(looked):
         own = insides == number + 1
-        trust[own] = np.minimum(trust[own], _falling(np.array(way), *_LOOKED_CM))
+        open_still = after[own].sum() / max(alone[own].sum(), 1e-12)
+        trust[around[number]] *= 1 - _falling(open_still, *_CLOSED)
+        trust[own] *= _falling(np.array(way), *_LOOKED_CM)
     trust[len(_canonical().triangles) + _SEEN_RINGS * 2 * len(FACE_BORDER) :] = 1
     return trust.astype(np.float32)
 
@@ -337,6 +341,13 @@ def _insides() -> np.ndarray:
     for number, edge in enumerate(edges):
         result[np.isin(triangles, np.array(edge)).all(1)] = number
     return result
+
+
+@functools.cache
+def _around_eyes() -> tuple[np.ndarray, ...]:
+    """(t,) bool for each eye: triangles inside its lids, and those that touch them."""
+    corners = [np.unique(_triangles()[_insides() == number]) for number in (1, 2)]
+    return tuple(np.isin(_triangles(), own).any(1) for own in corners)
 
 
 def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
