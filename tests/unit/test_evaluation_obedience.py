@@ -243,6 +243,11 @@ def test_a_row_leaves_out_who_has_no_figure_and_names_the_worst() -> None:
     assert row("k", "w", Goal(low=0.8), []).passed is None
 
 
+def test_what_each_has_to_reach_is_not_reached_by_the_mean() -> None:
+    found = row("k", "w", Goal(0.8, 1.25, each=True), [("a", 0.2), ("b", 1.75)])
+    assert (found.goal, found.passed, found.worst) == ("0.8–1.25 each", False, "a")
+
+
 def fitted(folder: Path) -> Person:
     path = folder / "neutral.portrait"
     neutral_portrait().save(path)
@@ -333,6 +338,20 @@ def test_what_was_measured_is_not_rendered_again(
     section, _ = measured(obedient[1], renderer)
     assert renderer.rendered == 0
     assert rows_of(section) == rows_of(obedient[0])
+
+
+def test_an_earlier_report_stands_beside(
+    obedient: tuple[dict[str, Any], Path], tmp_path: Path
+) -> None:
+    folder = obedient[1]
+    session = ObedienceRun(lambda: asked_bench(AskedRenderer()), folder / "out", nothing_told)
+    person = Person("neutral", portrait=folder / "neutral.portrait")
+    bench, entries, recorded = session.measure([person], [])
+    against = read_report(folder / "out")
+    against["obedience"]["table"][0] |= {"mean": 0.1234}
+    page = write_obedience_report(tmp_path, bench, entries, recorded, {}, True, "", against)
+    text = page.read_text(encoding="utf-8")
+    assert "before" in text and "0.123" in text
 
 
 def test_a_portrait_without_a_face_is_an_entry_with_a_reason(tmp_path: Path) -> None:

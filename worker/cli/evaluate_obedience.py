@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from photorig.shared.errors import InputError
 from photorig.worker.cli.evaluate_real import add_common, check_ways, fetch, make_folder
@@ -39,6 +39,9 @@ def add_kind(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--only", nargs="+", default=[], metavar="NAME", help="only these faces, as in the report"
     )
     parser.add_argument("--way", default="default", help="how photos are fitted (default)")
+    parser.add_argument(
+        "--against", type=Path, metavar="REPORT", help="an earlier report to show beside this one"
+    )
     add_common(parser)
 
 
@@ -49,6 +52,8 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     from photorig.worker.evaluation.real.photos import bench_opener
 
     check_ways([args.way])
+    # Read first: an hour of measuring should not end with a wrong path.
+    against = _earlier(args.against) if args.against else None
     if args.fetch and args.photos is None:
         raise InputError("--fetch needs a folder to fill", "Add --photos DIR.")
     if args.fetch:
@@ -65,10 +70,19 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     bench, entries, recordings = session.measure(people, videos)
     show_all = args.pictures == "all"
     path = write_obedience_report(
-        args.out, bench, entries, recordings, session.sheets, show_all, args.note
+        args.out, bench, entries, recordings, session.sheets, show_all, args.note, against
     )
     print(f"Wrote {path}")
     return 0
+
+
+def _earlier(path: Path) -> dict[str, Any]:
+    from photorig.worker.evaluation.report_file import read_report
+
+    report = read_report(path)
+    if "obedience" not in report:
+        raise InputError(f"{path} is a report on something else", "Give one on obedience.")
+    return report
 
 
 def _people(args: argparse.Namespace) -> list[Person]:

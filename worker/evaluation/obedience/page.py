@@ -79,6 +79,7 @@ def obedience_page(report: dict[str, Any]) -> str:
     section = report["obedience"]
     people, recordings = section["people"], section["recordings"]
     measured = [entry for entry in people if not entry["error"]]
+    earlier = section.get("against", {})
     parts: list[Content] = [
         tag(
             "p",
@@ -86,10 +87,10 @@ def obedience_page(report: dict[str, Any]) -> str:
             f"full motion. {section.get('note', '')}",
         ),
         tag("h2", "The table"),
-        _rows(section["table"]),
+        _rows(section["table"], earlier.get("table")),
         *_failed([*people, *recordings]),
         tag("h2", "The same in whole photos"),
-        _rows(section["whole"]),
+        _rows(section["whole"], earlier.get("whole")),
         tag("h2", "The judges' own limits"),
         _ceilings(section["ceilings"], recordings),
         tag("h2", "Every face"),
@@ -105,9 +106,16 @@ def obedience_page(report: dict[str, Any]) -> str:
     return whole_page(TITLE, parts)
 
 
-def _rows(rows: Sequence[dict[str, Any]]) -> Content:
-    cells = [[r["what"], r["goal"] or "–", told(r), mark(r["passed"])] for r in rows]
-    return tag("div", table(["", "to reach", "mean (lowest to highest)", ""], cells), class_="bars")
+def _rows(rows: Sequence[dict[str, Any]], earlier: dict[str, Any] | None) -> Content:
+    header: list[Content] = ["", "to reach", "mean (lowest to highest)", ""]
+    cells: list[list[Content]] = [
+        [r["what"], r["goal"] or "–", told(r), mark(r["passed"])] for r in rows
+    ]
+    if earlier is not None:
+        header.insert(2, "before")
+        for r, row in zip(rows, cells, strict=True):
+            row.insert(2, number(earlier.get(r["key"]), 3))
+    return tag("div", table(header, cells), class_="bars")
 
 
 def _failed(entries: Sequence[dict[str, Any]]) -> list[Content]:

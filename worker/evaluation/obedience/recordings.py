@@ -16,7 +16,7 @@ from .pose import TRAINING_POSE as TRAINING
 from .shape import FaceFrame, eye_distance, laid_over
 from .yardstick import IRISES, LANDMARKS, LIPS, Look, eye_heights
 
-TURNS = 3.0
+TURNS = 0.6
 """Degrees (standard deviation) by which a head has to turn for the same."""
 ENOUGH = 8
 """Frames that a slope rests on at least."""

@@ -26,6 +26,7 @@ def write_obedience_report(
     sheets: Mapping[str, np.ndarray],
     show_all: bool,
     note: str = "",
+    against: dict[str, Any] | None = None,
 ) -> Path:
     """Write report.json, contact sheets and index.html, and return the page's path.
 
@@ -33,15 +34,21 @@ def write_obedience_report(
         sheets: by name of the person, see `sheets.SHOWN`.
         show_all: whether pictures are drawn of people whose rights are not known to allow it.
         note: a sentence about how it was measured, for the page.
+        against: an earlier report of the same, to stand beside.
     """
     section = {
         "table": as_json(table(entries, recordings)),
-        "whole": as_json(table(entries, [], "whole")),
+        "whole": as_json(table(entries, recordings, "whole")),
         "ceilings": ceilings(entries),
         "people": list(entries),
         "recordings": list(recordings),
         "note": note,
     }
+    if against is not None:
+        section["against"] = {
+            part: {entry["key"]: entry["mean"] for entry in against["obedience"][part]}
+            for part in ("table", "whole")
+        }
     pictures = []
     for entry in entries:
         name = entry["name"]

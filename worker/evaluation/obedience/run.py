@@ -35,7 +35,7 @@ SMALLEST = 256
 _TILES = "tiles"
 
 STANDARD_FACES = (
-    *("astronaut", "single_face", "audrey", "cage", "sample6", "faces-1", "Image_with_alpha"),
+    *("astronaut", "single_face", "audrey", "cage", "SeanConnery", "faces-1", "Image_with_alpha"),
     *("bieber_small", "15-f13-anc-ph", "ri_1_crop"),
 )
 STANDARD_RECORDINGS = (
