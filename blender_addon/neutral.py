@@ -19,8 +19,8 @@ def capture_neutral(camera: bpy.types.Camera, clear: bool = False) -> None:
     """Let the rig's present pose stand for the photo: from then on the two move together.
 
     Relative mode adds to what the photo shows, or to a face at rest (*Neutral*). This switches to
-    absolute mode and adds to each mapped parameter what the photo has more than the rig; parameters that
-    nothing drives become the photo's.
+    absolute mode and adds to each mapped parameter what the photo has more than the rig; parameters
+    that nothing drives become the photo's.
 
     Args:
         clear: take the offsets away again; the mode stays.

@@ -152,7 +152,7 @@ def test_an_old_portrait_is_measured_and_kept_beside_the_old_file(
     updated = Portrait.load(shot.folder / "anna.updated.portrait")
     assert updated.to_bytes() == measured(shot.portrait).to_bytes()
     told = capsys.readouterr().err
-    assert "is of an earlier version: measuring its face, once" in told
+    assert "one of an earlier version: measuring its face, once" in told
     assert "the old file stays" in told
 
 

@@ -142,8 +142,8 @@ def _prepare(args: argparse.Namespace) -> _Job:
 
 
 def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
-    """The portrait with what its face does; one of an earlier version is measured now, and kept
-    beside the old file."""
+    """The portrait with what its face does; one that lacks it, a quick one or one of an earlier
+    version, is measured now and kept beside the old file."""
     from photorig.worker.reenactment.known_faces import KnownFaces, default_folder, measure_on
     from photorig.worker.reenactment.measure_geometry import LOOKS
     from photorig.worker.reenactment.methods import REGIONAL
@@ -158,8 +158,8 @@ def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRender
 
         @functools.cache  # at the first look: what was kept from before needs none
         def progress() -> Progress:
-            earlier = f"{args.portrait} is of an earlier version"
-            print(f"{earlier}: measuring its face, once.", file=sys.stderr)
+            kind = "a quick portrait, or one of an earlier version"
+            print(f"{args.portrait} is {kind}: measuring its face, once.", file=sys.stderr)
             return cleanup.enter_context(Progress("pictures", LOOKS))
 
         measured = faces.known(portrait, lambda: progress().advance())

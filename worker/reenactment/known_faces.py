@@ -1,4 +1,4 @@
-"""Portraits of an earlier version: what their faces do is measured when they are first used.
+"""Portraits of an earlier version, and quick ones: what their faces do is measured on first use.
 
 Method ``regional`` needs a portrait's geometry for the matrix that drives it. A portrait that
 brings none is measured here as a new one would be, once on each computer: what was found is kept in
@@ -115,7 +115,7 @@ class KnownFaces:
         return known
 
     def _measured(self, portrait: Portrait, on_look: OnLook) -> Portrait | None:
-        log.info("measuring the face of %r, which is of an earlier version", portrait.name)
+        log.info("measuring what the face of %r does, once on this computer", portrait.name)
         started = time.monotonic()
         self._looks = 0
 
