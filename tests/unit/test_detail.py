@@ -89,6 +89,26 @@ def test_a_small_change_of_the_picture_is_a_small_change_of_the_frame() -> None:
     assert np.abs(frame.astype(int) - PHOTO).max() <= 4
 
 
+def test_noise_of_a_level_is_smoothed_and_what_moves_is_not() -> None:
+    rest = rest_pictures(PHOTO, GENERATED)
+    random = np.random.default_rng(2)
+    noisy = np.clip(GENERATED + random.integers(-1, 2, GENERATED.shape), 0, 255).astype(np.uint8)
+    still = np.abs(carried(noisy, rest, follow(GENERATED, GENERATED)).picture.astype(int) - PHOTO)
+    assert still.mean() < 0.5 * np.abs(noisy.astype(int) - GENERATED).mean()
+    line = GENERATED.copy()
+    line[100, 60:200] //= 2
+    drawn = carried(line, rest, follow(GENERATED, GENERATED)).picture.astype(int) - PHOTO
+    asked = line.astype(int) - GENERATED
+    np.testing.assert_allclose(drawn[100, 62:198], asked[100, 62:198], atol=1)
+
+
+def test_a_shade_of_a_level_all_over_is_kept() -> None:
+    generated, photo = np.maximum(GENERATED, 1), np.maximum(PHOTO, 1)
+    flow = follow(generated, generated)
+    frame = carried(generated - 1, rest_pictures(photo, generated), flow).picture
+    np.testing.assert_array_equal(frame, photo - 1)
+
+
 def placed(size: int = 500) -> tuple[RestPictures, PasteWindow, np.ndarray]:
     """A photo that shows the generator's face with grain, twice as large, in its middle."""
     alignment = np.array([[1 / 512, 0, 0.0], [0, 1 / 512, 0.0]])

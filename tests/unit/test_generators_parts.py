@@ -98,6 +98,12 @@ def test_an_unknown_device_is_refused_with_the_devices_there_are():
         load_generator("quantum")
 
 
+def test_an_unknown_precision_is_refused_in_the_environment_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PHOTORIG_PRECISION", "f8")
+    with pytest.raises(InputError, match="no precision 'f8'"):
+        load_generator("cpu")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="no cuda device"):

@@ -107,24 +107,25 @@ def exact(renderer: Any) -> Any:
 
 
 SLOW = {
-    "a turn from rest": (256, 0.0, {"headYaw": 0.02}),
-    "a turn from rest, larger": (512, 0.0, {"headYaw": 0.02}),
-    "a turn under way": (256, 5.0, {"headYaw": 0.02}),
-    "a smile": (256, 0.0, {"mouthSmileLeft": 0.004, "mouthSmileRight": 0.004}),
-    "a jaw": (256, 0.05, {"jawOpen": 0.002}),
+    "a turn from rest": (256, 0.0, {"headYaw": 0.02}, 1.3),
+    "a turn from rest, larger": (512, 0.0, {"headYaw": 0.02}, 1.4),
+    "a turn under way": (256, 5.0, {"headYaw": 0.02}, 1.5),
+    "a smile": (256, 0.0, {"mouthSmileLeft": 0.004, "mouthSmileRight": 0.004}, 1.4),
+    "a jaw": (256, 0.05, {"jawOpen": 0.002}, 1.9),
 }
+"""Size, first value, step a frame, and how many times the flicker of f32 there may be."""
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_slow_moves_hardly_flicker_more_than_rounding_to_levels_makes_them(
     renderer: Any, exact: Any, portrait: Any, name: str
 ) -> None:
-    size, start, step = SLOW[name]
+    size, start, step, times = SLOW[name]
     mean, largest = flicker(exact, portrait, size, start, **step)
     assert mean < 0.55
     if renderer.generator.backend != exact.generator.backend:
         mean_here, largest_here = flicker(renderer, portrait, size, start, **step)
-        assert mean_here < 1.5 * mean
+        assert mean_here < times * mean
         assert largest_here < 1.5 * largest + 6
 
 
