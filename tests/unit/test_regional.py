@@ -125,7 +125,7 @@ def test_a_portrait_whose_geometry_belongs_to_another_matrix_is_driven_as_calibr
 
 
 def test_rows_act_where_their_features_are() -> None:
-    assert [side_of_row(row) for row in REGIONAL_ROWS] == [8, 16, 16, 32, 32, 64, 64]
+    assert [side_of_row(row) for row in REGIONAL_ROWS] == [8, 16, 16, 32, 32]
 
 
 # ------------------------------------------------------------------ masks

@@ -17,15 +17,15 @@ from .weights import W_DIM
 REGIONS = ("eyeRight", "eyeLeft", "browRight", "browLeft", "mouthRight", "mouthLeft", "jaw")
 """The subject's own sides; each half of the mouth, and the mouth with the jaw below it."""
 
-FIRST_ROW, END_ROW = 3, 10
+FIRST_ROW, END_ROW = 3, 8
 """Rows of W+ that a region may move. The coarser ones leak into the whole face and add little; the
-finer ones carry colour."""
+finer ones add nothing that is seen, and would cost eight times as much (docs/measurements.md)."""
 
 REGIONAL_ROWS = range(FIRST_ROW, END_ROW)
 MASK_SIDE = 128
 """Pixels of the aligned square's side at which masks are given."""
 
-MASK_SIDES = (8, 16, 32, 64)
+MASK_SIDES = (8, 16, 32)
 """Sides of the features that the rows' factors are applied to."""
 
 

@@ -100,7 +100,8 @@ class RegionalShifts:
     def id(self) -> str:
         """Names what a face's geometry was measured with: the matrix, and what of it regions are
         given."""
-        return hashlib.sha256(f"{self.bundle.id} 2 {CONTROLS} {WITH_MOUTH}".encode()).hexdigest()
+        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH}"
+        return hashlib.sha256(meant.encode()).hexdigest()
 
     @cached_property
     def _shifts(self) -> np.ndarray:
