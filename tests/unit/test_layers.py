@@ -17,6 +17,7 @@ from photorig.worker.portraits.layers import (
     moved,
     person_colours,
     rest_person,
+    with_fringe,
 )
 
 SIZE = 128
@@ -127,7 +128,8 @@ def laid(way: float) -> np.ndarray:
     driven = blend(np.full_like(PICTURE, (0, 255, 0)), np.roll(PICTURE, 8, axis=1), shifted)
     matte = person.clean(shifted)
     seams = person.surrounded(matte), person.alone(matte)
-    return laid_over(PICTURE, PLATE, driven, seams, np.full(PERSON.shape, way, np.float32))
+    ways = np.full(PERSON.shape, way, np.float32)
+    return laid_over(PICTURE, PLATE, driven, seams, ways, with_fringe(PERSON, 128))
 
 
 def test_where_a_person_was_the_background_comes_into_view() -> None:

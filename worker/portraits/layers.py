@@ -22,7 +22,7 @@ _EDGE = 0.006  # width of the edge of a person who has moved
 _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
 _CORE_DEPTH = 0.08  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
-_FRINGE = 0.008  # how far outside its matte a person's hair may be seen
+_FRINGE = 0.006  # half of how far outside its matte a person's hair may be seen
 _MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
@@ -56,14 +56,19 @@ class RestPerson:
 
     def surrounded(self, driven: np.ndarray) -> np.ndarray:
         """(m, n) in [0, 1]: the driven person (m, n) with some of what surrounds them."""
-        # No threshold: a seam that steps from pixel to pixel would flicker in a moving picture.
-        person = np.clip((driven - 0.05) * 5, 0, 1)
-        reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * self.unit
-        return _soft(grown(person, reach), _SEAM_WIDTH / 2 * self.unit)
+        return with_surroundings(driven, self.unit)
 
     def alone(self, driven: np.ndarray) -> np.ndarray:
         """(m, n) in [0, 1]: the driven person (m, n), without what surrounds them."""
         return _soft(np.clip((driven - 0.1) * 4, 0, 1), _EDGE * self.unit)
+
+
+def with_surroundings(person: np.ndarray, unit: float) -> np.ndarray:
+    """(h, w) in [0, 1]: a person (h, w) with some of what surrounds them."""
+    # No threshold: a seam that steps from pixel to pixel would flicker in a moving picture.
+    person = np.clip((person - 0.05) * 5, 0, 1).astype(np.float32)
+    reach = (_SEAM_REACH + _SEAM_WIDTH / 2) * unit
+    return _soft(grown(person, reach), _SEAM_WIDTH / 2 * unit)
 
 
 def rest_person(
@@ -103,6 +108,7 @@ def laid_over(
     driven: np.ndarray,
     seams: tuple[np.ndarray, np.ndarray],
     way: np.ndarray,
+    uncovered: np.ndarray,
 ) -> np.ndarray:
     """A driven person over the picture at rest.
 
@@ -114,13 +120,14 @@ def laid_over(
         picture, plate, driven: (h, w, 3) uint8.
         seams: (h, w) each, where the driven picture is seen: with surroundings and without.
         way: (h, w) float32, how far each point has come, in sides of the aligned square.
+        uncovered: (h, w) float32, where the plate may come into view, see `with_fringe`.
 
     Returns:
         (h, w, 3) uint8.
     """
     has_moved = gone_by(way)
     surrounded, alone = seams
-    behind = blend(picture, plate, has_moved)
+    behind = blend(picture, plate, has_moved * uncovered)
     return blend(behind, driven, surrounded + has_moved * (alone - surrounded))
 
 
@@ -252,7 +259,7 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
 def with_fringe(person: np.ndarray, unit: float) -> np.ndarray:
     """(h, w) float32 in [0, 1]: where a person (h, w) is seen, and hair too fine for its matte."""
     seen = np.clip(person * 4, 0, 1).astype(np.float32)
-    return _soft(grown(seen, _FRINGE * unit), _FRINGE * unit)
+    return _soft(grown(seen, max(2 * _FRINGE * unit, 2)), _FRINGE * unit)
 
 
 def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -36,14 +36,24 @@ from .face_move import FaceMove
 from .fine_matte import finer_matte
 from .head_motion import HeadMotion, HeadPlace
 from .head_place import HeadFinder, LandmarkedHeads, in_window
-from .layers import RestPerson, background, laid_over, mixed, moved, moved_matte, rest_person
+from .layers import (
+    RestPerson,
+    background,
+    laid_over,
+    mixed,
+    moved,
+    moved_matte,
+    rest_person,
+    with_fringe,
+    with_surroundings,
+)
 from .matte import Matte, PersonMatte, refined
 from .paste_back import PasteWindow, from_corner, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 9
+VERSION = 10
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -64,7 +74,9 @@ class _Rest:
     Attributes:
         region: rows and columns of the scene's photo in which the head moves.
         matte: (h, w) float32 in [0, 1], the person in the region, without those who stand beside.
+        around: (h, w) float32, the same with some of what surrounds the person.
         plate: (h, w, 3) uint8, the region without the person.
+        uncovered: (h, w) float32, where in the region it may come into view.
         window: the part of the photo that changes when the face is driven; it is in the region.
         pictures: photo and generator in the window.
         aligned: the same as an aligned crop at the size at which flow is found.
@@ -73,7 +85,9 @@ class _Rest:
 
     region: tuple[slice, slice]
     matte: np.ndarray
+    around: np.ndarray
     plate: np.ndarray
+    uncovered: np.ndarray
     window: PasteWindow
     pictures: RestPictures
     aligned: RestPictures
@@ -99,6 +113,14 @@ class _Rest:
             whole[window.inner] = around + shown * (seam - around)
             seams.append(whole)
         return seams[0], refined(seams[1], face.picture)
+
+    def carried_seams(self, face: Carried) -> tuple[np.ndarray, np.ndarray]:
+        """The same where it is known how everything moves: seams of the person at rest, moved."""
+        around, alone = (
+            cv2.remap(seam[self.part], face.sources, None, cv2.INTER_LINEAR)
+            for seam in (self.around, self.matte)
+        )
+        return around, alone
 
     def aligned_crop(self, picture: np.ndarray) -> np.ndarray:
         """The aligned square (SIDE, SIDE, 3) of a picture of the window."""
@@ -228,11 +250,16 @@ class PortraitStage:
         region, float32."""
         flow = _flow(crop, rest.aligned.generated, move)
         face = carried(crop, rest.pictures, flow, rest.window)
-        driven = rest.person.clean(self._matte.person(rest.aligned_crop(face.picture)))
-        person = rest.person
-        surrounded, alone = rest.seams(person.surrounded(driven), person.alone(driven), face)
-        plate = rest.plate[rest.part]
-        window = laid_over(rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way)
+        if _is_known(move):
+            surrounded, alone = rest.carried_seams(face)
+        else:
+            person = rest.person
+            driven = person.clean(self._matte.person(rest.aligned_crop(face.picture)))
+            surrounded, alone = rest.seams(person.surrounded(driven), person.alone(driven), face)
+        plate, uncovered = rest.plate[rest.part], rest.uncovered[rest.part]
+        window = laid_over(
+            rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way, uncovered
+        )
         matte = rest.matte.copy()
         matte[rest.part] = alone
         return window, matte
@@ -256,7 +283,7 @@ class PortraitStage:
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         along, left = split_motion(motion)
         picture, person = turned_person(
-            photo, rest.plate, rest.matte, head, crop, move, place, along
+            photo, rest.plate, rest.matte, rest.uncovered, head, crop, move, place, along
         )
         return picture, person, left
 
@@ -297,7 +324,9 @@ class PortraitStage:
         matte[part] += window.shown * (square - matte[part])
         matte = finer_matte(around, matte, unit)
         plate = _frozen(background(around, matte, unit))
-        return _Rest(region, _frozen(matte), plate, window, pictures, aligned, person)
+        mattes = (matte, with_surroundings(matte, unit), with_fringe(matte, unit))
+        matte, surrounded, uncovered = (_frozen(value) for value in mattes)
+        return _Rest(region, matte, surrounded, plate, uncovered, window, pictures, aligned, person)
 
     def _pictures(
         self, portrait: Portrait, photo: np.ndarray, generated: np.ndarray
@@ -326,9 +355,14 @@ class PortraitStage:
 
 def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
     """How a driven crop came out of the one at rest: by the mesh where only that moved."""
-    if move is None or (move.is_turned and move.posed is None):
+    if move is None or not _is_known(move):
         return follow(crop, generated)
     return move.flow(crop, generated)
+
+
+def _is_known(move: FaceMove | None) -> bool:
+    """Whether a mesh says how everything moves."""
+    return move is not None and (move.posed is not None or not move.is_turned)
 
 
 def _region(scene: Scene) -> tuple[slice, slice]:

@@ -18,7 +18,7 @@ from .align import side_in_pixels
 from .coarse import Coarse, blended
 from .face_move import FaceMove
 from .head_motion import HeadMotion, HeadPlace
-from .layers import beyond_edges, continued_beyond, gone_by, person_colours, with_fringe
+from .layers import beyond_edges, continued_beyond, gone_by, person_colours
 from .turned_mesh import LOW, PITCH, HeadFields, fields, head_turn, turn_degrees
 
 _BEGINS, _WHOLE = 0.0, 2.5
@@ -41,14 +41,12 @@ class RestHead:
         colours: (h + 2 pad, w + 2 pad, 3) uint8, the person's own colours.
         matte: (h + 2 pad, w + 2 pad) float32.
         pad: pixels more on each side.
-        uncovered: (h, w) float32, where the background comes into view when the person is gone.
         alignment: (2, 3) from the picture's pixels, not counting these, to the aligned square.
     """
 
     colours: np.ndarray
     matte: np.ndarray
     pad: int
-    uncovered: np.ndarray
     alignment: np.ndarray
 
     @staticmethod
@@ -58,7 +56,7 @@ class RestHead:
         pad = round(_PAD * unit)
         own = person_colours(photo, matte, max(round(_COLOUR_REACH * unit), 3), unit / _COLOUR_SIDE)
         colours, around = continued_beyond(own, pad), beyond_edges(matte, pad, unit)
-        return RestHead(colours, around, pad, with_fringe(matte, unit), alignment)
+        return RestHead(colours, around, pad, alignment)
 
 
 def turned_share(move: FaceMove) -> float:
@@ -83,6 +81,7 @@ def turned_person(
     photo: np.ndarray,
     plate: np.ndarray,
     matte: np.ndarray,
+    uncovered: np.ndarray,
     head: RestHead,
     drawn: np.ndarray,
     move: FaceMove,
@@ -95,6 +94,7 @@ def turned_person(
         photo: (h, w, 3) uint8.
         plate: (h, w, 3) uint8, the photo without the person.
         matte: (h, w) float32, the person in the photo.
+        uncovered: (h, w) float32, where the plate may come into view, see `layers.with_fringe`.
         drawn: (s, s, 3) uint8, the generator's picture of the aligned square, its landmarks at
             ``move.target``.
         place: of the head in the square.
@@ -111,7 +111,7 @@ def turned_person(
     person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
     front = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
     person = _draw_unseen(front, person, drawn, found, coarse, head.alignment)
-    behind = blended(photo, plate, has_moved * head.uncovered)
+    behind = blended(photo, plate, has_moved * uncovered)
     turned = blended(behind, front, person)
     return blended(photo, turned, has_moved), matte + has_moved * (person - matte)
 

@@ -347,7 +347,7 @@ def _insides() -> np.ndarray:
 def _around_eyes() -> tuple[np.ndarray, ...]:
     """(t,) bool for each eye: triangles inside its lids, and those that touch them."""
     corners = [np.unique(_triangles()[_insides() == number]) for number in (1, 2)]
-    return tuple(np.isin(_triangles(), own).any(1) for own in corners)
+    return tuple(np.asarray(np.isin(_triangles(), own).any(1)) for own in corners)
 
 
 def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
