@@ -87,7 +87,7 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     """What every measurement on real people is given."""
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
     parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
-    parser.add_argument("--method", default="calibrated")
+    parser.add_argument("--method", default="regional")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or mps (cpu)")
     parser.add_argument(
         "--pictures",

@@ -20,6 +20,7 @@ from photorig.worker.portraits.align import aligned_crop, side_in_pixels
 from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.tuning import TunedGenerators
+from photorig.worker.reenactment.known_faces import default_folder
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 
 from .likeness import PerceptualDistance
@@ -41,7 +42,7 @@ class Bench:
     families: tuple[Family, ...]
     matte: Matte
     perceptual: PerceptualDistance
-    method: str = "calibrated"
+    method: str = "regional"
 
     @cached_property
     def generators(self) -> TunedGenerators:
@@ -89,7 +90,7 @@ def open_bench(bundle: str, device: str, method: str, threads: int = 1) -> Bench
     os.environ.setdefault(THREADS_VARIABLE, str(threads))
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-    renderer = load_renderer(device, bundle)
+    renderer = load_renderer(device, bundle, default_folder())
     net3d = Net3D()
     families = load_families(net3d, renderer.schema)
     return Bench(renderer, net3d, families, PersonMatte(), PerceptualDistance(), method)
