@@ -51,6 +51,7 @@ from .matte import Matte, PersonMatte, refined
 from .paste_back import PasteWindow, from_corner, paste_window
 from .portrait import Portrait
 from .scene import Scene, Size, scene_of
+from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
 VERSION = 10
@@ -146,6 +147,7 @@ class PortraitStage:
         self._persons: _Memory[RestPerson] = _Memory()
         self._places: _Memory[HeadPlace] = _Memory()
         self._heads_at_rest: _Memory[RestHead] = _Memory()
+        self._tones: _Memory[Tone | None] = _Memory()
 
     @property
     def id(self) -> str:
@@ -178,7 +180,7 @@ class PortraitStage:
         Returns:
             (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
         """
-        scene = self._scene(portrait, size)
+        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
         frame = scene.photo.copy()
         at_rest = self._at_rest(portrait, size, scene, crop, rest)
         if at_rest is None:
@@ -210,7 +212,7 @@ class PortraitStage:
         move: FaceMove | None = None,
     ) -> np.ndarray:
         """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
-        scene = self._scene(portrait, size)
+        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
         matte = np.zeros(scene.photo.shape[:2], np.float32)
         at_rest = self._at_rest(portrait, size, scene, crop, rest)
         if at_rest is None:
@@ -235,10 +237,15 @@ class PortraitStage:
     ) -> np.ndarray:
         """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
         arguments as of `frame`."""
-        generated = rest()
+        crop, generated = (self._toned(portrait, picture) for picture in (crop, rest()))
         photo = aligned_crop(portrait.photo, portrait.alignment, crop.shape[0])
         pictures = self._pictures(portrait, photo, generated)
         return carried(crop, pictures, _flow(crop, generated, move)).picture
+
+    def _toned(self, portrait: Portrait, picture: np.ndarray) -> np.ndarray:
+        """A picture of the generator, without colours if the photo has none."""
+        tone = self._tones.get((portrait.id,), lambda: tone_of(portrait.photo))
+        return picture if tone is None else tone.applied(picture)
 
     def _is_driven(self, rest: _Rest, crop: np.ndarray) -> bool:
         return not np.array_equal(small(crop), rest.aligned.generated)
@@ -308,7 +315,7 @@ class PortraitStage:
         generated: np.ndarray,
     ) -> _Rest:
         """Photo, generator (s, s, 3) and person at rest in a scene."""
-        person = self._person(portrait)
+        person, generated = self._person(portrait), self._toned(portrait, generated)
         aligned = self._aligned.get(
             (portrait.id, generated.shape[0]),
             lambda: self._pictures(portrait, _aligned(portrait), small(generated)),
