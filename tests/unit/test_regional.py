@@ -95,6 +95,18 @@ def test_expressions_add_up() -> None:
     np.testing.assert_allclose(both, one + other, atol=1e-6)
 
 
+def test_many_expressions_of_one_region_stay_where_faces_stay_faces() -> None:
+    every = {c.name: 1.0 for c in CONTROLS if c.regions == ("mouthLeft",)}
+    deltas = drive(measured(), **every).styles.deltas[REGIONS.index("mouthLeft")]
+    alone = [
+        np.linalg.norm(SHIFTS.deltas(amounts(**{c.name: 1.0}))[REGIONS.index("mouthLeft")])
+        / c.amplitude
+        for c in CONTROLS
+    ]
+    assert np.linalg.norm(deltas) == pytest.approx(2 * max(alone), rel=1e-3)
+    assert not drive(measured(), **every).styles.deltas[REGIONS.index("eyeLeft")].any()
+
+
 def test_the_generator_shuts_lids_at_the_end_only() -> None:
     half, full = (drive(measured(), eyeBlinkLeft=a).styles.deltas for a in (0.35, 1.0))
     assert not half.any()

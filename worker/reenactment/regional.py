@@ -25,7 +25,7 @@ from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
 from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts
 
-VERSION = 2
+VERSION = 3
 """Rises whenever the same geometry and parameters would give another picture."""
 
 
@@ -81,7 +81,8 @@ class FaceDriver:
         pose = FacePose.of(posed)
         seen = wanted = posed
         if amounts.any():
-            moves = self.geometry.expressed(amounts[COEFFICIENTS].astype(np.float64))
+            borne = amounts[COEFFICIENTS] * self.shifts.borne(amounts, mouth is not None)
+            moves = self.geometry.expressed(borne.astype(np.float64))
             seen = posed + pose.carried(moves, self._target.pose)
             wanted = self._target.landmarks(amounts, posed, pose)
             wanted = settled_lids(wanted, seen, posed)

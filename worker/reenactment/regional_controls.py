@@ -86,6 +86,9 @@ WITH_MOUTH = 0.5
 """How far the generator parts lips where the inside of the mouth is known (portraits/mouth.py): the
 tuned generator has forgotten it, and draws a ghost of the closed lips instead."""
 
+_BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
+"""Longest shifts, by kind of region, up to which the generator draws faces."""
+
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
 """(c,) position of each control among the 52."""
 
@@ -125,10 +128,44 @@ class RegionalShifts:
         Args:
             has_mouth: whether the inside of the mouth is known.
         """
-        own = amounts[COEFFICIENTS]
-        given = [
-            control.share(float(a)) * (WITH_MOUTH if has_mouth and control.parts else 1.0)
-            for control, a in zip(CONTROLS, own, strict=True)
-        ]
+        given = _asked(amounts, has_mouth)
+        given = given * self.borne(amounts, has_mouth)
         # A fixed order of summation keeps the bytes of a frame the same on every call.
-        return np.einsum("c,ckrd->krd", np.array(given, np.float32), self._shifts, optimize=False)
+        return np.einsum("c,ckrd->krd", given, self._shifts, optimize=False)
+
+    def borne(self, amounts: np.ndarray, has_mouth: bool = False) -> np.ndarray:
+        """(c,) float32 in (0, 1]: how much of what is asked of the controls together their regions
+        bear; arguments of `deltas`."""
+        asked = _asked(amounts, has_mouth).astype(np.float64)
+        squares = np.einsum("c,crd,d->r", asked, self._products, asked, optimize=False)
+        scale = np.minimum(1, self._longest / np.sqrt(np.maximum(squares, 1e-18)))
+        return np.where(self._regions, scale, 1).min(1).astype(np.float32)
+
+    @cached_property
+    def _regions(self) -> np.ndarray:
+        """(c, K) bool: the regions of each control."""
+        return np.array([[region in control.regions for region in REGIONS] for control in CONTROLS])
+
+    @cached_property
+    def _products(self) -> np.ndarray:
+        """(c, K, c) float64: scalar products of the controls' shifts in each region."""
+        flat = self._shifts.reshape(len(CONTROLS), len(REGIONS), -1).astype(np.float64)
+        return np.einsum("crx,drx->crd", flat, flat, optimize=True)
+
+    @cached_property
+    def _longest(self) -> np.ndarray:
+        """(K,) length that the shifts of each region may have together: so many times that of the
+        control which moves it most."""
+        alone = np.sqrt(np.einsum("crc->cr", self._products))
+        amplitudes = np.array([control.amplitude for control in CONTROLS])[:, None]
+        times = [next(t for kind, t in _BEARABLE.items() if r.startswith(kind)) for r in REGIONS]
+        return np.asarray((alone / amplitudes).max(0) * times)
+
+
+def _asked(amounts: np.ndarray, has_mouth: bool) -> np.ndarray:
+    """(c,) float32: parts of their amplitude that are asked of the controls."""
+    shares = [
+        control.share(float(amount)) * (WITH_MOUTH if has_mouth and control.parts else 1.0)
+        for control, amount in zip(CONTROLS, amounts[COEFFICIENTS], strict=True)
+    ]
+    return np.array(shares, np.float32)
