@@ -231,6 +231,12 @@ def test_lips_do_not_pass_through_each_other() -> None:
     assert closed[14, 1] >= closed[13, 1] - 1e-9
 
 
+def test_closing_a_mouth_that_is_closed_folds_nothing() -> None:
+    closed = target_of(landmarks(), mouthClose=1.0)
+    open_and_closed = target_of(landmarks(), mouthClose=1.0, jawOpen=0.5)
+    assert np.abs(closed - landmarks()).max() < 0.4 * np.abs(open_and_closed - landmarks()).max()
+
+
 def test_eyes_look_to_the_side_that_is_asked_for() -> None:
     left = target_of(landmarks(), eyeLookOutLeft=1.0, eyeLookInRight=1.0) - landmarks()
     width = np.linalg.norm(landmarks()[263, :2] - landmarks()[362, :2])

@@ -16,6 +16,7 @@ import numpy as np
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.faces.face_topology import INNER_LIPS, N_VERTICES, lid_rings, mirror_vertices
 from photorig.worker.portraits.face_mesh import FacePose
+from photorig.worker.portraits.mouth import lips_apart
 
 SIDES = ("Right", "Left")
 IRISES = {"Right": slice(468, 473), "Left": slice(473, 478)}
@@ -60,6 +61,12 @@ class FaceTarget:
             result[side] = float(min(own / topology.opening[side], _GREATEST_LIDS))
         return result
 
+    @functools.cached_property
+    def _opening(self) -> float:
+        """How far the mouth is open at rest, as an amount of jawOpen."""
+        own = float(lips_apart(self.rest, self.pose.scale).max())
+        return own / _topology().wide_open
+
     def landmarks(self, amounts: np.ndarray, posed: np.ndarray, pose: FacePose) -> np.ndarray:
         """(478, 3) landmarks that the picture is to have.
 
@@ -74,6 +81,10 @@ class FaceTarget:
         for side in SIDES:
             blink = shapes.index[f"eyeBlink{side}"]
             weights[blink] *= self.lids[side] * topology.fully[side]
+        # Lips that have nothing left to close would fold.
+        jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
+        open_by = max(weights[jaw], 0.0) + self._opening
+        weights[close] = min(weights[close], open_by)
         offsets = np.tensordot(weights, shapes.offsets.astype(np.float64), 1)
         result = posed.astype(np.float64)
         result[:N_VERTICES] += pose.in_picture(offsets)
@@ -148,6 +159,7 @@ class _Topology:
     Attributes:
         lids: vertex numbers (9,) of each eye's upper and lower lid, corners first and last.
         opening: cm between the head's own lids at rest.
+        wide_open: cm between its lips at jawOpen 1.
         fully: by how much a blink has to be longer than the table's, so that it closes the eye.
         eye_weights: (468,) 1 around an eye, where its lids decide.
         lid_weights: (468, 9) how far each vertex goes along with those of an upper lid.
@@ -157,6 +169,7 @@ class _Topology:
     shapes: FaceShapes
     lids: dict[str, tuple[np.ndarray, np.ndarray]]
     opening: dict[str, float]
+    wide_open: float
     fully: dict[str, float]
     eye_weights: dict[str, np.ndarray]
     lid_weights: dict[str, np.ndarray]
@@ -183,7 +196,8 @@ def _topology() -> _Topology:
         order = np.argsort(face[lower][:, 0])
         edge = np.interp(face[:, 0], face[lower][order, 0], face[lower][order, 1])
         below[side] = face[:, 1] < edge - 0.02
-    return _Topology(shapes, lids, opening, fully, eyes, weights, below)
+    wide = float(lips_apart(face + shapes.of("jawOpen"), 1.0).max())
+    return _Topology(shapes, lids, opening, wide, fully, eyes, weights, below)
 
 
 def lid_edges(side: str) -> tuple[np.ndarray, np.ndarray]:
