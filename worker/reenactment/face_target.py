@@ -22,6 +22,9 @@ SIDES = ("Right", "Left")
 IRISES = {"Right": slice(468, 473), "Left": slice(473, 478)}
 """Landmarks of the irises, the middle first."""
 
+_EYE_CORNERS = ((33, 133), (263, 362))
+_SIZES = (0.8, 1.25)
+"""A face is taken to be no smaller and no larger than this."""
 _CLOSED = 0.04
 """Part of its opening at rest that a lid which closes fully leaves."""
 _LEAST_OPENING = 0.03
@@ -62,6 +65,13 @@ class FaceTarget:
         return result
 
     @functools.cached_property
+    def _size(self) -> float:
+        """How large the face is against the head's own, in distances of the eyes: what full motion
+        is measured in."""
+        own = _eye_distance(self.rest) / self.pose.scale
+        return float(np.clip(own / _eye_distance(_topology().shapes.face), *_SIZES))
+
+    @functools.cached_property
     def _opening(self) -> float:
         """How far the mouth is open at rest, as an amount of jawOpen."""
         own = float(lips_apart(self.rest, self.pose.scale).max())
@@ -80,14 +90,14 @@ class FaceTarget:
         weights = amounts.astype(np.float64)
         for side in SIDES:
             blink = shapes.index[f"eyeBlink{side}"]
-            weights[blink] *= self.lids[side] * topology.fully[side]
+            weights[blink] *= self.lids[side] * topology.fully[side] / self._size
         # Lips that have nothing left to close would fold.
         jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
         open_by = max(weights[jaw], 0.0) + self._opening
         weights[close] = min(weights[close], open_by)
         offsets = np.tensordot(weights, shapes.offsets.astype(np.float64), 1)
         result = posed.astype(np.float64)
-        result[:N_VERTICES] += pose.in_picture(offsets)
+        result[:N_VERTICES] += pose.in_picture(offsets * self._size)
         self._look(result, amounts)
         return _lips_apart(result)
 
@@ -104,6 +114,12 @@ class FaceTarget:
                 along = -across
             up = np.array([along[1], -along[0]])
             points[IRISES[side], :2] += shift[number, 0] * along + shift[number, 1] * up
+
+
+def _eye_distance(points: np.ndarray) -> float:
+    """Between the middles of the eyes, each the middle of its corners."""
+    right, left = (points[list(corners)].mean(0) for corners in _EYE_CORNERS)
+    return float(np.linalg.norm(left - right))
 
 
 def settled_lids(target: np.ndarray, seen: np.ndarray, rest: np.ndarray) -> np.ndarray:
