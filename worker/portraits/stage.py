@@ -289,8 +289,9 @@ class PortraitStage:
         head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         along, left = split_motion(motion)
+        drawn = (crop, lambda: self._matte.person(small(crop)))
         picture, person = turned_person(
-            photo, rest.plate, rest.matte, rest.uncovered, head, crop, move, place, along
+            photo, rest.plate, rest.matte, rest.uncovered, head, *drawn, move, place, along
         )
         return picture, person, left
 

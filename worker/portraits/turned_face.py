@@ -9,6 +9,7 @@ photo, and the plate where the person was.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -30,6 +31,7 @@ _COLOUR_SIDE = 128  # the same for the resolution at which that is done
 _GREATEST_ROLL = 3.0
 """Degrees in the plane of the picture that are done along with the turn: heads of a generator tilt
 a little when they turn, and what takes that back should not cost sharpness."""
+_SQUARE_EDGE = 0.08  # sides, over which the generator's picture ends with the square
 _LEAST_TRUST = 0.02
 
 
@@ -84,6 +86,7 @@ def turned_person(
     uncovered: np.ndarray,
     head: RestHead,
     drawn: np.ndarray,
+    drawn_matte: Callable[[], np.ndarray],
     move: FaceMove,
     place: HeadPlace,
     motion: HeadMotion,
@@ -97,6 +100,7 @@ def turned_person(
         uncovered: (h, w) float32, where the plate may come into view, see `layers.with_fringe`.
         drawn: (s, s, 3) uint8, the generator's picture of the aligned square, its landmarks at
             ``move.target``.
+        drawn_matte: gives the person in it, (m, m) float32.
         place: of the head in the square.
         motion: see `split_motion`.
     """
@@ -110,7 +114,7 @@ def turned_person(
     sources = sources + np.float32(head.pad)
     person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
     front = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
-    person = _draw_unseen(front, person, drawn, found, coarse, head.alignment)
+    person = _draw_unseen(front, person, drawn, drawn_matte, found, coarse, head.alignment)
     behind = blended(photo, plate, has_moved * uncovered)
     turned = blended(behind, front, person)
     return blended(photo, turned, has_moved), matte + has_moved * (person - matte)
@@ -120,6 +124,7 @@ def _draw_unseen(
     front: np.ndarray,
     person: np.ndarray,
     drawn: np.ndarray,
+    drawn_matte: Callable[[], np.ndarray],
     found: HeadFields,
     coarse: Coarse,
     alignment: np.ndarray,
@@ -144,9 +149,15 @@ def _draw_unseen(
     at_x = np.float32(a) * x + np.float32(b) * y + np.float32(c) + ways[..., 0]
     at_y = np.float32(d) * x + np.float32(e) * y + np.float32(f) + ways[..., 1]
     shown = _sampled(drawn, at_x, at_y)
+    face = coarse.enlarged(_on_raster(found.face, coarse, alignment))[part]
+    if found.beyond.max() > _LEAST_TRUST:
+        beyond = coarse.enlarged(_on_raster(found.beyond, coarse, alignment))[part]
+        shows = _within_square(at_x, at_y)
+        mine = mine + beyond * (shows * _sampled(drawn_matte(), at_x, at_y) - mine)
+        trust = 1 - (1 - trust) * (face + (1 - face) * shows)
     trust = trust * (1 - appears * (1 - mine))
     carried = front[part]
-    skin = coarse.enlarged(_on_raster(found.face, coarse, alignment))[part] * trust * mine
+    skin = face * trust * mine
     shown = cv2.add(shown, _colours(carried, shown, skin, alignment), dtype=cv2.CV_8U)
     front[part] = blended(shown, carried, np.ascontiguousarray(trust))
     person = person.copy()
@@ -158,7 +169,15 @@ def _sampled(square: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A picture of the square at places in its sides; beyond its edges, as at them."""
     height, width = square.shape[:2]
     at = (x * np.float32(width) - np.float32(0.5), y * np.float32(height) - np.float32(0.5))
-    return np.asarray(cv2.remap(square, *at, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    way = cv2.INTER_CUBIC if square.ndim > 2 else cv2.INTER_LINEAR
+    return cv2.remap(square, *at, way, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _within_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """1 within the square, falling to 0 at its edges; places in its sides."""
+    edge = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) / _SQUARE_EDGE
+    t = np.clip(edge, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 def _colours(

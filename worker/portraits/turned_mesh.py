@@ -48,6 +48,12 @@ _ALONG = 7
 
 _STRETCHED = (1.9, 3.4)
 """Area of a part of the face by its area at rest from which on it is not trusted, to not at all."""
+_HAIR_STRETCHED = (3.0, 5.0)
+"""The same around the face."""
+_FACING = 0.12
+"""Cosine to the camera's axis in the photo below which pixels lose trust."""
+_HIDDEN_CM = (0.8, 1.8)
+"""By how much the face has to be nearer than another part of the head to hide it in the photo."""
 _OPENED_CM2 = (0.004, 0.02)
 """The same for triangles inside the lips and lids: growth in square centimetres."""
 _LOOKED_CM = (0.02, 0.1)
@@ -93,6 +99,7 @@ class HeadFields:
         drawn: (m, n, 2) float32, the same to where the generator has drawn it.
         trust: (m, n) float32, how far the photo's pixels are to be seen.
         face: (m, n) float32, 1 where the face is.
+        beyond: (m, n) float32, how far what is around the face was not seen in the photo.
         appears: (m, n) float32, 1 where skin of the face comes into view: all of it is the person.
     """
 
@@ -100,6 +107,7 @@ class HeadFields:
     drawn: np.ndarray
     trust: np.ndarray
     face: np.ndarray
+    beyond: np.ndarray
     appears: np.ndarray
 
 
@@ -164,9 +172,10 @@ def fields(head: HeadTurn) -> HeadFields:
     trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
     appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
     face = ((index > 0) & (index <= len(_canonical().triangles))).astype(np.float32)
-    trust, face, appears = (_softened(values) for values in (trust, face, appears))
+    beyond = (1 - face) * (1 - trust)
+    trust, face, appears, beyond = map(_softened, (trust, face, appears, beyond))
     found = found.astype(np.float32)
-    return HeadFields(found[..., :2], found[..., 2:], trust, face, appears)
+    return HeadFields(found[..., :2], found[..., 2:], trust, face, beyond, appears)
 
 
 def _softened(values: np.ndarray) -> np.ndarray:
@@ -302,7 +311,10 @@ def _trust(
     """
     triangles = _triangles()
     before, after = (np.abs(_areas(points, triangles)) for points in (still, turned))
-    trust = _falling(after / np.maximum(before, 1e-9), *_STRETCHED)
+    stretched, n_face = after / np.maximum(before, 1e-9), len(_canonical().triangles)
+    trust = _falling(stretched, *_STRETCHED)
+    trust[n_face:] = _falling(stretched[n_face:], *_HAIR_STRETCHED)
+    trust *= _smooth(_facing(still, triangles) / _FACING) * _seen_in_photo(still, pose.scale)
     insides, around = _insides(), _around_eyes()
     alone = np.abs(_areas(posed, triangles))
     opened = _falling((after - alone) / pose.scale**2, *_OPENED_CM2)
@@ -312,7 +324,7 @@ def _trust(
         open_still = after[own].sum() / max(alone[own].sum(), 1e-12)
         trust[around[number]] *= 1 - _falling(open_still, *_CLOSED)
         trust[own] *= _falling(np.array(way), *_LOOKED_CM)
-    trust[len(_canonical().triangles) + _SEEN_RINGS * 2 * len(FACE_BORDER) :] = 1
+    trust[-2 * len(FACE_BORDER) :] = 1
     return trust.astype(np.float32)
 
 
@@ -325,8 +337,49 @@ def _appearing(still: np.ndarray, turned: np.ndarray) -> np.ndarray:
     return appears.astype(np.float32)
 
 
-_SEEN_RINGS = 2
-"""Rings up to which the generator knows what comes into view."""
+def _seen_in_photo(still: np.ndarray, scale: float) -> np.ndarray:
+    """(t,) how far each triangle is not hidden by a nearer part of the head at rest."""
+    return _not_hidden(still.tobytes(), scale)
+
+
+@functools.lru_cache(maxsize=8)  # it is the same for all frames of a portrait
+def _not_hidden(still_bytes: bytes, scale: float) -> np.ndarray:
+    still = np.frombuffer(still_bytes).reshape(-1, 3)
+    points = (still[:, :2] * _FLIP[:2] - LOW) * PITCH
+    triangles = _triangles()
+    index = _painted(points, still[:, 2])
+    depths = np.concatenate([[-np.inf], still[triangles, 2].mean(1)])
+    depths[1 + len(_canonical().triangles) :] = -np.inf
+    columns, rows = np.floor(points).astype(int).T
+    height, width = index.shape
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    before = np.full(len(still), -np.inf)
+    before[inside] = depths[index[rows[inside], columns[inside]]]
+    near, far = _HIDDEN_CM
+    hidden = _smooth(((before - still[:, 2]) / scale - near) / (far - near))
+    # What is further out in a direction that starts behind the face is not where it seems either.
+    rings = hidden[N_VERTICES:].reshape(len(_RINGS_CM), -1)
+    hidden = np.concatenate([hidden[:N_VERTICES], np.maximum.accumulate(rings, 0).ravel()])
+    return np.asarray(1 - hidden[triangles].max(1))
+
+
+def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(t,) cosine between a triangle's normal and the camera's axis, below 0 where it is turned
+    away."""
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    normals = np.cross(b - a, c - a)
+    length = np.maximum(np.linalg.norm(normals, axis=1), 1e-12)
+    return np.asarray(normals[:, 2] / length * _front())
+
+
+@functools.cache
+def _front() -> np.ndarray:
+    """(t,) 1 or -1, by the order of a triangle's corners: so that those of a face seen from the
+    front face the camera."""
+    vertices = _canonical().vertices.astype(np.float64)
+    pose = FacePose(np.eye(3), 1.0)
+    points = _with_rings(vertices * _FLIP, pose)
+    return np.where(_areas(points, _triangles()) < 0, -1.0, 1.0)
 
 
 @functools.cache
