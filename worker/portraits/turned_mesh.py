@@ -354,13 +354,27 @@ def _not_hidden(still_bytes: bytes, scale: float) -> np.ndarray:
     height, width = index.shape
     inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     before = np.full(len(still), -np.inf)
-    before[inside] = depths[index[rows[inside], columns[inside]]]
+    covering = index[rows[inside], columns[inside]]
+    before[inside] = depths[covering]
+    own = _neighbourhood()[np.flatnonzero(inside), np.maximum(covering - 1, 0)]
+    before[np.flatnonzero(inside)[own]] = -np.inf
     near, far = _HIDDEN_CM
     hidden = _smooth(((before - still[:, 2]) / scale - near) / (far - near))
     # What is further out in a direction that starts behind the face is not where it seems either.
     rings = hidden[N_VERTICES:].reshape(len(_RINGS_CM), -1)
     hidden = np.concatenate([hidden[:N_VERTICES], np.maximum.accumulate(rings, 0).ravel()])
     return np.asarray(1 - hidden[triangles].max(1))
+
+
+@functools.cache
+def _neighbourhood() -> np.ndarray:
+    """(v, t) bool: triangles that touch a vertex, or one that touches it."""
+    triangles = _triangles()
+    touches = np.zeros((int(triangles.max()) + 1, len(triangles)), bool)
+    for corner in range(3):
+        touches[triangles[:, corner], np.arange(len(triangles))] = True
+    beside = touches.astype(np.float32) @ touches.T.astype(np.float32) > 0
+    return np.asarray(beside.astype(np.float32) @ touches.astype(np.float32) > 0)
 
 
 def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
