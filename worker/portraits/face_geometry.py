@@ -12,12 +12,40 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from .eyeball import Eyeballs
+from .eyelids import ClosedLids
 from .mouth import MouthInterior
 from .response import MIDDLE_TURN, TURNS
 
 N_LANDMARKS = 478
 ARRAYS = ("turned", "poses", "amounts", "moves")
 """Names of the arrays of a geometry, as files keep them."""
+
+
+@dataclass(frozen=True)
+class KnownParts:
+    """What is kept of a face, so that the generator need not draw it.
+
+    Attributes:
+        mouth: its inside.
+        lids: closed, right and left.
+        eyeballs: right and left.
+    """
+
+    mouth: bool = False
+    lids: tuple[bool, bool] = (False, False)
+    eyeballs: tuple[bool, bool] = (False, False)
+
+    @staticmethod
+    def of(
+        mouth: MouthInterior | None, lids: ClosedLids | None, eyeballs: Eyeballs | None
+    ) -> KnownParts:
+        neither = (False, False)
+        return KnownParts(
+            mouth is not None,
+            neither if lids is None else lids.known,
+            neither if eyeballs is None else eyeballs.known,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +58,8 @@ class FaceGeometry:
         poses: (5, 5, 478, 3) float32, at all combinations, yaw first.
         amounts: (a,) float32 rising amounts above 0 of each control.
         moves: (c, a, 478, 3) float16, by how much landmarks move for each control at each amount.
+        lids: closed, where they could be drawn.
+        eyeballs: where eyes could be taken apart.
         mouth: its inside, where the photo's lips are closed.
     """
 
@@ -39,6 +69,13 @@ class FaceGeometry:
     amounts: np.ndarray
     moves: np.ndarray
     mouth: MouthInterior | None = None
+    lids: ClosedLids | None = None
+    eyeballs: Eyeballs | None = None
+
+    @property
+    def known(self) -> KnownParts:
+        """What is kept of the face."""
+        return KnownParts.of(self.mouth, self.lids, self.eyeballs)
 
     @property
     def rest(self) -> np.ndarray:
@@ -82,8 +119,9 @@ class FaceGeometry:
             raise ValueError("a geometry that does not rise")
         if self.turned[:, MIDDLE_TURN].any() or not (self.amounts > 0).all():
             raise ValueError("a geometry without a face at rest")
-        if self.mouth is not None:
-            self.mouth.check()
+        for part in (self.mouth, self.lids, self.eyeballs):
+            if part is not None:
+                part.check()
 
 
 def _spline(knots: np.ndarray, at: float) -> np.ndarray:

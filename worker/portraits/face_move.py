@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 
 from .detail import Flow, small, trusted
+from .eye_frame import Eye, MovedEye
+from .eyeball import Eyeballs
+from .eyelids import ClosedLids
 from .face_mesh import SIDE, FacePose, fields, moved
 from .mouth import MouthInterior, lips_apart
 
@@ -24,15 +27,6 @@ _LID_MARGIN = 0.7
 _LEAST_TURN = 0.02
 """Pixels below which an iris stands still."""
 _FINER = 4
-
-
-@dataclass(frozen=True, eq=False)
-class Eye:
-    """Landmark numbers of an eye: upper and lower lid (n,), and the iris, its middle first."""
-
-    upper: np.ndarray
-    lower: np.ndarray
-    iris: slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +42,7 @@ class FaceMove:
         eyes: where irises move inside their lids.
         posed: landmarks of the generator's face as it is turned, without an expression; None where
             it is not known.
+        lids, eyeballs: what is seen where eyes shut and look; None where only the generator does.
         mouth: what is seen between lips that part; None where only the generator draws it.
     """
 
@@ -59,10 +54,15 @@ class FaceMove:
     eyes: tuple[Eye, ...]
     posed: np.ndarray | None = None
     mouth: MouthInterior | None = None
+    lids: ClosedLids | None = None
+    eyeballs: Eyeballs | None = None
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
         picture = moved(picture, self._fields[0])
+        eyes = self._moved_eyes(picture.shape[0])
+        for part in (self.eyeballs, self.lids):
+            picture = picture if part is None else part.painted(picture, eyes)
         if self.mouth is None:
             return picture
         before = lips_apart(self.rest, FacePose.of(self.rest).scale)
@@ -73,7 +73,26 @@ class FaceMove:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the
         generator, the driven one after `applied`."""
         back = self._fields[1]
-        return Flow(back, trusted(small(driven), small(rest), back))
+        trust = trusted(small(driven), small(rest), back)
+        return Flow(back, trust if self.covered is None else trust * (1 - self.covered))
+
+    @cached_property
+    def covered(self) -> np.ndarray | None:
+        """(SIDE, SIDE) float32: how far each pixel shows what is kept of the eyes, and nothing of
+        what was there at rest; None where none does."""
+        covered = np.zeros((SIDE, SIDE), np.float32)
+        eyes = self._moved_eyes(SIDE)
+        for part in (self.eyeballs, self.lids):
+            if part is not None:
+                part.cover(covered, eyes)
+        return covered if covered.any() else None
+
+    def _moved_eyes(self, size: int) -> list[MovedEye | None]:
+        """The eyes in a picture of a size, as they have moved from those of the posed face."""
+        if self.eyeballs is None and self.lids is None:
+            return []
+        before = self.rest if self.posed is None else self.posed
+        return [MovedEye.of(eye, before, self.target, self.scale, size) for eye in self.eyes]
 
     @cached_property
     def _fields(self) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,10 @@ from photorig.shared.errors import InputError
 from photorig.shared.writing import write_atomically
 from photorig.worker.generators.tuning import WeightTuning
 
+from .eyeball import ARRAYS as EYEBALL_ARRAYS
+from .eyeball import Eyeballs
+from .eyelids import ARRAYS as LID_ARRAYS
+from .eyelids import ClosedLids
 from .face_geometry import ARRAYS as GEOMETRY_ARRAYS
 from .face_geometry import FaceGeometry
 from .mouth import ARRAYS as MOUTH_ARRAYS
@@ -37,6 +41,8 @@ from .tuning import tuning_from_tensors, tuning_tensors
 
 FORMAT = "photorig.portrait"
 FORMAT_VERSION = 1
+_PARTS = {"mouth": MOUTH_ARRAYS, "lids": LID_ARRAYS, "eyeballs": EYEBALL_ARRAYS}
+"""What is kept of a face, and the arrays of it."""
 MAXIMUM_BYTES = 512 << 20
 MAXIMUM_PIXELS = 100_000_000
 THUMBNAIL_SIZE = 128
@@ -219,8 +225,10 @@ def measured_tensors(portrait: Portrait) -> tuple[dict[str, Any], dict[str, np.n
         metadata["geometry_for"] = geometry.made_for
         for name in GEOMETRY_ARRAYS:
             tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(geometry, name))
-        for name in MOUTH_ARRAYS if geometry.mouth is not None else ():
-            tensors[f"mouth.{name}"] = np.ascontiguousarray(getattr(geometry.mouth, name))
+        for prefix, names in _PARTS.items():
+            part = getattr(geometry, prefix)
+            for name in names if part is not None else ():
+                tensors[f"{prefix}.{name}"] = np.ascontiguousarray(getattr(part, name))
     return metadata, tensors
 
 
@@ -245,10 +253,21 @@ def _geometry(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> FaceG
     if "geometry_for" not in metadata:
         return None
     arrays = {name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}
-    mouth = None
-    if "mouth.picture" in tensors:
-        mouth = MouthInterior(**{name: tensors[f"mouth.{name}"] for name in MOUTH_ARRAYS})
-    return FaceGeometry(made_for=str(metadata["geometry_for"]), mouth=mouth, **arrays)
+
+    def part(prefix: str) -> dict[str, np.ndarray] | None:
+        names = _PARTS[prefix]
+        if f"{prefix}.{names[0]}" not in tensors:
+            return None
+        return {name: tensors[f"{prefix}.{name}"] for name in names}
+
+    mouth, lids, eyeballs = part("mouth"), part("lids"), part("eyeballs")
+    return FaceGeometry(
+        made_for=str(metadata["geometry_for"]),
+        mouth=None if mouth is None else MouthInterior(**mouth),
+        lids=None if lids is None else ClosedLids(**lids),
+        eyeballs=None if eyeballs is None else Eyeballs(**eyeballs),
+        **arrays,
+    )
 
 
 def _png_bytes(photo: np.ndarray) -> bytes:

@@ -122,19 +122,29 @@ def _eye_distance(points: np.ndarray) -> float:
     return float(np.linalg.norm(left - right))
 
 
-def settled_lids(target: np.ndarray, seen: np.ndarray, rest: np.ndarray) -> np.ndarray:
+def settled_lids(
+    target: np.ndarray,
+    seen: np.ndarray,
+    rest: np.ndarray,
+    eyeballs: tuple[bool, bool] = (False, False),
+) -> np.ndarray:
     """The target with eyes that stay where the generator has put them: only the gap between the
-    lids is set. Its lower lid stays; the upper one comes to where the gap is the target's.
+    lids is set. Its lower lid stays; the upper one comes to where the gap is the target's. Lids of
+    eyes that are known, and are not the generator's, go where the target has them.
 
     Args:
-        target: (478, 3); seen: (478, 3) landmarks of the generator's picture; rest: (478, 3).
+        target: (478, 3); seen: (478, 3) landmarks of the generator's picture; rest: (478, 3);
+        eyeballs: whether the right and the left one are known.
     """
     topology = _topology()
     result = target.copy()
     move = target[:N_VERTICES, :2] - seen[:N_VERTICES, :2]
-    for side in SIDES:
+    for side, is_known in zip(SIDES, eyeballs, strict=True):
         upper, lower = topology.lids[side]
         gap = _opened(target[upper, :2] - target[lower, :2], rest[upper, :2] - rest[lower, :2])
+        if is_known:
+            move[upper] = target[lower, :2] + gap - seen[upper, :2]
+            continue
         wanted = seen[lower, :2] + gap - seen[upper, :2]
         weights = topology.lid_weights[side]
         along = weights @ wanted

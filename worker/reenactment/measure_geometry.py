@@ -12,7 +12,7 @@ from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.generators.regions import RegionalStyles
-from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry
+from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry, KnownParts
 from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import (
@@ -26,6 +26,7 @@ from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 from .face_target import IRISES
+from .measure_eyes import eye_parts
 from .measure_mouth import open_mouth
 from .measure_portrait import (
     SIZE,
@@ -68,6 +69,8 @@ def with_geometry(
         return portrait
     untuned = DrivenFace(portrait, bundle, generator, net3d)
     mouth = open_mouth(untuned, face, rest.landmarks / SIZE)
+    lids, eyeballs = eye_parts(untuned, face, rest.landmarks / SIZE)
+    known = KnownParts.of(mouth, lids, eyeballs)
     turned, seen, poses = _poses(face, rest)
     response = _response(portrait, bundle, turned, believable_turns(turned, seen))
     geometry = FaceGeometry(
@@ -75,8 +78,10 @@ def with_geometry(
         turned.astype(np.float32),
         poses.astype(np.float32),
         np.array(AMOUNTS, np.float32),
-        _moves(face, rest.landmarks / SIZE, mouth is not None).astype(np.float16),
+        _moves(face, rest.landmarks / SIZE, known).astype(np.float16),
         mouth,
+        lids,
+        eyeballs,
     )
     return replace(portrait, response=response, geometry=geometry)
 
@@ -128,7 +133,7 @@ def _response(
     return PortraitResponse(bundle.id, *(array.astype(np.float32) for array in arrays))
 
 
-def _moves(face: DrivenFace, rest: np.ndarray, has_mouth: bool) -> np.ndarray:
+def _moves(face: DrivenFace, rest: np.ndarray, known: KnownParts) -> np.ndarray:
     """(c, a, 478, 3) moves of the landmarks. Both sides of a pair are driven at once, for each has
     its own half of the face."""
     shifts, masks = RegionalShifts(face.bundle), region_masks(rest)
@@ -139,7 +144,10 @@ def _moves(face: DrivenFace, rest: np.ndarray, has_mouth: bool) -> np.ndarray:
             amounts = np.zeros(len(ARKIT_NAMES), np.float32)
             for number in numbers:
                 amounts[ARKIT_NAMES.index(CONTROLS[number].name)] = amount
-            styles = RegionalStyles(shifts.deltas(amounts, has_mouth), masks)
+            deltas = shifts.deltas(amounts, known)
+            if not deltas.any():
+                continue
+            styles = RegionalStyles(deltas, masks)
             seen = face.look(np.zeros(len(face.bundle.schema)), styles)
             if seen is None:
                 continue

@@ -16,16 +16,17 @@ import numpy as np
 from photorig.shared.schema import ARKIT_NAMES
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.portraits.eye_frame import Eye
 from photorig.worker.portraits.face_geometry import FaceGeometry
 from photorig.worker.portraits.face_mesh import FacePose
-from photorig.worker.portraits.face_move import Eye, FaceMove
+from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.portrait import Portrait
 
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
 from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts
 
-VERSION = 3
+VERSION = 4
 """Rises whenever the same geometry and parameters would give another picture."""
 
 
@@ -75,20 +76,23 @@ class FaceDriver:
         """
         amounts = shift[self.positions].astype(np.float32)
         posed = self.geometry.posed(float(turn[0]), float(turn[1]))
-        mouth = self.geometry.mouth
-        deltas = self.shifts.deltas(amounts, mouth is not None)
+        known = self.geometry.known
+        deltas = self.shifts.deltas(amounts, known)
         styles = RegionalStyles(deltas, region_masks(posed))
         pose = FacePose.of(posed)
         seen = wanted = posed
         if amounts.any():
-            borne = amounts[COEFFICIENTS] * self.shifts.borne(amounts, mouth is not None)
+            borne = amounts[COEFFICIENTS] * self.shifts.borne(amounts, known)
             moves = self.geometry.expressed(borne.astype(np.float64))
             seen = posed + pose.carried(moves, self._target.pose)
             wanted = self._target.landmarks(amounts, posed, pose)
-            wanted = settled_lids(wanted, seen, posed)
+            wanted = settled_lids(wanted, seen, posed, known.eyeballs)
         rest, is_turned = self.geometry.rest, bool(turn.any())
-        mouth = mouth if amounts.any() else None
-        move = FaceMove(rest, seen, wanted, pose.scale, is_turned, _eyes(), posed, mouth)
+        parts = (self.geometry.mouth, self.geometry.lids, self.geometry.eyeballs)
+        mouth, lids, eyeballs = parts if amounts.any() else (None, None, None)
+        move = FaceMove(
+            rest, seen, wanted, pose.scale, is_turned, _eyes(), posed, mouth, lids, eyeballs
+        )
         return FaceDrive(styles, move)
 
 

@@ -14,10 +14,15 @@ import numpy as np
 
 from photorig.shared.schema import ARKIT_NAMES
 from photorig.worker.generators.regions import END_ROW, FIRST_ROW, REGIONAL_ROWS, REGIONS
+from photorig.worker.portraits.face_geometry import KnownParts
 
 from .bundle import ModelBundle
 
 SIDES = ("Right", "Left")
+WITH_MOUTH = 0.5
+"""How far the generator parts lips where the inside of the mouth is known (portraits/mouth.py): the
+tuned generator has forgotten it, and draws a ghost of the closed lips instead."""
+_NOTHING = KnownParts()
 _EYE_FIRST_ROW = 5
 """Coarser rows add nothing to an eye and leak."""
 
@@ -40,6 +45,18 @@ class Control:
     amplitude: float
     late: bool = False
     parts: bool = False
+
+    def left(self, known: KnownParts) -> float:
+        """How much of ``amplitude`` is left to the generator where parts of the face are known: of
+        lids and irises that are known nothing, for it has forgotten what they hide."""
+        if self.parts and known.mouth:
+            return WITH_MOUTH
+        for number, side in enumerate(SIDES):
+            if self.name == f"eyeBlink{side}" and known.lids[number]:
+                return 0.0
+            if self.name.startswith("eyeLook") and self.name.endswith(side):
+                return 0.0 if known.eyeballs[number] else 1.0
+        return 1.0
 
     def share(self, amount: float) -> float:
         """How much of ``amplitude`` is given at an amount, which may be negative."""
@@ -82,12 +99,11 @@ CONTROLS: tuple[Control, ...] = (
 )
 """In this order their moves are measured."""
 
-WITH_MOUTH = 0.5
-"""How far the generator parts lips where the inside of the mouth is known (portraits/mouth.py): the
-tuned generator has forgotten it, and draws a ghost of the closed lips instead."""
-
 _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 """Longest shifts, by kind of region, up to which the generator draws faces."""
+
+EYES = 3
+"""Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
 """(c,) position of each control among the 52."""
@@ -103,7 +119,7 @@ class RegionalShifts:
     def id(self) -> str:
         """Names what a face's geometry was measured with: the matrix, and what of it regions are
         given."""
-        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH}"
+        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH} {EYES}"
         return hashlib.sha256(meant.encode()).hexdigest()
 
     @cached_property
@@ -122,21 +138,21 @@ class RegionalShifts:
                     own[: _EYE_FIRST_ROW - FIRST_ROW] = 0
         return result
 
-    def deltas(self, amounts: np.ndarray, has_mouth: bool = False) -> np.ndarray:
+    def deltas(self, amounts: np.ndarray, known: KnownParts = _NOTHING) -> np.ndarray:
         """(K, rows, 512) float32 for changes (52,) of the coefficients.
 
         Args:
-            has_mouth: whether the inside of the mouth is known.
+            known: what the generator need not draw.
         """
-        given = _asked(amounts, has_mouth)
-        given = given * self.borne(amounts, has_mouth)
+        given = _asked(amounts, known)
+        given = given * self.borne(amounts, known)
         # A fixed order of summation keeps the bytes of a frame the same on every call.
         return np.einsum("c,ckrd->krd", given, self._shifts, optimize=False)
 
-    def borne(self, amounts: np.ndarray, has_mouth: bool = False) -> np.ndarray:
+    def borne(self, amounts: np.ndarray, known: KnownParts = _NOTHING) -> np.ndarray:
         """(c,) float32 in (0, 1]: how much of what is asked of the controls together their regions
         bear; arguments of `deltas`."""
-        asked = _asked(amounts, has_mouth).astype(np.float64)
+        asked = _asked(amounts, known).astype(np.float64)
         squares = np.einsum("c,crd,d->r", asked, self._products, asked, optimize=False)
         scale = np.minimum(1, self._longest / np.sqrt(np.maximum(squares, 1e-18)))
         return np.where(self._regions, scale, 1).min(1).astype(np.float32)
@@ -162,10 +178,10 @@ class RegionalShifts:
         return np.asarray((alone / amplitudes).max(0) * times)
 
 
-def _asked(amounts: np.ndarray, has_mouth: bool) -> np.ndarray:
+def _asked(amounts: np.ndarray, known: KnownParts) -> np.ndarray:
     """(c,) float32: parts of their amplitude that are asked of the controls."""
     shares = [
-        control.share(float(amount)) * (WITH_MOUTH if has_mouth and control.parts else 1.0)
+        control.share(float(amount)) * control.left(known)
         for control, amount in zip(CONTROLS, amounts[COEFFICIENTS], strict=True)
     ]
     return np.array(shares, np.float32)

@@ -1,0 +1,255 @@
+"""Closed lids of a photo's person, drawn once by the untuned generator; and their eyes, taken apart
+(take_eyes_apart.py)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from photorig.shared.errors import InputError
+from photorig.shared.schema import ARKIT_NAMES
+from photorig.worker.faces.face_topology import RIGHT_BROW
+from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.portraits.align import aligned_crop
+from photorig.worker.portraits.eye_frame import PARTS as INNER_PARTS
+from photorig.worker.portraits.eye_frame import Eye, EyeFrame, smooth
+from photorig.worker.portraits.eyeball import Eyeballs
+from photorig.worker.portraits.eyelids import ABOVE, BELOW, COLUMNS, PARTS, ROWS, ClosedLids
+from photorig.worker.portraits.face_mesh import FacePose, field, moved
+
+from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
+from .measure_portrait import DrivenFace
+from .region_masks import region_masks
+from .regional_controls import RegionalShifts
+from .take_eyes_apart import eyeballs_of
+
+EYES = tuple(Eye(*lid_edges(side), IRISES[side]) for side in SIDES)
+
+_SIZE = 512
+"""Of the picture of closed lids."""
+_PHOTO = 1024
+"""Of the photo whose eyes are taken apart."""
+_AMOUNTS = (1.0, 1.15, 1.3)
+"""Of eyeBlink, as far as the generator goes with it, that are tried."""
+_CLOSED = 0.1
+"""Gap between lids, in widths of the eye, that are closed."""
+_OPEN = 0.4
+"""Part of the gap at rest that is too far open to be kept."""
+_COLOUR_SIDE = 256
+_COLOUR_REACH = 5.0
+"""Pixels of that over which the generator's colours are compared with the photo's."""
+_EYE_REACH = 0.35
+"""Widths of an eye around it that are no skin."""
+_LOWER_BROW = {"Right": RIGHT_BROW[5:], "Left": (285, 295, 282, 283, 276)}
+_BELOW_BROW = 0.42
+"""Part of the way from the lid to the brow up to which the kept skin is seen."""
+_LEAST_RISE, _MOST_RISE = 0.08, 0.3
+"""The same in widths of the eye."""
+_STRETCHED = (0.6, 1.3)
+"""How far skin may be stretched so that brows come to lie on each other."""
+_OWN_COLOUR = 0.35
+"""How much of the colours of its fine detail is kept."""
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_GAINS = (0.5, 2.0)
+
+
+def eye_parts(
+    untuned: DrivenFace, face: DrivenFace, rest: np.ndarray
+) -> tuple[ClosedLids | None, Eyeballs | None]:
+    """Closed lids and eyeballs of a face; None where they cannot be had.
+
+    Args:
+        untuned, face: driven by the generator without and with the portrait's tuning.
+        rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
+    """
+    portrait = face.portrait
+    photo = aligned_crop(portrait.photo, portrait.alignment, _PHOTO)
+    drawn = face.generator.synthesize(portrait.latents[None], _COLOUR_SIDE, RegionalStyles.none())[
+        0
+    ]
+    offset = _skin_offset(photo, drawn, rest)
+    lids = _closed_lids(untuned, rest, photo, offset)
+    return lids, eyeballs_of(photo, offset, rest, EYES, FacePose.of(rest).scale)
+
+
+def _skin_offset(photo: np.ndarray, drawn: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(256, 256, 3) float32: by how much the photo's colours differ from the generator's on the
+    skin around the eyes, and what that comes to within them."""
+    small = cv2.resize(photo, (_COLOUR_SIDE, _COLOUR_SIDE), interpolation=cv2.INTER_AREA)
+    weight = np.ones(small.shape[:2], np.float32)
+    for eye in EYES:
+        points = rest[np.concatenate([eye.upper, eye.lower]), :2] * _COLOUR_SIDE
+        middle = points.mean(0)
+        width = float(np.linalg.norm(points[0] - points[len(eye.upper) - 1]))
+        outline = cv2.convexHull((middle + (points - middle) * (1 + _EYE_REACH)).astype(np.int32))
+        cv2.fillConvexPoly(weight, outline, 0.0)
+        cv2.polylines(weight, [outline], True, 0.0, max(int(_EYE_REACH * width), 1))
+    difference = small.astype(np.float32) - drawn
+    result, total = np.zeros_like(difference), np.zeros(weight.shape, np.float32)
+    for wider in (1.0, 2.0, 4.0):
+        reach = wider * _COLOUR_REACH
+        share = cv2.GaussianBlur(weight, (0, 0), reach) * (0.05 if wider > 1 else 1.0) ** wider
+        result += share[..., None] * (
+            cv2.GaussianBlur(difference * weight[..., None], (0, 0), reach)
+            / (cv2.GaussianBlur(weight, (0, 0), reach)[..., None] + 1e-6)
+        )
+        total += share
+    return np.asarray(result / (total[..., None] + 1e-9))
+
+
+# ---------------------------------------------------------------- lids
+
+
+def _closed_lids(
+    untuned: DrivenFace, rest: np.ndarray, photo: np.ndarray, offset: np.ndarray
+) -> ClosedLids | None:
+    drawn = _drawn_closed(untuned, rest)
+    if drawn is None:
+        return None
+    picture, seen = drawn
+    target, pose = FaceTarget(rest), FacePose.of(rest)
+    shut = settled_lids(target.landmarks(_blink(1.0), rest, pose), rest, rest, (True, True))
+    small = cv2.resize(photo, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+    stretched = moved(small, field(shut, rest, pose.scale))
+    skin = np.zeros((2, ROWS, COLUMNS, 3), np.uint8)
+    rise, unit = np.zeros((2, COLUMNS), np.float32), np.zeros(2, np.float32)
+    for number, (side, eye) in enumerate(zip(SIDES, EYES, strict=True)):
+        own, at_rest = EyeFrame.of(seen * _SIZE, eye), EyeFrame.of(rest * _SIZE, eye)
+        there = EyeFrame.of(shut * _SIZE, eye)
+        if own is None or at_rest is None or there is None:
+            continue
+        if _gap(seen, eye) > max(_CLOSED, _OPEN * _gap(rest, eye)):
+            continue
+        brow = list(_LOWER_BROW[side])
+        height = _rise(_under_brow(at_rest, rest[brow] * _SIZE))
+        under = _under_brow(own, seen[brow] * _SIZE), _under_brow(there, shut[brow] * _SIZE)
+        longer = np.clip(under[0] / np.maximum(under[1], 0.05), *_STRETCHED)
+        like = _rolled_out(stretched, there)
+        lowered = there.edge(0, _parts()) - at_rest.edge(0, _parts())
+        taken = _rolled_out(picture, own, longer)
+        matched = _in_colours_of(like, taken, height, lowered / there.width)
+        x, y = _places(there)
+        matched -= _sampled(offset, x * _COLOUR_SIDE / _SIZE, y * _COLOUR_SIDE / _SIZE)
+        skin[number] = np.rint(np.clip(matched, 0, 255))
+        rise[number], unit[number] = height, at_rest.width / (_SIZE * pose.scale)
+    return ClosedLids(skin, rise, unit) if unit.any() else None
+
+
+def _drawn_closed(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Picture of eyes as closed as they get, and its landmarks in sides of the square."""
+    shifts, masks = RegionalShifts(face.bundle), region_masks(rest)
+    best, least = None, np.inf
+    for amount in _AMOUNTS:
+        styles = RegionalStyles(shifts.deltas(_blink(1.0)) * np.float32(amount), masks)
+        picture = face.generator.synthesize(face.portrait.latents[None], _SIZE, styles)[0]
+        try:
+            landmarks = face.net3d.analyze_one(picture).landmarks / _SIZE
+        except InputError:
+            continue
+        gap = max(_gap(landmarks, eye) for eye in EYES)
+        if gap < least:
+            best, least = (picture, landmarks), gap
+        if gap < _CLOSED:
+            break
+    return best
+
+
+def _blink(amount: float) -> np.ndarray:
+    amounts = np.zeros(len(ARKIT_NAMES), np.float32)
+    for side in SIDES:
+        amounts[ARKIT_NAMES.index(f"eyeBlink{side}")] = amount
+    return amounts
+
+
+def _gap(landmarks: np.ndarray, eye: Eye) -> float:
+    """Mean gap between lids, in widths of the eye."""
+    frame = EyeFrame.of(landmarks * _SIZE, eye)
+    return np.inf if frame is None else float(frame.gap(INNER_PARTS).mean() / frame.width)
+
+
+def _parts() -> np.ndarray:
+    """(COLUMNS,) parts of the eye's width at the skin's columns."""
+    return PARTS[0] + (np.arange(COLUMNS) + 0.5) / COLUMNS * (PARTS[1] - PARTS[0])
+
+
+def _heights() -> np.ndarray:
+    """(ROWS, 1) units above the closed edge at its rows."""
+    return (ABOVE - (np.arange(ROWS) + 0.5) / ROWS * (ABOVE + BELOW))[:, None]
+
+
+def _under_brow(frame: EyeFrame, brow: np.ndarray) -> np.ndarray:
+    """(COLUMNS,) widths from the upper lid's edge up to the brow (n, ≥ 2)."""
+    part, down = frame.inwards(brow[:, 0], brow[:, 1])
+    order = np.argsort(part)
+    edge = np.interp(_parts(), part[order], down[order])
+    free = (frame.edge(0, _parts()) - edge) / frame.width
+    return np.asarray(cv2.GaussianBlur(free.astype(np.float32)[None], (0, 0), 8.0)[0])
+
+
+def _rise(under_brow: np.ndarray) -> np.ndarray:
+    """(COLUMNS,) widths above the lid at rest up to which closed lids are seen."""
+    return np.clip(_BELOW_BROW * under_brow, _LEAST_RISE, _MOST_RISE)
+
+
+def _places(frame: EyeFrame, longer: np.ndarray | float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """(ROWS, COLUMNS) x and y, pixels, of the skin's texels around a closed lid's edge.
+
+    Args:
+        longer: (COLUMNS,) how much longer everything above the edge is than texels are.
+    """
+    part = np.broadcast_to(_parts(), (ROWS, COLUMNS))
+    edge = (frame.edge(0, _parts()) + frame.edge(1, _parts())) / 2
+    heights = np.where(_heights() > 0, longer, 1.0) * _heights()
+    return frame.outwards(part, edge - heights * frame.width)
+
+
+def _rolled_out(
+    picture: np.ndarray, frame: EyeFrame, longer: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """(ROWS, COLUMNS, 3) float32 of a picture around a closed lid's edge."""
+    return _sampled(picture, *_places(frame, longer)).astype(np.float32)
+
+
+def _sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return cv2.remap(
+        picture,
+        (x - 0.5).astype(np.float32),
+        (y - 0.5).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _in_colours_of(
+    like: np.ndarray, taken: np.ndarray, rise: np.ndarray, lowered: np.ndarray
+) -> np.ndarray:
+    """(ROWS, COLUMNS, 3) float32: skin that goes over into other skin around it.
+
+    Args:
+        like: the photo's skin, stretched to closed lids; taken: the generator's.
+        rise, lowered: (COLUMNS,) widths that it is seen above the lid at rest, and that the lid has
+            come down.
+    """
+    height, part = _heights(), _parts()[None]
+    top = rise + np.maximum(lowered, 0)
+    above = np.exp(-(((height - top) / 0.07) ** 2)) * (height > 0.05)
+    below = np.exp(-(((height + 0.22) / 0.06) ** 2))
+    beside = np.maximum(smooth(-(part + 0.08) / 0.1), smooth((part - 1.08) / 0.1))
+    weight = np.maximum(np.maximum(above, below), 0.7 * beside * (height < top))
+    weight = weight.astype(np.float32)
+    ratio = np.log((_blurred(like) + 8) / (_blurred(taken) + 8))
+    result, total = np.zeros_like(ratio), np.zeros((ROWS, COLUMNS, 1), np.float32)
+    for reach, importance in ((6.0, 1.0), (14.0, 0.1), (32.0, 0.01)):
+        near = cv2.GaussianBlur(weight, (0, 0), reach)[..., None]
+        result += importance * cv2.GaussianBlur(ratio * weight[..., None], (0, 0), reach)
+        total += importance * near
+    gains = np.clip(np.exp(result / (total + 1e-6)), *_GAINS)
+    matched = taken * gains
+    around = _blurred(matched)
+    detail = matched - around
+    grey = (detail @ _LUMA)[..., None]  # lashes have no colour of their own
+    return np.asarray(around + grey + _OWN_COLOUR * (detail - grey))
+
+
+def _blurred(picture: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), 4.0)
