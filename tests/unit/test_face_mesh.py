@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
-from photorig.worker.portraits.face_mesh import SIDE, FacePose, field, moved
 from photorig.worker.portraits.eye_frame import Eye
+from photorig.worker.portraits.face_mesh import SIDE, FacePose, field, moved
 from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.reenactment.face_target import IRISES, lid_edges
 
