@@ -107,17 +107,42 @@ def turned_person(
     found = fields(head_turn(move, place, motion))
     shape = photo.shape[:2]
     coarse = Coarse.of((shape[0], shape[1]), side_in_pixels(head.alignment) / PITCH)
-    back = _on_raster(found.back, coarse, head.alignment)
-    moves = cv2.transform(back, np.linalg.inv(head.alignment[:, :2]))
-    sources = coarse.enlarged(moves + coarse.positions)
-    has_moved = coarse.enlarged(gone_by(cv2.magnitude(*cv2.split(back))))
-    sources = sources + np.float32(head.pad)
-    person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
-    front = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
+    front, person, gone = _carried(head, found.back, coarse)
+    cover = coarse.enlarged(_on_raster(found.cover, coarse, head.alignment))
+    part = _box(cover > 0)
+    face, whole, way = _carried(head, found.back_face, coarse, part)
+    front[part] = blended(front[part], face, np.ascontiguousarray(cover[part]))
+    person[part] += cover[part] * (whole - person[part])
+    gone[part] += cover[part] * (way - gone[part])
+    has_moved = gone_by(gone)
     person = _draw_unseen(front, person, drawn, drawn_matte, found, coarse, head.alignment)
     behind = blended(photo, plate, has_moved * uncovered)
     turned = blended(behind, front, person)
     return blended(photo, turned, has_moved), matte + has_moved * (person - matte)
+
+
+def _carried(
+    head: RestHead,
+    back: np.ndarray,
+    coarse: Coarse,
+    part: tuple[slice, slice] = (slice(None), slice(None)),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Colours (h, w, 3) and matte (h, w) of a part of the picture moved by a field on the mesh's
+    raster, and how far each pixel has come, in sides."""
+    ways = _on_raster(back, coarse, head.alignment)
+    moves = cv2.transform(ways, np.linalg.inv(head.alignment[:, :2]))
+    sources = coarse.enlarged(moves + coarse.positions)[part] + np.float32(head.pad)
+    person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
+    colours = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
+    return colours, person, coarse.enlarged(cv2.magnitude(*cv2.split(ways)))[part]
+
+
+def _box(where: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold what is True."""
+    rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _draw_unseen(
@@ -134,13 +159,12 @@ def _draw_unseen(
     appears = coarse.enlarged(_on_raster(found.appears, coarse, alignment))
     trust = coarse.enlarged(_on_raster(found.trust, coarse, alignment, 1.0))
     unseen = (trust < 1) | ((appears > 0) & (person < 1))
-    rows, columns = np.flatnonzero(unseen.any(1)), np.flatnonzero(unseen.any(0))
-    if not rows.size:
+    rows, columns = _box(unseen)
+    if rows.stop == 0:
         return person
     reach = round(2 * _COLOUR_REACH * side_in_pixels(alignment))
-    top, bottom = max(rows[0] - reach, 0), rows[-1] + 1 + reach
-    left, right = max(columns[0] - reach, 0), columns[-1] + 1 + reach
-    part = (slice(int(top), int(bottom)), slice(int(left), int(right)))
+    top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
+    part = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
     trust, mine, appears = trust[part], person[part], appears[part]
     ways = coarse.enlarged(_on_raster(found.drawn, coarse, alignment))[part]
     (a, b, c), (d, e, f) = alignment

@@ -62,6 +62,10 @@ _CLOSED = (0.3, 0.65)
 """How far an eye is still open at which, and up to which, its lids are the generator's."""
 _BITS = 4
 _SOFTENED = 0.6
+_SOFTENED_LAYER = 1.0
+_LEAST_LAYER = 0.02
+_OUTLINE = 0.7
+"""Points over which the face's outline is softened."""
 _TRUST_SOFTENED = 1.2
 _EDGE = 20
 """Points over which all motion ends at the edges of the raster."""
@@ -95,7 +99,10 @@ class HeadFields:
     """A turned head on the raster, whose points lie at LOW + (i + ½) / PITCH.
 
     Attributes:
-        back: (m, n, 2) float32, from each point to where it was in the photo, in sides.
+        back: (m, n, 2) float32, from each point to where it was in the photo, in sides; of what is
+            around the face, which goes on behind its outline.
+        back_face: (m, n, 2) float32, the same of the face.
+        cover: (m, n) float32, how far the face is before what is around it.
         drawn: (m, n, 2) float32, the same to where the generator has drawn it.
         trust: (m, n) float32, how far the photo's pixels are to be seen.
         face: (m, n) float32, 1 where the face is.
@@ -104,6 +111,8 @@ class HeadFields:
     """
 
     back: np.ndarray
+    back_face: np.ndarray
+    cover: np.ndarray
     drawn: np.ndarray
     trust: np.ndarray
     face: np.ndarray
@@ -167,15 +176,32 @@ def fields(head: HeadTurn) -> HeadFields:
     points = (head.turned - LOW) * PITCH
     index = _painted(points, head.depth)
     moves = np.concatenate([head.rest, head.drawn], 1) * PITCH - np.tile(head.turned * PITCH, 2)
-    found = _interpolated(index, points, moves)
-    found = cv2.GaussianBlur(found, (0, 0), _SOFTENED) * _edges()[..., None] / PITCH
+    found = _interpolated(index, points, moves) * _edges()[..., None] / PITCH
+    face = ((index > 0) & (index <= len(_canonical().triangles))).astype(np.float32)
+    back, cover = np.ascontiguousarray(found[..., :2]), cv2.GaussianBlur(face, (0, 0), _OUTLINE)
     trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
     appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
-    face = ((index > 0) & (index <= len(_canonical().triangles))).astype(np.float32)
     beyond = (1 - face) * (1 - trust)
     trust, face, appears, beyond = map(_softened, (trust, face, appears, beyond))
-    found = found.astype(np.float32)
-    return HeadFields(found[..., :2], found[..., 2:], trust, face, beyond, appears)
+    return HeadFields(
+        _continued(back, 1 - face),
+        _continued(back, face),
+        cover,
+        cv2.GaussianBlur(found[..., 2:], (0, 0), _SOFTENED),
+        trust,
+        face,
+        beyond,
+        appears,
+    )
+
+
+def _continued(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Values (m, n, 2) of one layer, softened, and going on a little where another one hides it."""
+    near = cv2.GaussianBlur(where, (0, 0), _SOFTENED_LAYER)
+    total = cv2.GaussianBlur(values * cv2.merge([where] * 2), (0, 0), _SOFTENED_LAYER)
+    known = near > _LEAST_LAYER
+    share = cv2.merge([np.where(known, near, 1)] * 2)
+    return np.where(cv2.merge([known.astype(np.uint8)] * 2) > 0, total / share, values)
 
 
 def _softened(values: np.ndarray) -> np.ndarray:
