@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .errors import ProtocolError
+from .strict_json import MAX_DEPTH, TooDeep, parse_json
 
 MAGIC = b"PHR1"
 VERSION = (1, 3)
@@ -26,16 +27,12 @@ VERSION = (1, 3)
 MAX_HEADER_BYTES = 64 << 10
 MAX_PAYLOADS = 8
 MAX_DIMENSIONS = 4
-MAX_DEPTH = 12
 
 DTYPES = {"uint8": 1, "uint16": 2, "float16": 2, "int32": 4, "float32": 4}
 """Bytes an item takes, by the name on the wire. Little-endian."""
 PAYLOAD_CODECS = ("raw", "png", "jpeg", "webp", "tiff", "exr")
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-"""A string, or what follows the last quote. It matches at every quote and never steps back, so that
-its time grows with the text: one that may fail begins anew at each quote."""
 _ENCODED_OVERHEAD = 64 << 10
 
 
@@ -270,37 +267,12 @@ def _read_payload(entry: Any, part: bytes | memoryview, message_id: str) -> Payl
 
 
 def _parse_json(text: bytes) -> Any:
-    """JSON without NaN, infinities, lone surrogates and deep nesting."""
-    _check_depth(text)
     try:
-        value = json.loads(
-            text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float
-        )
-        # An escape such as \ud800 gives text that no UTF-8 file or log can hold.
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
+        return parse_json(text, MAX_HEADER_BYTES, MAX_DEPTH)
+    except TooDeep as error:
+        raise ProtocolError("The header is nested too deeply") from error
+    except ValueError as error:
         raise ProtocolError("The header is not JSON as this protocol allows it") from error
-    return value
-
-
-def _check_depth(text: bytes) -> None:
-    # Strings may contain brackets. Text that is no JSON is counted somehow and refused later.
-    depth = 0
-    for bracket in re.findall(rb"[\[\]{}]", _JSON_STRING.sub(b"", text)):
-        depth += 1 if bracket in b"[{" else -1
-        if depth > MAX_DEPTH:
-            raise ProtocolError("The header is nested too deeply")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not allowed")
-
-
-def _finite_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large")
-    return value
 
 
 def _is_identifier(value: Any) -> bool:

@@ -1,0 +1,76 @@
+"""Files that were named from outside: a name may lead to a pipe, a device, or far too much.
+
+A pipe blocks whoever opens it, ``/dev/zero`` never ends, and a link leads to both. So every file
+that is not our own is read here: regular files only, of a size that makes sense for what it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+"""Without waiting: opening a pipe waits for somebody who writes."""
+
+Accept = Callable[[os.stat_result], None]
+"""Raises an error of its own where the opened file cannot be trusted."""
+
+
+def read_file(path: Path | str, limit: int, accept: Accept | None = None) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        limit: most bytes that it may have.
+        accept: looks at the opened file's status before anything is read.
+
+    Raises:
+        OSError: it is not there, cannot be read, is no regular file, or is too large; ``strerror``
+            says it in a few words for a person.
+    """
+    name = os.fspath(path)
+    _check(name, os.stat(name), limit)  # noqa: PTH116: a device is not even opened
+    handle = os.open(name, _FLAGS)
+    with os.fdopen(handle, "rb") as file:
+        # It may have been replaced since: what counts is what was opened.
+        status = os.fstat(handle)
+        _check(name, status, limit)
+        if accept is not None:
+            accept(status)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise _too_large(name, limit)
+    return content
+
+
+def read_text(path: Path | str, limit: int) -> str:
+    """The text of a regular UTF-8 file, without a byte order mark; line ends become ``\\n``.
+
+    Raises:
+        OSError: as ``read_file``.
+        UnicodeDecodeError: it is no text.
+    """
+    text = read_file(path, limit).decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _check(name: str, status: os.stat_result, limit: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", name)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no ordinary file", name)
+    if status.st_size > limit:
+        raise _too_large(name, limit)
+
+
+def _too_large(name: str, limit: int) -> OSError:
+    shown = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+    return OSError(errno.EFBIG, f"it is larger than {shown}", name)
