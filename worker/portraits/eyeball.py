@@ -35,6 +35,9 @@ _FEATHER = 0.002
 """Sides of the square over which lids go over into the eye."""
 _SHIFTED, _CLOSED = 0.12, 0.15
 """Radii that an iris moves, and how far lids close, before the eye is nothing but its parts."""
+_DARKENS, _DARK = (0.35, 0.9), 0.45
+"""How far lids have closed where lashes begin to shade all of the eye, and no more light is lost;
+part of it that is."""
 _FINER = 4
 
 
@@ -135,7 +138,9 @@ class Eyeballs:
         iris = _disc(self.iris[number], along, below) * shade
         back = (1 - _MIRRORED) * shift
         glint = _disc(self.glint[number], along + back[0], below + back[1])
-        return np.asarray(sclera + share[..., None] * (iris - sclera + glint))
+        whole = sclera + share[..., None] * (iris - sclera + glint)
+        darker = smooth(np.array((eye.closed - _DARKENS[0]) / (_DARKENS[1] - _DARKENS[0])))
+        return np.asarray(whole * (1 - _DARK * darker))
 
 
 def _foreshortened(

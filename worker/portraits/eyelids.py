@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .eye_frame import MovedEye, grid, smooth
+from .eye_frame import EyeFrame, MovedEye, grid, smooth
 
 ARRAYS = ("skin", "rise", "unit")
 """Names of the arrays of closed lids, as files keep them."""
@@ -109,7 +109,9 @@ class ClosedLids:
             return None
         part, down = frame.inwards(*grid(region))
         part, down = np.broadcast_arrays(part, down)
+        shut = float(smooth(np.array((eye.closed - _SHUTS) / (_SHUT - _SHUTS))))
         upper = frame.edge(0, part)
+        upper = upper + shut * (_arc(frame, part) - upper)
         height = (upper - down) / unit
         column = (part - PARTS[0]) / (PARTS[1] - PARTS[0]) * COLUMNS - 0.5
         row = (ABOVE - height) / (ABOVE + BELOW) * ROWS - 0.5
@@ -118,9 +120,16 @@ class ClosedLids:
         share = smooth(over / np.maximum(_FADE * ends, 1e-3))
         share *= smooth((part - _OUTER[0]) / (_OUTER[1] - _OUTER[0]))
         share *= smooth((part - _INNER[0]) / (_INNER[1] - _INNER[0]))
-        shut = float(smooth(np.array((eye.closed - _SHUTS) / (_SHUT - _SHUTS))))
         on_lid = np.clip(0.5 + (upper - down) / (2 * _EDGE), 0, 1)
         under = shut * smooth((height - _UNDER[0]) / (_UNDER[1] - _UNDER[0]))
         share *= on_lid + (1 - on_lid) * under
         share *= smooth(np.array((eye.closed - _BEGINS) / (_WHOLE - _BEGINS)))
         return region, share.astype(np.float32), column.astype(np.float32), row.astype(np.float32)
+
+
+def _arc(frame: EyeFrame, part: np.ndarray) -> np.ndarray:
+    """How far down shut lids meet: a curve without the corners that landmarks have."""
+    (along, upper), (other, lower) = frame.lids
+    middle = (upper + np.interp(along, other, lower)) / 2
+    curve = np.polynomial.Polynomial.fit(along, middle, 3, domain=[0, 1])
+    return np.where(part < 0, middle[0], np.where(part > 1, middle[-1], curve(np.clip(part, 0, 1))))

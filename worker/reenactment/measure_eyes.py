@@ -31,8 +31,10 @@ _PHOTO = 1024
 """Of the photo whose eyes are taken apart."""
 _AMOUNTS = (1.0, 1.15, 1.3)
 """Of eyeBlink, as far as the generator goes with it, that are tried."""
-_CLOSED = 0.1
-"""Gap between lids, in widths of the eye, that are closed."""
+_CLOSED, _USABLE = 0.05, 0.1
+"""Gap between lids, in widths of the eye, that are closed, and that are closed enough."""
+_NARROW = 0.17
+"""Gap at rest below which lids are closed already, as far as there is something to see."""
 _OPEN = 0.4
 """Part of the gap at rest that is too far open to be kept."""
 _COLOUR_SIDE = 256
@@ -48,7 +50,7 @@ _LEAST_RISE, _MOST_RISE = 0.08, 0.3
 _STRETCHED = (0.6, 1.3)
 """How far skin may be stretched so that brows come to lie on each other."""
 _OWN_COLOUR = 0.35
-"""How much of the colours of its fine detail is kept."""
+"""How much of its own colours is kept, beside those of the skin around."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _GAINS = (0.5, 2.0)
 
@@ -118,7 +120,7 @@ def _closed_lids(
         there = EyeFrame.of(shut * _SIZE, eye)
         if own is None or at_rest is None or there is None:
             continue
-        if _gap(seen, eye) > max(_CLOSED, _OPEN * _gap(rest, eye)):
+        if _gap(rest, eye) < _NARROW or _gap(seen, eye) > max(_USABLE, _OPEN * _gap(rest, eye)):
             continue
         brow = list(_LOWER_BROW[side])
         height = _rise(_under_brow(at_rest, rest[brow] * _SIZE))
@@ -237,18 +239,21 @@ def _in_colours_of(
     beside = np.maximum(smooth(-(part + 0.08) / 0.1), smooth((part - 1.08) / 0.1))
     weight = np.maximum(np.maximum(above, below), 0.7 * beside * (height < top))
     weight = weight.astype(np.float32)
-    ratio = np.log((_blurred(like) + 8) / (_blurred(taken) + 8))
-    result, total = np.zeros_like(ratio), np.zeros((ROWS, COLUMNS, 1), np.float32)
+    near, far = _blurred(like), _blurred(taken)
+    gains = np.exp(_diffused(np.log((near + 8) / (far + 8)), weight))
+    matched = taken * np.clip(gains, *_GAINS)
+    light = np.maximum(matched @ _LUMA, 1.0)[..., None]
+    around = _diffused(near / np.maximum(near @ _LUMA, 1.0)[..., None], weight)
+    return np.asarray(light * (around + _OWN_COLOUR * (matched / light - around)))
+
+
+def _diffused(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Values (h, w, 3) from where they have a weight (h, w), spread to everywhere."""
+    result, total = np.zeros_like(values), np.full((*weight.shape, 1), 1e-6, np.float32)
     for reach, importance in ((6.0, 1.0), (14.0, 0.1), (32.0, 0.01)):
-        near = cv2.GaussianBlur(weight, (0, 0), reach)[..., None]
-        result += importance * cv2.GaussianBlur(ratio * weight[..., None], (0, 0), reach)
-        total += importance * near
-    gains = np.clip(np.exp(result / (total + 1e-6)), *_GAINS)
-    matched = taken * gains
-    around = _blurred(matched)
-    detail = matched - around
-    grey = (detail @ _LUMA)[..., None]  # lashes have no colour of their own
-    return np.asarray(around + grey + _OWN_COLOUR * (detail - grey))
+        result += importance * cv2.GaussianBlur(values * weight[..., None], (0, 0), reach)
+        total += importance * cv2.GaussianBlur(weight, (0, 0), reach)[..., None]
+    return np.asarray(result / total)
 
 
 def _blurred(picture: np.ndarray) -> np.ndarray:

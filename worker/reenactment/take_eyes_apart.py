@@ -13,7 +13,7 @@ from photorig.worker.portraits.eyeball import COLUMNS, DISC, REACH, ROWS, SHADE,
 
 _LEAST_GAP = 0.1
 """Widths of the eye that lids are apart, at least."""
-_RADII = (0.12, 0.32)
+_RADII = (0.14, 0.27)
 """Widths of the eye that an iris may have as radius."""
 _AWAY, _STEP = 0.3, 0.05
 """Radii from the landmark within which an iris is searched, and how finely."""
@@ -23,7 +23,7 @@ _RIM = 0.13
 """Radii within and beyond the rim at which it is compared."""
 _GREATEST_STEP = 70.0
 """Levels; what is brighter by more is mirrored."""
-_LEAST_STEP = 9.0
+_LEAST_STEP = 4.0
 """Levels by which an iris is darker than what is around it."""
 _LEAST_RIM = 0.08
 """Part of the rim that is seen."""
