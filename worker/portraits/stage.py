@@ -54,7 +54,7 @@ from .scene import Scene, Size, scene_of
 from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 10
+VERSION = 11
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes

@@ -43,6 +43,9 @@ _FACE_REACH_CM = 6.0
 """How far outside the face it is felt that the face is not quite where a rigid turn has it."""
 _SMOOTH_CM = 2.0
 """Below it a difference between the generator's face and the person's own is not taken over."""
+_MORE = 1.03
+"""How much further the photo's pixels are turned than the generator's landmarks: estimators see
+that much less of a turn in what a photo shows from the front (docs/measurements.md)."""
 _ALONG = 7
 """Border vertices over which what the rings take from the border is averaged."""
 
@@ -141,7 +144,10 @@ def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
     still = _with_rings(move.rest, pose)
     pivot = _pivot(move.rest, pose)
     rigid = (still - pivot) @ rotation.T + pivot
-    face = rigid[:N_VERTICES] + _smoothed(posed[:N_VERTICES] * _FLIP - rigid[:N_VERTICES])
+    difference = _smoothed(posed[:N_VERTICES] * _FLIP - rigid[:N_VERTICES])
+    further = cv2.Rodrigues(_MORE * cv2.Rodrigues(rotation)[0])[0]
+    rigid = (still - pivot) @ further.T + pivot
+    face = rigid[:N_VERTICES] + difference
     expression = (move.target - posed)[:N_VERTICES] * _FLIP
     led = _Similarity.of(place, motion)
     on_neck = _Similarity.of(place, replace(motion, lead=(0.0, 0.0)))
