@@ -20,6 +20,7 @@ from typing import Any
 
 from .errors import ConnectionLost, InputError
 from .protocol import VERSION
+from .writing import write_atomically
 
 FORMAT = "photorig.connection"
 _MAX_BYTES = 64 << 10
@@ -83,18 +84,14 @@ class ConnectionInfo:
         """Write the file in one step, readable by its owner only. Raises InputError."""
         path = Path(path)
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # O_EXCL: never write the secret into a file that somebody else has prepared.
-            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            partial.replace(path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
+            write_atomically(path, text.encode(), private=True)
+        except (OSError, InputError) as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            reason = getattr(cause, "strerror", None) or str(error)
             raise InputError(
-                f"Cannot write the connection file {path}: {error.strerror}",
+                f"Cannot write the connection file {path}: {reason}",
                 "Choose a folder of your own with --connection-file.",
             ) from error
 

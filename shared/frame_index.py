@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .errors import InputError
 from .messages import FrameRequest
-from .writing import explained, write_atomically
+from .writing import append, sweep, write_atomically
 
 INDEX_NAME = "photorig_frames.jsonl"
 _MANY_LINES = 200
@@ -37,6 +37,7 @@ class FrameIndex:
     """The frames of one folder: which request and how many bytes each finished file has."""
 
     def __init__(self, folder: Path) -> None:
+        sweep(folder)
         self.folder = folder
         self._path = folder / INDEX_NAME
         self._entries, n_lines, self._ends_in_line = _read_entries(self._path)
@@ -68,8 +69,7 @@ class FrameIndex:
         # A full disk may have left the beginning of a line behind.
         start = b"" if self._ends_in_line else b"\n"
         self._ends_in_line = False
-        with explained(self._path), self._path.open("ab") as file:
-            file.write(start + line)
+        append(self._path, start + line)
         self._ends_in_line = True
         self._entries[name] = (key, len(content))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from .errors import InputError
 from .schema import ARKIT_52, ParameterSchema
+from .writing import explained, replacing
 
 
 @dataclass(frozen=True)
@@ -83,15 +83,8 @@ def write(path: Path | str, frames: Iterable[FrameParameters]) -> None:
         InputError: a value that is not finite, or a file that cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{format_line(frame)}\n" for frame in frames)
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"Cannot write {path}: {_reason(error)}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file, explained(path):
+        file.writelines(f"{format_line(frame)}\n".encode() for frame in frames)
 
 
 def format_line(frame: FrameParameters) -> str:

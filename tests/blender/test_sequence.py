@@ -267,18 +267,17 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    write_bytes = Path.write_bytes
+    replace = Path.replace
     written: list[str] = []
 
-    def full_after_two(path: Path, content: bytes) -> int:
-        if path.name.startswith(".frame_"):
+    def full_after_two(path: Path, target: Path) -> Path:
+        if Path(target).name.startswith("frame_"):
             if len(written) == 2:
-                write_bytes(path, content[:10])
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            written.append(path.name)
-        return write_bytes(path, content)
+            written.append(Path(target).name)
+        return replace(path, target)
 
-    monkeypatch.setattr(Path, "write_bytes", full_after_two)
+    monkeypatch.setattr(Path, "replace", full_after_two)
     with pytest.raises(RuntimeError, match=r"disk .* is full"):
         _render(tmp_path)
     monkeypatch.undo()

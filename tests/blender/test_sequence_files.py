@@ -361,4 +361,5 @@ def test_a_blender_that_is_killed_loses_and_doubles_nothing(
     assert len(rendered & finished) <= 1
     for frame in range(1, 11):
         assert read_pixels(folder / f"frame_{frame:04d}.png").shape == (256, 256, 3)
-    assert not [path for path in folder.glob(".*.part") if int(path.name[7:11]) in rendered]
+    # Where files cannot be made without a name, the one in the works is left until it is old.
+    assert len(list(folder.glob(".*.part"))) <= 1

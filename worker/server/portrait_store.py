@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +19,7 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.messages import PortraitInfo
+from photorig.shared.writing import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -155,16 +154,11 @@ class PortraitStore:
     def _keep_file(self, portrait_id: str, content: bytes) -> None:
         """Save for the next launch; a full disk is no reason to refuse the portrait."""
         path = self._path(portrait_id)
-        partial = path.with_name(f".{portrait_id}.{secrets.token_hex(4)}.part")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            partial.replace(path)
+            write_atomically(path, content, private=True)
             self._prune()
-        except OSError as error:
-            partial.unlink(missing_ok=True)
+        except (OSError, InputError) as error:
             log.warning("cannot keep portrait in %s: %s", self._folder, error)
 
     def _prune(self) -> None:
