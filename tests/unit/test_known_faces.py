@@ -46,7 +46,7 @@ def measured(portrait: Portrait, made_for: str = "") -> Portrait:
     picture = random.integers(0, 256, (64, 64, 3), np.uint8)
     lips = random.uniform(0, 64, (2, len(UPPER), 2)).astype(np.float32)
     mouth = MouthInterior(picture, lips, np.array([9], np.float32))
-    geometry = FaceGeometry(made_for, TURNS, poses, amounts, moves, mouth)
+    geometry = FaceGeometry(made_for, TURNS, poses, amounts, moves, np.ones(52, np.float32), mouth)
     return replace(portrait, response=response, geometry=geometry)
 
 

@@ -50,7 +50,9 @@ def geometry() -> FaceGeometry:
     turned = np.stack([steps, steps]).astype(np.float32)
     moves = np.zeros((len(CONTROLS), 3, 478, 3), np.float16)
     thirds = np.array([1 / 3, 2 / 3, 1], np.float32)
-    return FaceGeometry(SHIFTS.id, turned, poses.astype(np.float32), thirds, moves)
+    return FaceGeometry(
+        SHIFTS.id, turned, poses.astype(np.float32), thirds, moves, np.ones(52, np.float32)
+    )
 
 
 def measured() -> Portrait:
@@ -183,12 +185,29 @@ def target_of(posed: np.ndarray, **values: float) -> np.ndarray:
     return FaceTarget(landmarks()).landmarks(amounts(**values), posed, FacePose.of(posed))
 
 
-def test_amount_one_is_the_shape_table_on_this_face() -> None:
-    from photorig.worker.faces.face_shapes import load_face_shapes
+def eye_distance(points: np.ndarray) -> float:
+    right, left = (points[list(corners)].mean(0) for corners in ((33, 133), (263, 362)))
+    return float(np.linalg.norm(left - right))
 
-    moved = (target_of(landmarks(), jawOpen=1.0) - landmarks())[:N_VERTICES] / 0.028
-    asked = load_face_shapes().of("jawOpen") * [1, -1, -1]
-    np.testing.assert_allclose(moved, asked, atol=1e-5)
+
+@pytest.mark.parametrize("scale", [0.02, 0.03])
+def test_amount_one_is_full_motion_in_distances_of_the_eyes(scale: float) -> None:
+    rest = landmarks(scale=scale)
+    target = FaceTarget(rest)
+    opened = target.landmarks(amounts(jawOpen=1.0), rest, FacePose.of(rest)) - rest
+    assert (opened[14] - opened[13])[1] / eye_distance(rest) == pytest.approx(0.52, abs=0.02)
+    smiled = target.landmarks(amounts(mouthSmileLeft=1.0), rest, FacePose.of(rest)) - rest
+    assert -smiled[291, 1] / eye_distance(rest) == pytest.approx(0.167, abs=0.005)
+    assert smiled[291, 0] / eye_distance(rest) == pytest.approx(0.112, abs=0.005)
+
+
+def test_a_shape_that_is_not_seen_in_full_is_given_more() -> None:
+    gains = np.ones(52, np.float32)
+    gains[ARKIT_NAMES.index("mouthSmileLeft")] = 1.2
+    rest = landmarks()
+    more = FaceTarget(rest, gains).landmarks(amounts(mouthSmileLeft=0.5), rest, FacePose.of(rest))
+    usual = target_of(rest, mouthSmileLeft=0.6)
+    np.testing.assert_allclose(more, usual, atol=1e-7)
 
 
 def test_amounts_are_linear_to_one() -> None:

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from photorig.shared.schema import ARKIT_NAMES
+
 from .eyeball import Eyeballs
 from .eyelids import ClosedLids
 from .mouth import MouthInterior
 from .response import MIDDLE_TURN, TURNS
 
 N_LANDMARKS = 478
-ARRAYS = ("turned", "poses", "amounts", "moves")
+ARRAYS = ("turned", "poses", "amounts", "moves", "gains")
 """Names of the arrays of a geometry, as files keep them."""
+FORM = 1
+"""Of these arrays and of the parts beside them; a geometry of another form is left unread."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class FaceGeometry:
         poses: (5, 5, 478, 3) float32, at all combinations, yaw first.
         amounts: (a,) float32 rising amounts above 0 of each control.
         moves: (c, a, 478, 3) float16, by how much landmarks move for each control at each amount.
+        gains: (52,) float32, by how much the mesh has to move further for each ARKit coefficient,
+            so that its full motion is seen.
         lids: closed, where they could be drawn.
         eyeballs: where eyes could be taken apart.
         mouth: its inside, where the photo's lips are closed.
@@ -68,6 +74,7 @@ class FaceGeometry:
     poses: np.ndarray
     amounts: np.ndarray
     moves: np.ndarray
+    gains: np.ndarray
     mouth: MouthInterior | None = None
     lids: ClosedLids | None = None
     eyeballs: Eyeballs | None = None
@@ -109,10 +116,11 @@ class FaceGeometry:
             or self.poses.shape != (TURNS, TURNS, N_LANDMARKS, 3)
             or len(amounts) != 1
             or self.moves.ndim != 4
+            or self.gains.shape != (len(ARKIT_NAMES),)
             or self.moves.shape[1:] != (*amounts, N_LANDMARKS, 3)
         ):
             raise ValueError("a geometry of a wrong shape")
-        arrays = (self.turned, self.poses, self.amounts, self.moves)
+        arrays = (self.turned, self.poses, self.amounts, self.moves, self.gains)
         if not all(np.isfinite(array).all() for array in arrays):
             raise ValueError("a geometry that is not finite")
         if not ((np.diff(self.turned, axis=1) > 0).all() and (np.diff(self.amounts) > 0).all()):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import struct
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,19 +16,31 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
+from photorig.shared.portrait_layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    HINT,
+    MAXIMUM_BYTES,
+    name_to_keep,
+    plain_png,
+    read_header,
+    read_layout,
+)
+from photorig.shared.reading import read_file
 from photorig.shared.writing import write_atomically
 from photorig.worker.generators.tuning import WeightTuning
 
+from .check import check_portrait
 from .eyeball import ARRAYS as EYEBALL_ARRAYS
 from .eyeball import Eyeballs
 from .eyelids import ARRAYS as LID_ARRAYS
 from .eyelids import ClosedLids
 from .face_geometry import ARRAYS as GEOMETRY_ARRAYS
+from .face_geometry import FORM as GEOMETRY_FORM
 from .face_geometry import FaceGeometry
 from .mouth import ARRAYS as MOUTH_ARRAYS
 from .mouth import MouthInterior
@@ -39,12 +50,8 @@ from .response import FORM as RESPONSE_FORM
 from .response import PortraitResponse
 from .tuning import tuning_from_tensors, tuning_tensors
 
-FORMAT = "photorig.portrait"
-FORMAT_VERSION = 1
 _PARTS = {"mouth": MOUTH_ARRAYS, "lids": LID_ARRAYS, "eyeballs": EYEBALL_ARRAYS}
 """What is kept of a face, and the arrays of it."""
-MAXIMUM_BYTES = 512 << 20
-MAXIMUM_PIXELS = 100_000_000
 THUMBNAIL_SIZE = 128
 
 
@@ -114,7 +121,7 @@ class Portrait:
             "version": FORMAT_VERSION,
             "model_id": self.model_id,
             "schema_hash": self.schema_hash,
-            "name": self.name,
+            "name": name_to_keep(self.name),
         }
         tensors: dict[str, np.ndarray] = {
             "latents": np.ascontiguousarray(self.latents, np.float32),
@@ -142,10 +149,7 @@ class Portrait:
     def load(path: Path) -> Portrait:
         """Read a .portrait file. Raises InputError where it cannot be read or is none."""
         try:
-            size = Path(path).stat().st_size
-            if size > MAXIMUM_BYTES:
-                raise InputError(f"{path} is too large to be a portrait ({size >> 20} MiB)")
-            content = Path(path).read_bytes()
+            content = read_file(path, MAXIMUM_BYTES)
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}") from error
         try:
@@ -156,27 +160,18 @@ class Portrait:
     @staticmethod
     def from_bytes(content: bytes) -> Portrait:
         """Inverse of to_bytes, for content from anywhere. Raises InputError on anything else."""
-        hint = "Make a portrait with 'photorig fit PHOTO' or 'photorig sample'."
-        if len(content) > MAXIMUM_BYTES:
-            raise InputError("This portrait is too large", hint)
         try:
-            metadata = read_metadata(content)
-            if metadata.get("format") != FORMAT:
-                raise InputError("This is no portrait file", hint)
-            if metadata["version"] != FORMAT_VERSION:
-                raise InputError(
-                    f"This portrait has format {metadata['version']}, expected {FORMAT_VERSION}",
-                    "Use the Photorig version that made it, or fit the photo again.",
-                )
+            layout = read_layout(content)
+            metadata, photo = layout.metadata, _decode_photo(layout.bytes_of("photo.png"))
             tensors = load_tensors(content)
             portrait = Portrait(
                 latents=tensors["latents"],
                 parameters=tensors["parameters"],
-                photo=_decode_photo(tensors["photo.png"].tobytes()),
+                photo=photo,
                 alignment=tensors["alignment"],
-                model_id=str(metadata["model_id"]),
-                schema_hash=str(metadata["schema_hash"]),
-                name=str(metadata["name"]),
+                model_id=layout.text("model_id"),
+                schema_hash=layout.text("schema_hash"),
+                name=layout.text("name"),
                 response=_response(metadata, tensors),
                 tuning=tuning_from_tensors(tensors),
                 references=references_from_tensors(
@@ -184,29 +179,14 @@ class Portrait:
                 ),
                 geometry=_geometry(metadata, tensors),
             )
-            portrait._check()
-        except (SafetensorError, KeyError, ValueError, TypeError, OSError, struct.error) as error:
-            raise InputError("This is no portrait file, or it is damaged", hint) from error
+            check_portrait(portrait)
+        except InputError:
+            raise
+        except Exception as error:  # an edge: the file is a stranger's, and much of what reads it
+            raise InputError("This is no portrait file, or it is damaged", HINT) from error
         # The id is that of the bytes read, not of what writing them again would give.
         portrait.__dict__["_bytes"] = content
         return portrait
-
-    def _check(self) -> None:
-        shapes_fit = (
-            self.latents.ndim == 2
-            and self.latents.shape[1] == 512
-            and self.parameters.ndim == 1
-            and self.alignment.shape == (2, 3)
-        )
-        arrays = (self.latents, self.parameters, self.alignment)
-        if not shapes_fit or not all(np.isfinite(array).all() for array in arrays):
-            raise ValueError("arrays of a wrong shape, or not finite")
-        if abs(np.linalg.det(self.alignment[:, :2])) < 1e-12:
-            raise ValueError("alignment cannot be inverted")
-        if self.response is not None:
-            self.response.check(len(self.parameters))
-        if self.geometry is not None:
-            self.geometry.check()
 
 
 def measured_tensors(portrait: Portrait) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -223,6 +203,7 @@ def measured_tensors(portrait: Portrait) -> tuple[dict[str, Any], dict[str, np.n
     geometry = portrait.geometry
     if geometry is not None:
         metadata["geometry_for"] = geometry.made_for
+        metadata["geometry_form"] = GEOMETRY_FORM
         for name in GEOMETRY_ARRAYS:
             tensors[f"geometry.{name}"] = np.ascontiguousarray(getattr(geometry, name))
         for prefix, names in _PARTS.items():
@@ -238,7 +219,7 @@ def with_measured(
     """The portrait with what `measured_tensors` gave. Raises KeyError, TypeError or ValueError."""
     response, geometry = _response(metadata, tensors), _geometry(metadata, tensors)
     measured = replace(portrait, response=response, geometry=geometry)
-    measured._check()
+    check_portrait(measured)
     return measured
 
 
@@ -250,7 +231,7 @@ def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> Portr
 
 
 def _geometry(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> FaceGeometry | None:
-    if "geometry_for" not in metadata:
+    if "geometry_for" not in metadata or metadata.get("geometry_form") != GEOMETRY_FORM:
         return None
     arrays = {name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}
 
@@ -277,21 +258,11 @@ def _png_bytes(photo: np.ndarray) -> bytes:
 
 
 def _decode_photo(content: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
-        if image.width * image.height > MAXIMUM_PIXELS:
-            raise ValueError("photo too large")
+    with Image.open(io.BytesIO(plain_png(content)), formats=["PNG"]) as image:
         return np.array(image.convert("RGB"))
 
 
 def read_metadata(content: bytes) -> dict[str, Any]:
-    """Photorig's metadata of a safetensors file. Raises ValueError, KeyError, TypeError or
-    struct.error where there is none."""
+    """Photorig's metadata of a safetensors file. Raises ValueError where there is none."""
     # The safetensors package reads metadata from files only; its header is a length and JSON.
-    (length,) = struct.unpack_from("<Q", content)
-    if length > min(len(content), 1 << 20):
-        raise ValueError("header too long")
-    header = json.loads(content[8 : 8 + length])
-    metadata = json.loads(header["__metadata__"]["photorig"])
-    if not isinstance(metadata, dict):
-        raise ValueError("metadata is no object")
-    return metadata
+    return read_header(content)[0]

@@ -43,9 +43,11 @@ class FaceTarget:
 
     Args:
         rest: (478, 3) landmarks of the face at rest, in sides of the aligned square.
+        gains: (52,) by how much its mesh has to move further (`FaceGeometry.gains`); 1 if None.
     """
 
     rest: np.ndarray
+    gains: np.ndarray | None = None
 
     @functools.cached_property
     def pose(self) -> FacePose:
@@ -62,6 +64,18 @@ class FaceTarget:
             upper, lower = topology.lids[side]
             own = np.linalg.norm(points[upper[1:-1]] - points[lower[1:-1]], axis=1).mean()
             result[side] = float(min(own / topology.opening[side], _GREATEST_LIDS))
+        return result
+
+    @functools.cached_property
+    def offsets(self) -> np.ndarray:
+        """(52, 468, 3) cm of the canonical face: where each coefficient at amount 1 takes this
+        person's vertices; a blink as far as the own eye is open."""
+        topology = _topology()
+        shapes = topology.shapes
+        result = shapes.offsets.astype(np.float64) * self._size
+        for side in SIDES:
+            blink = shapes.index[f"eyeBlink{side}"]
+            result[blink] *= self.lids[side] * topology.fully[side] / self._size
         return result
 
     @functools.cached_property
@@ -85,19 +99,16 @@ class FaceTarget:
             posed: (478, 3) landmarks of the face as its pose alone puts it.
             pose: how the face lies there.
         """
-        topology = _topology()
-        shapes = topology.shapes
+        shapes = _topology().shapes
         weights = amounts.astype(np.float64)
-        for side in SIDES:
-            blink = shapes.index[f"eyeBlink{side}"]
-            weights[blink] *= self.lids[side] * topology.fully[side] / self._size
+        if self.gains is not None:
+            weights = weights * self.gains
         # Lips that have nothing left to close would fold.
         jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
         open_by = max(weights[jaw], 0.0) + self._opening
         weights[close] = min(weights[close], open_by)
-        offsets = np.tensordot(weights, shapes.offsets.astype(np.float64), 1)
         result = posed.astype(np.float64)
-        result[:N_VERTICES] += pose.in_picture(offsets * self._size)
+        result[:N_VERTICES] += pose.in_picture(np.tensordot(weights, self.offsets, 1))
         self._look(result, amounts)
         return _lips_apart(result)
 

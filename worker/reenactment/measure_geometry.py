@@ -15,6 +15,7 @@ from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry, KnownParts
 from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.pose_grid import completed
 from photorig.worker.portraits.response import (
     KNOTS,
     MIDDLE_TURN,
@@ -27,6 +28,7 @@ from photorig.worker.portraits.tuning import TunedGenerators
 from .bundle import ModelBundle
 from .face_target import IRISES
 from .measure_eyes import eye_parts
+from .measure_gains import SEEN, measured_gains
 from .measure_mouth import open_mouth
 from .measure_portrait import (
     SIZE,
@@ -38,6 +40,7 @@ from .measure_portrait import (
     turns_to_measure,
 )
 from .region_masks import region_masks
+from .regional import driver_with
 from .regional_controls import CONTROLS, RegionalShifts
 
 AMOUNTS = (1 / 3, 2 / 3, 1.0)
@@ -46,6 +49,7 @@ AMOUNTS = (1 / 3, 2 / 3, 1.0)
 LOOKS = TURNS**2 + len(AMOUNTS) * len(
     {control.name.removesuffix("Left").removesuffix("Right") for control in CONTROLS}
 )
+LOOKS += len(SEEN)
 """How many pictures are looked at."""
 
 _MIDDLE_CM = 0.8
@@ -79,11 +83,13 @@ def with_geometry(
         poses.astype(np.float32),
         np.array(AMOUNTS, np.float32),
         _moves(face, rest.landmarks / SIZE, known).astype(np.float16),
+        np.ones(len(ARKIT_NAMES), np.float32),
         mouth,
         lids,
         eyeballs,
     )
-    return replace(portrait, response=response, geometry=geometry)
+    gains = measured_gains(face, driver_with(geometry, RegionalShifts(bundle)))
+    return replace(portrait, response=response, geometry=replace(geometry, gains=gains))
 
 
 def _poses(face: DrivenFace, rest: FaceMeasurement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -100,22 +106,7 @@ def _poses(face: DrivenFace, rest: FaceMeasurement) -> tuple[np.ndarray, np.ndar
         if looked is not None:
             seen[i, j] = turn_seen(bundle, looked.parameters.astype(np.float64), values)
             poses[i, j] = looked.landmarks / SIZE
-    return turned, seen, _completed(poses)
-
-
-def _completed(poses: np.ndarray) -> np.ndarray:
-    """Poses (5, 5, 478, 3) at which no face was found: the sum of their turns alone, or the
-    nearest turn."""
-    poses = poses.copy()
-    middle = MIDDLE_TURN
-    for axis in (0, 1):
-        line = np.moveaxis(poses, axis, 0)[:, middle]
-        for step in (-1, 1):
-            for place in range(middle + step, TURNS if step > 0 else -1, step):
-                if not np.isfinite(line[place]).all():
-                    line[place] = line[place - step]
-    sums = poses[:, middle, None] + poses[None, middle] - poses[middle, middle]
-    return np.where(np.isfinite(poses), poses, sums)
+    return turned, seen, completed(poses, turned)
 
 
 def _response(

@@ -65,7 +65,7 @@ class FaceDriver:
 
     @cached_property
     def _target(self) -> FaceTarget:
-        return FaceTarget(self.geometry.rest)
+        return FaceTarget(self.geometry.rest, self.geometry.gains)
 
     def drive(self, turn: np.ndarray, shift: np.ndarray) -> FaceDrive:
         """What the face does.
@@ -103,8 +103,13 @@ def _eyes() -> tuple[Eye, ...]:
 def driver_of(portrait: Portrait, shifts: RegionalShifts) -> FaceDriver | None:
     """What drives this portrait's face by regions; None where its geometry was not measured for
     this bundle."""
-    geometry, bundle = portrait.geometry, shifts.bundle
+    geometry = portrait.geometry
     if geometry is None or geometry.made_for != shifts.id:
         return None
-    positions = np.array([bundle.schema.index[name] for name in ARKIT_NAMES])
-    return FaceDriver(geometry, shifts, positions)
+    return driver_with(geometry, shifts)
+
+
+def driver_with(geometry: FaceGeometry, shifts: RegionalShifts) -> FaceDriver:
+    """What drives a face with this geometry."""
+    index = shifts.bundle.schema.index
+    return FaceDriver(geometry, shifts, np.array([index[name] for name in ARKIT_NAMES]))

@@ -105,6 +105,9 @@ _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 EYES = 6
 """Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
+GAINS = 2
+"""Rises whenever gains are measured in another way (measure_gains.py)."""
+
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
 """(c,) position of each control among the 52."""
 
@@ -119,7 +122,7 @@ class RegionalShifts:
     def id(self) -> str:
         """Names what a face's geometry was measured with: the matrix, and what of it regions are
         given."""
-        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH} {EYES}"
+        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH} {EYES} {GAINS}"
         return hashlib.sha256(meant.encode()).hexdigest()
 
     @cached_property
