@@ -81,16 +81,32 @@ def aligned_crop(photo: np.ndarray, alignment: np.ndarray, size: int) -> np.ndar
     matrix = scale @ alignment
     # OpenCV counts from pixel centres: p' = M (p + ½) − ½
     matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    crop = cv2.warpAffine(
-        photo,
-        matrix,
-        (samples, samples),
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    crop = _warped(photo, matrix, samples)
     if samples != size:
         crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
     return crop if outside is None else _softened(crop, outside)
+
+
+def _warped(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3): the photo, and around it its mirror image, moved by a matrix (2, 3)."""
+    height, width = photo.shape[:2]
+    # Of a single row or column OpenCV looks for the mirror image without end; it is that pixel.
+    border = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
+    corners = np.array([[0.0, 0], [size, 0], [size, size], [0, size]])
+    places = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    reach = np.array([width, height], np.float64)
+    if (places.min(0) >= -reach).all() and (places.max(0) <= 2 * reach).all():
+        return np.asarray(
+            cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=border)
+        )
+    # OpenCV mirrors once for each width of the photo on the way: far away from a small photo that
+    # takes for ever. Further than one mirror image there is nothing to see.
+    inverse = np.linalg.inv(matrix[:, :2])
+    across, down = np.meshgrid(np.arange(size) - matrix[0, 2], np.arange(size) - matrix[1, 2])
+    x = np.clip(inverse[0, 0] * across + inverse[0, 1] * down, -width, 2 * width)
+    y = np.clip(inverse[1, 0] * across + inverse[1, 1] * down, -height, 2 * height)
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    return np.asarray(cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=border))
 
 
 def _distance_outside(
