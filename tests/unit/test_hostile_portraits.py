@@ -142,6 +142,7 @@ GEOMETRY = {
     "poses": np.zeros((5, 5, 478, 3), np.float32),
     "amounts": np.ones(1, np.float32),
     "moves": np.zeros((52, 1, 478, 3), np.float16),
+    "gains": np.ones(52, np.float32),
 }
 
 
@@ -169,6 +170,7 @@ def test_a_geometry_that_can_be_used_is_taken() -> None:
         {"moves": np.zeros((52, 0, 478, 3), np.float16), "amounts": np.ones(0, np.float32)},
         {"amounts": np.full(1, 1e30, np.float32)},
         {"turned": np.zeros((2, 5), np.float32)},
+        {"gains": np.full(52, 1e30, np.float32)},
         {"turned": GEOMETRY["turned"] * np.float32(1e30)},
     ],
     ids=lambda arrays: " ".join(f"{name} {array.dtype}" for name, array in arrays.items()),

@@ -69,7 +69,7 @@ def _check_geometry(geometry: FaceGeometry) -> None:
     controls, amounts = geometry.moves.shape[:2]
     if not (1 <= controls <= _MOST_CONTROLS and 1 <= amounts <= _MOST_AMOUNTS):
         raise ValueError("a geometry of too many controls, or none")
-    for array in (geometry.turned, geometry.amounts):
+    for array in (geometry.turned, geometry.amounts, geometry.gains):
         _check_size(array, _GREATEST["motion"])
     for array in (geometry.poses, geometry.moves):
         _check_size(array, _GREATEST_PLACE)
