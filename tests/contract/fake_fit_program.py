@@ -6,6 +6,8 @@
     refuse       an error with a hint
     hang         progress, then nothing for a minute
     die          an end without a word
+    complain     an end with a traceback, as of a program that lacks a library
+    killed       the system's end for a program that takes too much memory
     babble       lines that are none of ours, then a portrait
 
 It notes its process number and folder in the file ``$PHOTORIG_FAKE_FIT_LOG``.
@@ -18,6 +20,7 @@ import base64
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -61,6 +64,11 @@ def act(task: str, args: argparse.Namespace) -> None:
         tell(event="error", code="input", message="No face was found", hint="Look elsewhere.")
     elif task == "die":
         os._exit(9)
+    elif task == "complain":
+        raise ModuleNotFoundError("No module named 'torch'")
+    elif task == "killed":
+        print("a warning from before", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
     elif task == "hang":
         tell(event="progress", stage="Finding the likeness", fraction=0.25)
         time.sleep(60)

@@ -115,6 +115,47 @@ def test_a_program_that_dies_ends_its_fit_and_nothing_else(
     assert after.portrait is not None
 
 
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ("complain", "ended unexpectedly: ModuleNotFoundError: No module named 'torch'. See the"),
+        ("die", "ended unexpectedly: exit code 9. See"),
+        pytest.param(
+            "killed",
+            "The system ended the fit of the photo. It does so where memory runs out",
+            marks=pytest.mark.skipif(os.name != "posix", reason="POSIX signals"),
+        ),
+    ],
+)
+def test_a_program_that_fails_is_told_in_its_own_last_words(
+    addon: SimpleNamespace, client: Any, task: str, sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = fit(addon, client, task)
+    finish(job)
+    assert sentence in str(job.error)
+    assert ("memory" in str(job.error)) == (task == "killed")
+    assert "Traceback" in capfd.readouterr().err or task != "complain"  # for the worker's log
+
+
+def test_a_program_that_cannot_be_started_is_told_as_that(tmp_path: Path) -> None:
+    from photorig.shared.messages import FitRequest
+    from photorig.worker.server.fit_process import ProcessFitter
+
+    fitter = ProcessFitter([str(tmp_path / "python")])
+    try:
+        fitter.start(1, FitRequest((b"photo",), "Anna"))
+        told: list[str] = []
+
+        def ended() -> bool:
+            told.extend(str(event.outcome) for event in fitter.events())
+            return len(told) > 1
+
+        assert until(ended)
+    finally:
+        fitter.close()
+    assert told[-1].startswith("Fitting the photo cannot start: python: No such file")
+
+
 def test_a_cancelled_fit_ends_within_a_second(
     addon: SimpleNamespace, client: Any, programs: Callable[[], list[list[str]]]
 ) -> None:

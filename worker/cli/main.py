@@ -23,9 +23,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-import platformdirs
-
 from photorig.shared.errors import Cancelled, PhotorigError
+from photorig.shared.writing import append
+from photorig.worker.places import log_folder
 
 COMMANDS = {
     "sample": "make a person who does not exist",
@@ -47,6 +47,7 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code. Never raises for a failure of the command."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    say_anything()
     try:
         parser = build_parser(_command_in(words))
         args = parser.parse_args(words)
@@ -54,18 +55,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["PHOTORIG_OFFLINE"] = "1"
         return int(_module(args.command).run(args) or 0)
     except PhotorigError as error:
-        _complain(str(error))
+        _complain(_in_a_line(error, with_kind=False))
         return EXIT_INTERRUPTED if isinstance(error, Cancelled) else EXIT_FAILURE
     except KeyboardInterrupt:
         _complain("Stopped; what was finished is kept.")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, for example `| head`: nothing to say, nobody to hear.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with suppress(Exception):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILURE
     except Exception as error:  # the outermost edge: a defect must become a sentence too
         _complain(f"Something unexpected went wrong ({_in_a_line(error)}).{_log(words)}")
         return EXIT_FAILURE
+
+
+def say_anything() -> None:
+    """Whatever the encoding of our output lacks (``PYTHONIOENCODING=cp1252``, a file's odd name) is
+    written as ``\\u2192``: the work is done, and its end must not fail at a letter."""
+    for stream in (sys.stdout, sys.stderr):
+        keeps_names = getattr(stream, "errors", "") == "surrogateescape"  # of files, in C's locale
+        if not keeps_names or not str(getattr(stream, "encoding", "")).lower().startswith("utf"):
+            with suppress(AttributeError, OSError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def program() -> NoReturn:
@@ -78,9 +90,9 @@ def program() -> NoReturn:
 
     def leave() -> None:
         if codes:
-            with suppress(OSError, ValueError):  # nobody listens any more
-                sys.stdout.flush()
-                sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(AttributeError, OSError, ValueError):  # nobody listens any more
+                    stream.flush()
             os._exit(codes[0])
 
     atexit.register(leave)
@@ -132,26 +144,38 @@ def _module(name: str) -> ModuleType:
         ) from error
 
 
-def _in_a_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+# --- the end of a failure; nothing here may raise, whatever the error, the streams or the disk are
+
+
+def _in_a_line(error: BaseException, *, with_kind: bool = True) -> str:
+    kind = type(error).__name__
+    try:
+        text = " ".join(str(error).split())
+    except Exception:
+        return kind
+    if not with_kind:
+        return text or kind
+    return f"{kind}: {text}" if text else kind
 
 
 def _complain(sentence: str) -> None:
     # One line even about files with a line break in their name.
-    print(f"photorig: {' '.join(sentence.splitlines())}", file=sys.stderr, flush=True)
+    with suppress(Exception):
+        print(f"photorig: {' '.join(sentence.splitlines())}", file=sys.stderr, flush=True)
 
 
 def _log(words: Sequence[str]) -> str:
     """Append the traceback to the log file; says where, or why there is none."""
-    path = Path(platformdirs.user_log_dir("photorig", appauthor=False)) / "photorig.log"
+    path = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as log:
-            now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-            log.write(f"--- {now} photorig {' '.join(words)}\n{traceback.format_exc()}\n")
-    except OSError as error:
-        return f" The log {path} cannot be written: {error.strerror}."
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        text = f"--- {now} photorig {' '.join(words)}\n{traceback.format_exc()}\n"
+        path = log_folder() / "photorig.log"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        append(path, text.encode(errors="backslashreplace"), private=True)
+    except Exception as error:
+        reason = _in_a_line(error.__cause__ or error, with_kind=False)
+        return f" The log {path or 'file'} cannot be written: {reason}."
     return f" Details are in {path}."
 
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from zmq.utils import z85
 
 from photorig.shared import programs
@@ -17,6 +16,7 @@ from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
 from photorig.shared.messages import MAX_FIT_PHOTOS
 from photorig.shared.picture_format import PictureFormat
+from photorig.worker.places import cache_folder, state_folder
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         return load_renderer(args.device, args.bundle, default_folder())
 
     portraits = PortraitStore(
-        platformdirs.user_cache_path("photorig", appauthor=False) / "portraits",
+        cache_folder() / "portraits",
         Portrait.from_bytes,
     )
 
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 def default_connection_file() -> Path:
     """In a folder that only the user can open; the file goes when the worker ends."""
-    return platformdirs.user_state_path("photorig", appauthor=False) / "worker.json"
+    return state_folder() / "worker.json"
 
 
 def read_client_keys(path: Path) -> tuple[str, ...]:

@@ -12,8 +12,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import secrets
 import struct
 import time
 from collections.abc import Callable
@@ -21,13 +19,15 @@ from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
-import platformdirs
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from photorig.shared.errors import InputError
+from photorig.shared.writing import write_atomically
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator, load_generator
+from photorig.worker.places import cache_folder
 from photorig.worker.portraits.portrait import (
     Portrait,
     measured_tensors,
@@ -57,7 +57,7 @@ each picture that was looked at."""
 
 def default_folder() -> Path:
     """Beside the portraits of the server, in the user's cache."""
-    return platformdirs.user_cache_path("photorig", appauthor=False) / "faces"
+    return cache_folder() / "faces"
 
 
 class KnownFaces:
@@ -153,17 +153,11 @@ class KnownFaces:
         metadata, tensors = measured_tensors(measured)
         content = save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
         path = self._path(portrait)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(self._digest(portrait, content) + content)
-            partial.replace(path)
+            write_atomically(path, self._digest(portrait, content) + content, private=True)
             self._prune()
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+        except (OSError, InputError) as error:
             log.warning("cannot keep what was measured in %s: %s", self._folder, error)
 
     def _read(self, portrait: Portrait) -> Portrait | None:

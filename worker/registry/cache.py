@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
-import platformdirs
 
 from photorig.shared.errors import ModelError
+from photorig.worker.places import cache_folder
 
 from .cards import ModelCard, ModelFile
 
@@ -28,8 +28,10 @@ def default_cache_folder() -> Path:
     """``PHOTORIG_CACHE`` if set, else the platform's cache folder for Photorig."""
     chosen = os.environ.get("PHOTORIG_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
-    return Path(platformdirs.user_cache_dir("photorig", appauthor=False))
+        with contextlib.suppress(RuntimeError):  # no home to put in the place of ~
+            return Path(chosen).expanduser()
+        return Path(chosen)
+    return cache_folder()
 
 
 def file_sha256(path: Path) -> str:

@@ -102,8 +102,10 @@ class ProcessFitter:
                 outcome = error
             except Exception as error:  # an edge: the next photo must find a thread that lives
                 log.error("a fit failed", exc_info=error)
-                kind = type(error).__name__
-                outcome = PhotorigError(f"The worker failed at this photo ({kind})", "See its log.")
+                reason = getattr(error, "strerror", None) or type(error).__name__
+                outcome = PhotorigError(
+                    f"The worker failed at this photo: {reason}", "See its log."
+                )
             with self._lock:
                 self._waiting -= 1
                 if fit_id in self._cancelled:
@@ -141,18 +143,28 @@ class ProcessFitter:
         with self._lock:
             if self._closed or fit_id in self._cancelled:
                 raise Cancelled("The fit was stopped")
-            process = programs.start(
-                [*self._command, *arguments],
-                folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                flags=_LOW_PRIORITY,
-            )
+            try:
+                process = programs.start(
+                    [*self._command, *arguments],
+                    folder,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    flags=_LOW_PRIORITY,
+                )
+            except OSError as error:
+                program = Path(self._command[0]).name
+                raise PhotorigError(
+                    f"Fitting the photo cannot start: {program}: {error.strerror or error}",
+                    "Check the worker's environment.",
+                ) from error
             self._current = fit_id, process
         return process
 
     def _follow(self, fit_id: int, process: subprocess.Popen[bytes], out: Path) -> FitOutcome:
         """Pass on what the program says until it has ended; returns how."""
+        assert process.stderr is not None
+        last_words = programs.LastWords(process.stderr)
         for event in _lines(process):
             if event.get("event") == "progress":
                 self._tell(fit_id, FitProgress(str(event["stage"]), float(event["fraction"])))
@@ -168,11 +180,20 @@ class ProcessFitter:
         with self._lock:
             if self._closed or fit_id in self._cancelled:
                 raise Cancelled("The fit was stopped")
-        log.error("the fitting program ended with %d and without an answer", status)
+        return _ended(status, last_words.line())
+
+
+def _ended(status: int, last_line: str) -> PhotorigError:
+    """For a program that has ended without an answer: its own last line, or how it was ended."""
+    how = programs.how_it_ended(status)
+    log.error("the fitting program ended with %s: %s", how, last_line or "it said nothing")
+    if how == "signal SIGKILL":
         return PhotorigError(
-            "Fitting the photo ended unexpectedly",
-            "There may be too little memory: close other programs and try again.",
+            "The system ended the fit of the photo",
+            "It does so where memory runs out: close other programs and try again.",
         )
+    reason = f"{last_line} ({how})" if last_line and status < 0 else last_line or how
+    return PhotorigError(f"Fitting the photo ended unexpectedly: {reason}", "See the worker's log.")
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:

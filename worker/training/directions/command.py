@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import load_generator
 from photorig.worker.generators.memory import keep_freed_memory
+from photorig.worker.places import cache_folder
 from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
 from .calibration import Rig, assemble, calibrate, longest_motion, measured
@@ -116,7 +116,7 @@ def _prepare(args: argparse.Namespace) -> _Run:
     generator = load_generator("cpu")
     scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
-    cache = args.cache or Path(platformdirs.user_cache_dir("photorig")) / f"directions-{key}"
+    cache = args.cache or cache_folder() / f"directions-{key}"
     return _Run(observer, Rig(generator, Net3D()), scale, args.seed, cache)
 
 
