@@ -7,10 +7,10 @@ Blender calls ``register`` and ``unregister``; nothing else happens when this pa
 from __future__ import annotations
 
 from . import (
-    drivers,
     engine,
     fit_jobs,
     head_jobs,
+    mapping_health,
     mapping_panel,
     mapping_rows,
     operators,
@@ -33,7 +33,7 @@ _ROOMS = (
     preferences,
     mapping_rows,
     properties,
-    drivers,
+    mapping_health,
     portrait_choice,
     worker_link,
     worker_check,

@@ -10,13 +10,24 @@ from pathlib import Path
 import bpy
 
 from .extra_parameters import schema_of
-from .mapping_rows import RigRow, add_row, changing, remove_rows
-from .rig import candidates, guess_head_bone, head_rows, rows_of
+from .head_bone import AUTO, HEAD_PARAMETERS, guess_head_bone, head_rows, object_rows
+from .mapping_rows import RigRow, add_row, changing, remove_row, remove_rows
+from .rig import candidates, faces_first, rows_of
 from .shared.errors import InputError
-from .shared.mapping_presets import Coverage, Preset, coverage_of, detect, read_presets
+from .shared.mapping import BODY
+from .shared.mapping_presets import (
+    Coverage,
+    Preset,
+    coverage_of,
+    detect,
+    read_presets,
+    suggested,
+)
 from .shared.schema import ARKIT_52, ParameterSchema
 
 _BUILT_IN = Path(__file__).parent / "presets"
+_A_WHOLE_FACE = 20
+"""Parameters from which on a mesh without an armature is taken for a head that turns by itself."""
 
 
 def user_preset_folder() -> Path:
@@ -35,11 +46,16 @@ class Detection:
 
     Attributes:
         coverages: the best first.
-        objects: the rig's.
+        objects: the rig's, the mesh with the face first.
     """
 
     coverages: tuple[Coverage, ...]
     objects: tuple[bpy.types.Object, ...]
+
+    @property
+    def faces(self) -> tuple[bpy.types.Object, ...]:
+        """The meshes that have shape keys, the one that is taken for the face first."""
+        return tuple(i for i in self.objects if getattr(i.data, "shape_keys", None) is not None)
 
     def coverage(self, preset_id: str = "") -> Coverage | None:
         """Of a preset, or the best; None where nothing fits."""
@@ -47,6 +63,24 @@ class Detection:
             if preset_id in ("", coverage.preset.id):
                 return coverage
         return None
+
+    def chosen(self, preset_ids: str = "") -> list[Coverage]:
+        """Of presets whose ids stand in a text with spaces or commas; of "" those that go together.
+
+        Raises:
+            InputError: one of them does not fit at all.
+        """
+        ids = preset_ids.replace(",", " ").split()
+        if not ids:
+            return suggested(self.coverages)
+        found = [self.coverage(each) for each in dict.fromkeys(ids)]
+        if None in found:
+            missing = ids[found.index(None)]
+            raise InputError(
+                f"Nothing of this rig has a name that the preset {missing!r} knows",
+                "Choose another preset, or add rows by hand.",
+            )
+        return [coverage for coverage in found if coverage is not None]
 
     def head(self, preset: Preset | None, bone: str = "") -> tuple[bpy.types.Object, str] | None:
         """The armature that has a head bone, and the bone's name.
@@ -63,17 +97,26 @@ class Detection:
                 return item, found
         return None
 
+    def head_object(self, coverages: Sequence[Coverage]) -> bpy.types.Object | None:
+        """The mesh that is a head of its own: a whole face that no armature moves."""
+        if any(item.type == "ARMATURE" for item in self.objects) or not self.faces:
+            return None
+        parameters = {name for coverage in coverages for name in coverage.parameters}
+        return self.faces[0] if len(parameters) >= _A_WHOLE_FACE else None
+
 
 def detect_rig(
-    objects: Sequence[bpy.types.Object], schema: ParameterSchema = ARKIT_52
+    objects: Sequence[bpy.types.Object], schema: ParameterSchema = ARKIT_52, face: str = ""
 ) -> Detection:
     """Which presets fit these objects, and how well. Changes nothing.
 
     Args:
         schema: the parameters that may be driven; see extra_parameters.schema_of.
+        face: name of the mesh with the face; "" for the one whose shape keys move most vertices.
     """
     presets = [preset.known_to(schema) for preset in all_presets().values()]
-    return Detection(tuple(detect(presets, candidates(objects))), tuple(objects))
+    ordered = faces_first(objects, face)
+    return Detection(tuple(detect(presets, candidates(ordered))), tuple(ordered))
 
 
 @dataclass(frozen=True)
@@ -83,10 +126,12 @@ class Applied:
     Attributes:
         parameters: ids of those that are driven now.
         problem: why the head bone was left out, "" where it was not.
+        coverages: of the presets that were used.
     """
 
     parameters: tuple[str, ...]
     problem: str = ""
+    coverages: tuple[Coverage, ...] = ()
 
 
 def apply_preset(
@@ -95,34 +140,49 @@ def apply_preset(
     preset_id: str = "",
     head_bone: str = "",
     replace: bool = True,
+    head_space: str = AUTO,
 ) -> Applied:
-    """Map a rig by a preset, and its head bone if it has one.
+    """Map a rig by presets, and its head.
 
     Args:
-        preset_id: "" for the best.
+        preset_id: one id or several with spaces; "" for those that fit best together.
         head_bone: "" for one that is named as a head.
-        replace: take all other rows away.
+        replace: take all other rows away; else they stay, and new ones join them.
+        head_space: what the head's turns are measured from; see head_bone.HEAD_SPACES.
 
     Raises:
         InputError: nothing fits.
     """
-    coverage = detection.coverage(preset_id)
-    head = detection.head(coverage.preset if coverage is not None else None, head_bone)
-    if coverage is None and (head is None or preset_id):
+    coverages = detection.chosen(preset_id)
+    head = detection.head(coverages[0].preset if coverages else None, head_bone)
+    if not coverages and head is None:
         raise InputError(
             "Nothing of this rig has a known name",
             "Name its controls as ARKit does, or add rows by hand.",
         )
-    rows = [] if coverage is None else rows_of(coverage, detection.objects)
+    rows = [row for coverage in coverages for row in rows_of(coverage, detection.objects)]
     problem = ""
+    try:
+        rows += _rows_of_head(detection, coverages, head, head_space)
+    except InputError as error:
+        if not rows:
+            raise
+        problem = str(error)
+    return Applied(_put(camera, rows, everything=replace), problem, tuple(coverages))
+
+
+def _rows_of_head(
+    detection: Detection,
+    coverages: Sequence[Coverage],
+    head: tuple[bpy.types.Object, str] | None,
+    space: str,
+) -> list[RigRow]:
     if head is not None:
-        try:
-            rows += head_rows(*head)
-        except InputError as error:
-            if not rows:
-                raise
-            problem = str(error)
-    return Applied(_put(camera, rows, everything=replace), problem)
+        return head_rows(*head, space, detection.faces)
+    item = detection.head_object(coverages)
+    if item is None and space != AUTO and len(detection.faces) == len(detection.objects):
+        item = detection.faces[0]
+    return [] if item is None else object_rows(item, space)
 
 
 def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) -> tuple[str, ...]:
@@ -143,35 +203,66 @@ def connect_shape_keys(camera: bpy.types.Camera, mesh_object: bpy.types.Object) 
             f"{mesh_object.name!r} has no shape key with an ARKit name",
             "Name them as in jawOpen or eyeBlinkLeft, or select another mesh.",
         )
-    _put(camera, rows_of(coverage, [mesh_object]))
+    _put_as_only(camera, rows_of(coverage, [mesh_object]))
     return coverage.parameters
 
 
 def connect_head_bone(
-    camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str
+    camera: bpy.types.Camera, armature: bpy.types.Object, bone_name: str, space: str = BODY
 ) -> tuple[str, ...]:
-    """Map the head's angles and place to a bone; see rig.head_rows.
+    """Map the head's angles and place to a bone; see head_bone.head_rows.
 
     Returns:
         The ids of the parameters that these rows drive.
 
     Raises:
-        InputError: there is no such bone, or it lies askew at rest.
+        InputError: there is no such bone, it lies askew at rest, or it is not understood how the
+            character stands.
     """
-    rows = head_rows(armature, bone_name)
-    _put(camera, rows)
+    rows = head_rows(armature, bone_name, space)
+    _put_as_only(camera, rows)
     return tuple(dict.fromkeys(rig_row.row.parameter for rig_row in rows))
 
 
-def _put(
-    camera: bpy.types.Camera, rows: Iterable[RigRow], everything: bool = False
-) -> tuple[str, ...]:
-    """Let these rows be the ones of their parameters; the others stay unless ``everything``."""
+def _put_as_only(camera: bpy.types.Camera, rows: list[RigRow]) -> None:
+    """Let these rows be the only ones of their parameters."""
+    with changing(camera) as settings:
+        remove_rows(settings, {each.row.parameter for each in rows})
+        _add(settings, rows)
+
+
+def _put(camera: bpy.types.Camera, rows: Iterable[RigRow], everything: bool) -> tuple[str, ...]:
+    """Let these rows join those that are there, or take the place of ``everything``.
+
+    A row that is there already is not doubled, and a head that is mapped again is mapped once.
+    """
     rows = list(rows)
     with changing(camera) as settings:
-        remove_rows(settings, None if everything else {each.row.parameter for each in rows})
-        for rig_row in rows:
-            add_row(settings, rig_row)
-        settings.use_mapping = True
-        settings.mapping_index = min(settings.mapping_index, len(settings.mapping) - 1)
+        if everything:
+            remove_rows(settings)
+        else:
+            _remove_same(settings, rows)
+        _add(settings, rows)
     return tuple(camera.photorig.mapped_parameters.split())
+
+
+def _remove_same(settings: bpy.types.PropertyGroup, rows: Sequence[RigRow]) -> None:
+    heads = {each.owner for each in rows if each.row.parameter in HEAD_PARAMETERS}
+    same = {
+        (each.owner, each.row.source.kind, each.row.source.control, each.row.source.channel)
+        + (each.row.parameter, each.row.end > each.row.start)
+        for each in rows
+    }
+    for index in reversed(range(len(settings.mapping))):
+        item = settings.mapping[index]
+        is_head = item.parameter in HEAD_PARAMETERS and item.owner in heads
+        key = (item.owner, item.kind, item.control, item.channel, item.parameter)
+        if is_head or (*key, item.end > item.start) in same:
+            remove_row(settings, index)
+
+
+def _add(settings: bpy.types.PropertyGroup, rows: Iterable[RigRow]) -> None:
+    for rig_row in rows:
+        add_row(settings, rig_row)
+    settings.use_mapping = True
+    settings.mapping_index = min(settings.mapping_index, len(settings.mapping) - 1)

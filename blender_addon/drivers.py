@@ -8,13 +8,13 @@ All expressions are simple ones, which Blender runs with automatic scripts switc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
 
-from .compat import plain_driver
+from . import driver_targets as targets
+from .driver_targets import SINGLE, Target, curve_at, key_path, read_target, write_driver
 from .extra_parameters import data_path, restore, schema_of, set_value
 from .mapping_rows import (
     PhotorigMappingRow,
@@ -26,9 +26,24 @@ from .mapping_rows import (
     row_of,
 )
 from .properties import neutral_of, rest_values, set_neutral
+from .rig import is_off
 from .shared.errors import InputError
-from .shared.mapping import BONE, PROPERTY, SHAPE_KEY, VALUE, MappingRow, Source, by_parameter
+from .shared.mapping import (
+    AS_SET,
+    BODY,
+    BONE,
+    CAMERA,
+    OBJECT,
+    PROPERTY,
+    SHAPE_KEY,
+    TURN,
+    VALUE,
+    MappingRow,
+    Source,
+    by_parameter,
+)
 from .shared.mapping_expression import Term, expression_of, terms_of, variable_names
+from .turn_drivers import TurnSource, read_turn, viewer_of, write_turns
 
 _SUMS: dict[str, Callable[[int], tuple[float, str]]] = {
     "SUM": lambda _count: (1.0, "ADD"),
@@ -51,24 +66,53 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     settings, schema = camera.photorig, schema_of(camera)
     _follow_renames(camera)
     before = _mapped_before(camera) & set(schema.ids)
+    usable = _usable_items(settings)
+    angles = _turn_targets(camera, usable)
     driven = set()
-    for parameter, items in _usable_items(settings).items():
-        rows = [row_of(item) for item in items]
+    for parameter, items in usable.items():
         try:
-            expression = expression_of(rows, neutral_of(settings).get(parameter, 0.0))
+            expression, guarding = _expression_of(items, neutral_of(settings).get(parameter, 0.0))
         except InputError as error:
             for item in items:
                 item.problem = str(error)
             continue
-        targets = [_target_of(item) for item in items]
+        variables = {
+            name: angles.get(item.path_from_id()) or _target_of(item)
+            for item, name in zip(items, variable_names(len(items)), strict=True)
+        }
         restore(camera, schema.parameters[schema.index[parameter]])
-        _write_driver(camera, parameter, expression, targets)
+        write_driver(camera, data_path(parameter), expression, variables | guarding)
         for item, name in zip(items, variable_names(len(items)), strict=True):
             item.compiled, item.compiled_control = f"{parameter} {name}", item.control
         driven.add(parameter)
     _release(camera, before - driven)
     settings.mapped_parameters = " ".join(name for name in schema.ids if name in driven)
     return tuple(settings.mapped_parameters.split())
+
+
+def _turn_targets(
+    camera: bpy.types.Camera, usable: dict[str, list[PhotorigMappingRow]]
+) -> dict[str, Target]:
+    """What the rows of turns read, by the rows' paths; their own drivers are written."""
+    turns = [item for items in usable.values() for item in items if item.kind == TURN]
+    read = write_turns(camera, [TurnSource(row_of(item).source, item.owner) for item in turns])
+    return {item.path_from_id(): target for item, target in zip(turns, read, strict=True)}
+
+
+def _expression_of(
+    items: Sequence[PhotorigMappingRow], neutral: float
+) -> tuple[str, dict[str, Target]]:
+    """The expression of a parameter's rows, and what its guards read. Raises InputError."""
+    rows = [row_of(item) for item in items]
+    guards, guarding = _guards_of(items)
+    try:
+        return expression_of(rows, neutral, guards), guarding
+    except InputError:
+        # Too long with its guards: what is muted or disabled now is left out instead.
+        rows = [
+            replace(r, amount=0.0) if is_off(i) else r for r, i in zip(rows, items, strict=True)
+        ]
+        return expression_of(rows, neutral), {}
 
 
 def _mapped_before(camera: bpy.types.Camera) -> set[str]:
@@ -88,10 +132,11 @@ def _follow_renames(camera: bpy.types.Camera) -> None:
         if not item.compiled or item.control != item.compiled_control:
             continue
         parameter, name = item.compiled.split()
-        curve = _curve_at(camera, data_path(parameter))
+        curve = curve_at(camera, data_path(parameter))
         variable = curve.driver.variables.get(name) if curve is not None else None
-        target = _read_target(variable) if variable is not None else None
-        place = _source_of(target) if target is not None else None
+        target = read_target(variable) if variable is not None else None
+        read = read_turn if item.kind == TURN else _source_of
+        place = read(camera, target) if target is not None else None
         if place is None or (place[0].kind, place[1]) != (item.kind, item.owner):
             continue
         if place[0].control != item.control:
@@ -126,14 +171,16 @@ def problem_of(item: PhotorigMappingRow) -> str:
         keys = getattr(item.owner.data, "shape_keys", None)
         if keys is None or item.control not in keys.key_blocks:
             return f"{item.owner.name!r} has no shape key {item.control!r}"
-    elif item.kind == BONE:
+    elif item.kind in (BONE, TURN) and item.control:
         if item.owner.pose is None or item.control not in item.owner.pose.bones:
             return f"{item.owner.name!r} has no bone {item.control!r}"
-    else:
+    elif item.kind == PROPERTY:
         try:
             float(item.owner.path_resolve(item.control))
         except (ValueError, TypeError):
             return f"{item.owner.name!r} has no number {item.control!r}"
+    if item.kind == TURN and item.space == CAMERA and viewer_of(item.id_data) is None:
+        return "No object shows this camera"
     return ""
 
 
@@ -144,89 +191,34 @@ def _release(camera: bpy.types.Camera, parameters: set[str]) -> None:
         set_value(camera, parameter, rest[parameter])
 
 
-@dataclass(frozen=True)
-class _Target:
-    """What a driver's variable reads.
-
-    Attributes:
-        kind: "SINGLE_PROP" or "TRANSFORMS".
-        id: the data-block.
-        path: data path of a single property.
-        bone, channel, order: of a bone's channel.
-    """
-
-    kind: str
-    id: bpy.types.ID
-    path: str = ""
-    bone: str = ""
-    channel: str = ""
-    order: str = "AUTO"
-
-
-def _target_of(item: PhotorigMappingRow) -> _Target:
+def _target_of(item: PhotorigMappingRow) -> Target:
+    """What the variable of a row reads, of all kinds but turns."""
     if item.kind == SHAPE_KEY:
-        name = bpy.utils.escape_identifier(item.control)
-        return _Target("SINGLE_PROP", item.owner.data.shape_keys, f'key_blocks["{name}"].value')
-    if item.kind == BONE:
-        return _Target(
-            "TRANSFORMS", item.owner, bone=item.control, channel=item.channel, order=item.order
-        )
-    return _Target("SINGLE_PROP", item.owner, item.control)
+        return Target(SINGLE, item.owner, key_path(item.control))
+    if item.kind in (BONE, OBJECT):
+        bone = item.control if item.kind == BONE else ""
+        # With what constraints do to the bone, as it looks in the viewport, unless asked not to.
+        space = targets.AS_SET if item.space == AS_SET else targets.LOCAL
+        return Target(targets.TRANSFORM, item.owner, "", bone, item.channel, item.order, space)
+    return Target(SINGLE, item.owner, item.control)
 
 
-def _write_driver(
-    camera: bpy.types.Camera, parameter: str, expression: str, targets: Sequence[_Target]
-) -> None:
-    path = data_path(parameter)
-    present = _curve_at(camera, path)
-    if present is not None and _says(present, expression, targets):
-        return
-    driver = plain_driver(camera, path).driver
-    for name, target in zip(variable_names(len(targets)), targets, strict=True):
-        # A property that a script made unnoticed would be missing at the first evaluation, and
-        # Blender never again tries a driver that failed.
-        target.id.update_tag()
-        variable = driver.variables.new()
-        variable.name, variable.type = name, target.kind
-        slot = variable.targets[0]
-        if target.kind == "SINGLE_PROP":
-            slot.id_type = target.id.id_type
-            slot.id = target.id
-            slot.data_path = target.path
-        else:
-            slot.id, slot.bone_target = target.id, target.bone
-            # With what constraints do to the bone, as it looks in the viewport.
-            slot.transform_space = "LOCAL_SPACE"
-            slot.transform_type, slot.rotation_mode = target.channel, target.order
-    driver.type = "SCRIPTED"
-    driver.expression = expression
+def _guards_of(items: Sequence[PhotorigMappingRow]) -> tuple[list[str], dict[str, Target]]:
+    """Sums of variables while which are not 0 a row counts as 0, and what these read.
 
-
-def _curve_at(camera: bpy.types.Camera, path: str) -> bpy.types.FCurve | None:
-    animation = camera.animation_data
-    return None if animation is None else animation.drivers.find(path)
-
-
-def _says(curve: bpy.types.FCurve, expression: str, targets: Sequence[_Target]) -> bool:
-    driver = curve.driver
-    is_plain = not len(curve.modifiers) and not len(curve.keyframe_points)
-    if not (driver.is_valid and is_plain) or driver.type != "SCRIPTED":
-        return False
-    if driver.expression != expression:
-        return False
-    return [_read_target(variable) for variable in driver.variables] == list(targets)
-
-
-def _read_target(variable: bpy.types.DriverVariable) -> _Target | None:
-    if len(variable.targets) != 1 or variable.targets[0].id is None:
-        return None
-    slot = variable.targets[0]
-    if variable.type == "SINGLE_PROP":
-        return _Target("SINGLE_PROP", slot.id, slot.data_path)
-    if variable.type != "TRANSFORMS" or slot.transform_space != "LOCAL_SPACE":
-        return None
-    channel, order = slot.transform_type, slot.rotation_mode
-    return _Target("TRANSFORMS", slot.id, "", slot.bone_target, channel, order)
+    The viewport shows nothing of a muted shape key, and nothing of a mesh that is disabled in it.
+    """
+    sums, variables = [], {}
+    owners = list(dict.fromkeys(item.owner for item in items))
+    for number, item in enumerate(items):
+        if item.kind != SHAPE_KEY:
+            sums.append("")
+            continue
+        hidden = f"h{owners.index(item.owner)}"
+        variables[f"m{number}"] = Target(SINGLE, item.owner, key_path(item.control, "mute"))
+        variables[hidden] = Target(SINGLE, item.owner, "hide_viewport")
+        sums.append(f"m{number}+{hidden}")
+    return sums, variables
 
 
 @dataclass(frozen=True)
@@ -250,10 +242,10 @@ def read_drivers(camera: bpy.types.Camera) -> ReadMapping:
     neutral: dict[str, float] = {}
     unreadable: list[str] = []
     for parameter in schema_of(camera).ids:
-        curve = _curve_at(camera, data_path(parameter))
+        curve = curve_at(camera, data_path(parameter))
         if curve is None:
             continue
-        read = _read_driver(curve.driver, parameter)
+        read = _read_driver(camera, curve.driver, parameter)
         if read is None:
             unreadable.append(parameter)
             continue
@@ -263,7 +255,9 @@ def read_drivers(camera: bpy.types.Camera) -> ReadMapping:
     return ReadMapping(tuple(rows), neutral, tuple(unreadable))
 
 
-def _read_driver(driver: bpy.types.Driver, parameter: str) -> tuple[list[RigRow], float] | None:
+def _read_driver(
+    camera: bpy.types.Camera, driver: bpy.types.Driver, parameter: str
+) -> tuple[list[RigRow], float] | None:
     names = [variable.name for variable in driver.variables]
     if driver.type in _SUMS and names:
         amount, combine = _SUMS[driver.type](len(names))
@@ -276,8 +270,8 @@ def _read_driver(driver: bpy.types.Driver, parameter: str) -> tuple[list[RigRow]
     rows = []
     for term in read[0]:
         variable = driver.variables.get(term.variable)
-        target = None if variable is None else _read_target(variable)
-        place = None if target is None else _source_of(target)
+        target = None if variable is None else read_target(variable)
+        place = None if target is None else _source_of(camera, target)
         if place is None:
             return None
         source, owner = place
@@ -295,21 +289,41 @@ def _read_driver(driver: bpy.types.Driver, parameter: str) -> tuple[list[RigRow]
     return rows, read[1]
 
 
-def _source_of(target: _Target) -> tuple[Source, bpy.types.Object] | None:
+def _source_of(camera: bpy.types.Camera, target: Target) -> tuple[Source, bpy.types.Object] | None:
     """The source that a variable reads, None where no row can name it."""
-    if target.kind == "TRANSFORMS":
-        if not target.bone:
+    if target.kind == targets.TRANSFORM:
+        if target.space == targets.WORLD:
             return None
-        source = Source(BONE, target.id.name, target.bone, target.channel, target.order)
-        return source, target.id
+        kind, space = (BONE if target.bone else OBJECT), BODY
+        if target.space == targets.AS_SET:
+            space = AS_SET
+        name, channel = target.id.name, target.channel
+        return Source(kind, name, target.bone, channel, target.order, space), target.id
     if isinstance(target.id, bpy.types.Key):
         owner = _owner_of_keys(target.id)
-        name = _key_name(target.path, target.id)
+        name = _key_name(target.path, target.id, "")
         if owner is None or name is None:
             return None
         return Source(SHAPE_KEY, owner.name, name), owner
     if isinstance(target.id, bpy.types.Object):
+        keys = getattr(target.id.data, "shape_keys", None)
+        name = None if keys is None else _key_name(target.path, keys, "data.shape_keys.")
+        if name is not None:
+            return Source(SHAPE_KEY, target.id.name, name), target.id
         return Source(PROPERTY, target.id.name, target.path, VALUE), target.id
+    return _turn_of(camera, target)
+
+
+def _turn_of(camera: bpy.types.Camera, target: Target) -> tuple[Source, bpy.types.Object] | None:
+    """The source of one of our angles; frame and rest are those of the rows that it was made of."""
+    read = read_turn(camera, target)
+    if read is None:
+        return None
+    source, owner = read
+    for item in camera.photorig.mapping:
+        said = (item.kind, item.owner, item.control, item.space)
+        if said == (TURN, owner, source.control, source.space):
+            return replace(source, frame=tuple(item.frame), rest=tuple(item.rest)), owner
     return None
 
 
@@ -320,9 +334,9 @@ def _owner_of_keys(keys: bpy.types.Key) -> bpy.types.Object | None:
     return next(owners, None)
 
 
-def _key_name(path: str, keys: bpy.types.Key) -> str | None:
+def _key_name(path: str, keys: bpy.types.Key, way: str) -> str | None:
     for block in keys.key_blocks:
-        if path == f'key_blocks["{bpy.utils.escape_identifier(block.name)}"].value':
+        if path == f'{way}key_blocks["{bpy.utils.escape_identifier(block.name)}"].value':
             return str(block.name)
     return None
 
@@ -341,19 +355,3 @@ def rows_from_drivers(camera: bpy.types.Camera) -> ReadMapping:
         set_neutral(settings, kept | read.neutral)
         settings.use_mapping = True
     return read
-
-
-@persistent
-def _compile_overrides(*_arguments: object) -> None:
-    """Another file was opened: Blender keeps the rows of overridden cameras, not their drivers."""
-    for camera in bpy.data.cameras:
-        if camera.override_library is not None and len(camera.photorig.mapping):
-            compile_mapping(camera)
-
-
-def register() -> None:
-    bpy.app.handlers.load_post.append(_compile_overrides)
-
-
-def unregister() -> None:
-    bpy.app.handlers.load_post.remove(_compile_overrides)

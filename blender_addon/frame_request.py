@@ -8,6 +8,7 @@ import numpy as np
 
 from .extra_parameters import schema_of, value_of
 from .keys import is_driven
+from .mapping_health import check_mapping
 from .portrait_file import PortraitFile, read_portrait, resolve
 from .properties import GROUPS, gain_property, rest_values
 from .shared.adjustment import adjusted
@@ -24,7 +25,7 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         frame: names the answer; it does not change the picture.
 
     Raises:
-        InputError: the camera has no portrait.
+        InputError: the camera has no portrait, or rows of its mapping drive nothing.
     """
     settings = camera_data.photorig
     if not settings.portrait_id:
@@ -32,6 +33,7 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
             f"The camera {camera_data.name!r} has no portrait",
             settings.portrait_problem or "Load one in Properties > Camera > Photorig.",
         )
+    check_mapping(camera_data)
     schema, values = schema_of(camera_data), parameters_to_render(camera_data)
     return FrameRequest(
         portrait=settings.portrait_id,

@@ -8,25 +8,27 @@ import re
 import bpy
 
 from .draw import region_width
-from .drivers import problem_of
 from .extra_parameters import schema_of
+from .mapping_health import shown_problem
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
 from .operators.base import camera_in_context
 from .rig import source_value
 from .shared.control_names import control_name
 from .shared.errors import InputError
-from .shared.mapping import BONE, ROTATIONS, SHAPE_KEY
+from .shared.mapping import BONE, OBJECT, ROTATIONS, SHAPE_KEY, TURN
+from .turn_drivers import viewer_of
 
 _WIDE = 400
 """Pixels of a region in which two names stand side by side."""
 _NAMES_SHARE = 0.75
-_KIND_ICONS = {"SHAPE_KEY": "SHAPEKEY_DATA", "BONE": "BONE_DATA", "PROPERTY": "PROPERTIES"}
-
-
-def shown_problem(item: PhotorigMappingRow) -> str:
-    """Why a row drives nothing, "" where it does; what it read may have gone since it was made."""
-    return item.problem or problem_of(item)
+_KIND_ICONS = {
+    "SHAPE_KEY": "SHAPEKEY_DATA",
+    "BONE": "BONE_DATA",
+    "PROPERTY": "PROPERTIES",
+    "OBJECT": "OBJECT_DATA",
+    "TURN": "ORIENTATION_GIMBAL",
+}
 
 
 def live_value(item: PhotorigMappingRow) -> str:
@@ -35,7 +37,8 @@ def live_value(item: PhotorigMappingRow) -> str:
         return ""
     row = row_of(item)
     try:
-        return f"{row.contribution(source_value(item.owner, row.source)):.2f}"
+        value = source_value(item.owner, row.source, viewer_of(item.id_data))
+        return f"{row.contribution(value):.2f}"
     except (InputError, ZeroDivisionError):
         return ""
 
@@ -84,8 +87,9 @@ class PHOTORIG_UL_mapping(bpy.types.UIList):
 
 def _draw_names(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
     """What drives what; a narrow list has room for one name, which often is both."""
-    channel = f" {item.channel}" if item.kind == BONE else ""
-    control = f"{item.control or '?'}{channel}"
+    channel = f" {item.channel}" if item.kind in (BONE, OBJECT, TURN) else ""
+    name = item.owner.name if item.kind in (OBJECT, TURN) and item.owner is not None else "?"
+    control = f"{item.control or name}{channel}"
     schema = schema_of(item.id_data)
     position = schema.index.get(item.parameter)
     label = item.parameter if position is None else schema.parameters[position].label
@@ -139,8 +143,9 @@ def draw_row(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
     column.prop(item, "owner")
     column.prop(item, "kind")
     _draw_control(column, item)
-    if item.kind == BONE:
+    if item.kind in (BONE, OBJECT, TURN):
         column.prop(item, "channel")
+        column.prop(item, "space")
         if item.channel in ROTATIONS:
             column.prop(item, "order")
     column.prop(item, "parameter")
@@ -159,7 +164,9 @@ def _draw_control(column: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
     keys = getattr(item.owner.data, "shape_keys", None) if item.owner is not None else None
     if item.kind == SHAPE_KEY and keys is not None:
         column.prop_search(item, "control", keys, "key_blocks", text="Shape Key")
-    elif item.kind == BONE and item.owner is not None and item.owner.pose is not None:
+    elif item.kind == OBJECT:
+        return
+    elif item.kind in (BONE, TURN) and item.owner is not None and item.owner.pose is not None:
         column.prop_search(item, "control", item.owner.pose, "bones", text="Bone")
     else:
         column.prop(item, "control")

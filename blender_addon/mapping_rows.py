@@ -16,11 +16,16 @@ import bpy
 from .compat import overridable
 from .extra_parameters import schema_of
 from .shared.mapping import (
+    ANGLES,
+    BODY,
     BONE,
     CHANNELS,
     LOCATIONS,
+    NO_TURN,
+    OBJECT,
     ORDERS,
     ROTATIONS,
+    TURN,
     VALUE,
     MappingRow,
     Source,
@@ -30,6 +35,14 @@ _KINDS = (
     ("SHAPE_KEY", "Shape Key", "The value of a shape key", "SHAPEKEY_DATA", 0),
     ("BONE", "Bone", "A channel of a bone, away from its rest pose", "BONE_DATA", 1),
     ("PROPERTY", "Property", "A custom property of the object or of a bone", "PROPERTIES", 2),
+    ("OBJECT", "Object", "A channel of the object itself", "OBJECT_DATA", 3),
+    (
+        "TURN",
+        "Turn",
+        "How far a bone or object is turned, as seen from in front, whatever its own axes are",
+        "ORIENTATION_GIMBAL",
+        4,
+    ),
 )
 _CHANNEL_LABELS = {"LOC": "Location", "ROT": "Rotation", "SCALE": "Scale"}
 
@@ -37,11 +50,19 @@ _CHANNEL_LABELS = {"LOC": "Location", "ROT": "Rotation", "SCALE": "Scale"}
 def _channel_item(name: str) -> tuple[str, str, str]:
     if name == VALUE:
         return (name, "Value", "The value of a shape key or property")
+    if name in ANGLES:
+        return (name, name.capitalize(), "As a viewer in front sees it")
     kind, letter = name.split("_")
     return (name, f"{_CHANNEL_LABELS[kind]} {letter}", "Along or about the bone's own axis")
 
 
-_CHANNEL_ITEMS = tuple(map(_channel_item, CHANNELS))
+_CHANNEL_ITEMS = tuple(map(_channel_item, (*CHANNELS, *ANGLES)))
+_SPACES = (
+    ("BODY", "Body", "What the bone hangs on; with what constraints do to it"),
+    ("WORLD", "World", "Where it was when it was mapped: body and whole object turn it as well"),
+    ("CAMERA", "Camera", "How the camera sees it: 0 looks into the camera"),
+    ("AS_SET", "As Set", "What was set or keyed, without what constraints do"),
+)
 _COMBINE_ITEMS = (
     ("ADD", "Add", "Add to the rows above that drive the same parameter"),
     ("MAX", "Maximum", "The greater of this row and those above"),
@@ -109,6 +130,17 @@ def _range_property(name: str, label: str, default: float) -> dict[str, Any]:
     }
 
 
+def _quaternion_property(description: str) -> Any:
+    return bpy.props.FloatVectorProperty(
+        description=description,
+        size=4,
+        subtype="QUATERNION",
+        default=NO_TURN,
+        options={"HIDDEN"},
+        update=compile_unless_paused,
+    )
+
+
 class PhotorigMappingRow(bpy.types.PropertyGroup):
     """What one number of a rig does to one parameter; see shared/mapping.py."""
 
@@ -149,6 +181,16 @@ class PhotorigMappingRow(bpy.types.PropertyGroup):
                 options=set(),
                 update=compile_unless_paused,
             ),
+            "space": bpy.props.EnumProperty(
+                name="Relative to",
+                description="What the bone's or object's channel is measured from",
+                items=_SPACES,
+                default=BODY,
+                options=set(),
+                update=compile_unless_paused,
+            ),
+            "frame": _quaternion_property("Axes of the face at rest, in the world"),
+            "rest": _quaternion_property("Axes of the bone or object at rest, in the world"),
             "parameter": bpy.props.StringProperty(
                 name="Parameter",
                 description="What the row drives",
@@ -241,8 +283,11 @@ def row_of(item: PhotorigMappingRow) -> MappingRow:
         item.kind,
         item.owner.name if item.owner is not None else "",
         item.control,
-        item.channel if item.kind == BONE else VALUE,
+        item.channel if item.kind in (BONE, OBJECT, TURN) else VALUE,
         item.order,
+        item.space,
+        tuple(item.frame),
+        tuple(item.rest),
     )
     return MappingRow(
         source,
@@ -260,7 +305,8 @@ def add_row(settings: bpy.types.PropertyGroup, rig_row: RigRow) -> PhotorigMappi
     """Append a row; call it inside ``changing``."""
     item, row = settings.mapping.add(), rig_row.row
     item.owner, item.kind, item.control = rig_row.owner, row.source.kind, row.source.control
-    item.channel, item.order = row.source.channel, row.source.order
+    for name in ("channel", "order", "space", "frame", "rest"):
+        setattr(item, name, getattr(row.source, name))
     for name in ("parameter", "start", "end", "amount", "invert", "clamp", "combine"):
         setattr(item, name, getattr(row, name))
     return item
@@ -297,9 +343,9 @@ def remove_rows(settings: bpy.types.PropertyGroup, parameters: set[str] | None =
 
 def range_properties(item: PhotorigMappingRow) -> tuple[str, str]:
     """Names of the properties that show the range in the channel's unit."""
-    if item.kind == BONE and item.channel in ROTATIONS:
+    if item.kind == TURN or (item.kind in (BONE, OBJECT) and item.channel in ROTATIONS):
         return "start_angle", "end_angle"
-    if item.kind == BONE and item.channel in LOCATIONS:
+    if item.kind in (BONE, OBJECT) and item.channel in LOCATIONS:
         return "start_distance", "end_distance"
     return "start", "end"
 

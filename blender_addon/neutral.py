@@ -13,6 +13,7 @@ from .properties import neutral_of, photo_parameters, rest_values, set_neutral
 from .rig import source_value
 from .shared.errors import InputError
 from .shared.mapping import by_parameter, combined
+from .turn_drivers import viewer_of
 
 
 def capture_neutral(camera: bpy.types.Camera, clear: bool = False) -> None:
@@ -40,8 +41,9 @@ def capture_neutral(camera: bpy.types.Camera, clear: bool = False) -> None:
     if not items:
         raise InputError("Nothing is mapped", "Detect a rig or add rows first.")
     rows = [row_of(item) for item in items]
+    viewer = viewer_of(camera)
     values = {
-        row.source: source_value(item.owner, row.source)
+        row.source: source_value(item.owner, row.source, viewer)
         for row, item in zip(rows, items, strict=True)
     }
     offsets = {

@@ -1,73 +1,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a rig offers: its controls, where its head bone is, and the numbers they have now."""
+"""What a rig offers: its controls, and the numbers they have now."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import bpy
-from mathutils import Vector
+import numpy as np
+from mathutils import Matrix, Quaternion, Vector
 
+from .body_axes import BodyAxes, armature_axes, coordinates, directions_of
+from .head_bone import bone_turn_source, guess_head_bone
 from .mapping_rows import RigRow
 from .shared.errors import InputError
 from .shared.mapping import (
+    ANGLES,
+    AS_SET,
+    BODY,
     BONE,
+    CAMERA,
     LOCATIONS,
+    OBJECT,
     PROPERTY,
     ROTATIONS,
     SCALES,
     SHAPE_KEY,
+    TURN,
     MappingRow,
     Source,
 )
 from .shared.mapping_presets import MOVES, TURNS, Candidate, Coverage, Match
+from .shared.mapping_turns import angle, turn
 from .shared.schema import ARKIT_52, ParameterSchema
 
-HEAD_BONES = ("head", "def-head", "cc_base_head", "mixamorig:head", "j_bip_c_head", "bip01 head")
 _LETTERS = "XYZ"
 _INNER_BONES = ("ORG-", "MCH-", "DEF-", "VIS_")
 """Beginnings of the names of Rigify's bones that are not for animators."""
-_HEAD_ALIGNED = math.cos(math.radians(30))
 _ALIGNED = math.cos(math.radians(50))
 _AXES = {"X": Vector((1, 0, 0)), "Y": Vector((0, 1, 0)), "Z": Vector((0, 0, 1))}
-_ASKEW_HINT = "The head bone must lie along the armature's axes at rest, with the face towards -Y."
-
-
-@dataclass(frozen=True)
-class _HeadAxis:
-    """A head angle or shift and the armature axis about or along which it is counted.
-
-    The face looks along −Y with +Z up, as in Blender's front view, where +X is image right.
-
-    Attributes:
-        reach: angle in radians or distance in metres that stands for ``amount``.
-        amount: in the parameter's unit.
-    """
-
-    parameter: str
-    axis: tuple[float, float, float]
-    reach: float
-    amount: float
-
-
-_HEAD_TURNS = (
-    _HeadAxis("headRoll", (0, -1, 0), math.pi / 2, 90.0),
-    _HeadAxis("headPitch", (-1, 0, 0), math.pi / 2, 90.0),
-    _HeadAxis("headYaw", (0, 0, 1), math.pi / 2, 90.0),
-)
-"""In the order in which they turn: roll, then pitch, then yaw, as Blender names Euler orders."""
-
-_HEAD_SHIFTS = (
-    _HeadAxis("headX", (1, 0, 0), 0.1, 10.0),
-    _HeadAxis("headY", (0, 0, 1), 0.1, 10.0),
-    _HeadAxis("headZ", (0, -1, 0), 0.1, 10.0),
-)
-"""Directions of the armature in which the head moves: image right, up, towards the camera."""
-
-HEAD_PARAMETERS = tuple(axis.parameter for axis in (*_HEAD_TURNS, *_HEAD_SHIFTS))
+_MOVED = 1e-4
+"""Part of a mesh's size from which on a vertex counts as moved."""
 
 
 def rig_objects(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
@@ -91,6 +66,40 @@ def _armatures_of(item: bpy.types.Object) -> Iterator[bpy.types.Object]:
             yield modifier.object
     if item.parent is not None and item.parent.type == "ARMATURE":
         yield item.parent
+
+
+def faces_first(objects: Iterable[bpy.types.Object], face: str = "") -> list[bpy.types.Object]:
+    """Objects with the mesh whose shape keys move most vertices first; disabled meshes are last.
+
+    On characters of many meshes eyes, teeth and clothes often have the face's keys too.
+
+    Args:
+        face: name of the mesh that comes first in any case.
+    """
+    moved = {item: moved_vertices(item) for item in objects}
+    return sorted(
+        moved, key=lambda item: (item.name != face, is_disabled(item), -moved[item], item.type)
+    )
+
+
+def moved_vertices(item: bpy.types.Object) -> int:
+    """How many vertices an object's shape keys move, counted for each key."""
+    keys = getattr(item.data, "shape_keys", None)
+    if keys is None:
+        return 0
+    rest = coordinates(keys.reference_key)
+    near = _MOVED * float(np.ptp(rest, axis=0).max()) if len(rest) else 0.0
+    changes = (
+        np.abs(coordinates(block) - rest).max(axis=1)
+        for block in keys.key_blocks
+        if block != keys.reference_key and len(rest)
+    )
+    return sum(int(np.count_nonzero(change > near)) for change in changes)
+
+
+def is_disabled(item: bpy.types.Object) -> bool:
+    """Whether the viewport shows nothing of an object, in any file it is linked into."""
+    return bool(item.hide_viewport)
 
 
 def candidates(objects: Iterable[bpy.types.Object]) -> list[Candidate]:
@@ -127,26 +136,44 @@ def rows_of(coverage: Coverage, objects: Sequence[bpy.types.Object]) -> list[Rig
         objects: those that the coverage's candidates were collected from.
     """
     by_name = {item.name: item for item in objects}
+    axes: dict[str, BodyAxes] = {}
     rows = []
     for match in coverage.matches:
         owner = by_name[match.candidate.owner]
+        if match.row.is_bone and owner.name not in axes:
+            axes[owner.name] = _axes_or_own(owner, objects)
         # A bone that lies askew cannot tell what the preset asks; the other rows still can.
         with contextlib.suppress(InputError):
-            rows.append(RigRow(_row_of_match(match, owner), owner))
+            rows.append(RigRow(_row_of_match(match, owner, axes.get(owner.name)), owner))
     return rows
 
 
-def _row_of_match(match: Match, owner: bpy.types.Object) -> MappingRow:
+def _axes_or_own(armature: bpy.types.Object, objects: Iterable[bpy.types.Object]) -> BodyAxes:
+    """How a character stands; where that is not understood, its face looks along its own -Y."""
+    head = armature.data.bones.get(guess_head_bone(armature) or "")
+    try:
+        return armature_axes(armature, head or armature.data.bones[0], objects)
+    except InputError:
+        try:
+            return BodyAxes(directions_of(armature))
+        except InputError:
+            return BodyAxes(Matrix.Identity(3))
+
+
+def _row_of_match(match: Match, owner: bpy.types.Object, axes: BodyAxes | None) -> MappingRow:
     row, candidate = match.row, match.candidate
     channel, factor = row.channel, 1.0
-    if channel in TURNS or channel in MOVES:
+    source = Source(candidate.kind, candidate.owner, candidate.control, channel, space=row.space)
+    if axes is not None and channel in ANGLES:
         bone = owner.data.bones[candidate.control]
-        letter, sign = _own_axis(bone, _AXES[channel[-1]], _ALIGNED)
-        if channel in TURNS:
-            channel, factor = f"ROT_{letter}", math.radians(sign)
-        else:
-            channel, factor = f"LOC_{letter}", sign * bone.length
-    source = Source(candidate.kind, candidate.owner, candidate.control, channel)
+        source, factor = bone_turn_source(owner, bone, axes, channel), math.radians(1)
+    elif axes is not None and (channel in TURNS or channel in MOVES):
+        bone = owner.data.bones[candidate.control]
+        letter, sign = _own_axis(owner, bone, axes.matrix @ _AXES[channel[-1]])
+        kind, factor = (
+            ("ROT", math.radians(sign)) if channel in TURNS else ("LOC", sign * bone.length)
+        )
+        source = replace(source, channel=f"{kind}_{letter}")
     return MappingRow(
         source,
         row.parameter,
@@ -159,73 +186,18 @@ def _row_of_match(match: Match, owner: bpy.types.Object) -> MappingRow:
     )
 
 
-def _own_axis(bone: bpy.types.Bone, axis: Vector, aligned: float) -> tuple[str, float]:
-    """Letter and sign of the bone's own axis along one of the armature's.
+def _own_axis(armature: bpy.types.Object, bone: bpy.types.Bone, axis: Vector) -> tuple[str, float]:
+    """Letter and sign of the bone's own axis along one of the world's at rest.
 
     Raises:
         InputError: none lies nearly along it.
     """
-    local = bone.matrix_local.to_3x3().inverted() @ axis
-    letter, component = max(zip(_LETTERS, local, strict=True), key=lambda pair: abs(pair[1]))
-    if abs(component) < aligned:
-        raise InputError(f"The bone {bone.name!r} lies askew at rest", _ASKEW_HINT)
+    own = directions_of(armature) @ bone.matrix_local.to_3x3()
+    parts = zip(_LETTERS, (column.dot(axis) for column in own.col), strict=True)
+    letter, component = max(parts, key=lambda pair: abs(pair[1]))
+    if abs(component) < _ALIGNED:
+        raise InputError(f"The bone {bone.name!r} lies askew at rest")
     return letter, math.copysign(1.0, component)
-
-
-def head_rows(armature: bpy.types.Object, bone_name: str) -> list[RigRow]:
-    """Rows for the head's angles and place by how a bone moved away from its rest pose.
-
-    The angles are those of R = yaw · pitch · roll, as the worker measures them on a picture. The
-    turns and shifts of neck bones below the head are added, which is exact where they share an
-    axis. Blender's metres are the face's, whatever the scale of the armature object.
-
-    Args:
-        armature: object whose rest pose looks along −Y with +Z up.
-        bone_name: the head bone; at rest its axes lie along those of the armature.
-
-    Raises:
-        InputError: there is no such bone, or it lies askew at rest.
-    """
-    bone = armature.data.bones.get(bone_name)
-    if bone is None:
-        raise InputError(f"{armature.name!r} has no bone {bone_name!r}", "Choose the head bone.")
-    by_bone = [_rows_of_head_bone(armature, bone)]
-    for neck_bone in _neck_bones(bone):
-        # A neck that leans far forward turns about axes of its own; the head alone counts then.
-        with contextlib.suppress(InputError):
-            by_bone.append(_rows_of_head_bone(armature, neck_bone))
-    return [RigRow(row, armature) for group in zip(*by_bone, strict=True) for row in group]
-
-
-def _rows_of_head_bone(armature: bpy.types.Object, bone: bpy.types.Bone) -> list[MappingRow]:
-    """A row for each of HEAD_PARAMETERS. Raises InputError where the bone lies askew at rest."""
-    turns = [_own_axis(bone, Vector(each.axis), _HEAD_ALIGNED) for each in _HEAD_TURNS]
-    shifts = [_own_axis(bone, Vector(each.axis), _HEAD_ALIGNED) for each in _HEAD_SHIFTS]
-    order = "".join(letter for letter, _ in turns)
-    rows = []
-    for each, (letter, sign) in zip(_HEAD_TURNS, turns, strict=True):
-        source = Source(BONE, armature.name, bone.name, f"ROT_{letter}", order)
-        rows.append(MappingRow(source, each.parameter, 0.0, sign * each.reach, each.amount))
-    for each, (letter, sign) in zip(_HEAD_SHIFTS, shifts, strict=True):
-        source = Source(BONE, armature.name, bone.name, f"LOC_{letter}", order)
-        rows.append(MappingRow(source, each.parameter, 0.0, sign * each.reach, each.amount))
-    return rows
-
-
-def _neck_bones(bone: bpy.types.Bone) -> list[bpy.types.Bone]:
-    """The bones right below the head bone that are named as a neck."""
-    necks = []
-    while bone.parent is not None and "neck" in bone.parent.name.lower():
-        bone = bone.parent
-        necks.append(bone)
-    return necks
-
-
-def guess_head_bone(armature: bpy.types.Object, names: Sequence[str] = ()) -> str | None:
-    """The bone that has one of these or of the usual names of a head bone, None where none has."""
-    by_name = {bone.name.lower(): str(bone.name) for bone in armature.data.bones}
-    wanted = (*(name.lower() for name in names), *HEAD_BONES)
-    return next((by_name[name] for name in wanted if name in by_name), None)
 
 
 def mirrored(rig_row: RigRow, schema: ParameterSchema = ARKIT_52) -> RigRow:
@@ -242,13 +214,19 @@ def mirrored(rig_row: RigRow, schema: ParameterSchema = ARKIT_52) -> RigRow:
     partner = schema.parameters[schema.index[row.parameter]].mirror
     if control == row.source.control and partner == row.parameter:
         raise InputError("The row has no other side", "Choose one of a left or right control.")
-    sign = 1.0
-    if row.source.kind == BONE:
+    sign, rest = 1.0, row.source.rest
+    if row.source.kind in (BONE, TURN) and control:
         bones = rig_row.owner.data.bones
         if control not in bones:
             raise InputError(f"{rig_row.owner.name!r} has no bone {control!r}")
-        sign = _mirror_sign(bones[row.source.control], bones[control], row.source.channel)
-    source = replace(row.source, control=control)
+        bone, other = bones[row.source.control], bones[control]
+        if row.source.kind == BONE:
+            sign = _mirror_sign(bone, other, row.source.channel)
+        else:
+            sign = 1.0 if row.source.channel == "PITCH" else -1.0
+            between = (bone.matrix_local.inverted() @ other.matrix_local).to_quaternion()
+            rest = tuple(Quaternion(rest) @ between)
+    source = replace(row.source, control=control, rest=rest)
     start, end = sign * row.start, sign * row.end
     return RigRow(
         replace(row, source=source, parameter=partner, start=start, end=end), rig_row.owner
@@ -272,34 +250,72 @@ def _mirror_sign(bone: bpy.types.Bone, other: bpy.types.Bone, channel: str) -> f
     return math.copysign(1.0, likeness)
 
 
-def source_value(owner: bpy.types.Object, source: Source) -> float:
-    """The number that a driver reads from a source now, in metres or radians where it is one.
+def is_off(item: bpy.types.PropertyGroup) -> bool:
+    """Whether the viewport shows nothing of a row's shape key."""
+    if item.kind != SHAPE_KEY or item.owner is None:
+        return False
+    return is_disabled(item.owner) or item.owner.data.shape_keys.key_blocks[item.control].mute
+
+
+def source_value(
+    owner: bpy.types.Object, source: Source, viewer: bpy.types.Object | None = None
+) -> float:
+    """The number that a driver reads from a source now, as the viewport shows it.
+
+    Args:
+        viewer: the camera object, for turns that are relative to it.
 
     Raises:
         InputError: there is no such control.
     """
     try:
         if source.kind == SHAPE_KEY:
-            return float(owner.data.shape_keys.key_blocks[source.control].value)
+            block = owner.data.shape_keys.key_blocks[source.control]
+            return 0.0 if block.mute or is_disabled(owner) else float(block.value)
         if source.kind == PROPERTY:
             return float(owner.path_resolve(source.control))
-        return _bone_value(owner, source)
+        if source.kind == TURN:
+            return _angle_value(owner, source, viewer)
+        return _channel_value(owner, source)
     except (AttributeError, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{owner.name!r} has no {source.control!r} to read") from error
 
 
-def _bone_value(owner: bpy.types.Object, source: Source) -> float:
+def _angle_value(owner: bpy.types.Object, source: Source, viewer: bpy.types.Object | None) -> float:
+    matrix = owner.matrix_world
+    if source.control:
+        bone = owner.pose.bones[source.control]
+        matrix = _local_matrix(owner, source) if source.space == BODY else matrix @ bone.matrix
+    camera = None
+    if source.space == CAMERA and viewer is not None:
+        camera = np.array(viewer.matrix_world.decompose()[1])
+    return angle(turn(source, np.array(matrix.decompose()[1]), camera), source.channel)
+
+
+def _local_matrix(owner: bpy.types.Object, source: Source) -> Matrix:
+    if source.kind == OBJECT:
+        if source.space == AS_SET:
+            return owner.matrix_basis
+        return owner.convert_space(matrix=owner.matrix_world, from_space="WORLD", to_space="LOCAL")
     bone = owner.pose.bones[source.control]
-    matrix = owner.convert_space(
+    if source.space == AS_SET:
+        return bone.matrix_basis
+    return owner.convert_space(
         pose_bone=bone, matrix=bone.matrix, from_space="POSE", to_space="LOCAL"
     )
+
+
+def _channel_value(owner: bpy.types.Object, source: Source) -> float:
+    matrix = _local_matrix(owner, source)
     index = _LETTERS.index(source.channel[-1])
     if source.channel in LOCATIONS:
         return float(matrix.to_translation()[index])
     if source.channel in ROTATIONS:
         order = source.order
         if order == "AUTO":
-            order = bone.rotation_mode if bone.rotation_mode in _EULER_ORDERS else "XYZ"
+            holder = owner.pose.bones[source.control] if source.control else owner
+            mode = holder.rotation_mode
+            order = mode if mode in _EULER_ORDERS else "XYZ"
         return float(matrix.to_euler(order)[index])
     return float(matrix.to_scale()[index])
 

@@ -15,11 +15,18 @@ from .errors import InputError
 from .schema import ARKIT_52, ParameterSchema
 
 SHAPE_KEY, BONE, PROPERTY = "SHAPE_KEY", "BONE", "PROPERTY"
+OBJECT, TURN = "OBJECT", "TURN"
 VALUE = "VALUE"
 LOCATIONS = ("LOC_X", "LOC_Y", "LOC_Z")
 ROTATIONS = ("ROT_X", "ROT_Y", "ROT_Z")
 SCALES = ("SCALE_X", "SCALE_Y", "SCALE_Z")
 CHANNELS = (VALUE, *LOCATIONS, *ROTATIONS, *SCALES)
+ANGLES = ("YAW", "PITCH", "ROLL")
+"""Channels of a turn: what a viewer in front sees; to image right, up, and to image right."""
+BODY, WORLD, CAMERA, AS_SET = "BODY", "WORLD", "CAMERA", "AS_SET"
+SPACES = (BODY, WORLD, CAMERA, AS_SET)
+NO_TURN = (1.0, 0.0, 0.0, 0.0)
+"""The quaternion (w, x, y, z) that turns nothing."""
 ORDERS = ("AUTO", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 ADD, MAX, MIN, MULTIPLY = "ADD", "MAX", "MIN", "MULTIPLY"
 COMBINATIONS: dict[str, Callable[[float, float], float]] = {
@@ -35,12 +42,20 @@ class Source:
     """One number of a rig.
 
     Attributes:
-        kind: SHAPE_KEY, BONE or PROPERTY.
+        kind: SHAPE_KEY, BONE, PROPERTY, OBJECT or TURN.
         owner: name of the object that has it.
-        control: name of the shape key or bone; of a property, its data path from the object.
-        channel: VALUE, or for a bone its location (metres), rotation (radians) or scale along its
-            own axes, away from its rest pose.
+        control: name of the shape key or bone; of a property, its data path from the object; ""
+            for the object itself, where kind is OBJECT or TURN.
+        channel: VALUE; for a bone its location (its armature's units), rotation (radians) or scale
+            along its own axes, away from its rest pose; for an object the same along its parent's;
+            for a turn one of ANGLES (radians).
         order: order of Euler angles of a rotation; AUTO for the bone's own.
+        space: what a turn is measured from: BODY (what the bone hangs on), WORLD or CAMERA (how
+            the camera sees it). Of a bone BODY, or AS_SET for what an animator has set, without
+            what constraints do.
+        frame: of a turn, the quaternion from the axes of a face that looks along -Y with +Z up to
+            those of this one at rest, in the world.
+        rest: of a turn, the quaternion of the bone's or object's own axes at rest in the world.
     """
 
     kind: str
@@ -48,6 +63,9 @@ class Source:
     control: str
     channel: str = VALUE
     order: str = "AUTO"
+    space: str = BODY
+    frame: tuple[float, float, float, float] = NO_TURN
+    rest: tuple[float, float, float, float] = NO_TURN
 
 
 @dataclass(frozen=True)
@@ -95,10 +113,19 @@ class MappingRow:
         """Raise InputError, which says what is wrong, unless the row can be used."""
         if self.parameter not in schema.index:
             raise InputError(f"There is no parameter {self.parameter!r}", "Choose one of the list.")
-        if not self.source.control:
+        if not self.source.control and self.source.kind not in (OBJECT, TURN):
             raise InputError("The row has no source", "Choose a shape key, bone or property.")
-        if self.source.kind == BONE and self.source.channel == VALUE:
-            raise InputError("A bone has no value", "Choose one of its channels.")
+        if self.source.kind in (BONE, OBJECT) and self.source.channel not in CHANNELS[1:]:
+            what = "A bone" if self.source.kind == BONE else "An object"
+            raise InputError(f"{what} has no value", "Choose one of its channels.")
+        if self.source.kind == TURN and self.source.channel not in ANGLES:
+            raise InputError("A turn has no value", "Choose yaw, pitch or roll.")
+        if self.source.kind == TURN and self.source.space == AS_SET:
+            raise InputError("A turn is relative to body, world or camera", "Choose one of them.")
+        if self.source.kind in (BONE, OBJECT) and self.source.space not in (BODY, AS_SET):
+            raise InputError(
+                "A channel is not relative to world or camera", "Choose the kind Turn for that."
+            )
         numbers = (self.start, self.end, self.amount)
         if not np.isfinite(numbers).all():
             raise InputError("The row's numbers are not finite", "Give finite numbers.")

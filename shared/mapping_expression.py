@@ -24,15 +24,22 @@ def variable_names(count: int) -> list[str]:
     return [f"v{number}" for number in range(count)]
 
 
-def expression_of(rows: Sequence[MappingRow], neutral: float = 0.0) -> str:
+def expression_of(
+    rows: Sequence[MappingRow], neutral: float = 0.0, guards: Sequence[str] = ()
+) -> str:
     """The expression of one parameter's rows, in variables of the names ``variable_names`` gives.
+
+    Args:
+        guards: for each row the sum of variables, as "m0+h0", while which is not 0 its source
+            counts as 0; "" for none.
 
     Raises:
         InputError: it is longer than Blender allows.
     """
     expression = ""
-    for row, name in zip(rows, variable_names(len(rows)), strict=True):
-        expression = _joined(expression, row, name)
+    guards = guards or [""] * len(rows)
+    for row, name, guard in zip(rows, variable_names(len(rows)), guards, strict=True):
+        expression = _joined(expression, row, f"{name}*({guard}<1)" if guard else name)
     if np.float32(neutral):
         expression += _signed(neutral)
     if len(expression) > MAX_LENGTH:
@@ -106,7 +113,7 @@ def terms_of(expression: str) -> tuple[list[Term], float] | None:
     Reads what ``expression_of`` writes, and sums written by hand, scaled or not.
     """
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
+        node = _Unguarded().visit(ast.parse(expression.strip(), mode="eval")).body
         neutral = 0.0
         if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
             constant = _constant(node.right)
@@ -116,6 +123,16 @@ def terms_of(expression: str) -> tuple[list[Term], float] | None:
         return _terms(node), neutral
     except (SyntaxError, _OtherForm, RecursionError, ZeroDivisionError):
         return None
+
+
+class _Unguarded(ast.NodeTransformer):
+    """Takes the guards away: ``v*(m<1)`` to ``v``."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Mult) and isinstance(node.right, ast.Compare):
+            return node.left
+        return node
 
 
 class _OtherForm(Exception):

@@ -13,20 +13,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .control_names import ControlName, control_name, without_copy_number
+from .control_names import ControlName, Part, control_name, parts_of, without_copy_number
 from .errors import InputError
-from .mapping import ADD, BONE, CHANNELS, COMBINATIONS, VALUE
+from .mapping import ADD, ANGLES, AS_SET, BODY, BONE, CHANNELS, COMBINATIONS, VALUE
 from .schema import ParameterSchema
 
 FORMAT, VERSION = "photorig.mapping-preset", 1
 TURNS = ("TURN_X", "TURN_Y", "TURN_Z")
 MOVES = ("MOVE_X", "MOVE_Y", "MOVE_Z")
 """Channels of a preset that hold on any rig: turns in degrees about, moves in lengths of the bone
-along the axes of an armature whose face looks along -Y with +Z up."""
-_PRESET_CHANNELS = (*CHANNELS, *TURNS, *MOVES)
+along the axes of a character whose face looks along -Y with +Z up."""
+_PRESET_CHANNELS = (*CHANNELS, *TURNS, *MOVES, *ANGLES)
 _MAXIMUM_BYTES, _MAXIMUM_ROWS = 1 << 20, 5000
-_SHARED_PREFIX_MATCHES = 3
+_SHARED = 3
+"""Names from which on what stands before or behind all of them is no part of them."""
+_SUFFIXES = {
+    *("mesh", "geo", "geom", "shape", "key", "div", "v", "ver", "version", "hd"),
+    *("jnt", "joint", "bone", "bn"),
+}
+"""What stands behind names and is no part of them, with or without a number."""
+_OFTEN_COMPLETE = 0.5
 _HINT = "Choose a mapping preset that Photorig has exported."
+
+
+_OPTIONAL = ("channel", "start", "end", "amount", "invert", "clamp", "combine", "space")
 
 
 @dataclass(frozen=True)
@@ -36,8 +46,9 @@ class PresetRow:
     Attributes:
         controls: names that the control may have; a rig spells them as it likes.
         parameter: id in the schema.
-        channel: VALUE for a shape key or property; for a bone one of mapping.CHANNELS in metres or
-            radians, or of TURNS and MOVES.
+        channel: VALUE for a shape key or property; for a bone one of mapping.CHANNELS in its
+            armature's units or radians, of TURNS and MOVES, or of mapping.ANGLES in degrees.
+        space: BODY, or AS_SET for what an animator has set, without what constraints do.
         start, end, amount, invert, clamp, combine: as in a MappingRow.
     """
 
@@ -50,6 +61,7 @@ class PresetRow:
     invert: bool = False
     clamp: bool = False
     combine: str = ADD
+    space: str = BODY
 
     @property
     def is_bone(self) -> bool:
@@ -60,7 +72,7 @@ class PresetRow:
         control = self.controls[0] if len(self.controls) == 1 else list(self.controls)
         entry: dict[str, Any] = {"control": control, "parameter": self.parameter}
         usual = PresetRow((), "")
-        for name in ("channel", "start", "end", "amount", "invert", "clamp", "combine"):
+        for name in _OPTIONAL:
             if getattr(self, name) != getattr(usual, name):
                 entry[name] = getattr(self, name)
         return entry
@@ -170,10 +182,13 @@ def _read_row(number: int, entry: Any) -> PresetRow:
             invert=_flag(entry, "invert"),
             clamp=_flag(entry, "clamp"),
             combine=_text(entry, "combine", ADD),
+            space=_text(entry, "space", BODY),
         )
         if not row.controls or row.start == row.end:
             raise ValueError
         if row.channel not in _PRESET_CHANNELS or row.combine not in COMBINATIONS:
+            raise ValueError
+        if row.space not in (BODY, AS_SET):
             raise ValueError
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"Row {number} of the preset cannot be read", _HINT) from error
@@ -256,6 +271,17 @@ class Coverage:
         return tuple(dict.fromkeys(match.row.parameter for match in self.matches))
 
     @property
+    def controls(self) -> set[tuple[str, str, str]]:
+        """Kind, owner and name of what would drive them."""
+        return {(m.candidate.kind, m.candidate.owner, m.candidate.control) for m in self.matches}
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Names of the objects that have them, the one that has most first."""
+        counts = Counter(owner for _, owner, _ in self.controls)
+        return tuple(name for name, _ in counts.most_common())
+
+    @property
     def share(self) -> float:
         """Part of the preset's controls that the rig has, 0 to 1."""
         count = len(self.preset.controls)
@@ -295,60 +321,90 @@ def detect(presets: Iterable[Preset], candidates: Sequence[Candidate]) -> list[C
     return sorted(fitting, key=lambda coverage: (-len(coverage.parameters), -coverage.share))
 
 
+def suggested(coverages: Sequence[Coverage]) -> list[Coverage]:
+    """The best, and what goes with it: presets for controls of their own that the rig has too.
+
+    Expressions, visemes and eye bones are often there together, and add up.
+    """
+    chosen: list[Coverage] = []
+    taken: set[tuple[str, str, str]] = set()
+    for coverage in coverages:
+        is_whole = not chosen or coverage.share >= _OFTEN_COMPLETE
+        if is_whole and not coverage.controls & taken:
+            chosen.append(coverage)
+            taken |= coverage.controls
+    return chosen
+
+
 class _Rig:
-    """A rig's controls by their names in normal form, without a prefix that many of them share."""
+    """A rig's controls by their names in normal form; see control_names.py.
+
+    A control is known by its name, or by what remains of it without a number that Blender gave to
+    a copy, or without what stands before or behind the names of many controls: programs write the
+    mesh's or the panel's name there (``head_lod0_mesh__jawOpen``, ``jawOpen_v2``).
+    """
 
     def __init__(self, preset: Preset, candidates: Sequence[Candidate]) -> None:
-        wanted = {(row.is_bone, control_name(name)) for row in preset.rows for name in row.controls}
-        named = [(each, control_name(each.label)) for each in candidates]
-        prefix = _shared_prefix(wanted, named)
-        self._by_name: dict[tuple[bool, ControlName], Candidate] = {}
-        for candidate, name in named:
-            self._note(candidate, name)
-        for candidate, name in named:
-            self._note(candidate, name.without_prefix(prefix))
+        names = {(row.is_bone, control_name(name)) for row in preset.rows for name in row.controls}
+        wanted = {(is_bone, name.squeezed) for is_bone, name in names}
+        frames = _frames(wanted, candidates, min(_SHARED, len(preset.controls)))
+        self._exact: dict[tuple[bool, ControlName], Candidate] = {}
+        self._squeezed: dict[tuple[bool, ControlName], Candidate] = {}
+        for candidate in candidates:
+            self._exact.setdefault(
+                (candidate.kind == BONE, control_name(candidate.label)), candidate
+            )
         for candidate in candidates:
             name = control_name(without_copy_number(candidate.label))
-            self._note(candidate, name)
-            self._note(candidate, name.without_prefix(prefix))
+            self._exact.setdefault((candidate.kind == BONE, name), candidate)
+            self._squeezed.setdefault((candidate.kind == BONE, name.squeezed), candidate)
+        for candidate in candidates:
+            for part in _parts(candidate):
+                if (part.prefix, part.suffix) in frames:
+                    self._squeezed.setdefault((candidate.kind == BONE, part.rest), candidate)
 
-    def _note(self, candidate: Candidate, name: ControlName | None) -> None:
-        if name is not None:
-            self._by_name.setdefault((candidate.kind == BONE, name), candidate)
+    def _named(self, is_bone: bool, name: ControlName) -> Candidate | None:
+        exact = self._exact.get((is_bone, name))
+        return exact or self._squeezed.get((is_bone, name.squeezed))
 
     def find(self, row: PresetRow) -> list[Candidate]:
         """The control itself, or else its two sides where the preset does not split it."""
         names = [control_name(control) for control in row.controls]
         for name in names:
-            whole = self._by_name.get((row.is_bone, name))
+            whole = self._named(row.is_bone, name)
             if whole is not None:
                 return [whole]
         for name in names:
             if name.sides:
                 continue
             sides = [ControlName(name.words, (side,)) for side in ("left", "right")]
-            halves = [self._by_name.get((row.is_bone, side)) for side in sides]
+            halves = [self._named(row.is_bone, side) for side in sides]
             if any(halves):
                 return [half for half in halves if half is not None]
         return []
 
 
-def _shared_prefix(
-    wanted: set[tuple[bool, ControlName]], named: Sequence[tuple[Candidate, ControlName]]
-) -> tuple[str, ...]:
-    """The words before a wanted name that most controls have, () unless several do.
+def _parts(candidate: Candidate) -> tuple[Part, ...]:
+    return parts_of(without_copy_number(candidate.label))
 
-    Programs put a mesh's or a panel's name before each control: ``head_lod0_mesh__jawOpen``.
+
+def _frames(
+    wanted: set[tuple[bool, ControlName]], candidates: Sequence[Candidate], enough: int
+) -> set[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The words before and behind wanted names that several controls have in common.
+
+    Args:
+        enough: controls that must have the same words before them.
     """
-    counts: Counter[tuple[str, ...]] = Counter()
-    for candidate, name in named:
-        for prefix in name.prefixes:
-            rest = name.without_prefix(prefix)
-            if rest is not None and (candidate.kind == BONE, rest) in wanted:
-                counts[prefix] += 1
+    counts: Counter[tuple[tuple[str, ...], tuple[str, ...]]] = Counter()
+    for candidate in candidates:
+        for part in _parts(candidate):
+            if (candidate.kind == BONE, part.rest) in wanted:
+                counts[part.prefix, part.suffix] += 1
                 break
-    del counts[()]
-    if not counts:
-        return ()
-    prefix, count = counts.most_common(1)[0]
-    return prefix if count >= min(_SHARED_PREFIX_MATCHES, len(wanted)) else ()
+    return {
+        (prefix, suffix)
+        for (prefix, suffix), count in counts.items()
+        if count >= (_SHARED if suffix else enough)
+        or (not prefix and all(word in _SUFFIXES or word.isdigit() for word in suffix))
+    }

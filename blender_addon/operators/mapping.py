@@ -21,6 +21,7 @@ from ..neutral import capture_neutral, reset_to_photo
 from ..rig import mirrored, source_value
 from ..shared.errors import InputError
 from ..shared.mapping import BONE, CHANNELS, VALUE, MappingRow, Source
+from ..turn_drivers import viewer_of
 from .base import PhotorigOperator, camera_data_in_context, camera_in_context, needs_camera
 
 
@@ -202,7 +203,7 @@ class PHOTORIG_OT_set_mapping_range(PhotorigOperator, bpy.types.Operator):
         if item is None or item.owner is None:
             raise InputError("The row has no source", "Choose one first.")
         context.view_layer.update()
-        value = source_value(item.owner, row_of(item).source)
+        value = source_value(item.owner, row_of(item).source, viewer_of(item.id_data))
         setattr(item, self.end.lower(), value)
         return {"FINISHED"}
 

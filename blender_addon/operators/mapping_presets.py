@@ -10,23 +10,51 @@ from pathlib import Path
 import bpy
 
 from ..connect import Detection, apply_preset, detect_rig, user_preset_folder
+from ..detection_dialog import draw_detection, preset_items
 from ..extra_parameters import schema_of
+from ..head_bone import AUTO
 from ..mapping_rows import row_of
 from ..rig import rig_objects
 from ..shared.errors import InputError
-from ..shared.mapping import PROPERTY
+from ..shared.mapping import PROPERTY, TURN
 from ..shared.mapping_presets import Preset, PresetRow, read_preset
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
-_SHOWN_MISSING = 6
 _NAMES_IN_PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]')
 _found: Detection | None = None
 """What the dialog shows; kept only while it is open, because objects may go away."""
 
 
-def _preset_choices(_operator: object, _context: bpy.types.Context, text: str) -> list[str]:
-    coverages = _found.coverages if _found is not None else ()
-    return [each.preset.id for each in coverages if text.lower() in each.preset.id]
+_HEAD_SPACES = (
+    (AUTO, "Automatic", "Body where bones of the neck are added, else the world"),
+    ("BODY", "Body", "What the head does on its body; bones named as a neck are added"),
+    ("WORLD", "World", "All that turns the head: neck, body, the whole object"),
+    ("CAMERA", "Camera", "How the camera sees the head; it looks into the camera at 0"),
+)
+
+
+def _preset_items(_operator: object, _context: bpy.types.Context) -> list[tuple[str, ...]]:
+    return preset_items(_found)
+
+
+def _face_choices(_operator: object, _context: bpy.types.Context, text: str) -> list[str]:
+    faces = _found.faces if _found is not None else ()
+    return [item.name for item in faces if text.lower() in item.name.lower()]
+
+
+def _detect_again(operator: PHOTORIG_OT_detect_rig, context: bpy.types.Context) -> None:
+    """Another mesh was chosen as the face while the dialog is open."""
+    global _found
+    if _found is not None:
+        _found = _detect(context, operator.face)
+
+
+def _presets_changed(operator: PHOTORIG_OT_detect_rig, _context: bpy.types.Context) -> None:
+    operator.preset = " ".join(
+        each.preset.id
+        for each in (_found.coverages if _found is not None else ())
+        if each.preset.id in operator.presets
+    )
 
 
 def _bone_choices(_operator: object, _context: bpy.types.Context, text: str) -> list[str]:
@@ -49,10 +77,22 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
 
     preset: bpy.props.StringProperty(
         name="Preset",
-        description="How the rig names its controls; empty for what fits best",
-        search=_preset_choices,
-        search_options=set(),
+        description="Ids of how the rig names its controls, with spaces; empty for what fits best",
         options={"SKIP_SAVE"},
+    )
+    presets: bpy.props.EnumProperty(
+        name="Presets",
+        description="How the rig names its controls; several add up",
+        items=_preset_items,
+        options={"SKIP_SAVE", "ENUM_FLAG"},
+        update=_presets_changed,
+    )
+    face: bpy.props.StringProperty(
+        name="Face",
+        description="The mesh with the face; empty for the one whose shape keys move most vertices",
+        search=_face_choices,
+        options={"SKIP_SAVE"},
+        update=_detect_again,
     )
     head_bone: bpy.props.StringProperty(
         name="Head Bone",
@@ -61,8 +101,16 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
         search_options=set(),
         options={"SKIP_SAVE"},
     )
+    head_space: bpy.props.EnumProperty(
+        name="Head Relative to",
+        description="What the head's turns are measured from",
+        items=_HEAD_SPACES,
+        default=AUTO,
+    )
     replace: bpy.props.BoolProperty(
-        name="Replace Rows", description="Take the present rows away", default=True
+        name="Replace Rows",
+        description="Take the present rows away; else the new ones join them",
+        default=True,
     )
 
     @classmethod
@@ -74,18 +122,23 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         global _found
+        _found = None
+        self.face = ""
         _found = _detect(context)
-        coverage = _found.coverage()
-        self.preset = coverage.preset.id if coverage is not None else ""
-        head = _found.head(coverage.preset if coverage is not None else None)
+        chosen = _found.chosen()
+        self.presets = {each.preset.id for each in chosen}
+        self.preset = " ".join(each.preset.id for each in chosen)
+        if _found.faces:
+            self.face = _found.faces[0].name
+        head = _found.head(chosen[0].preset if chosen else None)
         self.head_bone = head[1] if head is not None else _active_bone(context)
-        return context.window_manager.invoke_props_dialog(self, width=420)
+        return context.window_manager.invoke_props_dialog(self, width=460)
 
     def draw(self, context: bpy.types.Context) -> None:
         if _found is not None:
             draw_detection(self.layout, _found, self)
             return
-        for name in ("preset", "head_bone", "replace"):  # adjusting it afterwards
+        for name in ("preset", "face", "head_bone", "head_space", "replace"):  # adjusted afterwards
             self.layout.prop(self, name)
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -94,54 +147,35 @@ class PHOTORIG_OT_detect_rig(PhotorigOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         global _found
-        detection = _detect(context)
         _found = None
+        detection = _detect(context, self.face)
         camera = camera_data_in_context(context)
-        coverage = detection.coverage(self.preset)
+        chosen = detection.chosen(self.preset)
         head_bone = self.head_bone
-        if not head_bone and detection.head(coverage.preset if coverage else None) is None:
+        if not head_bone and detection.head(chosen[0].preset if chosen else None) is None:
             head_bone = _active_bone(context)
-        applied = apply_preset(camera, detection, self.preset, head_bone, self.replace)
-        label = coverage.preset.label if coverage is not None else "Head bone"
+        applied = apply_preset(
+            camera, detection, self.preset, head_bone, self.replace, self.head_space
+        )
+        labels = ", ".join(each.preset.label for each in applied.coverages) or "Head bone"
+        owners = dict.fromkeys(each.owners[0] for each in applied.coverages)
+        whose = f" of {', '.join(owners)}" if owners else ""
         count = len(applied.parameters)
-        self.report({"INFO"}, f"{label}: {count} parameters of {camera.name} follow the rig")
+        self.report({"INFO"}, f"{labels}{whose}: {count} parameters of {camera.name} follow")
         if applied.problem:
             self.report({"WARNING"}, f"The head does not: {applied.problem}")
         return {"FINISHED"}
 
 
-def _detect(context: bpy.types.Context) -> Detection:
+def _detect(context: bpy.types.Context, face: str = "") -> Detection:
     """What the selected objects are, for the camera that is meant."""
     schema = schema_of(camera_data_in_context(context))
-    return detect_rig(rig_objects(context.selected_objects), schema)
+    return detect_rig(rig_objects(context.selected_objects), schema, face)
 
 
 def _active_bone(context: bpy.types.Context) -> str:
     bone = context.active_pose_bone
     return bone.name if bone is not None else ""
-
-
-def draw_detection(
-    layout: bpy.types.UILayout, detection: Detection, operator: PHOTORIG_OT_detect_rig
-) -> None:
-    """What was found, before anything is changed."""
-    coverage = detection.coverage(operator.preset)
-    head = detection.head(coverage.preset if coverage is not None else None, operator.head_bone)
-    if coverage is None and head is None:
-        layout.label(text="Nothing of this rig has a known name", icon="ERROR")
-        return
-    layout.prop(operator, "preset")
-    for each in detection.coverages:
-        icon = "RADIOBUT_ON" if each is coverage else "RADIOBUT_OFF"
-        layout.label(text=each.summary, icon=icon)
-    if coverage is not None and coverage.missing:
-        rest = len(coverage.missing) - _SHOWN_MISSING
-        names = ", ".join(coverage.missing[:_SHOWN_MISSING])
-        layout.label(text=f"Missing: {names}" + (f" and {rest} more" if rest > 0 else ""))
-    layout.prop(operator, "head_bone", icon="BONE_DATA")
-    if head is None:
-        layout.label(text="The head's angles and place stay as they are", icon="INFO")
-    layout.prop(operator, "replace")
 
 
 class PHOTORIG_OT_export_mapping(PhotorigOperator, bpy.types.Operator):
@@ -209,6 +243,8 @@ def preset_of(camera: bpy.types.Camera, label: str) -> Preset:
     """The rows of a camera without the objects they belong to."""
     rows = []
     for row in map(row_of, camera.photorig.mapping):
+        if row.source.kind == TURN:  # of this rig's rest pose; Detect Rig finds it on another
+            continue
         control = row.source.control
         if row.source.kind == PROPERTY:  # the way to it is the rig's own matter
             control = (_NAMES_IN_PATH.findall(control) or [control])[-1]
@@ -223,6 +259,7 @@ def preset_of(camera: bpy.types.Camera, label: str) -> Preset:
                 row.invert,
                 row.clamp,
                 row.combine,
+                row.source.space,
             )
         )
     return Preset(_identifier(label), label, "", tuple(rows))

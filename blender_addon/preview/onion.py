@@ -68,7 +68,7 @@ def _head_bone(
         return None
     depsgraph = context.view_layer.depsgraph
     for row in camera.data.photorig.mapping:
-        is_head = row.kind == "BONE" and row.parameter in _HEAD_PARAMETERS
+        is_head = row.kind in ("BONE", "TURN") and row.parameter in _HEAD_PARAMETERS
         if is_head and row.owner is not None:
             evaluated = row.owner.evaluated_get(depsgraph)
             bone = evaluated.pose.bones.get(row.control) if evaluated.pose else None

@@ -54,11 +54,14 @@ def test_the_dialog_shows_the_coverage_before_anything_is_changed(
     detection = modules.connect.detect_rig([face, armature])
     layout = FakeLayout()
     operator = SimpleNamespace(
-        bl_rna=SimpleNamespace(properties={"preset", "head_bone", "replace"}),
+        bl_rna=SimpleNamespace(
+            properties={"presets", "face", "head_bone", "head_space", "replace"}
+        ),
         preset="arkit",
         head_bone="",
+        head_space="AUTO",
     )
-    modules.mapping_presets_operators.draw_detection(layout, detection, operator)
+    modules.detection_dialog.draw_detection(layout, detection, operator)
     assert "ARKit: 51 of 52 controls, 51 parameters" in layout.texts
     assert "Missing: tongueOut" in layout.texts
     assert layout.has("prop", "head_bone")

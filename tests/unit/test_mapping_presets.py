@@ -53,7 +53,7 @@ def suffixed(name: str) -> str:
 
 
 def test_every_preset_file_is_read() -> None:
-    assert len(PRESETS) == len(list(FOLDER.glob("*.json"))) == 12
+    assert len(PRESETS) == len(list(FOLDER.glob("*.json"))) == 17
     assert all(PRESETS[path.stem].id == path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -202,5 +202,5 @@ def test_a_damaged_file_does_not_take_the_others_away(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "arkit.json").write_text(json.dumps(Preset("arkit", "My ARKit", "", ()).to_json()))
     presets = read_presets(FOLDER, tmp_path)
-    assert len(presets) == 12
+    assert len(presets) == 17
     assert presets["arkit"].label == "My ARKit"
