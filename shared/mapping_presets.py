@@ -17,6 +17,7 @@ from .control_names import ControlName, Part, control_name, parts_of, without_co
 from .errors import InputError
 from .mapping import ADD, ANGLES, AS_SET, BODY, BONE, CHANNELS, COMBINATIONS, VALUE
 from .schema import ParameterSchema
+from .text_files import read_any_text
 
 FORMAT, VERSION = "photorig.mapping-preset", 1
 TURNS = ("TURN_X", "TURN_Y", "TURN_Z")
@@ -141,12 +142,9 @@ class Preset:
 
 def read_preset(path: Path) -> Preset:
     """Read a preset file. Raises InputError, which names the file."""
+    text = read_any_text(path, _HINT, _MAXIMUM_BYTES)
     try:
-        if path.stat().st_size > _MAXIMUM_BYTES:
-            raise InputError("The file is too large to be a mapping preset", _HINT)
-        return Preset.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"Cannot read {str(path)!r}: {error.strerror}") from error
+        return Preset.from_json(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name!r} is no JSON file", _HINT) from error
     except InputError as error:

@@ -19,6 +19,7 @@ import numpy as np
 
 from .errors import InputError
 from .schema import ARKIT_52, ParameterSchema
+from .text_files import read_any_text
 from .writing import explained, replacing
 
 
@@ -37,10 +38,7 @@ def read(path: Path | str, schema: ParameterSchema = ARKIT_52) -> list[FramePara
         InputError: no such file, or a line that is no frame; the error names file and line.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read {path}: {_reason(error)}", "Give a params.jsonl.") from error
+    text = read_any_text(path, "Give a params.jsonl.")
     frames: list[FrameParameters] = []
     line_of_frame: dict[int, int] = {}
     # Not splitlines(): JSON text may contain U+2028, which is no line end here.
@@ -136,9 +134,3 @@ def _checked_values(values: dict[str, Any], schema: ParameterSchema) -> dict[str
     except OverflowError as error:  # an integer too large for a float
         raise InputError("a value is too large", "Give a finite number.") from error
     return {name: float(value) for name, value in values.items()}
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is no text file"
-    return error.strerror or str(error)

@@ -16,10 +16,12 @@ from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
 from photorig.shared.messages import MAX_FIT_PHOTOS
 from photorig.shared.picture_format import PictureFormat
+from photorig.shared.text_files import read_any_text
 from photorig.worker.places import cache_folder, state_folder
 
 log = logging.getLogger(__name__)
 
+_MAX_KEYS_BYTES = 1 << 20
 FIT_PROGRAM = "photorig.worker.portraits.fit_program"
 
 
@@ -138,10 +140,9 @@ def default_connection_file() -> Path:
 
 def read_client_keys(path: Path) -> tuple[str, ...]:
     """CURVE public keys (Z85), one a line; ``#`` begins a comment. Raises InputError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read {path}", "Give a text file with one key a line.") from error
+    lines = read_any_text(
+        path, "Give a text file with one key a line.", _MAX_KEYS_BYTES
+    ).splitlines()
     keys = []
     for number, line in enumerate(lines, start=1):
         # Z85 itself contains '#', so a comment needs a line of its own or a space before it.
