@@ -42,7 +42,7 @@ _COLOUR_REACH = 5.0
 """Pixels of that over which the generator's colours are compared with the photo's."""
 _EYE_REACH = 0.35
 """Widths of an eye around it that are no skin."""
-_LOWER_BROW = {"Right": RIGHT_BROW[5:], "Left": (285, 295, 282, 283, 276)}
+LOWER_BROW = {"Right": RIGHT_BROW[5:], "Left": (285, 295, 282, 283, 276)}
 _BELOW_BROW = 0.42
 """Part of the way from the lid to the brow up to which the kept skin is seen."""
 _LEAST_RISE, _MOST_RISE = 0.08, 0.3
@@ -122,7 +122,7 @@ def _closed_lids(
             continue
         if _gap(rest, eye) < _NARROW or _gap(seen, eye) > max(_USABLE, _OPEN * _gap(rest, eye)):
             continue
-        brow = list(_LOWER_BROW[side])
+        brow = list(LOWER_BROW[side])
         height = _rise(_under_brow(at_rest, rest[brow] * _SIZE))
         under = _under_brow(own, seen[brow] * _SIZE), _under_brow(there, shut[brow] * _SIZE)
         longer = np.clip(under[0] / np.maximum(under[1], 0.05), *_STRETCHED)

@@ -33,6 +33,8 @@ _AROUND = (1.15, 1.38)
 """Radii from which the sclera is seen."""
 _GLINT = (10.0, 30.0)
 """Levels above the iris around at which light begins to be mirrored, and is nothing else."""
+_PUPIL = 0.45
+"""Radii within which an iris does not get brighter inwards."""
 _USUAL = 38
 """Percentile of an iris that is usual: glints make it brighter."""
 _GLINTS_WITHIN = (0.75, 0.9)
@@ -227,6 +229,9 @@ def _by_radius(seen: np.ndarray, visible: np.ndarray, away: np.ndarray) -> np.nd
             values.append(np.percentile(seen[ring], _USUAL, axis=0))
     if not knots:
         return np.broadcast_to(np.median(seen[away < 0.9], axis=0), seen.shape).astype(np.float32)
+    for inner in reversed(range(len(knots) - 1)):
+        if knots[inner] < _PUPIL and values[inner] @ _LUMA > values[inner + 1] @ _LUMA:
+            values[inner] = values[inner + 1]  # light fills it: pupils are dark
     profile = np.array(values)
     if len(profile) >= 3:
         padded = np.concatenate([profile[:1], profile, profile[-1:]])
