@@ -38,23 +38,28 @@ def _driver_problem(camera: bpy.types.Camera, item: PhotorigMappingRow) -> str:
     return turn_problem(camera, target) if target is not None else "Its driver reads something else"
 
 
-def check_mapping(camera: bpy.types.Camera) -> None:
-    """Raise InputError where a row that is heard says nothing: the face would rest unasked.
+def broken_rows(camera: bpy.types.Camera) -> list[tuple[PhotorigMappingRow, str]]:
+    """Rows that should drive something and do not, and why; one that is only begun is not broken.
 
     Args:
-        camera: evaluated or not. Rows that name no control are begun, not broken.
+        camera: evaluated or not.
     """
     settings = camera.photorig
     if not settings.use_mapping:
-        return
-    any_solo = any(item.solo and not item.mute for item in settings.mapping)
-    problems = []
-    for item in settings.mapping:
-        is_heard = not item.mute and (item.solo or not any_solo)
-        if is_heard and (item.control or item.compiled):
-            problem = shown_problem(item)
-            if problem:
-                problems.append(f"{item.control or 'object'} → {item.parameter}: {problem}")
+        return []
+    heard = [item for item in settings.mapping if not item.mute]
+    if any(item.solo for item in heard):
+        heard = [item for item in heard if item.solo]
+    told = ((item, shown_problem(item)) for item in heard if item.control or item.compiled)
+    return [(item, problem) for item, problem in told if problem]
+
+
+def check_mapping(camera: bpy.types.Camera) -> None:
+    """Raise InputError where a row that is heard says nothing: the face would rest unasked."""
+    problems = [
+        f"{item.control or 'object'} → {item.parameter}: {problem}"
+        for item, problem in broken_rows(camera)
+    ]
     if problems:
         rest = len(problems) - _FIRST
         names = "; ".join(problems[:_FIRST]) + (f"; and {rest} more" if rest > 0 else "")

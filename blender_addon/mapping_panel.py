@@ -7,9 +7,9 @@ import re
 
 import bpy
 
-from .draw import region_width
+from .draw import draw_sentence, region_width
 from .extra_parameters import schema_of
-from .mapping_health import shown_problem
+from .mapping_health import broken_rows, shown_problem
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
 from .operators.base import camera_in_context
@@ -110,6 +110,10 @@ def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     if not len(settings.mapping):
         layout.label(text="Detect Rig fills this list", icon="INFO")
     layout.operator("photorig.detect_rig", icon="VIEWZOOM")
+    broken = len(broken_rows(camera))
+    if broken:
+        text = f"{broken} rows drive nothing: the face would rest, and renders stop"
+        draw_sentence(layout, text.replace("1 rows drive", "1 row drives"), "ERROR")
     layout.prop(settings, "use_mapping")
     body = layout.column()
     body.active = settings.use_mapping
@@ -133,8 +137,6 @@ def draw_mapping(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
 
 def draw_row(layout: bpy.types.UILayout, item: PhotorigMappingRow) -> None:
     """The settings of one row."""
-    from .draw import draw_sentence
-
     column = layout.column()
     column.use_property_split, column.use_property_decorate = True, False
     problem = shown_problem(item)
