@@ -14,6 +14,11 @@ MAX_EDGE = 1 << 16
 """Most pixels along an edge of a photo or a frame."""
 
 
+def as_sent(text: str, limit: int = MAX_TEXT) -> str:
+    """A text as a reader takes it: shortened, with ``?`` for halves of characters."""
+    return text[:limit].encode("utf-8", "replace").decode()
+
+
 class Form(NamedTuple):
     """A message's body and payloads, still without a header."""
 

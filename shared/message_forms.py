@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
-from .message_body import MAX_EDGE, MAX_NAME, MAX_TEXT, Body, Form
+from .message_body import MAX_EDGE, MAX_NAME, Body, Form, as_sent
 from .messages import (
     MAX_SIZE,
     PASSES,
@@ -240,8 +240,8 @@ class ErrorReport:
 
 
 def error_form(report: ErrorReport) -> Form:
-    shortened = {name: text[:MAX_TEXT] for name, text in asdict(report).items()}
-    return Form(shortened)
+    # A sentence may name a file with letters that no message can carry.
+    return Form({name: as_sent(text) for name, text in asdict(report).items()})
 
 
 def read_error(message: Message) -> ErrorReport:

@@ -158,6 +158,11 @@ class FrameReply:
     dtype: str = "uint8"
     passes: tuple[FramePass, ...] = ()
 
+    @property
+    def n_bytes(self) -> int:
+        """How much memory the frame and its passes take."""
+        return len(self.image) + sum(layer.pixels.nbytes for layer in self.passes)
+
     def pixels(self) -> np.ndarray:
         """(height, width, channels) uint8 of a raw frame, read-only, sharing the reply's memory."""
         if self.codec != "raw":

@@ -160,23 +160,25 @@ def _array(name: str, entry: Any, start: int, end: int) -> tuple[str, tuple[int,
     # What a later version keeps in a portrait may be of any type; it is not read here.
     if not isinstance(dtype, str) or (wanted is not None and dtype != wanted):
         raise ValueError(f"{name} is of another type")
-    if not (_are_counts(shape, 8) and _are_counts(offsets, 2)) or len(offsets) != 2:
+    shape, offsets = _counts(shape, 8), _counts(offsets, 2)
+    if shape is None or offsets is None or len(offsets) != 2:
         raise ValueError(f"{name} has no shape or no place")
     first, last = offsets
     if not 0 <= first <= last <= end - start:
         raise ValueError(f"{name} lies outside the file")
     if wanted is not None and math.prod(shape) * _ITEM_BYTES[dtype] != last - first:
         raise ValueError(f"{name} has another size than its shape")
-    return dtype, tuple(shape), start + first, start + last
+    return dtype, shape, start + first, start + last
 
 
-def _are_counts(values: Any, most: int) -> bool:
+def _counts(values: Any, most: int) -> tuple[int, ...] | None:
+    """Whole numbers that count something; None where they do not."""
     if not isinstance(values, list) or len(values) > most:
-        return False
-    return all(
-        isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40
-        for value in values
-    )
+        return None
+    for value in values:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 40:
+            return None
+    return tuple(values)
 
 
 def checked_text(value: Any, longest: int = _LONGEST_ID) -> str:

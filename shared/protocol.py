@@ -171,7 +171,11 @@ def encode(header: Header, payloads: Sequence[Payload] = ()) -> list[bytes | mem
         raise ProtocolError(f"This header cannot be written as JSON: {error}") from error
     if len(text) > MAX_HEADER_BYTES:
         raise ProtocolError(f"The header of a {header.kind!r} message is too large")
-    return [MAGIC, text.encode("ascii"), *(payload.data for payload in payloads)]
+    parts = [payload.data for payload in payloads]
+    # What the other side would refuse, and so take for the end of the connection, is not sent.
+    described = _parse_json(text.encode("ascii"))
+    _read_payloads(described.get("payloads", []), parts, header.id)
+    return [MAGIC, text.encode("ascii"), *parts]
 
 
 def decode(parts: Sequence[bytes | memoryview], max_part_bytes: int) -> Message:

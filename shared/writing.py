@@ -119,6 +119,15 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are not there, for their owner only, whatever the
+    umask. Raises OSError."""
+    # mkdir's mode holds for the last folder alone; its parents get what the umask leaves.
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    for place in reversed(missing):
+        place.mkdir(mode=0o700, exist_ok=True)
+
+
 # --- before the work
 
 

@@ -169,7 +169,7 @@ def test_an_error_of_the_renderer_is_passed_on(bench: Bench) -> None:
     assert bench.executor.has_room()
 
 
-@pytest.mark.parametrize("failure", [ValueError("x"), MemoryError(), KeyError("y")])
+@pytest.mark.parametrize("failure", [ValueError("x"), ZeroDivisionError(), KeyError("y")])
 def test_a_defect_becomes_a_sentence_and_the_device_goes_on(
     bench: Bench, failure: Exception
 ) -> None:
@@ -188,3 +188,9 @@ def test_an_image_of_another_form_is_never_sent(bench: Bench, image: np.ndarray)
     bench.image = image
     bench.executor.submit(1, REQUEST, "raw")
     assert "TypeError" in str(bench.outcome(1))
+
+
+def test_too_little_memory_is_said_so(bench: Bench) -> None:
+    bench.failure = MemoryError()
+    bench.executor.submit(1, REQUEST, "raw")
+    assert "too little memory" in str(bench.outcome(1))

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 ZAP_ENDPOINT = "inproc://zeromq.zap.01"
 ZAP_DOMAIN = b"photorig"
+_WAITING_MESSAGES = 64
+_BACKLOG = 512
+"""Connections that wait to be accepted; a flood of them must leave room for those we know."""
 
 
 class Sent(Enum):
@@ -99,7 +102,11 @@ class Endpoint:
         socket.router_mandatory = True
         socket.maxmsgsize = max_part_bytes
         socket.sndhwm = high_water_mark
+        # What libzmq takes in before we look at it: messages of each client, up to the limit each.
+        socket.rcvhwm = _WAITING_MESSAGES
+        # A stranger's connection that says nothing costs a file until then.
         socket.handshake_ivl = 10_000
+        socket.backlog = _BACKLOG
         # A computer that was cut off is noticed by the transport, however silent its client is.
         socket.heartbeat_ivl = 5_000
         socket.heartbeat_timeout = 20_000

@@ -94,12 +94,13 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """How long the device has been at its present frame (None if idle), its last frame time, and
-    what keeps it from the frame, for a person; "" where nothing does."""
+    """How long the device has been at its present frame (None if idle), its last frame time, what
+    keeps it from the frame, for a person ("" where nothing does), and which task that frame is."""
 
     busy_seconds: float | None
     milliseconds: float | None
     doing: str = ""
+    task_id: int | None = None
 
 
 class Executor(Protocol):
@@ -164,7 +165,7 @@ class LocalExecutor:
         self._lock = threading.Lock()
         self._on_device = 0
         self._cancelled: set[int] = set()
-        self._busy_since: float | None = None
+        self._at_work: tuple[int, float] | None = None  # task, and since when
         self._milliseconds: float | None = None
         self._doing: Callable[[], str] = lambda: ""
 
@@ -204,9 +205,12 @@ class LocalExecutor:
                 return done
 
     def status(self) -> DeviceStatus:
-        since = self._busy_since
-        busy = None if since is None else time.monotonic() - since
-        return DeviceStatus(busy, self._milliseconds, "" if busy is None else self._doing())
+        at_work = self._at_work
+        if at_work is None:
+            return DeviceStatus(None, self._milliseconds)
+        task_id, since = at_work
+        busy = time.monotonic() - since
+        return DeviceStatus(busy, self._milliseconds, self._doing(), task_id)
 
     def close(self) -> None:
         """Stop after the present frame, but do not wait for it longer than a moment."""
@@ -240,8 +244,10 @@ class LocalExecutor:
             if self._is_cancelled(task_id):
                 self._finish(task_id, Cancelled("The frame was cancelled"))
                 return
+            # From here on: a file that cannot be read in time holds the device as a frame does.
+            self._at_work = task_id, time.monotonic()
             portrait: StoredPortrait = self._portraits.get(request.portrait)
-            self._busy_since = started = time.monotonic()
+            started = time.monotonic()
             image, passes = _made(renderer, portrait, request, picture_format)
             milliseconds = (time.monotonic() - started) * 1000
             channels = 4 if picture_format.transparent else 3
@@ -253,7 +259,7 @@ class LocalExecutor:
         except Exception as error:
             self._finish(task_id, _explained(error, request))
         finally:
-            self._busy_since = None
+            self._at_work = None
             with self._lock:
                 self._on_device -= 1
             self.wake()
@@ -315,6 +321,11 @@ def _explained(error: Exception, request: FrameRequest) -> PhotorigError:
     if isinstance(error, PhotorigError):
         return error
     log.error("frame %d failed", request.frame, exc_info=error)
+    if isinstance(error, MemoryError) or "insufficient memory" in str(error).lower():
+        return PhotorigError(
+            f"There is too little memory for frame {request.frame}",
+            "Render it smaller, or close other programs.",
+        )
     kind = type(error).__name__
     return PhotorigError(
         f"The worker failed at frame {request.frame} ({kind})", "See the worker's log."

@@ -14,6 +14,8 @@ from typing import Generic, Protocol, TypeVar
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
 from photorig.shared.messages import FitFaces, FitProgress, FitRequest, FittedPortrait
 
+from .budget import ByteBudget, TooMuch
+
 MAX_FITS = 16
 """Most fits that may wait or run, of all clients; each keeps its photos in memory."""
 MAX_FITS_OF_A_CLIENT = 4
@@ -59,6 +61,7 @@ class _Fit(Generic[Asked]):
     asked: Asked
     client: str
     job: str
+    n_bytes: int
 
 
 class Fits(Generic[Asked]):
@@ -66,10 +69,13 @@ class Fits(Generic[Asked]):
 
     Args:
         fitter: None where this worker makes no portraits.
+        held: where the photos are counted that it keeps in memory.
     """
 
-    def __init__(self, fitter: Fitter | None) -> None:
+    def __init__(self, fitter: Fitter | None, held: ByteBudget) -> None:
         self._fitter = fitter
+        self._held = held
+        self._forgotten: dict[int, _Fit[Asked]] = {}
         self._fits: dict[int, _Fit[Asked]] = {}
         self._ids = itertools.count(1)
 
@@ -82,11 +88,14 @@ class Fits(Generic[Asked]):
     def is_idle(self) -> bool:
         return not self._fits
 
-    def start(self, asked: Asked, client: str, job: str, request: FitRequest) -> None:
+    def start(
+        self, asked: Asked, client: str, job: str, request: FitRequest, n_bytes: int = 0
+    ) -> None:
         """Begin a fit.
 
         Args:
             asked: comes back with each of its answers.
+            n_bytes: that are held for its photos; they are given back when it has ended.
 
         Raises:
             InputError: this worker cannot do it.
@@ -105,9 +114,9 @@ class Fits(Generic[Asked]):
             raise ProtocolError(f"There already is a fit {job!r}")
         of_client = sum(fit.client == client for fit in self._fits.values())
         if len(self._fits) >= MAX_FITS or of_client >= MAX_FITS_OF_A_CLIENT:
-            raise ProtocolError("Too many photos wait", "Wait for one to be done.")
+            raise TooMuch("Too many photos wait", "Wait for one to be done.")
         fit_id = next(self._ids)
-        self._fits[fit_id] = _Fit(asked, client, job)
+        self._fits[fit_id] = _Fit(asked, client, job, n_bytes)
         self._fitter.start(fit_id, request)
 
     def end(self, client: str, job: str) -> None:
@@ -119,7 +128,8 @@ class Fits(Generic[Asked]):
     def forget(self, client: str) -> None:
         """Cancel all fits of a client that has gone."""
         for fit_id in [number for number, fit in self._fits.items() if fit.client == client]:
-            del self._fits[fit_id]
+            # Its photos are in memory until the fitter says that it has ended.
+            self._forgotten[fit_id] = self._fits.pop(fit_id)
             if self._fitter is not None:
                 self._fitter.cancel(fit_id)
 
@@ -127,8 +137,12 @@ class Fits(Generic[Asked]):
         """What has happened since the last call, without what nobody wants any more."""
         for event in [] if self._fitter is None else self._fitter.events():
             fit = self._fits.get(event.fit_id)
-            if fit is None:
-                continue
             if not isinstance(event.outcome, FitProgress):
-                del self._fits[event.fit_id]
-            yield fit.asked, event.outcome
+                self._ended(event.fit_id)
+            if fit is not None:
+                yield fit.asked, event.outcome
+
+    def _ended(self, fit_id: int) -> None:
+        fit = self._fits.pop(fit_id, None) or self._forgotten.pop(fit_id, None)
+        if fit is not None:
+            self._held.give_back(fit.client, fit.n_bytes)

@@ -1,56 +1,56 @@
 """The I/O loop: two endpoints in, one executor out.
 
 Nothing in this loop waits for the device, a disk or a client, so heartbeats are answered at any
-time. Every message is handled behind one edge (``_handle``) where any failure becomes an error
-reply and a log record.
+time. Everything it does for a client is done behind one edge (``Answers.to``), where any failure
+becomes an error reply and a log record; nothing that happens leaves ``turn``.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
-import queue
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from photorig.shared import message_forms as forms
 from photorig.shared import portrait_forms
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
 from photorig.shared.message_body import Form
-from photorig.shared.message_forms import ErrorReport
 from photorig.shared.messages import (
     CODECS,
     FitFaces,
     FitProgress,
     FittedPortrait,
     FrameReply,
-    FrameRequest,
     HeadMeasurement,
     Heartbeat,
     MessageLimits,
+    PortraitInfo,
     Welcome,
 )
-from photorig.shared.picture_format import PictureFormat
 from photorig.shared.protocol import (
     VERSION,
-    Header,
     MalformedBody,
     Message,
     VersionMismatch,
     decode,
-    encode,
     version_error,
 )
 
-from .endpoint import Endpoint, Sent
+from .answers import Answers, sendable
+from .asked import Asked, FrameWork
+from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
+from .endpoint import Endpoint
 from .executor import Executor, FrameDone
 from .fits import FitOutcome, Fits, Fitter
+from .later import Later
 from .portrait_store import PortraitStore, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
+from .watchdog import PATIENCE_SECONDS, UNUSUAL_SECONDS, Watchdog, WorkerHung, hung
 
 log = logging.getLogger(__name__)
 
@@ -60,29 +60,6 @@ _PROBE_AFTER_SECONDS = 5.0
 _WATCHED_SECONDS = 2.0
 _MANY_SESSIONS = 64
 _MESSAGES_PER_TURN = {CONTROL: 256, BULK: 64}
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Where an answer goes, and what it must repeat of the question."""
-
-    endpoint: str
-    routing_id: bytes
-    header: Header
-
-    @property
-    def view(self) -> str | None:
-        view = self.header.body.get("view")
-        return view if isinstance(view, str) else None
-
-
-@dataclass(frozen=True)
-class FrameWork:
-    """What the scheduler carries for one frame."""
-
-    asked: Asked
-    request: FrameRequest
-    picture_format: PictureFormat
 
 
 class Gateway:
@@ -95,6 +72,10 @@ class Gateway:
         wake: makes a ``poll`` of the loop that calls ``turn`` return; may be called by any thread.
         fitter: makes portraits from photos; None where this worker makes none.
         measure_head: the shape of a portrait's head; None where this worker measures none.
+        patience_seconds: how long device and readers may go without a sign of life.
+
+    Attributes:
+        failure: why the worker has to end, None while it need not.
     """
 
     def __init__(
@@ -108,7 +89,9 @@ class Gateway:
         limits: MessageLimits | None = None,
         fitter: Fitter | None = None,
         measure_head: HeadMeasure | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
+        self.failure: WorkerHung | None = None
         self.limits = limits or MessageLimits()
         self.last_work = time.monotonic()
         self._last_preview = float("-inf")
@@ -124,13 +107,12 @@ class Gateway:
         )
         self._tasks: dict[int, Task[FrameWork]] = {}
         self._task_ids = itertools.count(1)
-        self._message_ids = itertools.count(1)
-        # Reading a portrait takes a while; one at a time bounds the memory it takes.
-        self._pool = ThreadPoolExecutor(1, "photorig-portraits")
-        self._answers: queue.SimpleQueue[tuple[Asked, str, Form | PhotorigError]] = (
-            queue.SimpleQueue()
-        )
-        self._fits: Fits[Asked] = Fits(fitter)
+        self._answers = Answers(endpoints, self._gone)
+        self._later = Later(wake)
+        self._sent = ByteBudget(SENT_OF_CLIENT, SENT_OF_ALL)
+        self._fits: Fits[Asked] = Fits(fitter, self._sent)
+        self._patience_seconds = patience_seconds
+        self._device_dog, self._reader_dog = Watchdog(patience_seconds), Watchdog(patience_seconds)
         self._measure_head = measure_head
         self._handlers: dict[tuple[str, str], Callable[[Asked, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
@@ -157,15 +139,23 @@ class Gateway:
         return self._scheduler.is_idle and not self._tasks and self._fits.is_idle
 
     def turn(self) -> None:
-        """Do everything there is to do now, without waiting."""
-        for name in (CONTROL, BULK):
-            self._receive(name)
-        self._collect()
-        self._feed_device()
-        self._probe(_PROBE_AFTER_SECONDS)
+        """Do everything there is to do now, without waiting. Never raises."""
+        steps: tuple[Callable[[], None], ...] = (
+            functools.partial(self._receive, CONTROL),
+            functools.partial(self._receive, BULK),
+            self._collect,
+            self._feed_device,
+            self._watch,
+            functools.partial(self._probe, _PROBE_AFTER_SECONDS),
+        )
+        for step in steps:
+            try:
+                step()
+            except Exception as error:
+                log.error("a turn of the server failed", exc_info=error)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._later.close()
         for endpoint in self._endpoints.values():
             endpoint.close()
 
@@ -181,27 +171,21 @@ class Gateway:
         self._wake()  # there may be more; let the other endpoint and the device have their turn
 
     def _handle(self, name: str, routing_id: bytes, parts: list[memoryview]) -> None:
-        asked = Asked(name, routing_id, Header(kind="unknown", id=""))
-        try:
-            message = decode(parts, self._endpoints[name].max_part_bytes)
-            asked = Asked(name, routing_id, message.header)
-            self._dispatch(asked, message)
-        except VersionMismatch as error:
-            asked = replace(asked, header=Header("unknown", error.message_id or ""))
-            self._reply_error(asked, version_error(extension=error.peer, worker=VERSION), "version")
-        except UnknownPortrait as error:
-            self._reply_error(asked, error, "unknown-portrait")
-        except MalformedBody as error:
-            if not asked.header.id and error.message_id:
-                asked = replace(asked, header=Header("unknown", error.message_id))
-            self._reply_error(asked, error)
-        except PhotorigError as error:
-            self._reply_error(asked, error)
-        except Exception as error:
-            log.error("cannot handle a %r message", asked.header.kind, exc_info=error)
-            kind = type(error).__name__
-            failure = PhotorigError(f"The worker failed at a message ({kind})", "See its log.")
-            self._reply_error(asked, failure)
+        asked = Asked(name, routing_id)
+        with self._answers.to(asked):
+            try:
+                message = decode(parts, self._endpoints[name].max_part_bytes)
+            except VersionMismatch as error:
+                asked = replace(asked, id=error.message_id or "")
+                answer = version_error(extension=error.peer, worker=VERSION)
+                self._answers.error(asked, answer, "version")
+                return
+            except MalformedBody as error:
+                self._answers.error(replace(asked, id=error.message_id or ""), error)
+                return
+            asked = Asked.of(name, routing_id, message)
+            with self._answers.to(asked):
+                self._dispatch(asked, message)
 
     def _dispatch(self, asked: Asked, message: Message) -> None:
         kind = message.header.kind
@@ -213,7 +197,7 @@ class Gateway:
             return
         if session is None:
             error = ProtocolError("The worker does not know this client", "Connect again.")
-            self._reply_error(asked, error, "hello-first")
+            self._answers.error(asked, error, "hello-first")
             return
         session.heard = time.monotonic()
         handler = self._handlers.get((asked.endpoint, kind))
@@ -222,7 +206,7 @@ class Gateway:
                 f"The worker does not know {kind!r} messages on its {asked.endpoint} endpoint",
                 "Update the worker.",
             )
-            self._reply_error(asked, error, "unsupported")
+            self._answers.error(asked, error, "unsupported")
             return
         handler(asked, session, message)
 
@@ -242,7 +226,7 @@ class Gateway:
         session.heard = time.monotonic()
         # Each still has a session of its own on the bulk endpoint: too many for the plain log.
         level = logging.INFO if asked.endpoint == CONTROL else logging.DEBUG
-        log.log(level, "%s says hello", hello.client)
+        log.log(level, "%r says hello", hello.client)
         facts = self._executor.facts
         welcome = Welcome(
             version=(VERSION[0], min(VERSION[1], message.header.version[1])),
@@ -260,13 +244,16 @@ class Gateway:
             fit_photos=self._fits.photos,
             passes=facts.passes,
         )
-        self._reply(asked, "welcome", forms.welcome_form(welcome))
+        self._answers.reply(asked, "welcome", forms.welcome_form(welcome))
 
     def _ping(self, asked: Asked, session: Session, message: Message) -> None:
         status = self._executor.status()
         queued = self._scheduler.queue_length
-        heartbeat = Heartbeat(status.busy_seconds, queued, status.milliseconds, status.doing)
-        self._reply(asked, "pong", forms.heartbeat_form(heartbeat))
+        doing = status.doing
+        if not doing and (status.busy_seconds or 0) > UNUSUAL_SECONDS:
+            doing = f"One frame takes unusually long: {status.busy_seconds:.0f} s"
+        heartbeat = Heartbeat(status.busy_seconds, queued, status.milliseconds, doing)
+        self._answers.reply(asked, "pong", forms.heartbeat_form(heartbeat))
 
     def _preview(self, asked: Asked, session: Session, message: Message) -> None:
         view = forms.read_view(message)
@@ -274,14 +261,14 @@ class Gateway:
         task = Task(session.id, view, True, message.header.seq or 0, work)
         replaced = self._scheduler.preview(task)
         if replaced is not None:
-            self._reply(replaced.work.asked, "superseded", Form({}))
+            self._answers.reply(replaced.work.asked, "superseded", Form({}))
         self.last_work = self._last_preview = time.monotonic()
 
     def _job(self, asked: Asked, session: Session, message: Message) -> None:
         window = self._scheduler.open_job(
             session.id, _job_name(message), forms.read_window(message)
         )
-        self._reply(asked, "job_opened", Form({"window": window}))
+        self._answers.reply(asked, "job_opened", Form({"window": window}))
 
     def _render(self, asked: Asked, session: Session, message: Message) -> None:
         job = message.header.job
@@ -312,28 +299,29 @@ class Gateway:
         for task_id, task in self._tasks.items():
             if (task.client, task.lane, task.is_preview) == (session.id, job, False):
                 self._executor.cancel(task_id)
-        self._reply(asked, "job_ended", Form({}))
+        self._answers.reply(asked, "job_ended", Form({}))
 
     def _bye(self, asked: Asked, session: Session, message: Message) -> None:
         self._forget(session)
 
     def _portrait_query(self, asked: Asked, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
-        self._answer_later(
-            asked,
-            "portrait",
-            lambda: portrait_forms.portrait_info_form(self._portraits.info(portrait_id)),
+        self._later.ask(
+            asked, "portrait", lambda: _info_form(self._portraits.info(portrait_id)), portrait_id
         )
 
     def _portrait_upload(self, asked: Asked, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
-        content = message.payload("file").data
-
-        def add() -> Form:
-            self._portraits.add(portrait_id, bytes(content))
-            return portrait_forms.portrait_info_form(self._portraits.info(portrait_id))
-
-        self._answer_later(asked, "portrait", add)
+        content, client = message.payload("file").data, session.id
+        self._sent.take(client, len(content))
+        self._later.ask(
+            asked,
+            "portrait",
+            lambda: self._portraits.add(portrait_id, content, _info_form),
+            portrait_id,
+            client,
+            len(content),
+        )
         self.last_work = time.monotonic()
 
     def _head_query(self, asked: Asked, session: Session, message: Message) -> None:
@@ -344,27 +332,17 @@ class Gateway:
         def measured() -> Form:
             return portrait_forms.head_form(measure(self._portraits.get(portrait_id)))
 
-        self._answer_later(asked, "head", measured)
-
-    def _answer_later(self, asked: Asked, kind: str, make: Callable[[], Form]) -> None:
-        """Answer with what ``make`` gives; it may read and write files."""
-
-        def work() -> None:
-            answer: Form | PhotorigError
-            try:
-                answer = make()
-            except PhotorigError as error:
-                answer = error
-            except Exception as error:
-                log.error("cannot read a portrait", exc_info=error)
-                answer = PhotorigError("The worker failed at this portrait", "See its log.")
-            self._answers.put((asked, kind, answer))
-            self._wake()
-
-        self._pool.submit(work)
+        self._later.ask(asked, "head", measured, portrait_id)
 
     def _fit(self, asked: Asked, session: Session, message: Message) -> None:
-        self._fits.start(asked, session.id, _job_name(message), portrait_forms.read_fit(message))
+        job, n_bytes = _job_name(message), sum(len(photo.data) for photo in message.payloads)
+        self._sent.take(session.id, n_bytes)
+        try:
+            request = portrait_forms.read_fit(message)
+            self._fits.start(asked, session.id, job, request, n_bytes)
+        except BaseException:
+            self._sent.give_back(session.id, n_bytes)
+            raise
 
     def _end_fit(self, asked: Asked, session: Session, message: Message) -> None:
         self._fits.end(session.id, _job_name(message))
@@ -386,91 +364,94 @@ class Gateway:
             task = self._scheduler.next_task()
             if task is None:
                 return
-            task_id = next(self._task_ids)
-            self._tasks[task_id] = task
+            with self._answers.to(task.work.asked):
+                self._start(task)
+
+    def _start(self, task: Task[FrameWork]) -> None:
+        task_id = next(self._task_ids)
+        self._tasks[task_id] = task
+        try:
             self._executor.submit(task_id, task.work.request, task.work.picture_format)
+        except BaseException:
+            del self._tasks[task_id]
+            self._scheduler.finished(task, delivered=False)
+            raise
 
     def _collect(self) -> None:
         for event in self._executor.events():
-            self._frame_done(event)
-        while True:
-            try:
-                asked, kind, answer = self._answers.get_nowait()
-            except queue.Empty:
-                break
-            if isinstance(answer, PhotorigError):
-                reason = "unknown-portrait" if isinstance(answer, UnknownPortrait) else ""
-                self._reply_error(asked, answer, reason)
-            else:
-                self._reply(asked, kind, answer)
+            task = self._tasks.pop(event.task_id, None)
+            if task is None:
+                log.warning("a frame that nobody asked for has ended")
+                continue
+            with self._answers.to(task.work.asked):
+                self._frame_done(task, event)
+        for answer in self._later.answers():
+            self._sent.give_back(answer.client, answer.n_bytes)
+            with self._answers.to(answer.asked):
+                if isinstance(answer.outcome, PhotorigError):
+                    raise answer.outcome
+                self._answers.reply(answer.asked, answer.kind, answer.outcome)
         for asked, outcome in self._fits.news():
-            self._fit_news(asked, outcome)
+            with self._answers.to(asked):
+                self._fit_news(asked, outcome)
+
+    def _watch(self) -> None:
+        """See whether device and readers come back; where one does not, tell all and give up."""
+        status, reading = self._executor.status(), self._later.at_work
+        at_frame = None if status.busy_seconds is None else (status.task_id, status.doing)
+        portrait = ""
+        if self._device_dog.is_hung(at_frame):
+            task = self._tasks.get(status.task_id or 0)
+            portrait = "" if task is None else task.work.request.portrait
+        elif self._reader_dog.is_hung(reading) and reading is not None:
+            portrait = reading.portrait
+        else:
+            return
+        if self.failure is not None:
+            return
+        self.failure = hung(portrait, self._patience_seconds)
+        log.critical("%s", self.failure)
+        if portrait:
+            self._portraits.quarantine(portrait)
+        for task in self._tasks.values():
+            self._answers.error(task.work.asked, self.failure)
 
     def _fit_news(self, asked: Asked, outcome: FitOutcome) -> None:
         self.last_work = time.monotonic()
         if isinstance(outcome, FitProgress):
-            self._reply(asked, "fit_progress", portrait_forms.fit_progress_form(outcome))
+            self._answers.reply(asked, "fit_progress", portrait_forms.fit_progress_form(outcome))
         elif isinstance(outcome, FitFaces):
-            self._reply(asked, "fit_faces", portrait_forms.fit_faces_form(outcome))
+            self._answers.reply(asked, "fit_faces", portrait_forms.fit_faces_form(outcome))
         elif isinstance(outcome, FittedPortrait):
             fitted = outcome
 
             def keep() -> Form:
                 # The client need not send it back to see it.
-                self._portraits.add(fitted.id, fitted.content)
-                return portrait_forms.fitted_portrait_form(fitted)
+                form = portrait_forms.fitted_portrait_form(fitted)
+                self._portraits.add(fitted.id, fitted.content, lambda info: sendable(form))
+                return form
 
-            self._answer_later(asked, "fitted", keep)
+            self._later.ask(asked, "fitted", keep, fitted.id)
         else:
-            self._reply_error(asked, outcome)
+            raise outcome
 
-    def _frame_done(self, event: FrameDone) -> None:
-        task = self._tasks.pop(event.task_id, None)
-        if task is None:
-            log.warning("a frame that nobody asked for has ended")
-            return
+    def _frame_done(self, task: Task[FrameWork], event: FrameDone) -> None:
         self.last_work = time.monotonic()
-        is_frame = isinstance(event.outcome, FrameReply)
-        wanted = self._scheduler.finished(task, delivered=is_frame)
+        outcome = event.outcome
+        n_bytes = outcome.n_bytes if isinstance(outcome, FrameReply) else 0
+        wanted = self._scheduler.finished(task, isinstance(outcome, FrameReply), n_bytes)
         if task.lane.startswith("single/"):
             self._scheduler.close_job(task.client, task.lane)
         if not wanted:
             return
-        if isinstance(event.outcome, FrameReply):
-            self._reply(task.work.asked, "frame", forms.frame_reply_form(event.outcome))
-        else:
-            reason = "unknown-portrait" if isinstance(event.outcome, UnknownPortrait) else ""
-            self._reply_error(task.work.asked, event.outcome, reason)
-
-    # --- answering
-
-    def _reply(self, asked: Asked, kind: str, form: Form) -> None:
-        question = asked.header
-        body = form.body if asked.view is None else {**form.body, "view": asked.view[:64]}
-        header = Header(
-            kind=kind,
-            id=f"w{next(self._message_ids)}",
-            re=question.id or None,
-            seq=question.seq,
-            job=question.job,
-            frame=question.frame,
-            body=body,
-        )
-        self._send(asked.endpoint, asked.routing_id, header, form)
-
-    def _reply_error(self, asked: Asked, error: PhotorigError, reason: str = "") -> None:
-        log.info("error to a %r message: %s", asked.header.kind, error)
-        self._reply(asked, "error", forms.error_form(ErrorReport.of(error, reason)))
-
-    def _send(self, name: str, routing_id: bytes, header: Header, form: Form) -> None:
-        result = self._endpoints[name].send(routing_id, encode(header, form.payloads))
-        if result is Sent.PEER_GONE:
-            session = self._sessions.find(name, routing_id)
-            if session is not None:
-                log.info("%s has gone", session.client)
-                self._forget(session)
-        elif result is Sent.PEER_FULL:
-            log.warning("dropped a %r message for a client that does not read", header.kind)
+        if not isinstance(outcome, FrameReply):
+            raise outcome
+        try:
+            self._answers.reply(task.work.asked, "frame", forms.frame_reply_form(outcome))
+        except BaseException:
+            # An error is the answer then, and takes no credit.
+            self._scheduler.acknowledge(task.client, task.lane, task.seq)
+            raise
 
     def _probe(self, after_seconds: float) -> None:
         """Notice clients that have gone without a word, so that nothing is rendered for them."""
@@ -480,8 +461,13 @@ class Gateway:
                 continue
             session.probed = now
             for name, routing_id in list(session.routes.items()):
-                header = Header(kind="probe", id=f"w{next(self._message_ids)}")
-                self._send(name, routing_id, header, Form({}))
+                self._answers.probe(name, routing_id)
+
+    def _gone(self, name: str, routing_id: bytes) -> None:
+        session = self._sessions.find(name, routing_id)
+        if session is not None:
+            log.info("%r has gone", session.client)
+            self._forget(session)
 
     def _forget(self, session: Session) -> None:
         self._sessions.remove(session)
@@ -490,6 +476,10 @@ class Gateway:
         for task_id, task in self._tasks.items():
             if task.client == session.id:
                 self._executor.cancel(task_id)
+
+
+def _info_form(info: PortraitInfo) -> Form:
+    return sendable(portrait_forms.portrait_info_form(info))
 
 
 def _job_name(message: Message) -> str:

@@ -19,6 +19,11 @@ from urllib.parse import urlsplit
 
 import zmq
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
 from photorig.shared.connection import (
     ConnectionInfo,
     is_loopback,
@@ -33,11 +38,15 @@ from .executor import Executor
 from .fits import Fitter
 from .gateway import BULK, CONTROL, Gateway, HeadMeasure
 from .portrait_store import PortraitStore
+from .watchdog import PATIENCE_SECONDS
 
 log = logging.getLogger(__name__)
 
 DEFAULT_BIND = "tcp://127.0.0.1:*"
 _POLL_MILLISECONDS = 500
+_MANY_FILES = 65536
+_LAST_WORDS_SECONDS = 0.5
+"""For what a worker that gives up has told its clients to reach them."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class ServerOptions:
         idle_minutes: end after so long without work; 0 means never.
         end_with_stdin: end when standard input is closed.
         worker: program and version, for WELCOME.
+        patience_seconds: how long a frame may take without a sign of life before the worker ends.
     """
 
     connection_file: Path
@@ -63,6 +73,7 @@ class ServerOptions:
     idle_minutes: float = 0.0
     end_with_stdin: bool = False
     worker: str = "photorig"
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 def serve(
@@ -86,11 +97,13 @@ def serve(
 
     Raises:
         InputError: the address cannot or must not be used, the connection file cannot be written.
+        WorkerHung: a thread did not come back from a portrait; the process has to end, at once.
     """
     control_address, bulk_address = bind_addresses(options)
     limits = limits or MessageLimits()
     if not zmq.has("curve"):
         raise InputError("This ZeroMQ has no encryption (CURVE)", "Install pyzmq from PyPI.")
+    allow_many_files()
     server_keys, client_keys = KeyPair.new(), KeyPair.new()
     context: zmq.Context[Any] = zmq.Context()
     with contextlib.ExitStack() as cleanup:
@@ -122,6 +135,7 @@ def serve(
             limits,
             fitter,
             measure_head,
+            options.patience_seconds,
         )
         cleanup.callback(gateway.close)
         if options.end_with_stdin:
@@ -131,7 +145,20 @@ def serve(
         log.info("listening at %s and %s", info.control, info.bulk)
         on_ready(info)
         _loop(options, gateway, guard, (control, bulk), stop)
+        if gateway.failure is not None:
+            raise gateway.failure
         return stop.reason
+
+
+def allow_many_files() -> None:
+    """Connections of strangers, who get nowhere, must not take the last files from fits."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, _MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind_addresses(options: ServerOptions) -> tuple[str, str]:
@@ -232,8 +259,14 @@ def _loop(
     while not stop.reason:
         poller.poll(_POLL_MILLISECONDS)
         stop.drain()
-        guard.answer()
+        try:
+            guard.answer()
+        except Exception as error:  # an edge: a stranger's connection must not end the worker
+            log.error("cannot look at a client's key", exc_info=error)
         gateway.turn()
+        if gateway.failure is not None:
+            time.sleep(_LAST_WORDS_SECONDS)
+            stop.stop(str(gateway.failure))
         reason = next(checks)
         if reason:
             stop.stop(reason)

@@ -6,24 +6,31 @@ methods may be called from any thread.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.messages import PortraitInfo
-from photorig.shared.writing import write_atomically
+from photorig.shared.portrait_layout import MAXIMUM_BYTES
+from photorig.shared.reading import read_file
+from photorig.shared.writing import make_private_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
 _PORTRAIT_ID = re.compile(r"[0-9a-f]{64}")
+_QUARANTINE_SECONDS = 3600.0
+
+Accepted = TypeVar("Accepted")
 
 
 class StoredPortrait(Protocol):
@@ -71,6 +78,7 @@ class PortraitStore:
         self._disk_bytes = disk_bytes
         self._portraits: OrderedDict[str, StoredPortrait] = OrderedDict()
         self._file_bytes: dict[str, int] = {}
+        self._quarantined: set[str] = set()
         self._lock = threading.Lock()
 
     def __contains__(self, portrait_id: str) -> bool:
@@ -90,35 +98,69 @@ class PortraitStore:
                 self._portraits.move_to_end(portrait_id)
                 return portrait
         content = self._content(portrait_id)
+        self._refuse_quarantined(portrait_id)
         portrait = self._read(content)
         self._remember(portrait_id, portrait, len(content))
         return portrait
 
-    def add(self, portrait_id: str, content: bytes) -> StoredPortrait:
-        """Take an uploaded portrait file.
+    def add(
+        self,
+        portrait_id: str,
+        content: bytes | memoryview,
+        accept: Callable[[PortraitInfo], Accepted],
+    ) -> Accepted:
+        """Take an uploaded portrait file, and give what ``accept`` makes of it.
+
+        It is kept only after that: what cannot be answered must not be found at the next launch.
 
         Raises:
             InputError: the content has another hash, or is no portrait.
         """
+        # Before it is copied: what is refused takes no memory.
         if hashlib.sha256(content).hexdigest() != portrait_id:
             raise InputError("The portrait was damaged on the way", "Load it again.")
+        self._refuse_quarantined(portrait_id)
+        content = bytes(content)
         portrait = self._read(content)
+        accepted = accept(_info(portrait_id, portrait))
         self._remember(portrait_id, portrait, len(content))
         self._keep_file(portrait_id, content)
-        return portrait
+        return accepted
 
     def info(self, portrait_id: str) -> PortraitInfo:
         """What the client shows of a portrait. Raises what ``get`` raises."""
-        portrait = self.get(portrait_id)
-        height, width = portrait.photo.shape[:2]
-        return PortraitInfo(
-            portrait_id,
-            portrait.name,
-            np.asarray(portrait.parameters, np.float32),
-            width,
-            height,
-            np.asarray(portrait.thumbnail, np.uint8),
-        )
+        return _info(portrait_id, self.get(portrait_id))
+
+    def quarantine(self, portrait_id: str) -> None:
+        """Refuse this portrait for an hour, at the next launch, too: the worker hung at it."""
+        if not _PORTRAIT_ID.fullmatch(portrait_id):
+            return
+        with self._lock:
+            self._quarantined.add(portrait_id)
+            self._portraits.pop(portrait_id, None)
+            self._file_bytes.pop(portrait_id, None)
+        try:
+            make_private_folder(self._folder)
+            write_atomically(self._mark(portrait_id), b"", private=True)
+        except (OSError, InputError) as error:
+            log.warning("cannot note that %s is refused: %s", portrait_id, error)
+
+    def _mark(self, portrait_id: str) -> Path:
+        return self._folder / f"{portrait_id}.hung"
+
+    def _refuse_quarantined(self, portrait_id: str) -> None:
+        """Raises InputError."""
+        with self._lock:
+            refused = portrait_id in self._quarantined
+        if not refused:
+            with contextlib.suppress(OSError):
+                age = time.time() - self._mark(portrait_id).stat().st_mtime
+                refused = age < _QUARANTINE_SECONDS
+        if refused:
+            raise InputError(
+                f"The worker hung at the portrait {portrait_id[:12]}, and refuses it for an hour",
+                "Fit the photo again, or render it smaller.",
+            )
 
     def _path(self, portrait_id: str) -> Path:
         return self._folder / f"{portrait_id}.portrait"
@@ -129,7 +171,7 @@ class PortraitStore:
             raise UnknownPortrait(portrait_id)
         path = self._path(portrait_id)
         try:
-            content = path.read_bytes()
+            content = read_file(path, MAXIMUM_BYTES)
         except OSError as error:
             raise UnknownPortrait(portrait_id) from error
         if hashlib.sha256(content).hexdigest() != portrait_id:
@@ -155,7 +197,7 @@ class PortraitStore:
         """Save for the next launch; a full disk is no reason to refuse the portrait."""
         path = self._path(portrait_id)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             write_atomically(path, content, private=True)
             self._prune()
         except (OSError, InputError) as error:
@@ -170,3 +212,18 @@ class PortraitStore:
                 break
             total -= path.stat().st_size
             path.unlink(missing_ok=True)
+        for mark in self._folder.glob("*.hung"):
+            if time.time() - mark.stat().st_mtime > _QUARANTINE_SECONDS:
+                mark.unlink(missing_ok=True)
+
+
+def _info(portrait_id: str, portrait: StoredPortrait) -> PortraitInfo:
+    height, width = portrait.photo.shape[:2]
+    return PortraitInfo(
+        portrait_id,
+        portrait.name,
+        np.asarray(portrait.parameters, np.float32),
+        width,
+        height,
+        np.asarray(portrait.thumbnail, np.uint8),
+    )

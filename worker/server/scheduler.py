@@ -2,8 +2,9 @@
 
 Previews are latest-wins: per view one frame in flight and one pending, which a newer request
 replaces. Render jobs run on credits: a job has at most ``window`` frames that are in flight or not
-yet acknowledged, so memory is bounded whatever the client's disk does. A waiting preview goes
-first, but after ``render_floor`` previews in a row a waiting render gets its turn.
+yet acknowledged, and a client only so many bytes, so memory is bounded whatever the client's disk
+does. A waiting preview goes first, but after ``render_floor`` previews in a row a waiting render
+gets its turn.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ from typing import Generic, TypeVar
 
 from photorig.shared.errors import ProtocolError
 
+from .budget import UNREAD_OF_ALL, UNREAD_OF_CLIENT, ByteBudget, TooMuch
+
 Work = TypeVar("Work")
 
 
 @dataclass(frozen=True)
 class SchedulerLimits:
-    """Most views, jobs and waiting frames of one client, and most frames out of one job."""
+    """Most views, jobs and waiting frames of one client, most waiting frames of all clients, and
+    most frames out of one job."""
 
     views: int = 64
     jobs: int = 16
     queued_frames: int = 100_000
     window: int = 16
+    queued_frames_of_all: int = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +63,7 @@ class _Job(Generic[Work]):
     window: int
     waiting: deque[Task[Work]] = field(default_factory=deque)
     in_flight: dict[int, Task[Work]] = field(default_factory=dict)
-    unacknowledged: set[int] = field(default_factory=set)
+    unacknowledged: dict[int, int] = field(default_factory=dict)  # bytes by number
     numbers: set[int] = field(default_factory=set)
 
     @property
@@ -80,13 +85,15 @@ class Scheduler(Generic[Work]):
         self._views: OrderedDict[tuple[Hashable, str], _View[Work]] = OrderedDict()
         self._jobs: OrderedDict[tuple[Hashable, str], _Job[Work]] = OrderedDict()
         self._queued_of_client: dict[Hashable, int] = {}
+        self._queued = 0
+        self._unread = ByteBudget(UNREAD_OF_CLIENT, UNREAD_OF_ALL)
         self._previews_in_a_row = 0
 
     @property
     def queue_length(self) -> int:
         """Frames that wait for the device."""
         previews = sum(view.pending is not None for view in self._views.values())
-        return previews + sum(self._queued_of_client.values())
+        return previews + self._queued
 
     @property
     def is_idle(self) -> bool:
@@ -136,9 +143,12 @@ class Scheduler(Generic[Work]):
             raise ProtocolError(f"Job {task.lane!r} already has a frame number {task.seq}")
         queued = self._queued_of_client.get(task.client, 0)
         if queued >= self.limits.queued_frames:
-            raise ProtocolError("Too many frames wait", "Ask for fewer frames at a time.")
+            raise TooMuch("Too many frames wait", "Ask for fewer frames at a time.")
+        if self._queued >= self.limits.queued_frames_of_all:
+            raise TooMuch("Too many frames of all clients wait", "Try again later.")
         job.numbers.add(task.seq)
         job.waiting.append(task)
+        self._queued += 1
         self._queued_of_client[task.client] = queued + 1
 
     def acknowledge(self, client: Hashable, job: str, seq: int) -> bool:
@@ -146,7 +156,7 @@ class Scheduler(Generic[Work]):
         entry = self._jobs.get((client, job))
         if entry is None or seq not in entry.unacknowledged:
             return False
-        entry.unacknowledged.discard(seq)
+        self._unread.give_back(client, entry.unacknowledged.pop(seq))
         return True
 
     def close_job(self, client: Hashable, job: str) -> bool:
@@ -155,6 +165,7 @@ class Scheduler(Generic[Work]):
         if entry is None:
             return False
         self._unqueue(client, len(entry.waiting))
+        self._unread.give_back(client, sum(entry.unacknowledged.values()))
         return True
 
     def forget(self, client: Hashable) -> None:
@@ -176,11 +187,12 @@ class Scheduler(Generic[Work]):
             return self._start_render(render)
         return None
 
-    def finished(self, task: Task[Work], delivered: bool = True) -> bool:
+    def finished(self, task: Task[Work], delivered: bool = True, n_bytes: int = 0) -> bool:
         """A task has ended; returns whether its frame is still wanted.
 
         Args:
             delivered: False where there is no frame (an error), which takes no credit.
+            n_bytes: of the frame, which are the client's until it acknowledges them.
         """
         key = (task.client, task.lane)
         if task.is_preview:
@@ -196,7 +208,8 @@ class Scheduler(Generic[Work]):
             return False
         del job.in_flight[task.seq]
         if delivered:
-            job.unacknowledged.add(task.seq)
+            job.unacknowledged[task.seq] = n_bytes
+            self._unread.hold(task.client, n_bytes)
         return True
 
     def outstanding(self, client: Hashable, job: str) -> int:
@@ -212,7 +225,7 @@ class Scheduler(Generic[Work]):
 
     def _runnable_job(self) -> tuple[Hashable, str] | None:
         for key, job in self._jobs.items():
-            if job.waiting and job.has_credit:
+            if job.waiting and job.has_credit and self._unread.has_room(key[0]):
                 return key
         return None
 
@@ -231,6 +244,7 @@ class Scheduler(Generic[Work]):
         return task
 
     def _unqueue(self, client: Hashable, count: int) -> None:
+        self._queued -= count
         left = self._queued_of_client.get(client, 0) - count
         if left > 0:
             self._queued_of_client[client] = left
