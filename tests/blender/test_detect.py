@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from fake_layout import FakeLayout
+from mathutils import Vector
 from rigs import add_armature, add_face, add_rigify_face, evaluated, generate_rigify, select
 
 
@@ -191,6 +192,43 @@ def _check_rigify(scene: bpy.types.Scene, modules: SimpleNamespace, rig: bpy.typ
     for name, value in expected.items():
         assert getattr(parameters, name) == pytest.approx(value, abs=0.01), name
     assert parameters.headYaw == pytest.approx(20, abs=0.5)  # nose to image right
+
+
+@pytest.mark.slow
+def test_controls_of_a_generated_rigify_move_what_they_are_for_and_nothing_else(
+    scene: bpy.types.Scene, modules: SimpleNamespace
+) -> None:
+    rig = generate_rigify(scene)
+    select(rig)
+    bpy.ops.photorig.detect_rig()
+    moved = {
+        "lips.L": {"mouthSmileLeft": 1.0},
+        "lips.R": {"mouthSmileRight": 1.0},
+        "brow.T.L.001": {"browOuterUpLeft": 1.0},
+        "brow.T.L.002": {"browOuterUpLeft": 0.5, "browInnerUp": 0.25},
+        "brow.T.R.002": {"browOuterUpRight": 0.5, "browInnerUp": 0.25},
+        "brow.T.L.003": {"browInnerUp": 0.5},
+        "cheek.B.L.001": {},
+        "lip.T.L.001": {"mouthUpperUpLeft": 1.0},
+        "eyes": {"eyeLookUpLeft": 1 / 3.5, "eyeLookUpRight": 1 / 3.5},
+    }
+    for name, expected in moved.items():
+        bone = rig.pose.bones[name]
+        at_rest = bone.bone.matrix_local.to_3x3()
+        bone.location = at_rest.inverted() @ Vector((0, 0, bone.bone.length))
+        parameters = evaluated(scene)
+        seen = {n: max(0.0, getattr(parameters, n)) for n in modules.schema.ARKIT_NAMES}
+        assert {n: v for n, v in seen.items() if v > 0.01} == pytest.approx(expected, abs=0.02), (
+            name
+        )
+        bone.location = (0, 0, 0)
+    for side in ("L", "R"):
+        for number in ("001", "002", "003"):
+            bone = rig.pose.bones[f"brow.T.{side}.{number}"]
+            at_rest = bone.bone.matrix_local.to_3x3()
+            bone.location = at_rest.inverted() @ Vector((0, 0, 2 * bone.bone.length))
+    parameters = evaluated(scene)
+    assert (parameters.browInnerUp, parameters.browOuterUpLeft) == (1, 1)
 
 
 def test_a_mapping_can_be_kept_and_used_on_another_rig(
