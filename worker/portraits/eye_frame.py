@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -168,6 +169,24 @@ def grid(region: tuple[slice, slice]) -> tuple[np.ndarray, np.ndarray]:
     x = np.arange(columns.start, columns.stop, dtype=np.float64) + 0.5
     y = np.arange(rows.start, rows.stop, dtype=np.float64) + 0.5
     return x[None], y[:, None]
+
+
+def sampled(
+    picture: np.ndarray, across: np.ndarray, down: np.ndarray, pixels: tuple[float, float]
+) -> np.ndarray:
+    """A small picture at places, (h, w, …) of its type.
+
+    Args:
+        across, down: (h, w) parts of its width and height; beyond its edges it is as at them.
+        pixels: how wide and high it is shown; shown smaller than it is, it is averaged first.
+    """
+    height, width = picture.shape[:2]
+    shown = [int(np.clip(round(p), 2, n)) for p, n in zip(pixels, (width, height), strict=True)]
+    if shown != [width, height]:
+        picture = cv2.resize(picture, shown, interpolation=cv2.INTER_AREA)
+    x = (across * shown[0] - 0.5).astype(np.float32)
+    y = (down * shown[1] - 0.5).astype(np.float32)
+    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .eye_frame import MovedEye, grid, smooth
+from .eye_frame import PARTS, MovedEye, grid, sampled, smooth
 
 ARRAYS = ("sclera", "shade", "iris", "glint", "disc")
 """Names of the arrays of eyeballs, as files keep them."""
@@ -124,9 +124,10 @@ class Eyeballs:
         part, down = np.broadcast_arrays(*frame.inwards(x, y))
         upper, lower = frame.edge(0, part), frame.edge(1, part)
         depth = np.clip((down - upper) / np.maximum(lower - upper, 0.25), 0, 1)
-        at = (part * COLUMNS - 0.5).astype(np.float32), (depth * ROWS - 0.5).astype(np.float32)
-        sclera = _sampled(self.sclera[number], *at).astype(np.float32)
-        shade = np.interp(at[1], np.arange(ROWS), np.sqrt(self.shade[number] / SHADE))[..., None]
+        shown = frame.width, float(frame.gap(PARTS).max())
+        sclera = sampled(self.sclera[number], part, depth, shown).astype(np.float32)
+        shade = np.sqrt(self.shade[number] / SHADE)
+        shade = np.interp(depth * ROWS - 0.5, np.arange(ROWS), shade)[..., None]
         right, below, radius = self.disc[number].astype(np.float64) * eye.scale
         middle = eye.iris + right * frame.along + below * frame.down
         x, y = x - middle[0], y - middle[1]
@@ -135,9 +136,9 @@ class Eyeballs:
         shift = np.array([eye.shift @ frame.along, eye.shift @ frame.down]) / radius
         along, below = _foreshortened(along, below, shift)
         share = smooth((_LIMBUS[1] - np.hypot(along, below)) / (_LIMBUS[1] - _LIMBUS[0]))
-        iris = _disc(self.iris[number], along, below) * shade
+        iris = _disc(self.iris[number], along, below, radius) * shade
         back = (1 - _MIRRORED) * shift
-        glint = _disc(self.glint[number], along + back[0], below + back[1])
+        glint = _disc(self.glint[number], along + back[0], below + back[1], radius)
         whole = sclera + share[..., None] * (iris - sclera + glint)
         darker = smooth(np.array((eye.closed - _DARKENS[0]) / (_DARKENS[1] - _DARKENS[0])))
         return np.asarray(whole * (1 - _DARK * darker))
@@ -157,14 +158,10 @@ def _foreshortened(
     return along + outwards * x, down + outwards * y
 
 
-def _disc(picture: np.ndarray, along: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """A picture of a disc at places in its radii."""
-    x, y = (((at + REACH) / (2 * REACH) * DISC - 0.5).astype(np.float32) for at in (along, down))
-    return _sampled(picture, x, y).astype(np.float32)
-
-
-def _sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _disc(picture: np.ndarray, along: np.ndarray, down: np.ndarray, radius: float) -> np.ndarray:
+    """A picture of a disc at places in its radii, which is that many pixels."""
+    x, y = ((at + REACH) / (2 * REACH) for at in (along, down))
+    return sampled(picture, x, y, (2 * REACH * radius,) * 2).astype(np.float32)
 
 
 def _between_lids(eye: MovedEye, region: tuple[slice, slice]) -> np.ndarray:

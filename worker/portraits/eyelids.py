@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from .eye_frame import EyeFrame, MovedEye, grid, smooth
+from .eye_frame import EyeFrame, MovedEye, grid, sampled, smooth
 
 ARRAYS = ("skin", "rise", "unit")
 """Names of the arrays of closed lids, as files keep them."""
@@ -76,10 +75,10 @@ class ClosedLids:
             seen = self._seen(number, eye)
             if seen is None or eye is None:
                 continue
-            region, share, x, y = seen
-            colours = cv2.remap(
-                self.skin[number], x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+            region, share, across, down = seen
+            unit = float(self.unit[number]) * eye.scale
+            shown = eye.frame.width * (PARTS[1] - PARTS[0]), unit * (ABOVE + BELOW)
+            colours = sampled(self.skin[number], across, down, shown)
             before = picture[region].astype(np.float32)
             mixed = before + share[..., None] * (colours - before)
             result = result.copy() if result is picture else result
@@ -97,7 +96,8 @@ class ClosedLids:
     def _seen(
         self, number: int, eye: MovedEye | None
     ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray] | None:
-        """Region, how far the skin is seen in it (h, w), and which of its pixels: x and y."""
+        """Region, how far the skin is seen in it (h, w), and what of it: parts of its width and
+        height."""
         if eye is None or self.unit[number] <= 0 or eye.closed <= _BEGINS:
             return None
         frame, unit = eye.frame, float(self.unit[number]) * eye.scale
@@ -113,9 +113,8 @@ class ClosedLids:
         upper = frame.edge(0, part)
         upper = upper + shut * (_arc(frame, part) - upper)
         height = (upper - down) / unit
-        column = (part - PARTS[0]) / (PARTS[1] - PARTS[0]) * COLUMNS - 0.5
-        row = (ABOVE - height) / (ABOVE + BELOW) * ROWS - 0.5
-        ends = np.interp(column, np.arange(COLUMNS), self.rise[number])
+        across = (part - PARTS[0]) / (PARTS[1] - PARTS[0])
+        ends = np.interp(across * COLUMNS - 0.5, np.arange(COLUMNS), self.rise[number])
         over = (down - eye.upper_before(part)) / unit + ends
         share = smooth(over / np.maximum(_FADE * ends, 1e-3))
         share *= smooth((part - _OUTER[0]) / (_OUTER[1] - _OUTER[0]))
@@ -124,7 +123,7 @@ class ClosedLids:
         under = shut * smooth((height - _UNDER[0]) / (_UNDER[1] - _UNDER[0]))
         share *= on_lid + (1 - on_lid) * under
         share *= smooth(np.array((eye.closed - _BEGINS) / (_WHOLE - _BEGINS)))
-        return region, share.astype(np.float32), column.astype(np.float32), row.astype(np.float32)
+        return region, share.astype(np.float32), across, (ABOVE - height) / (ABOVE + BELOW)
 
 
 def _arc(frame: EyeFrame, part: np.ndarray) -> np.ndarray:

@@ -49,6 +49,8 @@ _LEAST_RISE, _MOST_RISE = 0.08, 0.3
 """The same in widths of the eye."""
 _STRETCHED = (0.6, 1.3)
 """How far skin may be stretched so that brows come to lie on each other."""
+_LASH = 0.7
+"""How much darker than skin lashes are."""
 _OWN_COLOUR = 0.35
 """How much of its own colours is kept, beside those of the skin around."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -244,6 +246,9 @@ def _in_colours_of(
     matched = taken * np.clip(gains, *_GAINS)
     light = np.maximum(matched @ _LUMA, 1.0)[..., None]
     around = _diffused(near / np.maximum(near @ _LUMA, 1.0)[..., None], weight)
+    usual = cv2.GaussianBlur(light, (0, 0), 12.0)[..., None]
+    lash = smooth((usual - light) / (_LASH * usual))
+    around += 0.5 * lash * (1 - around)  # lashes are less the skin's colour than black
     return np.asarray(light * (around + _OWN_COLOUR * (matched / light - around)))
 
 
