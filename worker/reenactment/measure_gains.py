@@ -22,11 +22,11 @@ from .regional import FaceDriver
 SEEN = (
     *("mouthPucker", "browInnerUp"),
     *("mouthSmile", "mouthFrown", "mouthUpperUp", "mouthLowerDown", "mouthStretch"),
-    *("browOuterUp", "browDown", "noseSneer"),
+    "browDown",
 )
-"""Shapes, both sides at once, that a landmarker sees well, and sees too little of; an open jaw shows
-all it should, sideways moves, cheeks and rolls it does not see, and lids and irises are looked
-after by themselves."""
+"""Shapes, both sides at once, that a landmarker sees well, and sees too little of. An open jaw, a
+funnel and outer brows show all they should; sideways moves, sneers, cheeks and rolls it does not
+see; lids and irises are looked after by themselves."""
 
 GREATEST = 1.35
 """A shape is not believed to need more than this."""
