@@ -7,6 +7,7 @@ temporary one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -22,10 +23,17 @@ _NAME = "photorig"
 def cache_folder() -> Path:
     """For what can be made again: models, portraits that were uploaded, what was measured.
 
+    ``PHOTORIG_CACHE`` moves all of it.
+
     Raises:
         InputError: there is no home, and no temporary folder for us alone.
     """
-    return _of("user_cache_path")
+    chosen = os.environ.get("PHOTORIG_CACHE")
+    if not chosen:
+        return _of("user_cache_path")
+    with contextlib.suppress(RuntimeError):  # no home to put in the place of ~
+        return Path(chosen).expanduser()
+    return Path(chosen)
 
 
 def state_folder() -> Path:

@@ -25,13 +25,16 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.picture_files import encode_picture
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.fit_process import ProcessFitter
-from photorig.worker.server.launch import ServerOptions, StopSignal, serve
+from photorig.worker.server.launch import ServerOptions, StopSignal, end_at_once, serve
 from photorig.worker.server.portrait_store import PortraitStore
+from photorig.worker.server.watchdog import PATIENCE_SECONDS, WorkerHung
 
 SIZE = 64
 FIT_PROGRAM = [sys.executable, str(Path(__file__).with_name("fake_fit_program.py"))]
 DEFECT = 66.0
 """A jawOpen for which the renderer fails in a way nobody foresaw."""
+HANG = 77.0
+"""A jawOpen from which it does not come back."""
 
 
 def portrait_bytes(seed: int) -> bytes:
@@ -82,6 +85,8 @@ class CardRenderer:
         self.rendered.append(request.frame)
         if request.parameters[ARKIT_52.index["jawOpen"]] == DEFECT:
             raise ZeroDivisionError("a defect")
+        if request.parameters[ARKIT_52.index["jawOpen"]] == HANG:
+            threading.Event().wait()
         return card(portrait.id, request.parameters, SIZE)
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> SimpleNamespace:
@@ -156,6 +161,7 @@ def main() -> None:
     parser.add_argument("--end-with-stdin", action="store_true")
     parser.add_argument("--idle-minutes", type=float, default=0.0)
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--frame-seconds", type=float, default=PATIENCE_SECONDS)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     portraits = PortraitStore(args.portraits, Portrait.from_bytes)
@@ -166,9 +172,13 @@ def main() -> None:
         parent_pid=args.parent_pid,
         end_with_stdin=args.end_with_stdin,
         idle_minutes=args.idle_minutes,
+        patience_seconds=args.frame_seconds,
     )
     fitter = ProcessFitter(FIT_PROGRAM)
-    serve(options, executor, portraits, lambda info: print("ready", flush=True), fitter=fitter)
+    try:
+        serve(options, executor, portraits, lambda info: print("ready", flush=True), fitter=fitter)
+    except WorkerHung as error:
+        end_at_once(error)
     fitter.close()
     executor.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import logging
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,9 @@ from photorig.shared.messages import MAX_FIT_PHOTOS
 from photorig.shared.picture_format import PictureFormat
 from photorig.shared.text_files import read_any_text
 from photorig.worker.places import cache_folder, state_folder
+from photorig.worker.server.watchdog import PATIENCE_SECONDS
+
+from .log_setup import start_log
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="end after so long without work (default: never)",
     )
+    parser.add_argument(
+        "--frame-seconds",
+        type=float,
+        default=PATIENCE_SECONDS,
+        metavar="N",
+        help="end if one frame takes so long without a sign of life (default: %(default)g)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--bundle", default="default", help="model bundle (default: default)")
     parser.add_argument(
@@ -72,9 +81,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.frame_seconds > 0:
+        raise InputError("--frame-seconds is not above 0", "Give seconds, for example 180.")
     if args.idle_minutes < 0:
         raise InputError("--idle-minutes is negative", "Give minutes, or 0 for never.")
-    _start_log(args.log_file, args.verbose)
+    start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.portraits.head_measurement import HeadMeasurer
     from photorig.worker.portraits.portrait import Portrait
@@ -85,9 +96,11 @@ def run(args: argparse.Namespace) -> int:
         DEFAULT_BIND,
         ServerOptions,
         bind_addresses,
+        end_at_once,
         serve,
     )
     from photorig.worker.server.portrait_store import PortraitStore
+    from photorig.worker.server.watchdog import WorkerHung
 
     options = ServerOptions(
         connection_file=args.connection_file or default_connection_file(),
@@ -97,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         idle_minutes=args.idle_minutes,
         end_with_stdin=args.end_with_stdin,
         worker=f"photorig {_version()}",
+        patience_seconds=args.frame_seconds,
     )
     bind_addresses(options)  # refuse a wrong address before the model is loaded
 
@@ -126,6 +140,8 @@ def run(args: argparse.Namespace) -> int:
             fitter=fitter,
             measure_head=HeadMeasurer().measure,
         )
+    except WorkerHung as error:
+        end_at_once(error)
     finally:
         fitter.close()
         executor.close()
@@ -161,19 +177,6 @@ def read_client_keys(path: Path) -> tuple[str, ...]:
 
 def _say_ready(info: ConnectionInfo) -> None:
     print("ready", flush=True)
-
-
-def _start_log(path: Path | None, verbose: bool) -> None:
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    if path is not None:
-        try:
-            handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-        except OSError as error:
-            raise InputError(f"Cannot write the log {path}: {error.strerror}") from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("photorig")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def _version() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,11 +25,6 @@ LOCK_TIMEOUT_SECONDS = 1800
 
 def default_cache_folder() -> Path:
     """``PHOTORIG_CACHE`` if set, else the platform's cache folder for Photorig."""
-    chosen = os.environ.get("PHOTORIG_CACHE")
-    if chosen:
-        with contextlib.suppress(RuntimeError):  # no home to put in the place of ~
-            return Path(chosen).expanduser()
-        return Path(chosen)
     return cache_folder()
 
 

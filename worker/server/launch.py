@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import zmq
@@ -38,7 +38,7 @@ from .executor import Executor
 from .fits import Fitter
 from .gateway import BULK, CONTROL, Gateway, HeadMeasure
 from .portrait_store import PortraitStore
-from .watchdog import PATIENCE_SECONDS
+from .watchdog import PATIENCE_SECONDS, WorkerHung
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,14 @@ def allow_many_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def end_at_once(error: WorkerHung) -> NoReturn:
+    """End this process with a sentence; Python itself would wait for what hangs."""
+    log.critical("the worker ends: %s", error)
+    print(f"photorig: {error}", file=sys.stderr, flush=True)
+    logging.shutdown()
+    os._exit(1)
 
 
 def bind_addresses(options: ServerOptions) -> tuple[str, str]:
