@@ -17,14 +17,22 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from photorig.shared.errors import InputError
+from photorig.worker.faces import tone
+from photorig.worker.faces.footage import Footage, TimedPicture
 from photorig.worker.faces.kinds import BEGINNING, RAW, kind_of, picture_format
 from photorig.worker.faces.native import quiet_native_code
 from photorig.worker.faces.pixels import NotANumberError, to_srgb
+from photorig.worker.faces.refusals import (
+    MAXIMUM_PIXELS,
+    MAXIMUM_SIDE,
+    SUPPORTED,
+    check_size,
+    damaged,
+    short,
+)
 
-MAXIMUM_PIXELS = 100_000_000
-MAXIMUM_SIDE = 30_000  # OpenCV warps nothing larger
+__all__ = ["MAXIMUM_PIXELS", "MAXIMUM_SIDE", "read_footage", "read_frames", "read_picture"]
 
-_SUPPORTED = "Use JPEG, PNG, WebP or TIFF for pictures, MP4 for videos."
 # Pillow's others are left alone: some run programs (EPS), some take anything for theirs (TGA).
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "GIF", "BMP", "JPEG2000", "PPM")
 _ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF")
@@ -45,7 +53,7 @@ def read_picture(path: Path) -> np.ndarray:
     """
     picture = _open_picture(path)
     if picture is None:
-        raise InputError(f"{path} is not a picture", _SUPPORTED)
+        raise InputError(f"{path} is not a picture", SUPPORTED)
     with picture:
         if _is_animation(picture):
             raise InputError(
@@ -63,13 +71,21 @@ def read_frames(path: Path) -> tuple[int | None, Iterator[np.ndarray]]:
     Raises:
         InputError: at once where the file is neither; while iterating where it is damaged.
     """
+    footage = read_footage(path)
+    return footage.total, (timed.picture for timed in footage.pictures)
+
+
+def read_footage(path: Path) -> Footage:
+    """The same frames, and when each is seen; see ``read_frames``."""
     picture = _open_picture(path)
     if picture is None:
-        return _open_video(path)
+        from .videos import open_video  # its library takes long to load
+
+        return open_video(path)
     if _is_animation(picture):
-        return getattr(picture, "n_frames", None), _animation_frames(path, picture)
+        return Footage(getattr(picture, "n_frames", None), None, _animation_frames(path, picture))
     with picture:
-        return 1, iter([_decoded(path, picture)])
+        return Footage(1, None, iter([TimedPicture(_decoded(path, picture))]))
 
 
 def _open_picture(path: Path) -> Image.Image | None:
@@ -90,9 +106,9 @@ def _open_picture(path: Path) -> Image.Image | None:
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} has too many pixels", "Scale the picture down.") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     try:
-        _check_size(path, picture.width, picture.height)
+        check_size(path, picture.width, picture.height)
         _check_not_raw(path, picture)
     except BaseException:
         picture.close()
@@ -116,8 +132,8 @@ def _checked_beginning(path: Path) -> bytes:
     except PermissionError as error:
         raise InputError(f"{path} may not be read", "Check its permissions.") from error
     except (OSError, ValueError) as error:  # a loop of links, a name too long or with a zero in it
-        reason = getattr(error, "strerror", None) or _short(error)
-        raise InputError(f"{_short(path)} cannot be opened: {reason}", "Check the name.") from error
+        reason = getattr(error, "strerror", None) or short(error)
+        raise InputError(f"{short(path)} cannot be opened: {reason}", "Check the name.") from error
     if not beginning:
         raise InputError(f"{path} is empty", "Copy or download it again.")
     kind = kind_of(beginning)
@@ -138,26 +154,53 @@ def _is_animation(picture: Image.Image) -> bool:
 
 
 def _decoded(path: Path, picture: Image.Image) -> np.ndarray:
+    transfer, wide = _coded_transfer(path)
+    if transfer:
+        picture.info.pop("icc_profile", None)  # only for programs that know of nothing brighter
     try:
         with _no_warnings(), quiet_native_code():
-            return to_srgb(picture)
+            decoded = to_srgb(picture)
+        if transfer:
+            return tone.to_srgb(decoded.astype(np.float32) / 255, transfer, wide=wide)
+        return decoded
     except NotANumberError as error:
         raise InputError(f"{path} contains values that are no numbers", "Save it again.") from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory", "Scale the picture down.") from error
     except Exception as error:  # Pillow's readers raise almost anything on damaged files
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
-def _animation_frames(path: Path, picture: Image.Image) -> Iterator[np.ndarray]:
+def _coded_transfer(path: Path) -> tuple[str, bool]:
+    try:
+        with path.open("rb") as file:
+            return tone.coded_transfer(file.read(tone.CODED_COLOURS_WITHIN))
+    except OSError:  # the decoder will say what it is
+        return "", False
+
+
+def _animation_frames(path: Path, picture: Image.Image) -> Iterator[TimedPicture]:
+    time = 0.0
     with picture:
         for number in range(getattr(picture, "n_frames", 1)):
             try:
                 with _no_warnings():
                     picture.seek(number)
             except Exception as error:  # as above
-                raise _damaged(path, error) from error
-            yield _decoded(path, picture)
+                raise damaged(path, error) from error
+            decoded = _decoded(path, picture)  # some readers know how long only now
+            yield TimedPicture(decoded, time)
+            time += _seconds(picture)
+
+
+def _seconds(picture: Image.Image) -> float:
+    """How long the frame of an animation is shown."""
+    try:
+        seconds = float(picture.info.get("duration", 0)) / 1000
+    except (TypeError, ValueError):
+        seconds = 0.0
+    # As browsers do: nobody means what is shorter than a display can show.
+    return seconds if 0.01 < seconds < 3600 else 0.1
 
 
 @contextlib.contextmanager
@@ -166,67 +209,3 @@ def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width * height > MAXIMUM_PIXELS or max(width, height) > MAXIMUM_SIDE:
-        raise InputError(
-            f"{path} is too large ({width} × {height} pixels)",
-            f"Scale it down to at most {MAXIMUM_PIXELS // 1_000_000} million pixels.",
-        )
-
-
-def _open_video(path: Path) -> tuple[int | None, Iterator[np.ndarray]]:
-    import av
-
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, ValueError) as error:
-        raise _no_video(path) from error
-    if not container.streams.video:
-        container.close()
-        raise InputError(f"{path} has no pictures in it", "Give a picture or video file.")
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO"
-    try:
-        _check_size(path, stream.width, stream.height)
-    except InputError:
-        container.close()
-        raise
-    return stream.frames or None, _video_frames(path, container)
-
-
-def _video_frames(path: Path, container: object) -> Iterator[np.ndarray]:
-    import av
-
-    count = 0
-    with container:  # type: ignore[attr-defined]
-        try:
-            for frame in container.decode(video=0):  # type: ignore[attr-defined]
-                count += 1
-                picture = frame.to_ndarray(format="rgb24")
-                # Telephones store frames lying and say by how much to turn them.
-                yield np.ascontiguousarray(np.rot90(picture, round(frame.rotation / 90)))
-        except av.FFmpegError as error:
-            if count == 0:
-                raise _no_video(path) from error
-            reason = error.strerror or _short(error)
-            raise InputError(
-                f"{path} is damaged after frame {count}: {reason}", "Convert it again."
-            ) from error
-    if count == 0:
-        raise InputError(f"{path} has no frames that can be read", "Convert it again.")
-
-
-def _no_video(path: Path) -> InputError:
-    return InputError(f"{path} is neither a picture nor a video that can be read", _SUPPORTED)
-
-
-def _damaged(path: Path, error: BaseException) -> InputError:
-    return InputError(f"{path} is damaged: {_short(error)}", "Save it again.")
-
-
-def _short(thing: object) -> str:
-    """One line of at most 100 characters without a full stop."""
-    text = " ".join(str(thing).replace("\0", "").split())[:100]
-    return text.rstrip(".") or type(thing).__name__

@@ -13,9 +13,14 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from photorig.worker.faces.profiles import adobe_rgb_profile
+from photorig.worker.faces.refusals import MAXIMUM_PIXELS
 
 _STRIP_PIXELS = 1 << 20
 _SIXTEEN_BITS = 65535
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations with width and height exchanged."""
+_LEAST_STRETCH, _GREATEST_STRETCH = 1.02, 4.0
+"""Of pixels that are not square; less is rounding, and more is damage."""
 
 
 class NotANumberError(ValueError):
@@ -32,17 +37,47 @@ def to_srgb(image: Image.Image) -> np.ndarray:
         NotANumberError: floats that are not finite.
         Exception: whatever Pillow's readers raise on damaged files.
     """
+    lies = _orientation(image) in _LYING
     image.load()
     # Asked after decoding: Pillow turns TIFF itself then, and takes the note away.
     orientation = _orientation(image)
+    aspect = _aspect(image)
     convert = _converter(image)
     width, height = image.size
-    shape = (width, height, 3) if orientation in (5, 6, 7, 8) else (height, width, 3)
+    shape = (width, height, 3) if orientation in _LYING else (height, width, 3)
     result = np.empty(shape, np.uint8)
     stored = _as_stored(result, orientation)
     for top, strip in _strips(image):
         stored[top : top + strip.height] = np.asarray(convert(strip))
-    return result
+    return _with_square_pixels(result, 1 / aspect if lies else aspect)
+
+
+def _aspect(image: Image.Image) -> float:
+    """Width of a pixel by its height, of faxes and some scans; 1 where the file says nothing.
+
+    By absolute densities only: of those without a unit, programs differ which is which.
+    """
+    try:
+        across, down = map(float, image.info.get("dpi", (1, 1)))
+        aspect = down / across
+    except (TypeError, ValueError, ZeroDivisionError):
+        return 1.0
+    is_meant = (
+        _LEAST_STRETCH < max(aspect, 1 / aspect) <= _GREATEST_STRETCH if aspect > 0 else False
+    )
+    return aspect if is_meant else 1.0
+
+
+def _with_square_pixels(picture: np.ndarray, aspect: float) -> np.ndarray:
+    """Stretched, so that no pixel is lost unless there are far too many."""
+    if aspect == 1:
+        return picture
+    height, width = picture.shape[:2]
+    widened = aspect > 1
+    if width * height * max(aspect, 1 / aspect) > MAXIMUM_PIXELS:
+        widened = not widened
+    size = (round(width * aspect), height) if widened else (width, round(height / aspect))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -70,7 +105,7 @@ def _as_stored(upright: np.ndarray, orientation: int) -> np.ndarray:
         8: (1, -1),
     }.get(orientation, (1, 1))
     view = upright[::down, ::across]
-    return view.transpose(1, 0, 2) if orientation in (5, 6, 7, 8) else view
+    return view.transpose(1, 0, 2) if orientation in _LYING else view
 
 
 def _converter(image: Image.Image) -> Callable[[Image.Image], Image.Image]:

@@ -1,0 +1,37 @@
+"""What a film file holds: pictures, and when each is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TimedPicture:
+    """One frame.
+
+    Attributes:
+        picture: (h, w, 3) uint8 sRGB, upright, with square pixels.
+        time: seconds from the film's start to where the frame is shown; None where it does not say.
+    """
+
+    picture: np.ndarray
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class Footage:
+    """The frames of a file.
+
+    Attributes:
+        total: how many there will be, None where the file does not say.
+        rate: frames a second as the file claims it, None for a picture, or where it does not.
+        pictures: the frames in order; damage is found while they are read.
+    """
+
+    total: int | None
+    rate: Fraction | None
+    pictures: Iterator[TimedPicture]
