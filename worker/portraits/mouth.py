@@ -9,6 +9,7 @@ the lower ones stand on the lower lip, however far the two are apart.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ _OWN_TEETH, _OWN_FADE = 0.7, 0.3
 """Part of the photo's own opening that its own teeth are seen in, and over which they end."""
 _BAND = 0.25
 """Part of half the kept mouth's opening over which upper and lower teeth are mixed."""
+_DEEP_CM = 0.6
+"""Beyond what was drawn, after which nothing but the cavity is seen."""
 _FINER = 4
 
 
@@ -127,7 +130,23 @@ class MouthInterior:
         standing = lower - np.clip(above_lower, 0, half)
         share = _smooth((below_upper - half) / (_BAND * np.maximum(half, 1e-3)))
         mouth = [_sampled(self.picture, own, part, place) for place in (hanging, standing)]
-        return np.asarray(mouth[0] + share[..., None] * (mouth[1] - mouth[0]))
+        colours = mouth[0] + share[..., None] * (mouth[1] - mouth[0])
+        # Opened further than it was drawn, what is between both halves is dark.
+        beyond = np.minimum(below_upper - half, above_lower - half)
+        deep = _smooth(beyond / (_DEEP_CM * float(self.scale[0])))[..., None]
+        return np.asarray(colours + deep * (self._cavity - colours))
+
+    @cached_property
+    def _cavity(self) -> np.ndarray:
+        """(3,) float32, the colour of what is behind the teeth."""
+        inside = np.zeros(self.picture.shape[:2], np.uint8)
+        outline = np.concatenate([self.lips[0], self.lips[1, -2:0:-1]])
+        cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
+        pixels = self.picture[inside > 0].reshape(-1, 3).astype(np.float32)
+        if not len(pixels):
+            return np.zeros(3, np.float32)
+        darkest = np.argsort(pixels.sum(1))[: max(len(pixels) // 8, 1)]
+        return np.asarray(pixels[darkest].mean(0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from .regional_controls import RegionalShifts
 _SHOWS_TEETH = 0.03
 """Opening of the inner lips, in distances of the eyes' outer corners, from which a photo shows what
 is behind them."""
-_OPENINGS = (1.0, 1.35, 1.7)
+_OPENINGS = (1.0, 1.4, 1.8)
 """Amounts of jawOpen, as far as the generator goes with it, that are tried."""
-_LEAST, _MOST = 0.12, 0.5
-"""Opening of the mouth that is kept, in the same distances."""
+_LEAST, _ENOUGH, _MOST = 0.12, 0.3, 0.5
+"""Opening of the mouth that is kept, that is wide enough, and at most, in the same distances."""
 _SIZE = 512
 _OUTER_CORNERS = (33, 263)
 _SKIN = (0.5, 1.1)
@@ -55,10 +55,11 @@ def _widest(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """The picture with the mouth furthest open, and its landmarks."""
     shifts, widest, best = RegionalShifts(face.bundle), _LEAST, None
     masks = region_masks(rest)
+    open_jaw = np.zeros(len(ARKIT_NAMES), np.float32)
+    open_jaw[ARKIT_NAMES.index("jawOpen")] = 1
     for amount in _OPENINGS:
-        amounts = np.zeros(len(ARKIT_NAMES), np.float32)
-        amounts[ARKIT_NAMES.index("jawOpen")] = amount
-        styles = RegionalStyles(shifts.deltas(amounts), masks)
+        # Further than a tuned generator bears: this one draws what it has learned.
+        styles = RegionalStyles(shifts.deltas(open_jaw) * np.float32(amount), masks)
         picture = face.generator.synthesize(face.portrait.latents[None], _SIZE, styles)[0]
         try:
             landmarks = face.net3d.analyze_one(picture).landmarks / _SIZE
@@ -67,6 +68,8 @@ def _widest(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         opening = _opening(landmarks)
         if widest < opening < _MOST:
             widest, best = opening, (picture, landmarks)
+        if widest > _ENOUGH:  # further open it is drawn worse
+            break
     return best
 
 

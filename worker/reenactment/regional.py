@@ -26,7 +26,7 @@ from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
 from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts
 
-VERSION = 4
+VERSION = 5
 """Rises whenever the same geometry and parameters would give another picture."""
 
 
