@@ -159,7 +159,9 @@ def test_the_dialog_offers_choices_and_names_owners_and_coverage(
     properties = bpy.ops.photorig.detect_rig.get_rna_type().properties
     operator = SimpleNamespace(
         bl_rna=SimpleNamespace(properties=set(properties.keys())),
-        preset="arkit meta-visemes", head_bone="", head_space="AUTO",
+        preset="arkit meta-visemes",
+        head_bone="",
+        head_space="AUTO",
     )
     modules.detection_dialog.draw_detection(layout, detection, operator)
     for name in ("presets", "face", "head_bone", "head_space", "replace"):

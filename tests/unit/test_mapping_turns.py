@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import operator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photorig.shared.mapping import ANGLES, BODY, CAMERA, TURN, WORLD, Source
+from photorig.shared.mapping import ANGLES, BODY, CAMERA, TURN, WORLD, MappingRow, Source
 from photorig.shared.mapping_expression import expression_of, terms_of
 from photorig.shared.mapping_turns import (
     ANGLE_EXPRESSIONS,
@@ -43,9 +45,32 @@ def seen(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return product(turned, about((0, -1, 0), roll))
 
 
+_OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+_FUNCTIONS = {"atan2": math.atan2, "asin": math.asin, "max": max, "min": min}
+
+
 def evaluate(expression: str, names: dict[str, float]) -> float:
-    functions = {"atan2": math.atan2, "asin": math.asin, "max": max, "min": min}
-    return float(eval(expression, {"__builtins__": {}}, {**functions, **names}))
+    """A simple expression as Blender evaluates it."""
+
+    def value(node: ast.AST) -> float:
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name():
+                return names[node.id]
+            case ast.UnaryOp():
+                return -value(node.operand)
+            case ast.BinOp():
+                return _OPERATORS[type(node.op)](value(node.left), value(node.right))
+            case ast.Call():
+                return _FUNCTIONS[node.func.id](*map(value, node.args))
+        raise AssertionError(ast.dump(node))
+
+    return value(ast.parse(expression, mode="eval").body)
 
 
 @given(small, small, small, quaternions, quaternions)
@@ -96,8 +121,6 @@ def test_a_face_that_looks_into_the_camera_is_straight() -> None:
 
 
 def test_guards_are_read_away_from_expressions() -> None:
-    from photorig.shared.mapping import MappingRow
-
     key = Source("SHAPE_KEY", "Face", "jaw")
     rows = [
         MappingRow(key, "jawOpen"),
