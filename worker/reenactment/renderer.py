@@ -16,6 +16,7 @@ from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
+from photorig.worker.portraits.memory import check_memory
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.stage import PortraitStage, RestCrop
 from photorig.worker.portraits.tuning import TunedGenerators
@@ -143,6 +144,8 @@ class FaceRenderer:
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
         driven = self._render(portrait, request)
+        if request.size == "full":  # its matte is made of a face at rest, too
+            check_memory(portrait)
         portrait = self._known(portrait, request)
         crop = driven.rest() if driven.crop is None else driven.crop
         rest, move = driven.rest, driven.move
@@ -165,6 +168,8 @@ class FaceRenderer:
         if motion.is_rest and not shift.any():
             frame = self._stage.rest_frame(portrait, request.size)
             return _Driven(frame, None, motion, rest, None)
+        if request.size == "full":
+            check_memory(portrait)
         latents = method.drive(portrait, shift)
         motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
         if face is None:
@@ -240,6 +245,7 @@ class FaceRenderer:
                 f"The portrait {portrait.name!r} was measured with other parameters",
                 "Fit the photo again with this worker.",
             )
+        self.schema.check(portrait.parameters)
 
 
 def load_renderer(

@@ -95,12 +95,14 @@ class FrameDone:
 @dataclass(frozen=True)
 class DeviceStatus:
     """How long the device has been at its present frame (None if idle), its last frame time, what
-    keeps it from the frame, for a person ("" where nothing does), and which task that frame is."""
+    keeps it from the frame, for a person ("" where nothing does), which task that frame is, and of
+    how many pixels of a whole photo."""
 
     busy_seconds: float | None
     milliseconds: float | None
     doing: str = ""
     task_id: int | None = None
+    photo_pixels: int = 0
 
 
 class Executor(Protocol):
@@ -166,6 +168,7 @@ class LocalExecutor:
         self._on_device = 0
         self._cancelled: set[int] = set()
         self._at_work: tuple[int, float] | None = None  # task, and since when
+        self._photo_pixels = 0
         self._milliseconds: float | None = None
         self._doing: Callable[[], str] = lambda: ""
 
@@ -210,7 +213,7 @@ class LocalExecutor:
             return DeviceStatus(None, self._milliseconds)
         task_id, since = at_work
         busy = time.monotonic() - since
-        return DeviceStatus(busy, self._milliseconds, self._doing(), task_id)
+        return DeviceStatus(busy, self._milliseconds, self._doing(), task_id, self._photo_pixels)
 
     def close(self) -> None:
         """Stop after the present frame, but do not wait for it longer than a moment."""
@@ -246,7 +249,10 @@ class LocalExecutor:
                 return
             # From here on: a file that cannot be read in time holds the device as a frame does.
             self._at_work = task_id, time.monotonic()
+            self._photo_pixels = 0
             portrait: StoredPortrait = self._portraits.get(request.portrait)
+            if request.size == "full":
+                self._photo_pixels = portrait.photo.shape[0] * portrait.photo.shape[1]
             started = time.monotonic()
             image, passes = _made(renderer, portrait, request, picture_format)
             milliseconds = (time.monotonic() - started) * 1000

@@ -400,7 +400,7 @@ class Gateway:
         status, reading = self._executor.status(), self._later.at_work
         at_frame = None if status.busy_seconds is None else (status.task_id, status.doing)
         portrait = ""
-        if self._device_dog.is_hung(at_frame):
+        if self._device_dog.is_hung(at_frame, status.photo_pixels):
             task = self._tasks.get(status.task_id or 0)
             portrait = "" if task is None else task.work.request.portrait
         elif self._reader_dog.is_hung(reading) and reading is not None:

@@ -12,8 +12,9 @@ from collections.abc import Hashable
 from photorig.shared.errors import PhotorigError
 
 PATIENCE_SECONDS = 180.0
-"""Without a sign of life. The slowest frames there are, of a large photo on a busy computer, take
-some tens of seconds."""
+"""Without a sign of life."""
+SECONDS_A_MEGAPIXEL = 40.0
+"""That a frame of a whole photo may take longer; on one busy core it takes six."""
 UNUSUAL_SECONDS = 20.0
 """From when on clients are told that it takes long."""
 
@@ -34,16 +35,18 @@ class Watchdog:
         self._sign: Hashable = None
         self._since = 0.0
 
-    def is_hung(self, sign: Hashable) -> bool:
+    def is_hung(self, sign: Hashable, photo_pixels: int = 0) -> bool:
         """Look again.
 
         Args:
             sign: of life: what changes as long as there is progress; None where nothing is done.
+            photo_pixels: of the whole photo that a frame is made of.
         """
         now = time.monotonic()
         if sign is None or sign != self._sign:
             self._sign, self._since = sign, now
-        return now - self._since > self._patience_seconds
+        extra = photo_pixels / 1e6 * SECONDS_A_MEGAPIXEL
+        return now - self._since > self._patience_seconds + extra
 
 
 def hung(portrait: str, patience_seconds: float) -> WorkerHung:
