@@ -12,7 +12,7 @@ import pytest
 from photorig.shared.errors import InputError
 from photorig.worker.faces.face_topology import RIGHT_BROW
 from photorig.worker.portraits import eyeball, eyelids
-from photorig.worker.portraits.eye_frame import Eye, EyeFrame, MovedEye
+from photorig.worker.portraits.eye_frame import Eye, EyeFrame, MovedEye, painted
 from photorig.worker.portraits.eyeball import Eyeballs
 from photorig.worker.portraits.eyelids import ClosedLids
 from photorig.worker.portraits.face_geometry import KnownParts
@@ -105,6 +105,12 @@ def at_iris(picture: np.ndarray, points: np.ndarray, dx: float = 0, dy: float = 
     return picture[places[:, 1].astype(int), places[:, 0].astype(int)].astype(int)
 
 
+def shown(
+    part: Eyeballs | ClosedLids, picture: np.ndarray, eyes: list[MovedEye | None]
+) -> np.ndarray:
+    return painted(picture, part.layers(eyes))
+
+
 # ------------------------------------------------------------------ eyeballs
 
 
@@ -116,12 +122,12 @@ def test_irises_are_found_where_they_are(balls: Eyeballs) -> None:
 
 def test_eyes_that_have_not_moved_are_the_picture(balls: Eyeballs) -> None:
     picture = photo()
-    assert balls.painted(picture, moved_eyes(opened())) is picture
+    assert shown(balls, picture, moved_eyes(opened())) is picture
 
 
 def test_a_gaze_begins_without_a_jump(balls: Eyeballs) -> None:
     picture = photo()
-    little = balls.painted(picture, moved_eyes(looking(0.002, 0))).astype(int)
+    little = shown(balls, picture, moved_eyes(looking(0.002, 0))).astype(int)
     assert np.abs(little - picture).max() <= 2
 
 
@@ -130,7 +136,7 @@ def test_an_iris_moves_as_a_disc_and_leaves_white_behind(
     balls: Eyeballs, x: float, y: float
 ) -> None:
     after = looking(x, y)
-    picture = balls.painted(photo(), moved_eyes(after))
+    picture = shown(balls, photo(), moved_eyes(after))
     away = np.array([x, y]) / np.hypot(x, y)
     beside = 0.3 * np.array([-away[1], away[0]])
     np.testing.assert_allclose(at_iris(picture, after, *beside), [BROWN] * 2, atol=25)
@@ -140,14 +146,14 @@ def test_an_iris_moves_as_a_disc_and_leaves_white_behind(
 
 def test_what_an_iris_mirrors_follows_half_way(balls: Eyeballs) -> None:
     after = looking(0.4, 0.0)
-    picture = balls.painted(photo(), moved_eyes(after))
+    picture = shown(balls, photo(), moved_eyes(after))
     lights = at_iris(picture, after, -0.2, 0.0)
     assert (lights.mean(1) > at_iris(picture, after, 0.1, 0.0).mean(1) + 30).all()
 
 
 def test_nothing_changes_beyond_the_lids(balls: Eyeballs) -> None:
     picture, after = photo(), looking(0.5, 0.1)
-    changed = (balls.painted(picture, moved_eyes(after)) != picture).any(2)
+    changed = (shown(balls, picture, moved_eyes(after)) != picture).any(2)
     outside = np.ones((SIZE, SIZE), np.uint8)
     for eye in EYES:
         outline = np.concatenate([after[eye.upper, :2], after[eye.lower[::-1], :2]]) * SIZE
@@ -157,7 +163,7 @@ def test_nothing_changes_beyond_the_lids(balls: Eyeballs) -> None:
 
 def test_lids_that_close_cover_an_eye_and_do_not_squeeze_it(balls: Eyeballs) -> None:
     after = opened(0.6)
-    picture = balls.painted(np.full_like(photo(), SKIN), moved_eyes(after))
+    picture = shown(balls, np.full_like(photo(), SKIN), moved_eyes(after))
     frame = EyeFrame.of(after * SIZE, EYES[0])
     assert frame is not None
     row = round(float(frame.outwards(np.array(0.5), frame.edge(1, np.array(0.5)) - 6)[1]))
@@ -185,12 +191,12 @@ def test_an_eye_hardly_open_is_left_to_the_generator() -> None:
 
 def test_lids_half_open_are_the_pictures_own(lids: ClosedLids) -> None:
     picture = photo()
-    assert lids.painted(picture, moved_eyes(opened(0.75))) is picture
+    assert shown(lids, picture, moved_eyes(opened(0.75))) is picture
 
 
 def test_a_shut_eye_shows_the_skin_of_its_lid(lids: ClosedLids) -> None:
     after = opened(0.03)
-    picture = lids.painted(photo(), moved_eyes(after))
+    picture = shown(lids, photo(), moved_eyes(after))
     for eye in EYES:
         frame = EyeFrame.of(after * SIZE, eye)
         assert frame is not None
@@ -201,7 +207,7 @@ def test_a_shut_eye_shows_the_skin_of_its_lid(lids: ClosedLids) -> None:
 
 def test_a_lid_comes_down_steadily(lids: ClosedLids) -> None:
     shares = np.linspace(1, 0.03, 25)
-    pictures = [lids.painted(photo(), moved_eyes(opened(s))).astype(float) for s in shares]
+    pictures = [shown(lids, photo(), moved_eyes(opened(s))).astype(float) for s in shares]
     steps = [np.abs(b - a).sum() for a, b in pairwise(pictures)]
     assert max(steps) < 4 * np.mean([step for step in steps if step])
     reached = [np.abs(picture - pictures[0]).sum() for picture in pictures]
@@ -214,7 +220,7 @@ def test_a_wink_leaves_the_other_eye_alone(lids: ClosedLids, balls: Eyeballs) ->
     left = np.concatenate([EYES[1].upper, EYES[1].lower])
     after[left] = shut[left]
     eyes, picture = moved_eyes(after), photo()
-    changed = (lids.painted(balls.painted(picture, eyes), eyes) != picture).any(2)
+    changed = (shown(lids, shown(balls, picture, eyes), eyes) != picture).any(2)
     assert changed[:, SIZE // 2 :].any()
     assert not changed[:, : SIZE // 2].any()
 
@@ -225,7 +231,7 @@ def test_lids_go_with_a_head_that_turns(lids: ClosedLids) -> None:
     for points in (before, after):
         points[:, :2] = points[:, :2] @ turn[:, :2].T + turn[:, 2]
     eyes = [MovedEye.of(eye, before, after, 0.9 * SCALE, SIZE) for eye in EYES]
-    picture = lids.painted(photo(), eyes)
+    picture = shown(lids, photo(), eyes)
     frame = EyeFrame.of(after * SIZE, EYES[1])
     assert frame is not None
     x, y = frame.outwards(np.array(0.5), frame.edge(0, np.array(0.5)) - 5)
@@ -236,7 +242,7 @@ def test_an_eye_seen_from_the_side_is_left_alone(lids: ClosedLids) -> None:
     points = opened()
     points[:, 0] = 0.5
     assert MovedEye.of(EYES[0], points, points, SCALE, SIZE) is None
-    assert lids.painted(photo(), [None, None]).shape == (SIZE, SIZE, 3)
+    assert shown(lids, photo(), [None, None]).shape == (SIZE, SIZE, 3)
 
 
 # ------------------------------------------------------------------ in a face
@@ -318,7 +324,7 @@ def test_eyeballs_of_any_size_can_be_drawn(balls: Eyeballs, radius: float) -> No
     odd = replace(balls, disc=disc)
     odd.check()
     with np.errstate(all="raise", under="ignore"):
-        assert odd.painted(photo(), moved_eyes(looking(0.4, 0.0))).dtype == np.uint8
+        assert shown(odd, photo(), moved_eyes(looking(0.4, 0.0))).dtype == np.uint8
 
 
 def test_brows_are_where_lids_take_them_to_be() -> None:

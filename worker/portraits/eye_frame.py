@@ -7,6 +7,7 @@ wherever the mesh puts it.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -155,6 +156,41 @@ class MovedEye:
     def upper_before(self, part: np.ndarray) -> np.ndarray:
         """How far down, in the moved eye's frame, its upper lid was."""
         return self.frame.lid_of(self.before, self.lids.upper, part)
+
+
+@dataclass(frozen=True, eq=False)
+class EyeLayer:
+    """What is seen of something that is kept of an eye.
+
+    Attributes:
+        region: rows and columns of the picture.
+        share: (h, w) float32 in [0, 1], how far it hides what was there.
+        colours: gives (h, w, 3).
+    """
+
+    region: tuple[slice, slice]
+    share: np.ndarray
+    colours: Callable[[], np.ndarray]
+
+
+def painted(picture: np.ndarray, layers: Sequence[EyeLayer]) -> np.ndarray:
+    """A picture (h, w, 3) uint8 with layers on it; the same picture where there are none."""
+    result = picture.copy() if layers else picture
+    for layer in layers:
+        before = result[layer.region].astype(np.float32)
+        mixed = before + layer.share[..., None] * (layer.colours() - before)
+        result[layer.region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+    return result
+
+
+def covered(size: int, layers: Sequence[EyeLayer]) -> np.ndarray | None:
+    """(size, size) float32: how far layers hide a picture; None where there are none."""
+    if not layers:
+        return None
+    result = np.zeros((size, size), np.float32)
+    for layer in layers:
+        result[layer.region] = 1 - (1 - result[layer.region]) * (1 - layer.share)
+    return result
 
 
 def smooth(value: np.ndarray) -> np.ndarray:

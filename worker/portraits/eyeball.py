@@ -7,12 +7,13 @@ half way. Where nothing has moved, the picture is left as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from .eye_frame import PARTS, MovedEye, grid, sampled, smooth
+from .eye_frame import PARTS, EyeLayer, MovedEye, grid, sampled, smooth
 
 ARRAYS = ("sclera", "shade", "iris", "glint", "disc")
 """Names of the arrays of eyeballs, as files keep them."""
@@ -80,33 +81,13 @@ class Eyeballs:
         if (self.disc[:, 2] < 0).any():
             raise ValueError("eyeballs without a size")
 
-    def painted(self, picture: np.ndarray, eyes: list[MovedEye | None]) -> np.ndarray:
-        """A square picture (s, s, 3) uint8 of a face with these eyes between its lids."""
-        result = picture
-        for number, eye in enumerate(eyes):
-            seen = self._seen(number, eye)
-            if seen is None or eye is None:
-                continue
-            region, share = seen
-            before = picture[region].astype(np.float32)
-            mixed = before + share[..., None] * (self._colours(number, eye, region) - before)
-            result = result.copy() if result is picture else result
-            result[region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
-        return result
+    def layers(self, eyes: Sequence[MovedEye | None]) -> list[EyeLayer]:
+        """These eyes between the lids of those of right and left eye that have moved."""
+        layers = [self._layer(number, eye) for number, eye in enumerate(eyes) if eye is not None]
+        return [layer for layer in layers if layer is not None]
 
-    def cover(self, covered: np.ndarray, eyes: list[MovedEye | None]) -> None:
-        """Add to how much of each pixel (s, s) is not the generator's; in place."""
-        for number, eye in enumerate(eyes):
-            seen = self._seen(number, eye)
-            if seen is not None:
-                region, share = seen
-                covered[region] = 1 - (1 - covered[region]) * (1 - share)
-
-    def _seen(
-        self, number: int, eye: MovedEye | None
-    ) -> tuple[tuple[slice, slice], np.ndarray] | None:
-        """Region, and how far the parts are seen in it (h, w)."""
-        if eye is None or self.disc[number, 2] <= 0:
+    def _layer(self, number: int, eye: MovedEye) -> EyeLayer | None:
+        if self.disc[number, 2] <= 0:
             return None
         radius = float(self.disc[number, 2]) * eye.scale
         shifted = float(np.linalg.norm(eye.shift)) / (_SHIFTED * radius)
@@ -115,7 +96,8 @@ class Eyeballs:
         region = eye.frame.region((0.0, 1.0), reach, reach, eye.size)
         if moved <= 0 or region is None:
             return None
-        return region, np.float32(moved) * _between_lids(eye, region)
+        share = np.float32(moved) * _between_lids(eye, region)
+        return EyeLayer(region, share, lambda: self._colours(number, eye, region))
 
     def _colours(self, number: int, eye: MovedEye, region: tuple[slice, slice]) -> np.ndarray:
         """(h, w, 3) float32 of the eye."""

@@ -7,11 +7,12 @@ edge. A lid that comes down draws this skin out from under the fold above the ey
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .eye_frame import EyeFrame, MovedEye, grid, sampled, smooth
+from .eye_frame import EyeFrame, EyeLayer, MovedEye, grid, sampled, smooth
 
 ARRAYS = ("skin", "rise", "unit")
 """Names of the arrays of closed lids, as files keep them."""
@@ -68,37 +69,13 @@ class ClosedLids:
         if (self.rise < 0).any() or (self.unit < 0).any() or (self.unit > 1e3).any():
             raise ValueError("lids without a size")
 
-    def painted(self, picture: np.ndarray, eyes: list[MovedEye | None]) -> np.ndarray:
-        """A square picture (s, s, 3) uint8 of a face with this skin on lids that close."""
-        result = picture
-        for number, eye in enumerate(eyes):
-            seen = self._seen(number, eye)
-            if seen is None or eye is None:
-                continue
-            region, share, across, down = seen
-            unit = float(self.unit[number]) * eye.scale
-            shown = eye.frame.width * (PARTS[1] - PARTS[0]), unit * (ABOVE + BELOW)
-            colours = sampled(self.skin[number], across, down, shown)
-            before = picture[region].astype(np.float32)
-            mixed = before + share[..., None] * (colours - before)
-            result = result.copy() if result is picture else result
-            result[region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
-        return result
+    def layers(self, eyes: Sequence[MovedEye | None]) -> list[EyeLayer]:
+        """This skin on those of right and left eye that close."""
+        layers = [self._layer(number, eye) for number, eye in enumerate(eyes) if eye is not None]
+        return [layer for layer in layers if layer is not None]
 
-    def cover(self, covered: np.ndarray, eyes: list[MovedEye | None]) -> None:
-        """Add to how much of each pixel (s, s) is not the generator's; in place."""
-        for number, eye in enumerate(eyes):
-            seen = self._seen(number, eye)
-            if seen is not None:
-                region, share, _, _ = seen
-                covered[region] = 1 - (1 - covered[region]) * (1 - share)
-
-    def _seen(
-        self, number: int, eye: MovedEye | None
-    ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray, np.ndarray] | None:
-        """Region, how far the skin is seen in it (h, w), and what of it: parts of its width and
-        height."""
-        if eye is None or self.unit[number] <= 0 or eye.closed <= _BEGINS:
+    def _layer(self, number: int, eye: MovedEye) -> EyeLayer | None:
+        if self.unit[number] <= 0 or eye.closed <= _BEGINS:
             return None
         frame, unit = eye.frame, float(self.unit[number]) * eye.scale
         rise = float(self.rise[number].max())
@@ -123,7 +100,12 @@ class ClosedLids:
         under = shut * smooth((height - _UNDER[0]) / (_UNDER[1] - _UNDER[0]))
         share *= on_lid + (1 - on_lid) * under
         share *= smooth(np.array((eye.closed - _BEGINS) / (_WHOLE - _BEGINS)))
-        return region, share.astype(np.float32), across, (ABOVE - height) / (ABOVE + BELOW)
+        down = (ABOVE - height) / (ABOVE + BELOW)
+        shown = frame.width * (PARTS[1] - PARTS[0]), unit * (ABOVE + BELOW)
+        skin = self.skin[number]
+        return EyeLayer(
+            region, share.astype(np.float32), lambda: sampled(skin, across, down, shown)
+        )
 
 
 def _arc(frame: EyeFrame, part: np.ndarray) -> np.ndarray:

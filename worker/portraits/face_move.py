@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .detail import Flow, small, trusted
-from .eye_frame import Eye, MovedEye
+from .eye_frame import Eye, EyeLayer, MovedEye, covered, painted
 from .eyeball import Eyeballs
 from .eyelids import ClosedLids
 from .face_mesh import SIDE, FacePose, fields, moved
@@ -60,9 +60,7 @@ class FaceMove:
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
         picture = moved(picture, self._fields[0])
-        eyes = self._moved_eyes(picture.shape[0])
-        for part in (self.eyeballs, self.lids):
-            picture = picture if part is None else part.painted(picture, eyes)
+        picture = painted(picture, self._eye_layers(picture.shape[0]))
         if self.mouth is None:
             return picture
         before = lips_apart(self.rest, FacePose.of(self.rest).scale)
@@ -80,19 +78,23 @@ class FaceMove:
     def covered(self) -> np.ndarray | None:
         """(SIDE, SIDE) float32: how far each pixel shows what is kept of the eyes, and nothing of
         what was there at rest; None where none does."""
-        covered = np.zeros((SIDE, SIDE), np.float32)
-        eyes = self._moved_eyes(SIDE)
-        for part in (self.eyeballs, self.lids):
-            if part is not None:
-                part.cover(covered, eyes)
-        return covered if covered.any() else None
+        return covered(SIDE, self._eye_layers(SIDE))
 
-    def _moved_eyes(self, size: int) -> list[MovedEye | None]:
-        """The eyes in a picture of a size, as they have moved from those of the posed face."""
-        if self.eyeballs is None and self.lids is None:
+    def _eye_layers(self, size: int) -> list[EyeLayer]:
+        """What is kept of the eyes in a picture of a size, as they have moved from those of the
+        posed face."""
+        parts = [part for part in (self.eyeballs, self.lids) if part is not None]
+        if not parts:
             return []
-        before = self.rest if self.posed is None else self.posed
-        return [MovedEye.of(eye, before, self.target, self.scale, size) for eye in self.eyes]
+        if size not in self._layers:
+            before = self.rest if self.posed is None else self.posed
+            eyes = [MovedEye.of(eye, before, self.target, self.scale, size) for eye in self.eyes]
+            self._layers[size] = [layer for part in parts for layer in part.layers(eyes)]
+        return self._layers[size]
+
+    @cached_property
+    def _layers(self) -> dict[int, list[EyeLayer]]:
+        return {}
 
     @cached_property
     def _fields(self) -> tuple[np.ndarray, np.ndarray]:
