@@ -20,10 +20,14 @@ from typing import Any
 
 from .errors import ConnectionLost, InputError
 from .protocol import VERSION
-from .writing import write_atomically
+from .reading import read_file
+from .strict_json import parse_json
+from .writing import make_private_folder, write_atomically
 
 FORMAT = "photorig.connection"
 _MAX_BYTES = 64 << 10
+_LONGEST_TEXT = 1000
+_MOST_PID = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class ConnectionInfo:
         path = Path(path)
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             write_atomically(path, text.encode(), private=True)
         except (OSError, InputError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
@@ -106,16 +110,14 @@ class ConnectionInfo:
         path = Path(path)
         hint = "Start the worker again."
         try:
-            with path.open("rb") as file:
-                _refuse_shared(path, os.fstat(file.fileno()))
-                content = file.read(_MAX_BYTES)
+            content = read_file(path, _MAX_BYTES, lambda status: _refuse_shared(path, status))
         except FileNotFoundError as error:
             raise ConnectionLost(f"No worker has written {path}", "Start the worker.") from error
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}", hint) from error
         try:
-            return _from_json(json.loads(content))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            return _from_json(parse_json(content, _MAX_BYTES))
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is no connection file", hint) from error
 
 
@@ -140,7 +142,7 @@ def is_loopback(endpoint: str) -> bool:
 
 def process_alive(pid: int) -> bool:
     """Whether a process of this computer runs; one that ended but was not yet reaped does not."""
-    if pid <= 0:
+    if not 0 < pid < _MOST_PID:
         return False
     if sys.platform == "win32":
         return _process_alive_windows(pid)
@@ -191,8 +193,13 @@ def _from_json(data: Any) -> ConnectionInfo:
     values = {entry.name: data[entry.name] for entry in fields(ConnectionInfo)}
     major, minor = values.pop("version")
     pid = values.pop("pid")
-    texts_fit = all(isinstance(value, str) and value for value in values.values())
-    keys_fit = all(len(values[name]) == 40 for name in values if name.endswith("_key"))
-    if not (texts_fit and keys_fit and all(isinstance(n, int) for n in (major, minor, pid))):
+    texts_fit = all(
+        isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT for value in values.values()
+    )
+    keys_fit = texts_fit and all(
+        len(values[name]) == 40 for name in values if name.endswith("_key")
+    )
+    numbers_fit = all(type(n) is int and 0 <= n < _MOST_PID for n in (major, minor, pid))
+    if not (keys_fit and numbers_fit):
         raise ValueError("wrong values")
     return ConnectionInfo(**values, pid=pid, version=(major, minor))

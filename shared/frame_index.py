@@ -1,7 +1,8 @@
 """Remembers beside the frames which request each file answers, so that none is rendered twice.
 
 The index is a journal: a line is added for each file once that file is complete, so whatever ends
-the program, what was finished is known.
+the program, what was finished is known. A journal that is damaged is set aside and made again of
+what it still says and of what the pictures say themselves, see request_mark.py.
 """
 
 from __future__ import annotations
@@ -13,10 +14,22 @@ from pathlib import Path
 
 from .errors import InputError
 from .messages import FrameRequest
+from .reading import read_file
+from .request_mark import SUFFIXES, marked, read_mark
+from .strict_json import parse_json
 from .writing import append, sweep, write_atomically
 
 INDEX_NAME = "photorig_frames.jsonl"
+DAMAGED_NAME = "photorig_frames.damaged.jsonl"
+"""Of a journal that could not be read, kept for whoever wants to know."""
 _MANY_LINES = 200
+_MAXIMUM_BYTES = 256 << 20
+_LONGEST_LINE = 4096
+_GREATEST_FILE = 1 << 40
+_START = b'{"file": '
+
+Entries = dict[str, tuple[str, int]]
+"""Request and size by file."""
 
 
 def file_name(frame: int, layer: str = "") -> str:
@@ -40,8 +53,10 @@ class FrameIndex:
         sweep(folder)
         self.folder = folder
         self._path = folder / INDEX_NAME
-        self._entries, n_lines, self._ends_in_line = _read_entries(self._path)
-        if n_lines > 2 * len(self._entries) + _MANY_LINES:
+        self._entries, n_lines, self._ends_in_line, is_damaged = _read_entries(self._path)
+        if is_damaged:
+            self._make_again()
+        elif n_lines > 2 * len(self._entries) + _MANY_LINES:
             self._compact()
 
     def is_finished(self, frame: int, key: str, layer: str = "") -> bool:
@@ -64,6 +79,7 @@ class FrameIndex:
 
     def keep(self, name: str, key: str, content: bytes) -> None:
         """Write a finished file of this name. Raises InputError."""
+        content = marked(content, key)
         write_atomically(self.folder / name, content)
         line = _line(name, key, len(content))
         # A full disk may have left the beginning of a line behind.
@@ -72,6 +88,16 @@ class FrameIndex:
         append(self._path, start + line)
         self._ends_in_line = True
         self._entries[name] = (key, len(content))
+
+    def _make_again(self) -> None:
+        """Set a damaged journal aside; where that is forbidden it is only added to."""
+        with contextlib.suppress(OSError):
+            for path in sorted(self.folder.iterdir()):
+                found = read_mark(path) if path.suffix.lower() in SUFFIXES else None
+                if found is not None:
+                    self._entries.setdefault(path.name, found)
+            self._path.replace(self.folder / DAMAGED_NAME)
+            self._compact()
 
     def _compact(self) -> None:
         """Leave out what later lines have replaced; without room it stays as it is."""
@@ -85,21 +111,46 @@ def _line(name: str, key: str, n_bytes: int) -> bytes:
     return json.dumps({"file": name, "request": key, "bytes": n_bytes}).encode() + b"\n"
 
 
-def _read_entries(path: Path) -> tuple[dict[str, tuple[str, int]], int, bool]:
-    """Request and size by file, the number of lines, and whether the last one is complete.
+def _read_entries(path: Path) -> tuple[Entries, int, bool, bool]:
+    """Entries, the number of lines, whether the last one is complete, and whether all is damaged.
 
-    A line that cannot be read is left out: its frame is rendered again.
+    A line that cannot be read is left out. The last one may have been cut short; that is no damage.
     """
+    entries: Entries = {}
     try:
-        content = path.read_bytes()
+        content = read_file(path, _MAXIMUM_BYTES)
+    except FileNotFoundError:
+        return entries, 0, True, False
     except OSError:
-        return {}, 0, True
-    entries: dict[str, tuple[str, int]] = {}
-    lines = content.splitlines()
+        return entries, 0, True, True
+    lines = content.split(b"\n")
+    ends_in_line = not lines[-1]
+    if ends_in_line:
+        del lines[-1]
+    is_damaged = False
     for line in lines:
         try:
-            fields = json.loads(line)
-            entries[str(fields["file"])] = str(fields["request"]), int(fields["bytes"])
+            name, entry = _read_line(line)
+            entries[name] = entry
         except (ValueError, KeyError, TypeError):
-            continue
-    return entries, len(lines), not content or content.endswith(b"\n")
+            is_damaged = is_damaged or (bool(line.strip()) and not _was_cut(line))
+    return entries, len(lines), ends_in_line, is_damaged
+
+
+def _read_line(line: bytes) -> tuple[str, tuple[str, int]]:
+    """Raises ValueError, KeyError or TypeError."""
+    fields = parse_json(line, _LONGEST_LINE)
+    name, key, n_bytes = fields["file"], fields["request"], fields["bytes"]
+    if not (isinstance(name, str) and isinstance(key, str) and type(n_bytes) is int):
+        raise TypeError("a line of another program")
+    # It becomes a path in the folder, and nowhere else.
+    if not name or set(name) & set("/\\\0") or name in (".", ".."):
+        raise ValueError("no name of a file")
+    if not 0 <= n_bytes < _GREATEST_FILE:
+        raise ValueError("no size of a file")
+    return name, (key, n_bytes)
+
+
+def _was_cut(line: bytes) -> bool:
+    """Whether it is the beginning of a line of ours, left by a program that was ended."""
+    return b"}" not in line and (line.startswith(_START) or _START.startswith(line))

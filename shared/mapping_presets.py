@@ -4,8 +4,6 @@ fits one.
 
 from __future__ import annotations
 
-import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .control_names import ControlName, Part, control_name, parts_of, without_copy_number
 from .errors import InputError
 from .mapping import ADD, ANGLES, AS_SET, BODY, BONE, CHANNELS, COMBINATIONS, VALUE
 from .schema import ParameterSchema
+from .strict_json import parse_json
 from .text_files import read_any_text
 
 FORMAT, VERSION = "photorig.mapping-preset", 1
@@ -26,6 +27,7 @@ MOVES = ("MOVE_X", "MOVE_Y", "MOVE_Z")
 along the axes of a character whose face looks along -Y with +Z up."""
 _PRESET_CHANNELS = (*CHANNELS, *TURNS, *MOVES, *ANGLES)
 _MAXIMUM_BYTES, _MAXIMUM_ROWS = 1 << 20, 5000
+_GREATEST, _MOST_NAMES = 1e30, 200
 _SHARED = 3
 """Names from which on what stands before or behind all of them is no part of them."""
 _SUFFIXES = {
@@ -144,8 +146,8 @@ def read_preset(path: Path) -> Preset:
     """Read a preset file. Raises InputError, which names the file."""
     text = read_any_text(path, _HINT, _MAXIMUM_BYTES)
     try:
-        return Preset.from_json(json.loads(text))
-    except (ValueError, RecursionError) as error:
+        return Preset.from_json(parse_json(text, _MAXIMUM_BYTES))
+    except ValueError as error:
         raise InputError(f"{path.name!r} is no JSON file", _HINT) from error
     except InputError as error:
         raise InputError(f"{path.name!r}: {error.message}", error.hint) from error
@@ -182,7 +184,8 @@ def _read_row(number: int, entry: Any) -> PresetRow:
             combine=_text(entry, "combine", ADD),
             space=_text(entry, "space", BODY),
         )
-        if not row.controls or row.start == row.end:
+        # As Blender will see it, which keeps fewer digits.
+        if not row.controls or np.float32(row.start) == np.float32(row.end):
             raise ValueError
         if row.channel not in _PRESET_CHANNELS or row.combine not in COMBINATIONS:
             raise ValueError
@@ -201,14 +204,19 @@ def _text(entry: dict[str, Any], name: str, default: str | None = None) -> str:
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or len(values) > _MOST_NAMES:
+        raise InputError("The preset has a list that is none of names", _HINT)
+    if not all(isinstance(value, str) and len(value) <= 500 for value in values):
         raise InputError("The preset has a list that is none of names", _HINT)
     return tuple(values)
 
 
 def _number(entry: dict[str, Any], name: str, default: float) -> float:
     value = entry.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(name)
+    # Blender's own numbers are float32: beyond them is infinity.
+    if not abs(value) <= _GREATEST:
         raise ValueError(name)
     return float(value)
 

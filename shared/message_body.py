@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
@@ -17,6 +16,10 @@ MAX_EDGE = 1 << 16
 def as_sent(text: str, limit: int = MAX_TEXT) -> str:
     """A text as a reader takes it: shortened, with ``?`` for halves of characters."""
     return text[:limit].encode("utf-8", "replace").decode()
+
+
+_GREATEST_NUMBER = 1e300
+"""Whole numbers have no end, but no float holds them."""
 
 
 class Form(NamedTuple):
@@ -63,7 +66,7 @@ class Body:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.refuse(name)
-        if not 0 <= value < math.inf:
+        if not 0 <= value <= _GREATEST_NUMBER:
             self.refuse(name)
         return float(value)
 

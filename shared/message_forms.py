@@ -164,7 +164,7 @@ def read_welcome(message: Message) -> Welcome:
     try:
         schema = ParameterSchema.from_json(body.object("schema"))
         known = {name: limits[name] for name in MessageLimits.__dataclass_fields__}
-    except (InputError, KeyError, TypeError, AttributeError) as error:
+    except (InputError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise MalformedBody("The worker's welcome cannot be read", message.header.id) from error
     if len(version) != 2 or not all(isinstance(n, int) and n > 0 for n in known.values()):
         body.refuse("limits")

@@ -132,8 +132,14 @@ def _read_face(message: Message, entry: Any, thumbnail: np.ndarray) -> FoundFace
     box = entry.get("box")
     if not isinstance(box, list) or len(box) != 4:
         face.refuse("box")
-    if not all(isinstance(edge, (int, float)) and not isinstance(edge, bool) for edge in box):
-        face.refuse("box")
+    for edge in box:
+        # Larger than a picture can be, and a number that no float holds, is no edge of a face.
+        if (
+            not isinstance(edge, (int, float))
+            or isinstance(edge, bool)
+            or not abs(edge) <= MAX_EDGE
+        ):
+            face.refuse("box")
     left, top, right, bottom = map(float, box)
     return FoundFace((left, top, right, bottom), thumbnail, face.text("problem", ""))
 

@@ -45,8 +45,8 @@ _GREATEST_FACE = 4.0
 """Of the square around a face: pixels along it at least, diagonals of the photo at most."""
 _FARTHEST = 2.0
 """Diagonals of the photo that the middle of the square may lie from the photo's own."""
-_MOST_STRETCHED = 4.0
-"""How often the square's longer axis may hold its shorter one."""
+_MOST_STRETCHED = 1.2
+"""How often the square's longer axis may hold its shorter one; in our portraits they are equal."""
 
 _DTYPES = {
     "latents": "F32",

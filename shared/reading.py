@@ -51,17 +51,6 @@ def read_file(path: Path | str, limit: int, accept: Accept | None = None) -> byt
     return content
 
 
-def read_text(path: Path | str, limit: int) -> str:
-    """The text of a regular UTF-8 file, without a byte order mark; line ends become ``\\n``.
-
-    Raises:
-        OSError: as ``read_file``.
-        UnicodeDecodeError: it is no text.
-    """
-    text = read_file(path, limit).decode("utf-8-sig")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _check(name: str, status: os.stat_result, limit: int) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", name)

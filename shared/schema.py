@@ -21,6 +21,8 @@ import numpy as np
 
 from .errors import InputError
 
+_LONGEST_WORD = 200
+_MOST_PARAMETERS = 1000
 _ID = re.compile(r"\w{1,60}")
 """What a parameter may be called: lists of them are written with spaces between."""
 
@@ -156,10 +158,13 @@ class ParameterSchema:
     def from_json(data: Mapping[str, Any]) -> ParameterSchema:
         """Inverse of to_json. Raises InputError on anything else."""
         try:
-            parameters = tuple(_read_parameter(entry) for entry in data["parameters"])
+            entries = data["parameters"]
+            if len(entries) > _MOST_PARAMETERS:
+                raise ValueError("it has too many parameters")
+            parameters = tuple(_read_parameter(entry) for entry in entries)
             schema = ParameterSchema(str(data["name"]), parameters)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"This is no parameter schema: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise InputError(f"This is no parameter schema: {error!s:.200}") from error
         if len(schema.index) != len(schema):
             raise InputError("This is no parameter schema: it has a parameter twice")
         return schema
@@ -169,7 +174,9 @@ def _read_parameter(entry: Mapping[str, Any]) -> Parameter:
     """Raises KeyError, TypeError or ValueError where this is no parameter."""
     parameter = Parameter(**entry)
     words = (parameter.label, parameter.group, parameter.unit, parameter.mirror)
-    if not all(isinstance(word, str) for word in words) or not _ID.fullmatch(parameter.id):
+    if not all(isinstance(word, str) and len(word) <= _LONGEST_WORD for word in words):
+        raise ValueError("a parameter without label, group, unit or mirror")
+    if not _ID.fullmatch(parameter.id):
         raise ValueError(f"{parameter.id!r} is no name")
     numbers = (parameter.minimum, parameter.default, parameter.maximum)
     if not all(math.isfinite(number) for number in numbers) or sorted(numbers) != list(numbers):

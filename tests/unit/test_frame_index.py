@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import json
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.frame_index import INDEX_NAME, FrameIndex
+from photorig.shared.frame_index import DAMAGED_NAME, INDEX_NAME, FrameIndex
+from photorig.shared.provenance import insert_into_png
+from photorig.shared.request_mark import read_mark
+
+CRASHES = Path(__file__).parents[1] / "data" / "crash"
 
 
 def test_a_finished_file_is_known_to_the_next_program_at_once(tmp_path: Path) -> None:
@@ -73,3 +81,103 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(
     with pytest.raises(InputError, match="is full"):
         index.keep("a.png", "key", b"pixels")
     assert not list(tmp_path.iterdir())
+
+
+# --- a damaged journal
+
+KEY = "5e" * 32
+
+
+def picture(suffix: str) -> bytes:
+    _, content = cv2.imencode(suffix, np.full((20, 30, 3), 127, np.uint8))
+    return bytes(content.tobytes())
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Path:
+    """A folder with two finished frames and a film of another program."""
+    index = FrameIndex(tmp_path)
+    index.keep("a.png", KEY, picture(".png"))
+    index.keep("b.jpg", KEY, picture(".jpg"))
+    (tmp_path / "c.png").write_bytes(picture(".png"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.jpg"])
+def test_a_picture_says_itself_which_request_it_answers(shot: Path, name: str) -> None:
+    content = (shot / name).read_bytes()
+    assert read_mark(shot / name) == (KEY, len(content))
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    plain = cv2.imdecode(np.frombuffer(picture(name[1:]), np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(pixels, plain)
+    if name == "a.png":
+        assert insert_into_png(content)
+    for cut in (1, 30, len(content) - 40, len(content)):
+        (shot / "cut").write_bytes(content[: len(content) - cut])
+        assert read_mark(shot / "cut") is None
+    assert read_mark(shot / "c.png") is None
+
+
+DAMAGE = {
+    "nested": b'{"a":' * 3000 + b"\n",
+    "endless": b'{"file": "a.png", "request": "' + KEY.encode() + b'", "bytes": 1e999}\n',
+    "huge": b'{"file": "a.png", "request": "x", "bytes": ' + b"9" * 5000 + b"}\n",
+    "infinite": b'{"file": "a.png", "request": "x", "bytes": Infinity}\n',
+    "elsewhere": b'{"file": "../../x.png", "request": "x", "bytes": 4}\n',
+    "binary": bytes(range(256)) * 20,
+    "zeros": bytes(5000),
+    "another program's": b'[]\n7\nnull\n{"file": 1}\n',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_journal_is_set_aside_and_made_again(shot: Path, damage: bytes) -> None:
+    (shot / INDEX_NAME).write_bytes(damage)
+    index = FrameIndex(shot)
+    assert index.has("a.png", KEY)
+    assert index.has("b.jpg", KEY)
+    assert (shot / DAMAGED_NAME).read_bytes() == damage
+    index.keep("d.png", KEY, picture(".png"))
+    lines = (shot / INDEX_NAME).read_bytes().splitlines()
+    assert [json.loads(line)["file"] for line in lines] == ["a.png", "b.jpg", "d.png"]
+    assert FrameIndex(shot).has("d.png", KEY)
+
+
+def test_lines_that_can_be_read_stay_when_others_are_damaged(shot: Path) -> None:
+    journal = shot / INDEX_NAME
+    FrameIndex(shot).keep("d.exr", KEY, b"pixels")
+    journal.write_bytes(b"\xff" * 300 + b"\n" + journal.read_bytes())
+    assert FrameIndex(shot).has("d.exr", KEY)
+    assert (shot / DAMAGED_NAME).exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and links of POSIX")
+@pytest.mark.parametrize("kind", ["pipe", "zero", "folder"])
+def test_a_journal_that_is_no_file_is_set_aside(shot: Path, kind: str) -> None:
+    journal = shot / INDEX_NAME
+    journal.unlink()
+    if kind == "pipe":
+        os.mkfifo(journal)
+    elif kind == "zero":
+        journal.symlink_to("/dev/zero")
+    else:
+        journal.mkdir()
+    index = FrameIndex(shot)
+    assert index.has("a.png", KEY)
+    index.keep("d.png", KEY, picture(".png"))
+    assert FrameIndex(shot).has("d.png", KEY)
+
+
+def test_without_a_journal_nothing_is_finished(shot: Path) -> None:
+    (shot / INDEX_NAME).unlink()
+    assert not FrameIndex(shot).has("a.png", KEY)
+
+
+@pytest.mark.parametrize("name", ["index-1.bin.gz", "index-2.bin"])
+def test_journals_that_stopped_a_render_once_do_so_no_more(tmp_path: Path, name: str) -> None:
+    content = (CRASHES / name).read_bytes()
+    content = gzip.decompress(content) if name.endswith(".gz") else content
+    (tmp_path / INDEX_NAME).write_bytes(content)
+    index = FrameIndex(tmp_path)
+    index.keep("a.png", KEY, picture(".png"))
+    assert FrameIndex(tmp_path).has("a.png", KEY)

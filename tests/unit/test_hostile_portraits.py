@@ -95,6 +95,7 @@ HOSTILE = {
     "a face of no size": lambda: with_array("alignment", square(1e-3)),
     "a face far away": lambda: with_array("alignment", square(20, 1e7)),
     "a stretched face": lambda: with_array("alignment", square(20) * [[1], [1e-3]]),
+    "a slightly stretched face": lambda: with_array("alignment", square(20) * [[1], [0.5]]),
     "an alignment without inverse": lambda: with_array("alignment", np.zeros((2, 3))),
     "a complex alignment": lambda: with_array("alignment", square(20).astype(np.complex64)),
     "an alignment of float32": lambda: with_array("alignment", square(20).astype(np.float32)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from photorig.shared.reading import read_file, read_text
+from photorig.shared.reading import read_file
 
 unix_only = pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
 
@@ -69,8 +69,3 @@ def test_who_does_not_accept_the_file_reads_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError, match="1"):
         read_file(tmp_path / "x", 5, refuse)
-
-
-def test_text_is_read_whatever_its_line_ends(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
-    assert read_text(tmp_path / "x", 100) == "one\ntwo\nthree\n"

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from photorig.shared.errors import ModelError
+from photorig.shared.reading import read_file
 
 SOURCE_TYPES = ("pypi", "npm", "url", "file", "own")
 """Where weights may come from; ``own`` are the project's, beside the cards."""
 
+_MAXIMUM_BYTES = 1 << 20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PACKAGE_NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -104,10 +106,10 @@ def read_card(path: Path) -> ModelCard:
         ModelError: the file cannot be read, or is no valid card.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(read_file(path, _MAXIMUM_BYTES).decode("utf-8"))
     except OSError as error:
         raise ModelError(f"Cannot read the model card {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"The model card {path} is no valid TOML: {error}") from error
     try:
         return _card(data, path)
