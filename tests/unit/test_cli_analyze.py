@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from photorig.shared import parameters_file
-from photorig.worker.cli.analyze import _ranges
 from photorig.worker.cli.main import main
+from photorig.worker.cli.wording import ranges
 
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 
@@ -94,15 +94,16 @@ def test_a_failure_is_one_sentence_and_writes_nothing(tmp_path, capsys, picture,
 def test_a_damaged_video_keeps_what_was_measured_before(tmp_path, monkeypatch, capsys):
     from photorig.shared.errors import InputError
     from photorig.worker.faces import pictures
+    from photorig.worker.faces.footage import Footage, TimedPicture
 
     def broken(path: Path):
         def frames():
-            yield np.array(Image.open(ASTRONAUT))
+            yield TimedPicture(np.array(Image.open(ASTRONAUT)), 0.0)
             raise InputError("a.mp4 is damaged after frame 1")
 
-        return 2, frames()
+        return Footage(2, None, frames())
 
-    monkeypatch.setattr(pictures, "read_frames", broken)
+    monkeypatch.setattr(pictures, "read_footage", broken)
     out = tmp_path / "params.jsonl"
     assert main(["analyze", "a.mp4", "--out", str(out)]) == 1
     assert "damaged after frame 1" in capsys.readouterr().err
@@ -110,5 +111,5 @@ def test_a_damaged_video_keeps_what_was_measured_before(tmp_path, monkeypatch, c
 
 
 def test_long_lists_of_frames_are_shortened():
-    assert _ranges([1, 2, 3, 7]) == "1-3, 7"
-    assert _ranges(list(range(0, 40, 2))).endswith("14, …")
+    assert ranges([1, 2, 3, 7]) == "1-3, 7"
+    assert ranges(list(range(0, 40, 2))).endswith("14, …")

@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared import parameters_file
 from photorig.shared.errors import InputError
-from photorig.shared.parameters_file import FrameParameters
+from photorig.shared.parameters_file import FrameParameters, Recording
 from photorig.shared.schema import ARKIT_52
+from photorig.shared.timeline import constant_rate
+from photorig.shared.writing import check_writable
 from photorig.worker.cli.progress import Progress
+from photorig.worker.cli.wording import ranges
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from photorig.worker.faces.footage import Footage
     from photorig.worker.faces.net3d import FaceMeasurement
 
 
@@ -36,11 +41,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    _check_output(args.out)
+    check_writable(args.out, "params.jsonl")
     # Read before the models are loaded, so that a wrong file is told at once.
-    from photorig.worker.faces.pictures import read_frames
+    from photorig.worker.faces.pictures import read_footage
 
-    total, frames = read_frames(args.file)
+    footage = read_footage(args.file)
 
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.faces.search import find_faces
@@ -51,38 +56,46 @@ def run(args: argparse.Namespace) -> int:
 
     def analyze(image: np.ndarray) -> list[FaceMeasurement]:
         # The search for small faces takes long, and in frames without one it is in vain.
-        return find_faces(image, net3d) if total == 1 else net3d.analyze(image)
+        return find_faces(image, net3d) if footage.total == 1 else net3d.analyze(image)
+
+    times: list[float | None] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for timed in footage.pictures:
+            times.append(timed.time)
+            yield timed.picture
 
     found: list[FrameParameters] = []
     missing: list[int] = []
     most_faces = 0
     try:
-        with Progress("frames", total) as progress:
-            for measured in measure_frames(frames, analyze, chosen):
+        with Progress("frames", footage.total) as progress:
+            for measured in measure_frames(pictures(), analyze, chosen):
                 most_faces = max(most_faces, measured.n_faces)
                 if measured.face is None:
                     missing.append(measured.frame)
                 else:
                     values = ARKIT_52.named(measured.face.parameters)
-                    found.append(FrameParameters(measured.frame, values))
+                    found.append(FrameParameters(measured.frame, values, times[-1]))
                 progress.advance()
     except BaseException:
         if found:  # what is measured is kept, whatever stopped us
-            parameters_file.write(args.out, found)
+            parameters_file.write(args.out, found, _recording(footage, times))
         raise
     if not found:
         raise _nothing_found(args.file, chosen, most_faces)
-    parameters_file.write(args.out, found)
-    _report(args, found, missing, most_faces)
+    recording = _recording(footage, times)
+    parameters_file.write(args.out, found, recording)
+    _report(args, found, missing, most_faces, recording)
     return 0
 
 
-def _check_output(path: Path) -> None:
-    """Fail before the work, not after it."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", "Give a file name, for example params.jsonl.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}", "Make it first.")
+def _recording(footage: Footage, times: list[float | None]) -> Recording | None:
+    """What the file tells of its time; a picture has none."""
+    known = [time for time in times if time is not None]
+    if not known:
+        return None
+    return Recording(constant_rate(known, footage.rate), len(times))
 
 
 def _nothing_found(path: Path, face: int, most_faces: int) -> InputError:
@@ -98,11 +111,15 @@ def _nothing_found(path: Path, face: int, most_faces: int) -> InputError:
 
 
 def _report(
-    args: argparse.Namespace, found: list[FrameParameters], missing: list[int], most_faces: int
+    args: argparse.Namespace,
+    found: list[FrameParameters],
+    missing: list[int],
+    most_faces: int,
+    recording: Recording | None,
 ) -> None:
     if missing:
         count = "One frame" if len(missing) == 1 else f"{len(missing)} frames"
-        shown = _ranges(missing)
+        shown = ranges(missing)
         print(f"warning: {count} without the face skipped: {shown}.", file=sys.stderr)
     if most_faces > 1 and args.face is None:
         print(
@@ -116,20 +133,9 @@ def _report(
             "frames": len(found),
             "skipped": missing,
             "most_faces": most_faces,
+            "fps": None if recording is None or not recording.rate else float(recording.rate),
         }
         print(json.dumps(summary))
     else:
         frames = "one frame" if len(found) == 1 else f"{len(found)} frames"
         print(f"Wrote the parameters of {frames} to {args.out}.")
-
-
-def _ranges(numbers: list[int], most: int = 8) -> str:
-    """``1-3, 7``: consecutive numbers joined, cut short where there are many groups."""
-    groups: list[list[int]] = []
-    for number in numbers:
-        if groups and groups[-1][-1] == number - 1:
-            groups[-1][1:] = [number]
-        else:
-            groups.append([number])
-    texts = ["-".join(map(str, group)) for group in groups[:most]]
-    return ", ".join(texts) + (", …" if len(groups) > most else "")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
+from photorig.shared.writing import check_writable
 from photorig.worker.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    _check_output(args.out)
+    check_writable(args.out, "anna.portrait", 1 << 20)
     path: Path = args.photos[0]
     started = time.monotonic()
     # Read before torch is imported, so that a wrong file is told at once.
@@ -115,14 +116,6 @@ def _settings(args: argparse.Namespace) -> FitSettings:
     settings = QUICK if args.quick else FitSettings()
     given = {"steps": args.steps, "tuning_steps": args.tune, "refine_steps": args.refine}
     return replace(settings, **{name: n for name, n in given.items() if n is not None})
-
-
-def _check_output(path: Path) -> None:
-    """Fail before the work, not after it."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder", "Give a file name, for example anna.portrait.")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"There is no folder {path.parent}", "Make it first.")
 
 
 def _count(text: str) -> int:

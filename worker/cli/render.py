@@ -12,11 +12,15 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photorig.shared.errors import InputError
+from photorig.shared.timeline import Timeline, parse_rate, timeline
+from photorig.shared.writing import check_folder_writable, check_writable
 from photorig.worker.cli.progress import Progress
+from photorig.worker.cli.wording import ranges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +29,15 @@ if TYPE_CHECKING:
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import FaceRenderer
 
-MOVIE_SUFFIX = ".mp4"
+MOVIES = (".mp4", ".mov", ".mkv", ".webm", ".gif")
+_MOVIE_NAMES = "x.mp4, x.mov, x.mkv, x.webm or x.gif"
+_OTHER_MOVIES = set(
+    ".3gp .apng .asf .avi .divx .f4v .flv .m2ts .m4v .mjpeg .mpeg .mpg .mts .mxf .ogg .ogv .qt .ts"
+    " .vob .wmv .y4m".split()
+)
+_PICTURES = set(
+    ".avif .bmp .dpx .exr .hdr .heic .jpeg .jpg .jxl .png .psd .svg .tga .tif .tiff .webp".split()
+)
 RELATIVE_TO_FIRST = "relative-to-first"
 MODES = ("relative", RELATIVE_TO_FIRST, "absolute")
 
@@ -39,7 +51,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("portrait", type=Path, metavar="x.portrait")
     parser.add_argument("parameters", type=Path, metavar="params.jsonl")
-    parser.add_argument("--out", type=Path, required=True, help="a folder, or a file x.mp4")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="a folder, or a film: x.mp4, x.mov, x.mkv, x.webm or x.gif",
+    )
     parser.add_argument("--size", default="full", help="256, 512, 1024 or full (full)")
     parser.add_argument(
         "--mode",
@@ -62,7 +79,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how much of the photo's own expression to take away, 0 to 1 (0)",
     )
     parser.add_argument("--method", default="regional", help="regional, calibrated or directions")
-    parser.add_argument("--fps", type=float, default=24.0, help="of a movie (24)")
+    parser.add_argument(
+        "--fps",
+        type=_rate,
+        metavar="N",
+        help="of a film: 24, 23.976 or 30000/1001 (as the recording was, else 24)",
+    )
     parser.add_argument(
         "--passes",
         action="store_true",
@@ -76,15 +98,17 @@ class _Job:
     """Attributes:
     portrait: with what its face does, so that it may be another than the file's; frames are
         named by the file's.
+    timeline: of a film; None for a folder of frames.
     """
 
     renderer: FaceRenderer
     portrait: Portrait
     requests: list[FrameRequest]
+    timeline: Timeline | None
 
 
 def run(args: argparse.Namespace) -> int:
-    is_movie = args.out.suffix.lower() == MOVIE_SUFFIX
+    is_movie = _is_movie(args.out)
     if args.passes and is_movie:
         raise InputError("Passes are written as pictures", "Give a folder instead of a movie.")
     if args.neutral_frame is not None and args.mode != RELATIVE_TO_FIRST:
@@ -93,13 +117,18 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.neutral and args.mode == "absolute":
         raise InputError("In mode absolute nothing is left of the photo", "Leave --neutral out.")
-    job = _prepare(args)
+    if is_movie:
+        check_writable(args.out, "film.mp4", 1 << 20)
+    else:
+        check_folder_writable(args.out, 1 << 20)
+    job = _prepare(args, is_movie)
     _warn_beyond_range(job)
     started = time.perf_counter()
-    if is_movie:
+    if job.timeline is not None:
         from photorig.worker.reenactment.movie import write_movie
 
-        rendered = write_movie(args.out, _frames(job), args.fps)
+        _tell_gaps(job.timeline)
+        rendered = write_movie(args.out, _frames(job), job.timeline.rate, job.timeline.times)
     else:
         rendered = _write_folder(args.out, job, with_passes=args.passes)
     seconds = time.perf_counter() - started
@@ -110,20 +139,64 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _prepare(args: argparse.Namespace) -> _Job:
+def _rate(text: str) -> Fraction:
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no frame rate; write 24, 23.976 or 30000/1001"
+        ) from error
+
+
+def _is_movie(out: Path) -> bool:
+    """Whether the name is that of a film; else it is that of a folder.
+
+    Raises:
+        InputError: the name is that of a film or a picture that cannot be made.
+    """
+    suffix = out.suffix.lower()
+    if suffix in MOVIES:
+        return True
+    with contextlib.suppress(OSError):  # too long, which is told where it is tried
+        if out.is_dir():
+            return False
+    if suffix in _OTHER_MOVIES:
+        raise InputError(f"Films of the kind {suffix} cannot be made", f"Give {_MOVIE_NAMES}.")
+    if suffix in _PICTURES:
+        raise InputError(
+            f"{out} is the name of one picture", f"Give a folder, or a film: {_MOVIE_NAMES}."
+        )
+    return False
+
+
+def _tell_gaps(film: Timeline) -> None:
+    for numbers, what in (
+        (film.bridged, "bridged from the pose before to the pose after"),
+        (film.held, "held at the nearest pose"),
+    ):
+        if numbers:
+            count = "one frame" if len(numbers) == 1 else f"{len(numbers)} frames"
+            print(
+                f"note: {count} that the file leaves out, {what}: {ranges(numbers)}.",
+                file=sys.stderr,
+            )
+
+
+def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
     from photorig.shared.messages import FrameRequest
-    from photorig.shared.parameters_file import differences, read
+    from photorig.shared.parameters_file import differences, read_recording
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import load_renderer
 
     size = _size(args.size)
     portrait = Portrait.load(args.portrait)
     renderer = load_renderer(args.device)
-    lines = read(args.parameters, renderer.schema)
+    lines, recording = read_recording(args.parameters, renderer.schema)
     if not lines:
         raise InputError(f"{args.parameters} holds no frames", "Write one JSON object a line.")
     if args.mode == RELATIVE_TO_FIRST:
         lines = differences(lines, args.neutral_frame)
+    film = timeline(lines, recording, args.fps) if is_movie else None
     mode = "absolute" if args.mode == "absolute" else "relative"
     missing = renderer.schema.rest if mode == "relative" else portrait.parameters
     requests = [
@@ -136,9 +209,9 @@ def _prepare(args: argparse.Namespace) -> _Job:
             frame=line.frame,
             neutral=args.neutral,
         )
-        for line in lines
+        for line in (lines if film is None else film.frames)
     ]
-    return _Job(renderer, _measured(args, portrait, renderer), requests)
+    return _Job(renderer, _measured(args, portrait, renderer), requests, film)
 
 
 def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
@@ -219,8 +292,11 @@ def _warn_beyond_range(job: _Job) -> None:
 def _frames(job: _Job) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
+    shown: tuple[object, np.ndarray] | None = None
     for request in tqdm(job.requests, unit="frame", disable=not sys.stderr.isatty()):
-        yield job.renderer.render(job.portrait, request)
+        if shown is None or shown[0] != request.picture:  # one that is held is made once
+            shown = request.picture, job.renderer.render(job.portrait, request)
+        yield shown[1]
 
 
 def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
