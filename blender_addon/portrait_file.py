@@ -4,22 +4,31 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
-import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import bpy
+import numpy as np
 
 from .shared.errors import InputError
+from .shared.portrait_layout import (
+    HINT,
+    MAXIMUM_BYTES,
+    MAXIMUM_PARAMETERS,
+    PortraitLayout,
+    check_alignment,
+    plain_png,
+    png_size,
+    read_layout,
+)
+from .shared.reading import read_file
 from .shared.schema import ARKIT_52
 
+if TYPE_CHECKING:
+    import bpy
+
 SUFFIX = ".portrait"
-MAXIMUM_BYTES = 512 << 20
-_HINT = "Make a portrait with 'photorig fit' or 'photorig sample'."
 
 
 @dataclass(frozen=True)
@@ -37,7 +46,7 @@ class PortraitFile:
         reach: lowest and highest value that this face was seen to show, by parameter; empty where
             that was not measured.
         reach_of: id of the worker's bundle that it was measured with, "" without.
-        photo_png: the photo as a PNG file.
+        photo_png: the photo as a PNG file, with nothing in it but pixels.
         content: the bytes of the file.
     """
 
@@ -65,6 +74,8 @@ def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:
     Args:
         owner: the data-block that holds the path; a linked one is relative to its own library.
     """
+    import bpy  # the rest of this file can do without
+
     library = owner.library if owner is not None else None
     return Path(bpy.path.abspath(path, library=library))
 
@@ -76,11 +87,9 @@ def read_portrait(path: Path) -> PortraitFile:
         InputError: there is no such file, it cannot be read, or it is no portrait.
     """
     if path.suffix.lower() != SUFFIX:
-        raise InputError(f"{path.name!r} is no {SUFFIX} file", _HINT)
+        raise InputError(f"{path.name!r} is no {SUFFIX} file", HINT)
     try:
         status = path.stat()
-        if status.st_size > MAXIMUM_BYTES:
-            raise InputError(f"{path.name!r} is too large to be a portrait", _HINT)
         return _read(path, status.st_mtime_ns, status.st_size)
     except FileNotFoundError:
         raise InputError(
@@ -92,67 +101,44 @@ def read_portrait(path: Path) -> PortraitFile:
 
 @lru_cache(maxsize=8)
 def _read(path: Path, _modified: int, _size: int) -> PortraitFile:
-    content = path.read_bytes()
+    content = read_file(path, MAXIMUM_BYTES)
     try:
         return _described(path, content)
-    except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
-        raise InputError(f"{path.name!r} is no portrait file, or it is damaged", _HINT) from error
+    except InputError as error:
+        raise InputError(f"{path.name!r}: {error.message}", error.hint) from error
+    except Exception as error:  # an edge: the file may be a stranger's
+        raise InputError(f"{path.name!r} is no portrait file, or it is damaged", HINT) from error
 
 
 def _described(path: Path, content: bytes) -> PortraitFile:
-    """What the file's header says (safetensors: a length, then JSON, then the tensors)."""
-    (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
-    metadata = json.loads(header["__metadata__"]["photorig"])
-    if metadata["format"] != "photorig.portrait":
-        raise ValueError(metadata["format"])
-    tensors = _Tensors(header, content, 8 + length)
-    photo = tensors.bytes_of("photo.png")
-    # A PNG's first chunk begins with width and height after 16 bytes.
-    width, height = struct.unpack_from(">II", photo, 16)
-    reach = _reach(tensors)
+    """What the file says, as far as a worker would take it. Raises InputError, ValueError."""
+    layout = read_layout(content)
+    # Blender's image loader knows much more of PNG than photos of portraits have.
+    photo = plain_png(layout.bytes_of("photo.png"))
+    width, height = png_size(photo)
+    alignment, parameters = layout.numbers("alignment"), layout.numbers("parameters")
+    check_alignment(np.reshape(alignment, (2, 3)), width, height)
+    if not 1 <= len(parameters) <= MAXIMUM_PARAMETERS:
+        raise ValueError(f"{len(parameters)} parameters")
+    reach = _reach(layout)
     return PortraitFile(
         path=path,
         id=hashlib.sha256(content).hexdigest(),
-        name=str(metadata["name"]),
+        name=layout.text("name"),
         photo_size=(width, height),
-        parameters=tensors.numbers("parameters", "F32"),
-        alignment=tensors.numbers("alignment", "F64"),
+        parameters=parameters,
+        alignment=alignment,
         reach=reach,
-        reach_of=str(metadata.get("response_to", "")) if reach else "",
+        reach_of=layout.text("response_to") if reach else "",
         photo_png=photo,
         content=content,
     )
 
 
-def _reach(tensors: _Tensors) -> dict[str, tuple[float, float]]:
+def _reach(layout: PortraitLayout) -> dict[str, tuple[float, float]]:
     names = ("response.lowest", "response.highest")
-    if not all(name in tensors.header for name in names):
+    if not all(name in layout.arrays for name in names) or "response_to" not in layout.metadata:
         return {}
-    lowest, highest = (tensors.numbers(name, "F32") for name in names)
+    lowest, highest = (layout.numbers(name) for name in names)
     ends = zip(lowest, highest, strict=True)
     return {p.id: end for p, end in zip(ARKIT_52.parameters, ends, strict=False)}
-
-
-@dataclass(frozen=True)
-class _Tensors:
-    """The tensors of a safetensors file; ``start`` is where the first one's bytes begin."""
-
-    header: dict[str, Any]
-    content: bytes
-    start: int
-
-    def bytes_of(self, name: str) -> bytes:
-        first, last = (self.start + int(end) for end in self.header[name]["data_offsets"])
-        return self.content[first:last]
-
-    def numbers(self, name: str, kind: str) -> tuple[float, ...]:
-        """A float tensor, flat. Raises ValueError where it is none."""
-        letter = {"F32": "f", "F64": "d"}[kind]
-        if self.header[name]["dtype"] != kind:
-            raise ValueError(f"{name} is no {kind}")
-        count = math.prod(self.header[name]["shape"])
-        values = struct.unpack(f"<{count:d}{letter}", self.bytes_of(name))
-        if not all(map(math.isfinite, values)):
-            raise ValueError(f"{name} is not finite")
-        return values

@@ -12,6 +12,8 @@ import bpy.utils.previews
 import numpy as np
 
 from .portrait_file import PortraitFile
+from .shared.errors import InputError
+from .shared.writing import write_atomically
 
 SIZE = 128
 _SAMPLES = 2  # a side, in each pixel
@@ -24,15 +26,21 @@ def _path_of(portrait_id: str) -> Path:
 
 
 def make_thumbnail(portrait: PortraitFile) -> Path:
-    """The face of a portrait as a PNG of SIZE × SIZE; one that is there is not made again."""
+    """The face of a portrait as a PNG of SIZE × SIZE; one that is there is not made again.
+
+    Raises:
+        InputError: it cannot be written, or Blender cannot read the photo.
+    """
     path = _path_of(portrait.id)
     if path.is_file():
         return path
     photo_path = path.with_suffix(".photo.png")
-    photo_path.write_bytes(portrait.photo_png)
+    write_atomically(photo_path, portrait.photo_png, private=True)
     try:
         image = bpy.data.images.load(str(photo_path), check_existing=False)
         try:
+            if tuple(image.size) != portrait.photo_size:
+                raise InputError(f"Blender cannot read the photo of {portrait.name!r}")
             face = _face_of(image, np.reshape(portrait.alignment, (2, 3)))
         finally:
             bpy.data.images.remove(image)

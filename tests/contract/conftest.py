@@ -22,6 +22,7 @@ MODULES = (
     "fit_client",
     "previews",
     "worker_process",
+    "portrait_file",
 )
 
 sys.path.insert(0, str(Path(__file__).parent))
