@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -26,9 +24,6 @@ _SAFE = {PYTHON_VARIABLE: "1", "NoDefaultCurrentDirectoryInExePath": "1"}
 """The second is for Windows: its shell, too, then looks for programs on the search path only."""
 
 Stream = int | IO[bytes] | None
-
-_LONGEST_LINE = 300
-"""Letters of a program's last line that are told to a person."""
 
 
 def find(name: str, folders: str | None = None) -> Path | None:
@@ -114,46 +109,6 @@ def run(
         timeout=timeout,
         check=False,
     )
-
-
-class LastWords:
-    """Reads what a program says on standard error: passes it on to ours, and keeps the last line.
-
-    Whoever tells a person that a program has failed tells them its own words, not a guess.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream, self._line = stream, b""
-        self._reader = threading.Thread(target=self._read, name="photorig-last-words", daemon=True)
-        self._reader.start()
-
-    def line(self, timeout: float = 2.0) -> str:
-        """The last one that says something, without a full stop; for a program that has ended.
-
-        Args:
-            timeout: seconds for a child of the program that holds the stream open.
-        """
-        self._reader.join(timeout)
-        text = self._line.decode(errors="replace")
-        printable = "".join(letter if letter.isprintable() else " " for letter in text)
-        return " ".join(printable.split())[:_LONGEST_LINE].rstrip(".")
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError), self._stream:
-            while line := self._stream.readline(_LONGEST_LINE * 4):
-                if line.strip():
-                    self._line = line
-                with contextlib.suppress(OSError):
-                    os.write(2, line)
-
-
-def how_it_ended(status: int) -> str:
-    """ "exit code 3", or "signal SIGKILL" for a program that was ended."""
-    if status >= 0:
-        return f"exit code {status}"
-    with contextlib.suppress(ValueError):
-        return f"signal {signal.Signals(-status).name}"
-    return f"signal {-status}"
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from photorig.shared.messages import (
 )
 
 from .fits import FitEvent, FitOutcome
+from .last_words import LastWords, how_it_ended
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,7 @@ class ProcessFitter:
     def _follow(self, fit_id: int, process: subprocess.Popen[bytes], out: Path) -> FitOutcome:
         """Pass on what the program says until it has ended; returns how."""
         assert process.stderr is not None
-        last_words = programs.LastWords(process.stderr)
+        last_words = LastWords(process.stderr)
         for event in _lines(process):
             if event.get("event") == "progress":
                 self._tell(fit_id, FitProgress(str(event["stage"]), float(event["fraction"])))
@@ -185,7 +186,7 @@ class ProcessFitter:
 
 def _ended(status: int, last_line: str) -> PhotorigError:
     """For a program that has ended without an answer: its own last line, or how it was ended."""
-    how = programs.how_it_ended(status)
+    how = how_it_ended(status)
     log.error("the fitting program ended with %s: %s", how, last_line or "it said nothing")
     if how == "signal SIGKILL":
         return PhotorigError(
