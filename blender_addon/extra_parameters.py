@@ -71,9 +71,16 @@ def set_value(camera: bpy.types.Camera, parameter: str, value: float) -> None:
 
 
 def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
-    """Make the custom property of an extra parameter where there is none, at rest."""
+    """Give a parameter that will be driven a place in the file: at rest, where it had none.
+
+    Drivers are evaluated by several threads. A value that is written for the first time is put
+    into a list that all of them share, which damages it, and Blender 5.2 with it.
+    """
     name = property_name(parameter.id)
-    if parameter.id not in ARKIT_52.index and name not in camera:
+    if parameter.id in ARKIT_52.index:
+        if not camera.photorig.is_property_set(parameter.id):
+            setattr(camera.photorig, parameter.id, getattr(camera.photorig, parameter.id))
+    elif name not in camera:
         camera[name] = float(parameter.default)
         _describe(camera, name, parameter)
 

@@ -10,7 +10,7 @@ from bpy.app.handlers import persistent
 
 from .driver_targets import curve_at, driver_problem, read_target
 from .drivers import compile_mapping, problem_of
-from .extra_parameters import data_path
+from .extra_parameters import data_path, restore, schema_of
 from .mapping_rows import PhotorigMappingRow
 from .shared.errors import InputError
 from .turn_drivers import turn_problem
@@ -83,6 +83,10 @@ def _mend(*_arguments: object) -> None:
             item.compiled and _is_to_be_mended(camera, item) for item in camera.photorig.mapping
         ):
             compile_mapping(camera)
+        schema = schema_of(camera)
+        for parameter in camera.photorig.mapped_parameters.split():
+            if parameter in schema.index:
+                restore(camera, schema.parameters[schema.index[parameter]])
 
 
 def _is_to_be_mended(camera: bpy.types.Camera, item: PhotorigMappingRow) -> bool:
