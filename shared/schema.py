@@ -23,6 +23,8 @@ from .errors import InputError
 
 _LONGEST_WORD = 200
 _MOST_PARAMETERS = 1000
+_GREATEST = 3.4e38
+"""Beyond this a float32 is infinity."""
 _ID = re.compile(r"\w{1,60}")
 """What a parameter may be called: lists of them are written with spaces between."""
 
@@ -127,7 +129,7 @@ class ParameterSchema:
                 raise InputError(f"Unknown parameter {name!r}", self._suggestion(name))
             if isinstance(value, bool) or not isinstance(value, (int, float, np.floating)):
                 raise InputError(f"Parameter {name!r} has the value {value!r}", "Give a number.")
-            if not math.isfinite(value):
+            if not math.isfinite(value) or abs(value) > _GREATEST:
                 raise InputError(f"Parameter {name!r} is {value!r}", "Give a finite number.")
             vector[position] = value
         return vector

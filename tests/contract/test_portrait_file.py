@@ -21,7 +21,7 @@ from safetensors.numpy import load, save
 from photorig.shared.portrait_layout import read_header
 
 GOOD = portrait_bytes(1)
-CRASHES = Path(__file__).parents[1] / "data" / "crash"
+CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
 
 
 def changed(edit: Callable[[dict[str, np.ndarray], dict[str, Any]], None]) -> bytes:
@@ -83,8 +83,10 @@ HOSTILE = {
     "a name of two lines": lambda: changed(lambda _, data: data.update(name="x\ny")),
     "2 million parameters": lambda: with_array("parameters", np.zeros(2_000_000, np.float32)),
     "a portrait of another format": lambda: changed(lambda _, data: data.update(version=99)),
-    "a crash": lambda: gzip.decompress((CRASHES / "portrait-1.bin.gz").read_bytes()),
-    "another crash": lambda: gzip.decompress((CRASHES / "portrait-2.bin.gz").read_bytes()),
+    "a crash": lambda: gzip.decompress((CORPUS / "portrait" / "nested-header.gz").read_bytes()),
+    "another crash": lambda: gzip.decompress(
+        (CORPUS / "portrait" / "nested-metadata.gz").read_bytes()
+    ),
     "nothing": lambda: b"",
 }
 

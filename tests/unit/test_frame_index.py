@@ -17,7 +17,7 @@ from photorig.shared.frame_index import DAMAGED_NAME, INDEX_NAME, FrameIndex
 from photorig.shared.provenance import insert_into_png
 from photorig.shared.request_mark import read_mark
 
-CRASHES = Path(__file__).parents[1] / "data" / "crash"
+CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
 
 
 def test_a_finished_file_is_known_to_the_next_program_at_once(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_without_a_journal_nothing_is_finished(shot: Path) -> None:
     assert not FrameIndex(shot).has("a.png", KEY)
 
 
-@pytest.mark.parametrize("name", ["index-1.bin.gz", "index-2.bin"])
+@pytest.mark.parametrize("name", ["nested.gz", "infinite"])
 def test_journals_that_stopped_a_render_once_do_so_no_more(tmp_path: Path, name: str) -> None:
-    content = (CRASHES / name).read_bytes()
+    content = (CORPUS / "journal" / name).read_bytes()
     content = gzip.decompress(content) if name.endswith(".gz") else content
     (tmp_path / INDEX_NAME).write_bytes(content)
     index = FrameIndex(tmp_path)

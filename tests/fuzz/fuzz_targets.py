@@ -1,0 +1,245 @@
+"""Everything that reads bytes from outside, and good bytes of each kind to begin with."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gzip
+import importlib
+import json
+import os
+import shutil
+import struct
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from photorig.shared import message_forms as forms
+from photorig.shared import parameters_file, portrait_forms
+from photorig.shared.connection import FORMAT, ConnectionInfo
+from photorig.shared.errors import PhotorigError
+from photorig.shared.frame_index import INDEX_NAME, FrameIndex
+from photorig.shared.mapping_presets import read_preset, read_presets
+from photorig.shared.protocol import Message, decode
+from photorig.shared.provenance import read_provenance
+from photorig.shared.responses import responses_of
+from photorig.shared.schema import ARKIT_52
+from photorig.worker.faces.pictures import read_picture
+from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.registry.cards import read_card
+
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = Path(__file__).with_name("corpus")
+GOLDEN = ROOT / "tests" / "contract" / "golden"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Attributes:
+        read: one input; a PhotorigError is what it may raise.
+        seeds: good inputs.
+    """
+
+    read: Callable[[bytes], object]
+    seeds: Callable[[], list[bytes]]
+
+
+def saved(name: str) -> list[bytes]:
+    """What once broke this reader, or nearly did."""
+    files = sorted((CORPUS / name).glob("*"))
+    return [gzip.decompress(f.read_bytes()) if f.suffix == ".gz" else f.read_bytes() for f in files]
+
+
+@cache
+def _folder() -> Path:
+    """For readers of files; in memory where the system has such a place."""
+    memory = Path("/dev/shm")
+    folder = tempfile.mkdtemp(prefix="photorig-fuzz-", dir=memory if memory.is_dir() else None)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _file(name: str, content: bytes) -> Path:
+    path = _folder() / name
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+# --- messages
+
+
+def _parts(content: bytes) -> list[bytes]:
+    """As the golden files hold them: each part after its length."""
+    parts, position = [], 0
+    while position + 4 <= len(content) and len(parts) < 12:
+        (length,) = struct.unpack_from(">I", content, position)
+        parts.append(content[position + 4 : position + 4 + length])
+        position += 4 + length
+    return parts
+
+
+def _welcome(message: Message) -> None:
+    welcome = forms.read_welcome(message)
+    responses_of(welcome.description, welcome.schema.ids)
+
+
+_FORMS: dict[str, list[Callable[[Message], object]]] = {
+    "hello": [forms.read_hello],
+    "welcome": [_welcome],
+    "pong": [forms.read_heartbeat],
+    "error": [forms.read_error],
+    "portrait": [portrait_forms.read_portrait_info],
+    "portrait_query": [portrait_forms.read_portrait_reference],
+    "portrait_upload": [portrait_forms.read_portrait_reference],
+    "preview": [forms.read_view, lambda message: forms.read_frame_request(message, ARKIT_52)],
+    "render": [lambda message: forms.read_frame_request(message, ARKIT_52)],
+    "frame": [forms.read_frame_reply],
+    "job": [forms.read_window],
+    "fit": [portrait_forms.read_fit],
+    "fit_progress": [portrait_forms.read_fit_progress],
+    "fit_faces": [portrait_forms.read_fit_faces],
+    "fitted": [portrait_forms.read_fitted_portrait],
+    "head": [portrait_forms.read_head],
+}
+_ALL_FORMS = [read for reads in _FORMS.values() for read in reads]
+
+
+def read_message(content: bytes) -> None:
+    """As its kind, and then as every other: a body may come under any name."""
+    message = decode(_parts(content), 1 << 20)
+    for read in _FORMS.get(message.header.kind, _ALL_FORMS):
+        with contextlib.suppress(PhotorigError):
+            read(message)
+
+
+# --- files
+
+
+def _portrait_seeds() -> list[bytes]:
+    random = np.random.default_rng(0)
+    portrait = Portrait(
+        latents=random.normal(size=(2, 512)).astype(np.float32),
+        parameters=np.zeros(len(ARKIT_52), np.float32),
+        photo=random.integers(0, 256, (24, 32, 3), np.uint8),
+        alignment=Portrait.aligned_photo(24),
+        model_id="card",
+        schema_hash=ARKIT_52.hash,
+        name="Nobody",
+    )
+    return [portrait.to_bytes()]
+
+
+@cache
+def _extension() -> Any:
+    """The extension's reader, as Blender has it, without Blender."""
+    package = _folder() / "fuzz_extension"
+    shutil.copytree(ROOT / "shared", package / "shared")
+    shutil.copy(ROOT / "blender_addon" / "portrait_file.py", package)
+    (package / "__init__.py").touch()
+    sys.path.insert(0, str(_folder()))
+    return importlib.import_module("fuzz_extension.portrait_file")
+
+
+def read_in_extension(content: bytes) -> None:
+    extension = _extension()
+    path = _file("x.portrait", content)
+    extension._read.cache_clear()
+    with contextlib.suppress(extension.InputError):
+        extension.read_portrait(path)
+
+
+def read_journal(content: bytes) -> None:
+    _file(INDEX_NAME, content)
+    index = FrameIndex(_folder())
+    for frame in range(3):
+        index.is_finished(frame, "a" * 64)
+
+
+def _read_presets(content: bytes) -> None:
+    folder = _folder() / "presets"
+    folder.mkdir(exist_ok=True)
+    (folder / "bad.json").write_bytes(content)
+    shutil.copy(_PRESETS[0], folder / "good.json")
+    # One that is damaged must not take the others away.
+    assert len(read_presets(folder)) >= 1
+    read_preset(folder / "bad.json")
+
+
+def _connection_seeds() -> list[bytes]:
+    keys = {f"{name}_key": "a" * 40 for name in ("server_public", "client_public", "client_secret")}
+    data = {
+        "format": FORMAT,
+        "control": "tcp://127.0.0.1:1",
+        "bulk": "tcp://127.0.0.1:2",
+        **keys,
+        "pid": os.getpid(),
+        "machine": "here",
+        "nonce": "0" * 32,
+        "version": [1, 3],
+    }
+    return [json.dumps(data).encode()]
+
+
+def _read_connection(content: bytes) -> None:
+    info = ConnectionInfo.load(_file("worker.json", content))
+    info.is_stale  # noqa: B018 - it looks at the process
+
+
+def _journal_seeds() -> list[bytes]:
+    entry = {"file": "frame_0001.png", "request": "a" * 64, "bytes": 100}
+    return [b"".join(json.dumps(entry | {"bytes": n}).encode() + b"\n" for n in range(4))]
+
+
+def _params_seeds() -> list[bytes]:
+    values = {"headYaw": 12.5, "jawOpen": 0.4}
+    line = {"frame": 1, "time": 0.0, "parameters": values}
+    return [b"".join(json.dumps(line | {"frame": n}).encode() + b"\n" for n in range(4))]
+
+
+def _card_seeds() -> list[bytes]:
+    paths = sorted((ROOT / "models").glob("*.toml"))
+    return [path.read_bytes() for path in paths if not path.name.endswith(".bundle.toml")]
+
+
+_PRESETS = sorted((ROOT / "blender_addon" / "presets").glob("*.json"))
+
+
+def _files(folder: Path, pattern: str) -> Callable[[], list[bytes]]:
+    return lambda: [path.read_bytes() for path in sorted(folder.glob(pattern))]
+
+
+def _picture_seeds() -> list[bytes]:
+    import cv2
+
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    suffixes = (".png", ".jpg", ".webp", ".tiff", ".bmp")
+    return [bytes(cv2.imencode(suffix, image)[1].tobytes()) for suffix in suffixes]
+
+
+def _read_picture(content: bytes) -> None:
+    read_picture(_file("picture", content))
+
+
+TARGETS: dict[str, Target] = {
+    "message": Target(read_message, _files(GOLDEN, "*.bin")),
+    "portrait": Target(Portrait.from_bytes, _portrait_seeds),
+    "portrait_in_extension": Target(read_in_extension, _portrait_seeds),
+    "journal": Target(read_journal, _journal_seeds),
+    "preset": Target(_read_presets, lambda: [path.read_bytes() for path in _PRESETS]),
+    "connection": Target(_read_connection, _connection_seeds),
+    "params": Target(
+        lambda content: parameters_file.read(_file("params.jsonl", content)), _params_seeds
+    ),
+    "card": Target(lambda content: read_card(_file("card.toml", content)), _card_seeds),
+    "provenance": Target(read_provenance, lambda: _picture_seeds()[:1]),
+    "picture": Target(_read_picture, _picture_seeds),
+}
