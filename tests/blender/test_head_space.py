@@ -144,6 +144,47 @@ def test_a_row_says_in_the_panel_what_it_is_relative_to_and_can_be_changed(
     assert not scene.camera.data.animation_data.drivers
 
 
+@pytest.mark.parametrize("space", ["BODY", "WORLD", "CAMERA"])
+def test_what_the_list_shows_is_what_the_driver_reads(
+    scene: bpy.types.Scene, modules: SimpleNamespace, space: str
+) -> None:
+    armature = _map(scene, _NO_NECK, head_space=space)
+    _set_camera(scene, around=12, above=7)
+    turn_bone(armature, "chest", seen_turn(5, -8, 11))
+    turn_bone(armature, "head", seen_turn(-20, 9, 4))
+    shown = dict.fromkeys(("headYaw", "headPitch", "headRoll"), 0.0)
+    seen = angles(scene)
+    for item in scene.camera.data.photorig.mapping:
+        if item.parameter in shown:
+            row = modules.mapping_rows.row_of(item)
+            value = modules.rig.source_value(item.owner, row.source, scene.camera)
+            shown[item.parameter] += row.contribution(value)
+            assert modules.mapping_panel.live_value(item) == f"{row.contribution(value):.2f}"
+    assert tuple(shown.values()) == pytest.approx(seen, abs=0.01)
+
+
+def test_the_row_of_an_eye_bone_has_its_mirror_image(scene: bpy.types.Scene) -> None:
+    rig = PUBLIC["character creator, fbx"]
+    armature = build(scene, rig)
+    bpy.ops.photorig.detect_rig(preset="eye-bones")
+    settings = scene.camera.data.photorig
+    for index in reversed(range(len(settings.mapping))):
+        if settings.mapping[index].parameter != "eyeLookOutLeft":
+            settings.mapping_index = index
+            bpy.ops.photorig.remove_mapping_row()
+    left = settings.mapping[0].control
+    armature.data.bones[left].name = "Eye.L"
+    armature.data.bones[rig.eyes[1]].name = "Eye.R"
+    settings.mapping[0].amount = 1.0
+    settings.mapping_index = 0
+    bpy.ops.photorig.mirror_mapping_row()
+    assert [row.control for row in settings.mapping] == ["Eye.L", "Eye.R"]
+    turn_bone(armature, "Eye.R", seen_turn(-14, 0, 0))
+    parameters = evaluated(scene)
+    assert parameters.eyeLookOutRight == pytest.approx(0.5, abs=0.01)
+    assert parameters.eyeLookOutLeft == pytest.approx(0, abs=0.01)
+
+
 def _head_mesh(scene: bpy.types.Scene, names: tuple[str, ...]) -> bpy.types.Object:
     """A mesh with left and right of its own: vertices on both sides of the middle."""
     face = add_face(scene, "Face", names)
