@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .shared.arkit_amounts import amounts_of
 from .shared.errors import InputError
 from .shared.portrait_layout import (
     HINT,
@@ -116,7 +117,7 @@ def _described(path: Path, content: bytes) -> PortraitFile:
     # Blender's image loader knows much more of PNG than photos of portraits have.
     photo = plain_png(layout.bytes_of("photo.png"))
     width, height = png_size(photo)
-    alignment, parameters = layout.numbers("alignment"), layout.numbers("parameters")
+    alignment, parameters = layout.numbers("alignment"), _amounts(layout.numbers("parameters"))
     check_alignment(np.reshape(alignment, (2, 3)), width, height)
     if not 1 <= len(parameters) <= MAXIMUM_PARAMETERS:
         raise ValueError(f"{len(parameters)} parameters")
@@ -135,10 +136,15 @@ def _described(path: Path, content: bytes) -> PortraitFile:
     )
 
 
+def _amounts(readings: tuple[float, ...]) -> tuple[float, ...]:
+    """The file keeps what Net3D read; parameters are amounts."""
+    return tuple(amounts_of(np.array(readings, np.float32)).tolist())
+
+
 def _reach(layout: PortraitLayout) -> dict[str, tuple[float, float]]:
     names = ("response.lowest", "response.highest")
     if not all(name in layout.arrays for name in names) or "response_to" not in layout.metadata:
         return {}
     lowest, highest = (layout.numbers(name) for name in names)
-    ends = zip(lowest, highest, strict=True)
+    ends = zip(_amounts(lowest), _amounts(highest), strict=True)
     return {p.id: end for p, end in zip(ARKIT_52.parameters, ends, strict=False)}

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from photorig.shared.arkit_amounts import readings_of
 from photorig.shared.errors import ModelError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.portraits.portrait import Portrait
@@ -42,19 +43,36 @@ def test_the_id_changes_with_whatever_changes_the_pixels() -> None:
 
 
 def test_each_shift_stops_where_the_face_reaches_the_end_of_its_range() -> None:
-    shift = ARKIT_52.vector({"headYaw": -3, "jawOpen": 0.9})
-    source = ARKIT_52.vector({"jawOpen": 0.1})
+    shift = ARKIT_52.vector({"headYaw": -3, "mouthPucker": 0.9})
+    source = ARKIT_52.vector({"mouthPucker": 0.1})
     held = ARKIT_52.named(tiny_bundle(limit=0.5).within_range(showing(source), shift))
-    assert (held["headYaw"], held["jawOpen"]) == pytest.approx((-0.5, 0.4))
+    assert (held["headYaw"], held["mouthPucker"]) == pytest.approx((-0.5, 0.4))
+
+
+def test_ranges_are_amounts_although_the_matrix_was_learned_with_readings() -> None:
+    jaw = ARKIT_52.index["jawOpen"]
+    lowest, highest = tiny_bundle(limit=0.5).reach(showing(ARKIT_52.rest))
+    assert lowest[jaw] == 0
+    assert readings_of(highest)[jaw] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_change_of_amounts_becomes_the_change_that_net3d_reads() -> None:
+    jaw, pucker = ARKIT_52.index["jawOpen"], ARKIT_52.index["mouthPucker"]
+    source = readings_of(ARKIT_52.vector({"jawOpen": 0.2}))
+    shift = ARKIT_52.vector({"jawOpen": 0.4, "mouthPucker": 0.3})
+    change = tiny_bundle().read_change(showing(source), shift)
+    assert change[jaw] == pytest.approx(0.42 - 0.03, abs=1e-6)
+    assert change[pucker] == pytest.approx(0.3)
+    assert np.count_nonzero(change) == 2, "what is not asked for stays exactly"
 
 
 def test_a_face_that_shows_more_than_was_trained_keeps_it_and_can_show_less() -> None:
-    source = ARKIT_52.vector({"jawOpen": 0.8})
+    source = ARKIT_52.vector({"mouthPucker": 0.8})
     bundle = tiny_bundle(limit=0.5)
-    jaw = ARKIT_52.index["jawOpen"]
+    pucker = ARKIT_52.index["mouthPucker"]
     for asked, held in ((0.1, 0.0), (0.0, 0.0), (-0.2, -0.2), (-0.9, -0.9), (-2.0, -1.3)):
-        shift = ARKIT_52.vector({"jawOpen": asked})
-        assert bundle.within_range(showing(source), shift)[jaw] == pytest.approx(held)
+        shift = ARKIT_52.vector({"mouthPucker": asked})
+        assert bundle.within_range(showing(source), shift)[pucker] == pytest.approx(held)
 
 
 def bent_bundle() -> ModelBundle:

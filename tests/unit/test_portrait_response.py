@@ -88,10 +88,10 @@ def test_a_head_that_leans_when_it_turns_says_how_far() -> None:
 def test_a_face_is_asked_for_no_more_than_it_can_show() -> None:
     bundle = tiny_bundle(limit=0.5)
     able = response(bundle_id=bundle.id)
-    able.highest[JAW] = 0.3
+    able.highest[JAW] = 0.42
     portrait = replace(tiny_portrait(), parameters=ARKIT_52.rest, response=able)
-    assert bundle.within_range(portrait, wish(jawOpen=0.9))[JAW] == pytest.approx(0.3)
-    assert bundle.beyond_range(portrait, wish(jawOpen=0.4)) == ["jawOpen"]
+    assert bundle.within_range(portrait, wish(jawOpen=0.9))[JAW] == pytest.approx(0.6)
+    assert bundle.beyond_range(portrait, wish(jawOpen=0.7)) == ["jawOpen"]
 
 
 def test_beyond_what_was_measured_it_goes_straight_on() -> None:

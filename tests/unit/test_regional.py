@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from photorig.shared.arkit_amounts import readings_of
+from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.generators.regions import (
@@ -25,9 +27,12 @@ from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.region_masks import region_masks
 from photorig.worker.reenactment.regional import driver_of
 from photorig.worker.reenactment.regional_controls import CONTROLS, RegionalShifts
+from photorig.worker.reenactment.renderer import FaceRenderer
 
-from .fakes import tiny_bundle, tiny_portrait
+from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from .stage_fakes import tiny_stage
 from .test_face_mesh import landmarks
+from .test_portrait_response import response
 
 pytestmark = pytest.mark.weights("face-landmarker")
 
@@ -140,6 +145,44 @@ def test_a_portrait_whose_geometry_belongs_to_another_matrix_is_driven_as_calibr
 
 def test_rows_act_where_their_features_are() -> None:
     assert [side_of_row(row) for row in REGIONAL_ROWS] == [8, 16, 16, 32, 32]
+
+
+# ------------------------------------------------------------------ amounts
+
+
+def shift_of(portrait: Portrait, values: dict[str, float], **fields: object) -> dict[str, float]:
+    """Named Δp that the renderer gives the method."""
+    renderer = FaceRenderer(BUNDLE, TinyGenerator(), tiny_stage())
+    missing = portrait.shown if fields.get("mode") == "absolute" else None
+    vector = ARKIT_52.vector(values, missing)
+    request = FrameRequest(portrait.id, vector, 8, method="regional", **fields)
+    return ARKIT_52.named(renderer.parameter_shift(portrait, request))
+
+
+def showing(**amounts: float) -> Portrait:
+    """A portrait with a known mesh whose photo shows these amounts."""
+    read = readings_of(ARKIT_52.vector(amounts))
+    return replace(measured(), parameters=read, response=response(bundle_id=BUNDLE.id))
+
+
+def test_a_mesh_goes_the_whole_way_whatever_the_photo_shows() -> None:
+    portrait = showing(jawOpen=0.4)
+    assert shift_of(portrait, {"jawOpen": 1.0})["jawOpen"] == pytest.approx(1.0)
+    assert shift_of(portrait, {"jawOpen": -1.0})["jawOpen"] == pytest.approx(-0.4)
+
+
+@pytest.mark.parametrize("asked", ["absolute", "without the photo's own expression"])
+def test_a_blink_shuts_lids_that_are_half_shut_in_the_photo(asked: str) -> None:
+    portrait = showing(eyeBlinkLeft=0.5)
+    fields = {"mode": "absolute"} if asked == "absolute" else {"mode": "relative", "neutral": 1.0}
+    for amount, closed in ((1.0, 1.0), (0.75, 0.5), (0.5, 0.0), (0.0, -1.0)):
+        shift = shift_of(portrait, {"eyeBlinkLeft": amount}, **fields)
+        assert shift["eyeBlinkLeft"] == pytest.approx(closed, abs=1e-5)
+
+
+def test_a_relative_blink_is_a_part_of_what_the_lids_have_left_to_close() -> None:
+    shift = shift_of(showing(eyeBlinkLeft=0.5), {"eyeBlinkLeft": 0.5}, mode="relative")
+    assert shift["eyeBlinkLeft"] == pytest.approx(0.5)
 
 
 # ------------------------------------------------------------------ masks

@@ -48,7 +48,7 @@ def test_a_fresh_renderer_gives_the_same_bytes(renderer: FaceRenderer) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"missing": PORTRAIT.parameters, "mode": "absolute"}],
+    [{}, {"missing": PORTRAIT.shown, "mode": "absolute"}],
     ids=["relative", "absolute"],
 )
 def test_when_nothing_is_asked_for_the_frame_is_the_photo(
@@ -61,9 +61,9 @@ def test_when_nothing_is_asked_for_the_frame_is_the_photo(
 
 
 def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRenderer) -> None:
-    have = float(PORTRAIT.parameters[ARKIT_52.index["jawOpen"]])
+    have = float(PORTRAIT.shown[ARKIT_52.index["jawOpen"]])
     relative = request({"jawOpen": 0.25})
-    absolute = request({"jawOpen": have + 0.25}, missing=PORTRAIT.parameters, mode="absolute")
+    absolute = request({"jawOpen": have + 0.25}, missing=PORTRAIT.shown, mode="absolute")
     np.testing.assert_allclose(
         renderer.parameter_shift(PORTRAIT, relative),
         renderer.parameter_shift(PORTRAIT, absolute),
@@ -73,7 +73,7 @@ def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRen
 
 def test_neutral_takes_the_photos_own_expression_away(renderer: FaceRenderer) -> None:
     is_coefficient = renderer.bundle.is_coefficient
-    own = np.where(is_coefficient, PORTRAIT.parameters, 0)
+    own = np.where(is_coefficient, PORTRAIT.shown, 0)
     shift = renderer.asked_shift(PORTRAIT, request({"jawOpen": 0.3}, neutral=0.5))
     np.testing.assert_allclose(shift, ARKIT_52.vector({"jawOpen": 0.3}) - 0.5 * own, atol=1e-6)
     assert not shift[~is_coefficient].any(), "the head stays as it is in the photo"
@@ -81,7 +81,7 @@ def test_neutral_takes_the_photos_own_expression_away(renderer: FaceRenderer) ->
 
 def test_with_neutral_at_one_an_expression_is_what_is_asked_for(renderer: FaceRenderer) -> None:
     asked = dict.fromkeys(("jawOpen", "mouthPucker"), 0.3)
-    pose = dict(zip(ARKIT_52.ids[:3], PORTRAIT.parameters[:3].tolist(), strict=True))
+    pose = dict(zip(ARKIT_52.ids[:3], PORTRAIT.shown[:3].tolist(), strict=True))
     absolute = request({**pose, **asked}, mode="absolute")
     np.testing.assert_allclose(
         renderer.asked_shift(PORTRAIT, request(asked, neutral=1.0))[3:55],
@@ -91,14 +91,14 @@ def test_with_neutral_at_one_an_expression_is_what_is_asked_for(renderer: FaceRe
 
 
 def test_neutral_has_no_effect_in_absolute_mode(renderer: FaceRenderer) -> None:
-    asked = request({"jawOpen": 0.3}, missing=PORTRAIT.parameters, mode="absolute")
+    asked = request({"jawOpen": 0.3}, missing=PORTRAIT.shown, mode="absolute")
     np.testing.assert_array_equal(
         renderer.render(PORTRAIT, asked), renderer.render(PORTRAIT, replace(asked, neutral=0.7))
     )
 
 
 def test_less_of_an_expression_than_the_photo_has_is_seen(renderer: FaceRenderer) -> None:
-    shown = float(PORTRAIT.parameters[ARKIT_52.index["jawOpen"]])
+    shown = float(PORTRAIT.shown[ARKIT_52.index["jawOpen"]])
     shift = renderer.parameter_shift(PORTRAIT, request({"jawOpen": -shown / 2}))
     assert shift[ARKIT_52.index["jawOpen"]] == pytest.approx(-shown / 2, rel=1e-4)
 
@@ -108,9 +108,9 @@ def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> No
 
     bundle = tiny_bundle()
     shift = np.zeros(len(ARKIT_52), np.float32)
-    shift[3], shift[7] = 0.2, 0.4
+    shift[3], shift[8] = 0.2, 0.4
     latents = Directions(bundle).drive(PORTRAIT, shift)
-    moved = 0.2 * bundle.directions[3] + 0.4 * bundle.directions[7]
+    moved = 0.2 * bundle.directions[3] + 0.4 * bundle.directions[8]
     np.testing.assert_allclose(latents[:8], PORTRAIT.latents[:8] + moved, atol=1e-5)
     np.testing.assert_array_equal(latents[8:], PORTRAIT.latents[8:])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             yield timed.picture
 
     found: list[FrameParameters] = []
+    faces: list[FaceMeasurement] = []
     missing: list[int] = []
     most_faces = 0
     try:
@@ -77,15 +79,16 @@ def run(args: argparse.Namespace) -> int:
                 else:
                     values = ARKIT_52.named(measured.face.parameters)
                     found.append(FrameParameters(measured.frame, values, times[-1]))
+                    faces.append(measured.face)
                 progress.advance()
     except BaseException:
         if found:  # what is measured is kept, whatever stopped us
-            parameters_file.write(args.out, found, _recording(footage, times))
+            parameters_file.write(args.out, _with_amounts(found, faces), _recording(footage, times))
         raise
     if not found:
         raise _nothing_found(args.file, chosen, most_faces)
     recording = _recording(footage, times)
-    parameters_file.write(args.out, found, recording)
+    parameters_file.write(args.out, _with_amounts(found, faces), recording)
     _report(args, found, missing, most_faces, recording)
     return 0
 
@@ -96,6 +99,20 @@ def _recording(footage: Footage, times: list[float | None]) -> Recording | None:
     if not known:
         return None
     return Recording(constant_rate(known, footage.rate), len(times))
+
+
+def _with_amounts(
+    found: Sequence[FrameParameters], faces: Sequence[FaceMeasurement]
+) -> list[FrameParameters]:
+    """The frames with ARKit's amounts, which only the recording as a whole tells."""
+    from photorig.worker.reenactment.recorded_amounts import recorded_parameters
+
+    vectors = recorded_parameters(faces)
+    return [
+        replace(frame, values=ARKIT_52.named(vector))
+        for frame, vector in zip(found, vectors, strict=False)  # stopped between the two lists
+        if vector is not None
+    ]
 
 
 def _nothing_found(path: Path, face: int, most_faces: int) -> InputError:

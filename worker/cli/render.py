@@ -198,7 +198,7 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
         lines = differences(lines, args.neutral_frame)
     film = timeline(lines, recording, args.fps) if is_movie else None
     mode = "absolute" if args.mode == "absolute" else "relative"
-    missing = renderer.schema.rest if mode == "relative" else portrait.parameters
+    missing = renderer.schema.rest if mode == "relative" else portrait.shown
     requests = [
         FrameRequest(
             portrait=portrait.id,

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 
 from .families import HEAD_ANGLES
@@ -74,7 +73,7 @@ def measure_pairs(studio: Studio, task: Task) -> Piece:
     beyond, shift = [], []
     for _, _, values in task.details:
         asked = np.array(values, np.float32)
-        request = FrameRequest(portrait=portrait.id, parameters=asked, mode="absolute")
+        request = studio.request(portrait, asked, "absolute", studio.settings.size)
         wanted = studio.renderer.asked_shift(portrait, request)
         beyond.append(len(studio.renderer.bundle.beyond_range(portrait, wanted)))
         readings.append(studio.read(studio.frame(portrait, asked, "absolute")))

@@ -12,6 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from photorig.shared.arkit_amounts import amounts_of, has_curve
 from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
@@ -144,22 +145,25 @@ class Studio:
         mode: str,
         size: FrameSize | None = None,
     ) -> np.ndarray:
-        """The frame of a parameter vector (n,), through the renderer that everybody uses."""
-        request = self._request(portrait, parameters, mode, size or self.settings.size)
+        """The frame of a parameter vector (n,), through the renderer that everybody uses.
+
+        Judges speak as Net3D reads, so what is asked here are readings.
+        """
+        request = self.request(portrait, parameters, mode, size or self.settings.size)
         return self.renderer.render(portrait, request)
 
     def generated(
         self, portrait: Portrait, parameters: np.ndarray, mode: str, size: int
     ) -> np.ndarray:
         """The generator's own picture (size, size, 3), before background and motion are put in."""
-        request = self._request(portrait, parameters, mode, size)
+        request = self.request(portrait, parameters, mode, size)
         shift = self.renderer.parameter_shift(portrait, request)
         latents = self._method.drive(portrait, shift)
         return self.renderer.generator.synthesize(latents[None], size)[0]
 
     def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
         """Length of the latent shift in standard deviations of w, whatever the method."""
-        request = self._request(portrait, parameters, mode, self.settings.size)
+        request = self.request(portrait, parameters, mode, self.settings.size)
         shift = self.renderer.parameter_shift(portrait, request)
         change = self._method.drive(portrait, shift) - portrait.latents
         motion = self._motion_of @ change[: self._n_rows].ravel().astype(np.float64)
@@ -179,12 +183,18 @@ class Studio:
         """(h, w) bool, head and shoulders of a picture with a margin."""
         return widened(self._matte.person(image), image.shape[:2])
 
-    def _request(
+    def request(
         self, portrait: Portrait, parameters: np.ndarray, mode: str, size: FrameSize
     ) -> FrameRequest:
+        """The request for readings (n,), in absolute mode or as a change of the photo's."""
+        amounts = amounts_of(parameters, self.schema.ids)
+        if mode == "relative":
+            changed = amounts_of(portrait.parameters + parameters, self.schema.ids)
+            curved = np.array([has_curve(name) for name in self.schema.ids])
+            amounts = np.where(curved, changed - portrait.shown, parameters)
         return FrameRequest(
             portrait=portrait.id,
-            parameters=parameters,
+            parameters=np.asarray(amounts, np.float32),
             size=size,
             mode=mode,
             method=self.settings.method,

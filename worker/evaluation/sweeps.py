@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from photorig.shared.arkit_amounts import readings_of
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
@@ -73,7 +74,7 @@ def own_level(bundle: ModelBundle, portrait: Portrait, position: int, fraction: 
     Where its response was not measured that is the end of the trained range.
     """
     lowest, highest = bundle.reach(portrait)
-    end = highest[position] if fraction > 0 else lowest[position]
+    end = readings_of(highest if fraction > 0 else lowest, bundle.schema.ids)[position]
     return abs(fraction) * float(end - portrait.parameters[position])
 
 

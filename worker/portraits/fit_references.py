@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement
@@ -139,9 +140,9 @@ def _target(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> Target
 
 def _driven(portrait: Portrait, parameters: np.ndarray, bundle: ModelBundle) -> np.ndarray:
     """(16, 512): the portrait's face driven to what another photo shows."""
-    source = portrait.parameters
-    shift = bundle.within_range(portrait, parameters - source)
-    return bundle.shifted(portrait.latents, bundle.bearable(bundle.motion(source, shift)))
+    shift = bundle.within_range(portrait, amounts_of(parameters) - portrait.shown)
+    motion = bundle.bearable(bundle.motion_of(portrait, shift))
+    return bundle.shifted(portrait.latents, motion)
 
 
 def _shown(face: FaceMeasurement, alignment: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import torch
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
 from photorig.shared.messages import HeadMeasurement
 from photorig.worker.faces import geometry
@@ -67,7 +68,7 @@ def _measurement(face: FaceMeasurement, size: tuple[int, int]) -> HeadMeasuremen
         vertices=metric.aligned[0].numpy().astype(np.float32),
         landmarks=face.landmarks[:, :2].astype(np.float32),
         transform=metric.transform[0].numpy().astype(np.float32),
-        parameters=face.parameters,
+        parameters=amounts_of(face.parameters),
         width=size[1],
         height=size[0],
     )

@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
 from photorig.shared.portrait_layout import (
     FORMAT,
@@ -61,7 +62,7 @@ class Portrait:
 
     Attributes:
         latents: w_s, (n_rows, 512) float32 in W+.
-        parameters: p_s, (n,) float32 measured on the photo, in the schema's order and units.
+        parameters: (n,) float32 as Net3D read them on the photo, in the schema's order.
         photo: (H, W, 3) uint8 sRGB, the whole photo.
         alignment: (2, 3) float64; photo pixel coordinates (x, y, 1) to the aligned crop, whose
             corners are (0, 0) and (1, 1).
@@ -90,6 +91,11 @@ class Portrait:
     def id(self) -> str:
         """SHA-256 (hex) of the file's bytes."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """p_s, (n,) float32: pose and expression in the photo, coefficients as ARKit's amounts."""
+        return amounts_of(self.parameters)
 
     @cached_property
     def thumbnail(self) -> np.ndarray:

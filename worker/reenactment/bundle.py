@@ -23,6 +23,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from photorig.shared.arkit_amounts import amounts_of, has_curve, readings_of
 from photorig.shared.errors import ModelError
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
@@ -138,19 +139,26 @@ class ModelBundle:
         return response if response and response.bundle_id == self.id else None
 
     def reach(self, portrait: Portrait) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) lowest and (n,) highest value that a face can show: its own where it was measured,
-        else the range that most faces have.
+        """(n,) lowest and (n,) highest value that a face can show, coefficients as amounts: its own
+        where it was measured, else the range that most faces have.
 
-        A face that already shows more than was trained may keep it, and may show less.
+        A face that already shows more than was trained may keep it, and may show less. Where its
+        mesh is known, it moves by the whole of every shape, whatever the photo shows already.
         """
-        source, response = portrait.parameters, self.response_of(portrait)
+        source, response = portrait.shown, self.response_of(portrait)
         known = self if response is None else response
-        return np.minimum(known.lowest, source), np.maximum(known.highest, source)
+        lowest, highest = (
+            amounts_of(end, self.schema.ids) for end in (known.lowest, known.highest)
+        )
+        if response is not None and portrait.geometry is not None:
+            lowest = np.where(self.is_coefficient, 0, lowest)
+            highest = np.where(self.is_coefficient, source + 1, highest)
+        return np.minimum(lowest, source), np.maximum(highest, source)
 
     def within_range(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         """(n,) float32: Δp held to what the portrait's face can reach."""
         lowest, highest = self.reach(portrait)
-        source = portrait.parameters
+        source = portrait.shown
         return (np.clip(source + shift, lowest, highest) - source).astype(np.float32)
 
     def beyond_range(self, portrait: Portrait, shift: np.ndarray) -> list[str]:
@@ -159,9 +167,24 @@ class ModelBundle:
         outside = np.abs(self.within_range(portrait, shift) - shift) > tolerance
         return [self.schema.ids[i] for i in np.flatnonzero(outside)]
 
+    def read_change(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32: by how much what Net3D reads of this face changes with a Δp (n,) of
+        amounts; exactly 0 where Δp is 0. The matrix was learned with readings."""
+        ids, shown = self.schema.ids, portrait.shown
+        read = readings_of(shown + shift, ids) - readings_of(shown, ids)
+        return np.where(self._has_curve, read, shift).astype(np.float32)
+
+    def motion_of(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
+        """(n,) float32 motion of the latents for a Δp (n,) of amounts within range."""
+        return self.motion(portrait.parameters, self.read_change(portrait, shift))
+
+    @cached_property
+    def _has_curve(self) -> np.ndarray:
+        return np.array([has_curve(name) for name in self.schema.ids])
+
     def motion(self, source: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        """(n,) float32 motion of the latents for a Δp (n,) within range, on a face that shows
-        ``source`` (n,); exactly 0 where Δp is 0."""
+        """(n,) float32 motion of the latents for a change (n,) of what Net3D reads, on a face of
+        which it reads ``source`` (n,); exactly 0 where the change is 0."""
         motion = self.curve(source + shift) - self.curve(source)
         return np.where(self.moves_latents, motion, 0.0).astype(np.float32)
 

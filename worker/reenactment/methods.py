@@ -44,7 +44,7 @@ class Directions:
         self._bundle = bundle
 
     def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        motion = self._bundle.motion(portrait.parameters, shift)
+        motion = self._bundle.motion_of(portrait, shift)
         return self._bundle.shifted(portrait.latents, self._bundle.bearable(motion))
 
     def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
@@ -77,8 +77,12 @@ class Calibrated:
 
     def motion(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         """(n,) motion that this face is given for Δp (n,)."""
+        return self.motion_to_read(portrait, self._bundle.read_change(portrait, shift))
+
+    def motion_to_read(self, portrait: Portrait, change: np.ndarray) -> np.ndarray:
+        """(n,) motion after which Net3D should read ``change`` (n,) more of this face."""
         bundle, response = self._bundle, self._bundle.response_of(portrait)
-        motion = bundle.motion(portrait.parameters, shift)
+        motion = bundle.motion(portrait.parameters, change)
         if response is not None:
             motion = response.give(motion, bundle.head_angles)
         return bundle.bearable(motion)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.responses import BY_MESH, BY_NOTHING
 from photorig.shared.schema import Parameter
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
@@ -59,6 +60,7 @@ def sentences_beyond(bundle: ModelBundle, portrait: Portrait, asked: np.ndarray)
     shapes, geometry = load_face_shapes(), portrait.geometry
     has_mesh = geometry is not None and geometry.made_for == RegionalShifts(bundle).id
     beyond = set(bundle.beyond_range(portrait, asked))
+    usually = amounts_of(np.stack([bundle.lowest, bundle.highest]), bundle.schema.ids)
     result = {}
     for position in np.flatnonzero(asked):
         parameter = bundle.schema.parameters[position]
@@ -68,8 +70,8 @@ def sentences_beyond(bundle: ModelBundle, portrait: Portrait, asked: np.ndarray)
             if parameter.id not in beyond:
                 continue
             ends = float(lowest[position]), float(highest[position])
-            source = float(portrait.parameters[position])
-            usual = None if on_mesh else (response.lowest, response.highest)
+            source = float(portrait.shown[position])
+            usual = None if on_mesh else (float(usually[0][position]), float(usually[1][position]))
             result[parameter.id] = _held(parameter, ends, source, usual)
         elif on_mesh:
             result[parameter.id] = "has no effect: the mesh has no shape for it"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import Reference
 
@@ -70,13 +71,13 @@ class WithReferences:
         """Weight, Δp (n,) to what it shows, and the reference, of all that count."""
         if not portrait.references or not shift.any():
             return []
-        bundle, source = self._bundle, portrait.parameters
+        bundle = self._bundle
         ways = [
-            bundle.within_range(portrait, reference.parameters - source)
+            bundle.within_range(portrait, amounts_of(reference.parameters) - portrait.shown)
             for reference in portrait.references
         ]
-        target = bundle.motion(source, shift)
-        places = np.stack([bundle.motion(source, way) for way in ways])
+        target = bundle.motion_of(portrait, shift)
+        places = np.stack([bundle.motion_of(portrait, way) for way in ways])
         weights = reference_weights(target * self._units, places * self._units, bundle.shift_gram)
         together = zip(map(float, weights), ways, portrait.references, strict=True)
         return [one for one in together if one[0] > 0]

@@ -28,6 +28,10 @@ from .reach import told_responses
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
 
+BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+_MOST_SHUT = 0.7
+"""Part of a blink beyond which a photo does not tell how far its eyes would open."""
+
 
 @dataclass(frozen=True, eq=False)
 class FramePasses:
@@ -194,17 +198,33 @@ class FaceRenderer:
         motion, shift = split_shift(self.schema, portrait.parameters, asked, held)
         # A roll gives part of yaw to pitch and the other way round, perhaps beyond their ranges.
         shift = self.bundle.within_range(portrait, shift)
+        if request.method == REGIONAL and portrait.geometry is not None:
+            shift = self._lids_shut(portrait, request, shift)
         return led_by_face(self.schema, portrait.parameters, shift, motion), shift
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
         if request.mode == "absolute":
-            return (request.parameters - portrait.parameters).astype(np.float32)
+            return (request.parameters - portrait.shown).astype(np.float32)
         shift = request.parameters - self.schema.rest
         if request.neutral:
-            own = np.where(self.bundle.is_coefficient, portrait.parameters, 0)
+            own = np.where(self.bundle.is_coefficient, portrait.shown, 0)
             shift = shift - np.float32(request.neutral) * own
         return shift.astype(np.float32)
+
+    def _lids_shut(
+        self, portrait: Portrait, request: FrameRequest, shift: np.ndarray
+    ) -> np.ndarray:
+        """Δp (n,) with blinks as parts of what the photo's own lids have left to close, where its
+        expression is taken away: shut is shut, however far they are open in the photo."""
+        taken = 1.0 if request.mode == "absolute" else request.neutral
+        result = shift.copy()
+        for name in BLINKS:
+            position = self.schema.index.get(name)
+            if position is not None:
+                own = min(float(portrait.shown[position]), _MOST_SHUT)
+                result[position] /= 1 - taken * own
+        return result
 
     def _known(self, portrait: Portrait, request: FrameRequest) -> Portrait:
         """The portrait with what the method needs to know of its face; at rest it is the photo."""

@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
 from photorig.shared.messages import PortraitInfo
 from photorig.shared.portrait_layout import MAXIMUM_BYTES
@@ -222,7 +223,7 @@ def _info(portrait_id: str, portrait: StoredPortrait) -> PortraitInfo:
     return PortraitInfo(
         portrait_id,
         portrait.name,
-        np.asarray(portrait.parameters, np.float32),
+        amounts_of(portrait.parameters),
         width,
         height,
         np.asarray(portrait.thumbnail, np.uint8),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.pictures import read_frames
 from photorig.worker.faces.tracking import measure_frames
 from photorig.worker.portraits.align import align_face
+from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 
 SMOOTHING = 0.08
 """Seconds: the standard deviation of the Gaussian that makes a drive smooth."""
@@ -60,6 +62,10 @@ class Recording:
     frames_per_second: float
     skipped: int
 
+    @cached_property
+    def _parameters(self) -> list[np.ndarray | None]:
+        return recorded_parameters(self.faces)
+
     @property
     def view(self) -> np.ndarray:
         """(2, 3): the aligned square of frame 0, through which all frames are shown."""
@@ -69,9 +75,9 @@ class Recording:
         return align_face(first.landmarks)
 
     def drive(self, number: int) -> np.ndarray | None:
-        """(n,) float32: the frame's measured parameters, None where the face is not seen."""
-        face = self.faces[number] if number < len(self.faces) else None
-        return None if face is None else face.parameters
+        """(n,) float32: the frame's parameters as `photorig analyze` gives them, None where the
+        face is not seen."""
+        return self._parameters[number] if number < len(self.faces) else None
 
     def smooth_drive(self, numbers: list[int]) -> dict[int, np.ndarray]:
         """The parameters of frames in a row after a Gaussian in time; none where one is missing."""

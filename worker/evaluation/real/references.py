@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.worker.evaluation.judges import Judge
@@ -100,7 +101,7 @@ class Onlooker:
         Roll and place stay those of the portrait: faces are compared aligned.
         """
         schema = self.renderer.schema
-        wanted = truth.face.parameters.astype(np.float32, copy=True)
+        wanted = amounts_of(truth.face.parameters)
         still = [schema.index[name] for name in _GEOMETRY]
         wanted[still] = portrait.parameters[still]
         request = FrameRequest(portrait.id, wanted, SIDE, "absolute", "calibrated")

@@ -21,7 +21,7 @@ from photorig.worker.portraits.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, 
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 from photorig.worker.reenactment.measure_portrait import Analyzer, with_response
-from photorig.worker.reenactment.methods import load_method
+from photorig.worker.reenactment.methods import Calibrated
 
 from .curves import ANGLE_KNOTS, COEFFICIENT_KNOTS, Curve, fit_curve
 from .motion import MotionScale, full_move
@@ -75,6 +75,7 @@ exactly the others answer is said with each of them, and judged by `photorig eva
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Parts of a parameter's range at which its response is reported."""
+_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def measured(
 ) -> ModelBundle:
     """The bundle with gain, linearity and crosstalk as these people show them, and without the
     parameters that do not answer well enough."""
-    method = load_method("calibrated", bundle)
+    method = Calibrated(bundle)
     portraits = [
         with_response(as_portrait(bundle, people, index), bundle, rig.generator, rig.net3d)
         for index in range(len(people))
@@ -262,7 +263,8 @@ def measured(
             shifts = _shifts_to_ask(bundle, portrait, int(position))
             if not len(shifts):
                 continue
-            latents = np.stack([method.drive(portrait, shift) for shift in shifts])
+            motions = [method.motion_to_read(portrait, shift) for shift in shifts]
+            latents = np.stack([bundle.shifted(portrait.latents, m) for m in motions])
             change = rig.measure(latents) - portrait.parameters
             asked += shifts[:, position].tolist()
             seen += change[:, position].tolist()
@@ -320,8 +322,10 @@ def _shifts_to_ask(bundle: ModelBundle, portrait: Portrait, position: int) -> np
         amounts = [fraction * response.minimum for fraction in FRACTIONS] + amounts
     shifts = np.zeros((len(amounts), len(ARKIT_52)), np.float32)
     shifts[:, position] = amounts
-    reachable = [not bundle.beyond_range(portrait, shift) for shift in shifts]
-    return shifts[reachable]
+    known = bundle.response_of(portrait) or bundle
+    asked = portrait.parameters[position] + shifts[:, position]
+    lowest, highest = (float(end[position]) for end in (known.lowest, known.highest))
+    return shifts[(asked >= lowest - _TOLERANCE) & (asked <= highest + _TOLERANCE)]
 
 
 def fit_gain(asked: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
