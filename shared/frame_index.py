@@ -23,7 +23,9 @@ INDEX_NAME = "photorig_frames.jsonl"
 DAMAGED_NAME = "photorig_frames.damaged.jsonl"
 """Of a journal that could not be read, kept for whoever wants to know."""
 _MANY_LINES = 200
-_MAXIMUM_BYTES = 256 << 20
+_MAXIMUM_BYTES = 32 << 20
+_MOST_DAMAGED = 1000
+"""Lines; after these it is no journal of ours."""
 _LONGEST_LINE = 4096
 _GREATEST_FILE = 1 << 40
 _START = b'{"file": '
@@ -127,14 +129,16 @@ def _read_entries(path: Path) -> tuple[Entries, int, bool, bool]:
     ends_in_line = not lines[-1]
     if ends_in_line:
         del lines[-1]
-    is_damaged = False
-    for line in lines:
+    n_damaged = 0
+    for line in filter(None, lines):
         try:
             name, entry = _read_line(line)
             entries[name] = entry
         except (ValueError, KeyError, TypeError):
-            is_damaged = is_damaged or (bool(line.strip()) and not _was_cut(line))
-    return entries, len(lines), ends_in_line, is_damaged
+            n_damaged += not _was_cut(line)
+            if n_damaged > _MOST_DAMAGED:
+                break
+    return entries, len(lines), ends_in_line, n_damaged > 0
 
 
 def _read_line(line: bytes) -> tuple[str, tuple[str, int]]:

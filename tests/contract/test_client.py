@@ -65,9 +65,9 @@ def test_a_portrait_is_sent_once_however_many_clients_have_it(
     added = []
     add = server.portraits.add
 
-    def counted(portrait_id: str, content: bytes) -> Any:
+    def counted(portrait_id: str, content: memoryview, accept: Any) -> Any:
         added.append(portrait_id)
-        return add(portrait_id, content)
+        return add(portrait_id, content, accept)
 
     monkeypatch.setattr(server.portraits, "add", counted)
     for _ in range(3):

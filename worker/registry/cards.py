@@ -18,7 +18,8 @@ from photorig.shared.reading import read_file
 SOURCE_TYPES = ("pypi", "npm", "url", "file", "own")
 """Where weights may come from; ``own`` are the project's, beside the cards."""
 
-_MAXIMUM_BYTES = 1 << 20
+_MAXIMUM_BYTES = 256 << 10
+_LONGEST_LINE = 2000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PACKAGE_NAME = re.compile(r"(@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -106,7 +107,11 @@ def read_card(path: Path) -> ModelCard:
         ModelError: the file cannot be read, or is no valid card.
     """
     try:
-        data = tomllib.loads(read_file(path, _MAXIMUM_BYTES).decode("utf-8"))
+        text = read_file(path, _MAXIMUM_BYTES).decode("utf-8")
+        # Keys of keys of keys take tomllib a time that grows with the square of their number.
+        if max(map(len, text.split("\n"))) > _LONGEST_LINE:
+            raise ValueError("it has a line that is too long")
+        data = tomllib.loads(text)
     except OSError as error:
         raise ModelError(f"Cannot read the model card {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
