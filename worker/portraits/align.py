@@ -18,6 +18,7 @@ _MOUTH = (61, 291)
 # In sides of the square. Blurs: from this far outside, complete there, radius.
 _BLURS = ((0.0, 0.03, 0.02), (0.03, 0.12, 0.06))
 _FADE = 0.05, 0.45  # from the mirror image to the crop's median colour
+_MIRRORED = 8  # sizes of the photo up to which it is mirrored
 
 
 def align_face(landmarks: np.ndarray) -> np.ndarray:
@@ -94,17 +95,21 @@ def _warped(photo: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     border = cv2.BORDER_REFLECT_101 if min(height, width) > 1 else cv2.BORDER_REPLICATE
     corners = np.array([[0.0, 0], [size, 0], [size, size], [0, size]])
     places = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    reach = np.array([width, height], np.float64)
-    if (places.min(0) >= -reach).all() and (places.max(0) <= 2 * reach).all():
+    reach = _MIRRORED * np.array([width, height], np.float64)
+    if (places.min(0) >= -reach).all() and (places.max(0) <= reach).all():
         return np.asarray(
             cv2.warpAffine(photo, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=border)
         )
     # OpenCV mirrors once for each width of the photo on the way: far away from a small photo that
-    # takes for ever. Further than one mirror image there is nothing to see.
+    # takes for ever. So far away there is nothing to see but its colour.
     inverse = np.linalg.inv(matrix[:, :2])
     across, down = np.meshgrid(np.arange(size) - matrix[0, 2], np.arange(size) - matrix[1, 2])
-    x = np.clip(inverse[0, 0] * across + inverse[0, 1] * down, -width, 2 * width)
-    y = np.clip(inverse[1, 0] * across + inverse[1, 1] * down, -height, 2 * height)
+    x = np.clip(
+        inverse[0, 0] * across + inverse[0, 1] * down, -_MIRRORED * width, _MIRRORED * width
+    )
+    y = np.clip(
+        inverse[1, 0] * across + inverse[1, 1] * down, -_MIRRORED * height, _MIRRORED * height
+    )
     x, y = x.astype(np.float32), y.astype(np.float32)
     return np.asarray(cv2.remap(photo, x, y, cv2.INTER_CUBIC, borderMode=border))
 
