@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.worker.cli import log_setup
+from photorig.worker.cli import log_setup, main
 from photorig.worker.cli.log_setup import Bursts, PlainFormatter, escaped, start_log
 
 LINE = "%(levelname)s %(message)s"
@@ -109,3 +109,29 @@ def test_a_log_that_is_no_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             start_log(tmp_path / name, verbose=False)
     assert (tmp_path / "victim").read_text() == "mine"
+
+
+def test_the_log_of_failed_commands_starts_anew_and_cannot_be_forged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "log_folder", lambda: tmp_path / "a" / "b")
+    monkeypatch.setattr(main, "_LARGEST_LOG", 100)
+
+    def fail(name: str) -> None:
+        try:
+            raise ZeroDivisionError(f"x\n--- 2031 photorig {name}")
+        except ZeroDivisionError:
+            assert "Details are in" in main._log(["render", f"{name}\n--- 2031 photorig forged"])
+
+    before = os.umask(0)
+    try:
+        fail("first")
+        fail("second")
+    finally:
+        os.umask(before)
+    texts = {path.name: path.read_text() for path in (tmp_path / "a" / "b").iterdir()}
+    assert sorted(texts) == ["photorig.log", "photorig.log.1"]
+    assert "first" in texts["photorig.log.1"]
+    assert all(text.count("\n---") == 0 for text in texts.values())
+    if os.name == "posix":
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700

@@ -24,8 +24,10 @@ from types import ModuleType
 from typing import NoReturn
 
 from photorig.shared.errors import Cancelled, PhotorigError
-from photorig.shared.writing import append
+from photorig.shared.writing import append, make_private_folder
 from photorig.worker.places import log_folder
+
+from .log_setup import escaped
 
 COMMANDS = {
     "sample": "make a person who does not exist",
@@ -42,6 +44,7 @@ COMMANDS = {
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
+_LARGEST_LOG = 5 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,9 +172,13 @@ def _log(words: Sequence[str]) -> str:
     path = None
     try:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        text = f"--- {now} photorig {' '.join(words)}\n{traceback.format_exc()}\n"
+        # What a file's name or a message may hold begins no line of its own.
+        told = "".join(f"    {escaped(line)}\n" for line in traceback.format_exc().splitlines())
+        text = f"--- {now} photorig {escaped(' '.join(words))}\n{told}\n"
         path = log_folder() / "photorig.log"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        if path.is_file() and path.stat().st_size > _LARGEST_LOG:
+            path.replace(path.with_suffix(".log.1"))
         append(path, text.encode(errors="backslashreplace"), private=True)
     except Exception as error:
         reason = _in_a_line(error.__cause__ or error, with_kind=False)

@@ -24,7 +24,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import write_atomically
+from photorig.shared.writing import make_private_folder, write_atomically
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.places import cache_folder
@@ -154,7 +154,7 @@ class KnownFaces:
         content = save_tensors(tensors, {"photorig": json.dumps(metadata, sort_keys=True)})
         path = self._path(portrait)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self._folder)
             write_atomically(path, self._digest(portrait, content) + content, private=True)
             self._prune()
         except (OSError, InputError) as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 import filelock
 
 from photorig.shared.errors import ModelError
+from photorig.shared.writing import make_private_folder
 from photorig.worker.places import cache_folder
 
 from .cards import ModelCard, ModelFile
@@ -74,7 +75,7 @@ class ModelCache:
     def lock(self, card: ModelCard) -> Iterator[None]:
         """Keep other processes out of the same place. Raises ModelError after half an hour."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             with filelock.FileLock(f"{self.path(card)}.lock", timeout=LOCK_TIMEOUT_SECONDS):
                 yield
         except filelock.Timeout as error:
