@@ -134,3 +134,31 @@ def test_the_pose_of_a_face_seen_by_the_assumed_camera_is_recovered(angles):
     assert geometry.head_angles(face.rotation)[0].tolist() == pytest.approx(angles, abs=0.6)
     assert torch.allclose(face.aligned[0], points, atol=0.6)
     assert face.transform[0, :3, 3].tolist() == pytest.approx([10, 5, -distance], rel=0.03)
+
+
+def seen(angles: tuple[float, float, float], size: tuple[int, int]) -> tuple:
+    """A cloud in the middle of a picture as the networks measure it, its points and weights."""
+    points = cloud(3, 200)
+    points = points - points.mean(0)
+    placed = points @ rotation(*angles)[0].double().T + torch.tensor([0.0, 0.0, -200.0])
+    focal = size[0] / (2 * math.tan(math.radians(63 / 2)))
+    x = size[1] / 2 + focal * placed[:, 0] / -placed[:, 2]
+    y = size[0] / 2 - focal * placed[:, 1] / -placed[:, 2]
+    depth = focal * (-placed[:, 2] - 200) / 200
+    return torch.stack([x, y, depth], -1)[None], points, torch.ones(len(points)).double()
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (20, 0, 0), (0, -15, 0), (-25, 10, 8)])
+@pytest.mark.parametrize("shift", [(500, 0), (-500, 0), (0, 300), (-400, -250)])
+@pytest.mark.parametrize("scale", [1.0, 0.2, 3.0])
+def test_angles_depend_on_neither_place_nor_size(angles, shift, scale):
+    landmarks, points, weights = seen(angles, (720, 1280))
+    there = scale * (landmarks + torch.tensor([*shift, 0.0]).double())
+    expected = geometry.facing_angles(landmarks, points, weights)[0].tolist()
+    assert geometry.facing_angles(there, points, weights)[0].tolist() == pytest.approx(
+        expected, abs=1e-6
+    )
+    camera = geometry.metric_face(there, (720, 1280), points, weights).rotation
+    moved = max(map(abs, shift)) > 300
+    turned = (geometry.head_angles(camera)[0] - torch.tensor(expected)).abs().max() > 4
+    assert turned or not moved or scale != 1.0, "the camera of the whole picture sees it turned"

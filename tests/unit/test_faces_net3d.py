@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +12,8 @@ from PIL import Image
 from photorig.shared.errors import InputError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D, choose_face
+from photorig.worker.faces.search import find_faces
+from photorig.worker.portraits.align import align_face
 
 ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 
@@ -53,6 +56,39 @@ def test_landmarks_lie_on_the_face(net3d, astronaut):
     assert face.landmarks.shape == (478, 3)
     ARKIT_52.check(face.parameters)
     assert np.all(face.parameters[3:] >= 0) and np.all(face.parameters[3:] <= 1)
+
+
+@pytest.mark.weights("face-landmarker")
+@pytest.mark.parametrize("size", [(720, 1280), (1280, 720)])
+@pytest.mark.parametrize("across", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("down", [0.0, 0.5, 1.0])
+def test_a_face_off_the_middle_is_not_measured_as_turned(net3d, astronaut, size, across, down):
+    def angles(across: float, down: float) -> np.ndarray:
+        canvas = np.full((*size, 3), 127, np.uint8)
+        top, left = int(down * (size[0] - 256)), int(across * (size[1] - 256))
+        canvas[top : top + 256, left : left + 256] = astronaut
+        (face, *_) = find_faces(canvas, net3d)
+        return face.parameters[:3]
+
+    assert np.abs(angles(across, down) - angles(0.5, 0.5)).max() < 1.0
+
+
+@pytest.mark.weights("face-landmarker")
+def test_a_small_face_in_the_corner_is_not_measured_as_turned(net3d, astronaut):
+    canvas = np.full((1440, 2560, 3), 127, np.uint8)
+    canvas[40:296, 2290:2546] = astronaut
+    (face,) = find_faces(canvas, net3d)
+    middle = net3d.analyze_one(np.pad(astronaut, ((64, 64), (64, 64), (0, 0)), "edge"))
+    assert np.abs(face.parameters[:3] - middle.parameters[:3]).max() < 1.0
+
+
+@pytest.mark.weights("face-landmarker")
+def test_a_photo_is_measured_as_its_aligned_picture_is(net3d, astronaut):
+    face = net3d.analyze_one(astronaut)
+    aligned = cv2.warpAffine(astronaut, 512 * align_face(face.landmarks), (512, 512))
+    again = net3d.analyze_one(aligned)
+    assert np.abs(again.parameters[:2] - face.parameters[:2]).max() < 1.0
+    assert again.parameters[2] == pytest.approx(0, abs=0.5), "which is turned upright"
 
 
 @pytest.mark.weights("face-landmarker")

@@ -173,8 +173,8 @@ class FaceLandmarker(nn.Module):
         """Landmarks, pose and coefficients of one face in each image.
 
         Args:
-            images: (b, 3, h, w) in [0, 1], whole images: the pose depends on where in the
-                picture the face is.
+            images: (b, 3, h, w) in [0, 1], whole images: the place in space depends on where in
+                the picture the face is. The angles do not (geometry.facing_angles).
             regions: b regions, or (b, 4), for instance from `detect`.
         """
         if not isinstance(regions, Tensor):
@@ -187,7 +187,10 @@ class FaceLandmarker(nn.Module):
         face = geometry.metric_face(
             landmarks[:, :N_MESH], (height, width), self.canonical_vertices, self.weights
         )
-        angles, coefficients = geometry.head_angles(face.rotation), self.coefficients(landmarks)
+        angles = geometry.facing_angles(
+            landmarks[:, :N_MESH], self.canonical_vertices, self.weights
+        )
+        coefficients = self.coefficients(landmarks)
         parameters = F.pad(torch.cat([angles, coefficients], -1), (0, len(HEAD_TRANSLATION)))
         return Measurement(parameters, landmarks, score, face.aligned, face.transform)
 

@@ -19,6 +19,7 @@ import torch
 from photorig.shared.errors import InputError, ModelError
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.faces import geometry
+from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.landmarker import BUNDLE_FILE, N_MESH
 from photorig.worker.faces.native import quiet_native_code
 from photorig.worker.registry import fetch
@@ -36,10 +37,12 @@ class FaceMeasurement:
 
     Attributes:
         parameters: (58,) float32 in ARKIT_52's order and units; tongueOut and the translation,
-            which one picture cannot tell (see tracking.py), are always 0.
+            which one picture cannot tell (see tracking.py), are always 0. The angles do not depend
+            on where in the image the face is (see geometry.facing_angles).
         landmarks: (478, 3) float32 image pixels (pixel i covers [i, i + 1)), z in the same unit.
         box: x0, y0, x1, y1 of the face mesh in pixels.
-        transform: (4, 4) float32 canonical face (cm) to camera space.
+        transform: (4, 4) float32 canonical face (cm) to camera space; turned by the viewing
+            direction as well.
     """
 
     parameters: np.ndarray
@@ -63,6 +66,8 @@ class Net3D:
     def __init__(self) -> None:
         task = fetch("face-landmarker") / BUNDLE_FILE
         self._lock = threading.Lock()
+        canonical = load_canonical_face()
+        self._canonical = torch.from_numpy(canonical.vertices), torch.from_numpy(canonical.weights)
         with quiet_native_code():
             self._mediapipe = _import_mediapipe()
             vision = self._mediapipe.tasks.vision
@@ -100,7 +105,7 @@ class Net3D:
             result.facial_transformation_matrixes,
             strict=True,
         )
-        faces = [_measurement(*face, image.shape[:2]) for face in per_face]
+        faces = [_measurement(*face, image.shape[:2], self._canonical) for face in per_face]
         return sorted(faces, key=lambda face: -face.size)
 
     def analyze_one(self, image: np.ndarray, face: int = 0) -> FaceMeasurement:
@@ -147,22 +152,25 @@ def choose_face(faces: list[FaceMeasurement], face: int = 0) -> FaceMeasurement:
 
 
 def _measurement(
-    landmarks: Any, blend_shapes: Any, transform: np.ndarray, size: tuple[int, int]
+    landmarks: Any,
+    blend_shapes: Any,
+    transform: np.ndarray,
+    size: tuple[int, int],
+    canonical: tuple[torch.Tensor, torch.Tensor],
 ) -> FaceMeasurement:
     height, width = size
     points = np.array([(p.x, p.y, p.z) for p in landmarks], np.float32)
     points *= np.array([width, height, width], np.float32)
-    transform = np.array(transform, np.float32)
-    rotation = torch.from_numpy(transform[None, :3, :3])
+    angles = geometry.facing_angles(torch.from_numpy(points[None, :N_MESH]), *canonical)
     parameters = np.zeros(len(ARKIT_52), np.float32)
-    parameters[:3] = geometry.head_angles(rotation)[0].numpy()
+    parameters[:3] = angles[0].numpy()
     for shape in blend_shapes:
         position = ARKIT_52.index.get(shape.category_name)
         if position is not None:  # not "_neutral"
             parameters[position] = shape.score
     low, high = points[:N_MESH, :2].min(0), points[:N_MESH, :2].max(0)
     box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return FaceMeasurement(parameters, points, box, transform)
+    return FaceMeasurement(parameters, points, box, np.array(transform, np.float32))
 
 
 def _import_mediapipe() -> Any:

@@ -37,9 +37,10 @@ def to_srgb(image: Image.Image) -> np.ndarray:
         NotANumberError: floats that are not finite.
         Exception: whatever Pillow's readers raise on damaged files.
     """
-    lies = _orientation(image) in _LYING
+    # Pillow turns TIFF itself while it decodes, and takes the note away. Others are not to be asked
+    # before: PNG is decoded by the question, and what is damaged about it would be passed over.
+    lay = image.format == "TIFF" and _orientation(image) in _LYING
     image.load()
-    # Asked after decoding: Pillow turns TIFF itself then, and takes the note away.
     orientation = _orientation(image)
     aspect = _aspect(image)
     convert = _converter(image)
@@ -49,6 +50,7 @@ def to_srgb(image: Image.Image) -> np.ndarray:
     stored = _as_stored(result, orientation)
     for top, strip in _strips(image):
         stored[top : top + strip.height] = np.asarray(convert(strip))
+    lies = lay or orientation in _LYING
     return _with_square_pixels(result, 1 / aspect if lies else aspect)
 
 

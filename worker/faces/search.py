@@ -131,12 +131,9 @@ def _moved(face: FaceMeasurement, left: int, top: int, size: tuple[int, int]) ->
         torch.from_numpy(canonical.vertices),
         torch.from_numpy(canonical.weights),
     )
-    parameters = face.parameters.copy()
-    parameters[:3] = geometry.head_angles(metric.rotation)[0].numpy()
     x0, y0, x1, y1 = face.box
     return replace(
         face,
-        parameters=parameters,
         landmarks=landmarks,
         box=(x0 + left, y0 + top, x1 + left, y1 + top),
         transform=metric.transform[0].numpy(),
