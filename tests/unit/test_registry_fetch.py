@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from photorig.shared.errors import ModelError
-from photorig.worker.registry import sources
+from photorig.worker.registry import fetching, sources
 from photorig.worker.registry.cache import ModelCache
 from photorig.worker.registry.cards import ModelCard, ModelFile, Source
 from photorig.worker.registry.registry import Registry
@@ -444,3 +444,18 @@ def test_a_missing_page_is_one_sentence(
     card = model_card(Source("url", location=f"{address}/nothing.bin"))
     with pytest.raises(ModelError, match=r"Cannot fetch .*not found"):
         registry_of(card).fetch("tiny")
+
+
+def test_what_is_being_fetched_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def download(card: ModelCard, folder: Path) -> Path:
+        told.append(fetching())
+        raise ModelError("There is no network")
+
+    monkeypatch.setattr(sources, "download", download)
+    card = model_card(Source(type="url", location="https://example.org/weights.bin"))
+    with pytest.raises(ModelError, match="no network"):
+        Registry({"tiny": card}, ModelCache(tmp_path), offline=False).fetch("tiny")
+    assert told == ["Fetching the model tiny"]
+    assert fetching() == ""

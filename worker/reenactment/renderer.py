@@ -20,6 +20,7 @@ from photorig.worker.portraits.memory import check_memory
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.stage import PortraitStage, RestCrop
 from photorig.worker.portraits.tuning import TunedGenerators
+from photorig.worker.registry import fetching
 
 from .bundle import ModelBundle, load_bundle
 from .known_faces import KnownFaces, measure_on
@@ -115,7 +116,7 @@ class FaceRenderer:
     @property
     def doing(self) -> str:
         """What keeps a frame waiting, for a person; "" where nothing does."""
-        return "" if self._faces is None else self._faces.doing
+        return fetching() or ("" if self._faces is None else self._faces.doing)
 
     def describe(self) -> dict[str, object]:
         """What the client shows about this renderer; JSON-able."""

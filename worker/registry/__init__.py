@@ -5,7 +5,15 @@
 """
 
 from .cards import ModelCard, ModelFile, Source
-from .registry import Registry, card, fetch, is_offline, open_registry, own_weights
+from .registry import (
+    Registry,
+    card,
+    fetch,
+    fetching,
+    is_offline,
+    open_registry,
+    own_weights,
+)
 
 __all__ = [
     "ModelCard",
@@ -14,6 +22,7 @@ __all__ = [
     "Source",
     "card",
     "fetch",
+    "fetching",
     "is_offline",
     "open_registry",
     "own_weights",

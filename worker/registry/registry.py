@@ -6,10 +6,11 @@ The network is touched only where a model is missing or damaged, and never in of
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -72,7 +73,7 @@ class Registry:
         if self.offline:
             raise self._offline_error(card)
         try:
-            with self.cache.lock(card):
+            with _being_fetched(name), self.cache.lock(card):
                 problem = self.cache.problem(card)
                 if not problem:  # another process has just been here
                     return self.cache.path(card)
@@ -131,6 +132,24 @@ class Registry:
             f"The model {card.name} {state} and the network is off limits (offline mode)",
             f"Run 'photorig models fetch {card.name}' once with a network.",
         )
+
+
+_now_fetched: list[str] = []
+
+
+@contextlib.contextmanager
+def _being_fetched(name: str) -> Iterator[None]:
+    _now_fetched.append(name)
+    try:
+        yield
+    finally:
+        _now_fetched.remove(name)
+
+
+def fetching() -> str:
+    """What this process is fetching, for a person, "" where it is nothing; from any thread."""
+    names = list(_now_fetched)
+    return f"Fetching the model {names[0]}" if names else ""
 
 
 def _disk_error(card: ModelCard, cache: ModelCache, error: OSError) -> ModelError:

@@ -50,7 +50,15 @@ from .later import Later
 from .portrait_store import PortraitStore, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
-from .watchdog import PATIENCE_SECONDS, UNUSUAL_SECONDS, Watchdog, WorkerHung, hung
+from .watchdog import (
+    PATIENCE_SECONDS,
+    PREPARING_SECONDS,
+    SECONDS_A_MEGAPIXEL,
+    UNUSUAL_SECONDS,
+    Watchdog,
+    WorkerHung,
+    hung,
+)
 
 log = logging.getLogger(__name__)
 
@@ -399,11 +407,14 @@ class Gateway:
         """See whether device and readers come back; where one does not, tell all and give up."""
         status, reading = self._executor.status(), self._later.at_work
         at_frame = None if status.busy_seconds is None else (status.task_id, status.doing)
+        frame_extra = status.photo_pixels / 1e6 * SECONDS_A_MEGAPIXEL
+        frame_extra += PREPARING_SECONDS if status.doing else 0.0
+        reading_extra = PREPARING_SECONDS if reading is not None and reading.kind == "head" else 0.0
         portrait = ""
-        if self._device_dog.is_hung(at_frame, status.photo_pixels):
+        if self._device_dog.is_hung(at_frame, frame_extra):
             task = self._tasks.get(status.task_id or 0)
             portrait = "" if task is None else task.work.request.portrait
-        elif self._reader_dog.is_hung(reading) and reading is not None:
+        elif self._reader_dog.is_hung(reading, reading_extra) and reading is not None:
             portrait = reading.portrait
         else:
             return

@@ -44,10 +44,12 @@ class AtWork:
 
     Attributes:
         number: another one for each piece of work.
+        kind: of the answer.
         portrait: whose, "" where that is not known.
     """
 
     number: int
+    kind: str
     portrait: str
 
 
@@ -82,7 +84,7 @@ class Later:
         """
 
         def work() -> None:
-            self.at_work = AtWork(next(self._numbers), portrait)
+            self.at_work = AtWork(next(self._numbers), kind, portrait)
             try:
                 outcome = _outcome(make)
             finally:

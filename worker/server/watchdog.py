@@ -13,6 +13,8 @@ from photorig.shared.errors import PhotorigError
 
 PATIENCE_SECONDS = 180.0
 """Without a sign of life."""
+PREPARING_SECONDS = 1800.0
+"""Longer for what may have to fetch a model first, over whatever network there is."""
 SECONDS_A_MEGAPIXEL = 40.0
 """That a frame of a whole photo may take longer; on one busy core it takes six."""
 UNUSUAL_SECONDS = 20.0
@@ -35,18 +37,17 @@ class Watchdog:
         self._sign: Hashable = None
         self._since = 0.0
 
-    def is_hung(self, sign: Hashable, photo_pixels: int = 0) -> bool:
+    def is_hung(self, sign: Hashable, extra_seconds: float = 0.0) -> bool:
         """Look again.
 
         Args:
             sign: of life: what changes as long as there is progress; None where nothing is done.
-            photo_pixels: of the whole photo that a frame is made of.
+            extra_seconds: that this work may take longer.
         """
         now = time.monotonic()
         if sign is None or sign != self._sign:
             self._sign, self._since = sign, now
-        extra = photo_pixels / 1e6 * SECONDS_A_MEGAPIXEL
-        return now - self._since > self._patience_seconds + extra
+        return now - self._since > self._patience_seconds + extra_seconds
 
 
 def hung(portrait: str, patience_seconds: float) -> WorkerHung:
