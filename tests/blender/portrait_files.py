@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 import zlib
@@ -26,7 +27,8 @@ def write_portrait(
     Args:
         photo: (h, w, 3) uint8, and
         alignment: (2, 3) photo pixels to the unit square of the face, where they matter.
-        parameters: (n,) pose and expression in the photo; a face at rest where none are given.
+        parameters: (n,) pose and expression in the photo, coefficients as amounts; a face at rest
+            where none are given.
         reach: (n,), (n,) lowest and highest values that the face shows with "its bundle".
     """
     random = np.random.default_rng(seed)
@@ -36,7 +38,7 @@ def write_portrait(
         alignment = np.array([[1 / 30, 0, 0], [0, 1 / 30, 0]])
     tensors = {
         "latents": random.normal(size=(16, 512)).astype(np.float32),
-        "parameters": np.zeros(58, np.float32) if parameters is None else parameters,
+        "parameters": np.zeros(58, np.float32) if parameters is None else _read(parameters),
         "alignment": alignment.astype(np.float64),
         "photo.png": np.frombuffer(png_bytes(photo), np.uint8),
     }
@@ -49,9 +51,15 @@ def write_portrait(
     }
     if reach is not None:
         metadata["response_to"] = "its bundle"
-        tensors |= {"response.lowest": reach[0], "response.highest": reach[1]}
+        tensors |= {"response.lowest": _read(reach[0]), "response.highest": _read(reach[1])}
     path.write_bytes(_safetensors(tensors, json.dumps(metadata)))
     return path
+
+
+def _read(amounts: np.ndarray) -> np.ndarray:
+    """What Net3D reads of a face that shows amounts (n,): that is what files keep."""
+    module = importlib.import_module("bl_ext.user_default.photorig.shared.arkit_amounts")
+    return np.asarray(module.readings_of(amounts), np.float32)
 
 
 def _safetensors(tensors: dict[str, np.ndarray], metadata: str) -> bytes:

@@ -110,7 +110,7 @@ SLOW = {
     "a turn from rest": (256, 0.0, {"headYaw": 0.02}, 1.3),
     "a turn from rest, larger": (512, 0.0, {"headYaw": 0.02}, 1.4),
     "a turn under way": (256, 5.0, {"headYaw": 0.02}, 1.5),
-    "a smile": (256, 0.0, {"mouthSmileLeft": 0.004, "mouthSmileRight": 0.004}, 1.4),
+    "a smile": (256, 0.0, {"mouthSmileLeft": 0.007, "mouthSmileRight": 0.007}, 1.4),
     "a jaw": (256, 0.05, {"jawOpen": 0.002}, 1.9),
 }
 """Size, first value, step a frame, and how many times the flicker of f32 there may be."""
