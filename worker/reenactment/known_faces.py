@@ -24,6 +24,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
+from photorig.shared.reading import read_file
 from photorig.shared.writing import make_private_folder, write_atomically
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator, load_generator
@@ -48,6 +49,7 @@ FORM = 1
 
 SUFFIX = ".face"
 _DIGEST_BYTES = 32
+_LARGEST = 64 << 20
 
 OnLook = Callable[[], None]
 Measure = Callable[[Portrait, OnLook], Portrait]
@@ -163,7 +165,7 @@ class KnownFaces:
     def _read(self, portrait: Portrait) -> Portrait | None:
         path = self._path(portrait)
         try:
-            stored = path.read_bytes()
+            stored = read_file(path, _LARGEST)
         except OSError:
             return None
         digest, content = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
