@@ -13,6 +13,7 @@ import pytest
 
 from photorig.shared.errors import InputError
 from photorig.shared.message_body import Form
+from photorig.shared.protocol import Header, Message
 from photorig.worker.server import scheduler as scheduling
 from photorig.worker.server.asked import Asked
 from photorig.worker.server.budget import ByteBudget, TooMuch
@@ -153,3 +154,11 @@ def test_refused_uploads_are_free_at_once(
     assert all(isinstance(answer.outcome, InputError) for answer in answers)
     assert memory() - before < 2.5 * (MEGABYTES << 20)
     later.close()
+
+
+def test_of_a_question_that_waits_nothing_large_is_kept() -> None:
+    body = {"view": "v" * 1000, "more": ["x"] * 1000}
+    asked = Asked.of("bulk", b"peer", Message(Header("render", "c1", job="j", seq=4, body=body)))
+    assert (asked.id, asked.job, asked.seq, asked.view) == ("c1", "j", 4, "v" * 64)
+    kept = [value for value in vars(asked).values() if value is not None]
+    assert all(isinstance(value, (str, bytes, int)) and len(str(value)) <= 64 for value in kept)
