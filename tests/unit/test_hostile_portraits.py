@@ -1,4 +1,4 @@
-"""A portrait of a stranger is refused with a sentence, or drawn in a time that its size explains."""
+"""A stranger's portrait is refused with a sentence, or drawn in a time that its size explains."""
 
 from __future__ import annotations
 
