@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import stat
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from ..shared.errors import InputError
+from ..shared.portrait_layout import MAXIMUM_BYTES
+from ..shared.reading import read_file
 
 _LARGEST_HEADER = 1 << 20
 
@@ -33,7 +36,7 @@ def content_of(path: str) -> bytes:
         InputError: it is not there or cannot be read.
     """
     try:
-        return Path(path).read_bytes()
+        return read_file(path, MAXIMUM_BYTES)
     except FileNotFoundError:
         raise InputError(f"There is no portrait file {path!r}", "Choose the file again.") from None
     except OSError as error:
@@ -44,8 +47,10 @@ def face_in_photo(path: str) -> FaceInPhoto | None:
     """From the file's header; None where it cannot be read."""
     try:
         status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would hold Blender up for ever
+            return None
         return _read(path, status.st_mtime_ns, status.st_size)
-    except (OSError, struct.error, ValueError, KeyError, TypeError):
+    except (OSError, struct.error, ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
 
 
