@@ -44,24 +44,20 @@ def key_path(name: str, what: str = "value") -> str:
     return f'data.shape_keys.key_blocks["{bpy.utils.escape_identifier(name)}"].{what}'
 
 
-def curve_at(owner: bpy.types.ID, path: str, index: int = -1) -> bpy.types.FCurve | None:
-    """The driver of a property, or of one of an array's."""
+def curve_at(owner: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
+    """The driver of a property."""
     animation = owner.animation_data
-    return None if animation is None else animation.drivers.find(path, index=max(index, 0))
+    return None if animation is None else animation.drivers.find(path)
 
 
 def write_driver(
-    owner: bpy.types.ID,
-    path: str,
-    expression: str,
-    variables: dict[str, Target],
-    index: int = -1,
+    owner: bpy.types.ID, path: str, expression: str, variables: dict[str, Target]
 ) -> None:
     """Let a driver say this; one that says it already stays as it is."""
-    present = curve_at(owner, path, index)
+    present = curve_at(owner, path)
     if present is not None and _says(present, expression, variables):
         return
-    driver = plain_driver(owner, path, index).driver
+    driver = plain_driver(owner, path).driver
     for name, target in variables.items():
         # A property that a script made unnoticed would be missing at the first evaluation, and
         # Blender never again tries a driver that failed.

@@ -43,7 +43,7 @@ from .shared.mapping import (
     by_parameter,
 )
 from .shared.mapping_expression import Term, expression_of, terms_of, variable_names
-from .turn_drivers import TurnSource, read_turn, viewer_of, write_turns
+from .turn_drivers import TurnSource, copies_of, read_turn, viewer_of, write_turns
 
 _SUMS: dict[str, Callable[[int], tuple[float, str]]] = {
     "SUM": lambda _count: (1.0, "ADD"),
@@ -67,6 +67,7 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     _follow_renames(camera)
     before = _mapped_before(camera) & set(schema.ids)
     usable = _usable_items(settings)
+    copies = copies_of(camera)
     angles = _turn_targets(camera, usable)
     driven = set()
     for parameter, items in usable.items():
@@ -87,6 +88,9 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
         driven.add(parameter)
     _release(camera, before - driven)
     settings.mapped_parameters = " ".join(name for name in schema.ids if name in driven)
+    for other in copies:  # what they shared is seen from one of them only
+        if other.is_editable:
+            compile_mapping(other)
     return tuple(settings.mapped_parameters.split())
 
 

@@ -13,7 +13,7 @@ from .drivers import compile_mapping, problem_of
 from .extra_parameters import data_path, restore, schema_of
 from .mapping_rows import PhotorigMappingRow
 from .shared.errors import InputError
-from .turn_drivers import turn_problem
+from .turn_drivers import copies_of, turn_problem
 
 _FIRST = 3
 """Rows that a sentence names."""
@@ -35,7 +35,7 @@ def _driver_problem(camera: bpy.types.Camera, item: PhotorigMappingRow) -> str:
         return problem
     variable = curve.driver.variables.get(name)
     target = read_target(variable) if variable is not None else None
-    return turn_problem(camera, target) if target is not None else "Its driver reads something else"
+    return turn_problem(target) if target is not None else "Its driver reads something else"
 
 
 def broken_rows(camera: bpy.types.Camera) -> list[tuple[PhotorigMappingRow, str]]:
@@ -79,8 +79,12 @@ def _mend(*_arguments: object) -> None:
     for camera in bpy.data.cameras:
         if not len(camera.photorig.mapping) or not camera.is_editable:
             continue
-        if camera.override_library is not None or any(
-            item.compiled and _is_to_be_mended(camera, item) for item in camera.photorig.mapping
+        if (
+            camera.override_library is not None
+            or copies_of(camera)
+            or any(
+                item.compiled and _is_to_be_mended(camera, item) for item in camera.photorig.mapping
+            )
         ):
             compile_mapping(camera)
         schema = schema_of(camera)

@@ -164,6 +164,12 @@ def _mapping_properties() -> dict[str, Any]:
             description="Those whose drivers were made from rows",
             options={"HIDDEN"},
         ),
+        "turns": bpy.props.PointerProperty(
+            type=bpy.types.Speaker,
+            name="Turns",
+            description="Holds the steps from a bone's rotation to yaw, pitch and roll",
+            options={"HIDDEN"},
+        ),
         "neutral": bpy.props.StringProperty(
             name="Neutral",
             description="What is added to the rig's numbers, as JSON by parameter",

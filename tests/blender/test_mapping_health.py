@@ -179,7 +179,8 @@ def test_an_invalid_driver_of_a_turn_is_told(
 ) -> None:
     select(bpy.data.objects["Rig"])
     bpy.ops.photorig.detect_rig()
-    curve = shot.camera.data.animation_data.drivers.find('["photorig turn 0"]', index=2)
+    holder = shot.camera.data.photorig.turns
+    curve = holder.animation_data.drivers.find('["turn 0 y"]')
     curve.driver.variables[0].targets[0].id = None
     assert _problems(shot, modules) == {"Its driver has lost what it reads"}
 
