@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,16 @@ def test_a_file_that_is_no_portrait_has_no_place_for_a_face(tmp_path: Path) -> N
         assert rooms.portrait_source.face_in_photo(str(path)) is None
     with pytest.raises(rooms.errors.InputError, match="no portrait file"):
         rooms.portrait_source.content_of(str(tmp_path / "gone.portrait"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are Unix's")
+@pytest.mark.timeout(20)
+def test_a_pipe_in_place_of_a_portrait_blocks_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "x.portrait"
+    os.mkfifo(path)
+    assert rooms.portrait_source.face_in_photo(str(path)) is None
+    with pytest.raises(rooms.errors.InputError, match="no ordinary file"):
+        rooms.portrait_source.content_of(str(path))
 
 
 # --- the badge
