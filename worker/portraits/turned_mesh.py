@@ -22,6 +22,7 @@ from photorig.worker.faces.geometry import HEAD_PIVOT
 from .face_mesh import FacePose
 from .face_move import FaceMove
 from .head_motion import HeadMotion, HeadPlace, head_similarity
+from .mesh_raster import interpolated, painted
 
 PITCH = 256
 """Points of the raster along a side of the aligned square."""
@@ -63,7 +64,6 @@ _LOOKED_CM = (0.02, 0.1)
 """How far an iris moves inside its lids until its eye is the generator's."""
 _CLOSED = (0.3, 0.65)
 """How far an eye is still open at which, and up to which, its lids are the generator's."""
-_BITS = 4
 _SOFTENED = 0.6
 _SOFTENED_LAYER = 1.0
 _LEAST_LAYER = 0.02
@@ -180,9 +180,9 @@ def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
 def fields(head: HeadTurn) -> HeadFields:
     """A turned head on the raster."""
     points = (head.turned - LOW) * PITCH
-    index = _painted(points, head.depth)
+    index = painted(points, head.depth, _triangles(), _shape())
     moves = np.concatenate([head.rest, head.drawn], 1) * PITCH - np.tile(head.turned * PITCH, 2)
-    found = _interpolated(index, points, moves) * _edges()[..., None] / PITCH
+    found = interpolated(index, points, moves, _triangles()) * _edges()[..., None] / PITCH
     face = ((index > 0) & (index <= len(_canonical().triangles))).astype(np.float32)
     back, cover = np.ascontiguousarray(found[..., :2]), cv2.GaussianBlur(face, (0, 0), _OUTLINE)
     trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
@@ -379,7 +379,7 @@ def _not_hidden(still_bytes: bytes, scale: float) -> np.ndarray:
     still = np.frombuffer(still_bytes).reshape(-1, 3)
     points = (still[:, :2] * _FLIP[:2] - LOW) * PITCH
     triangles = _triangles()
-    index = _painted(points, still[:, 2])
+    index = painted(points, still[:, 2], _triangles(), _shape())
     depths = np.concatenate([[-np.inf], still[triangles, 2].mean(1)])
     depths[1 + len(_canonical().triangles) :] = -np.inf
     columns, rows = np.floor(points).astype(int).T
@@ -453,44 +453,6 @@ def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     a, b, c = (points[triangles[:, i], :2] for i in range(3))
     first, second = b - a, c - a
     return np.asarray(0.5 * (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]))
-
-
-def _painted(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(m, n) int32: number of the nearest triangle at each point counted from 1, or 0."""
-    triangles = _triangles()
-    index = np.zeros(_shape(), np.int32)
-    corners = np.round((np.clip(points, -4096, 4096) - 0.5) * 2**_BITS).astype(np.int32)[triangles]
-    order = np.argsort(depth[triangles].mean(1), kind="stable")
-    for number in order.tolist():
-        cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
-    return index
-
-
-def _interpolated(index: np.ndarray, points: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """(m, n, c) float32, moves (v, c) affine on each triangle of ``index``."""
-    corners, values = points[_triangles()], moves[_triangles()]
-    edges = corners[:, 1:] - corners[:, :1]
-    changes = values[:, 1:] - values[:, :1]
-    determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    sign = np.where(determinant < 0, -1.0, 1.0)
-    determinant = sign * np.maximum(np.abs(determinant), 1e-3)
-    inverse = np.empty_like(edges)
-    inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
-    inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
-    slopes = (inverse / determinant[:, None, None]) @ changes
-    # Triangles that have all but vanished may point anywhere: they go where their middle goes.
-    wild = np.abs(slopes).max((1, 2)) > _WILD
-    slopes[wild] = 0
-    offsets = values.mean(1) - np.einsum("ti,tic->tc", corners.mean(1), slopes)
-    maps = np.zeros((len(slopes) + 1, 3, moves.shape[1]), np.float32)
-    maps[1:, :2], maps[1:, 2] = slopes, offsets
-    chosen = maps[index]
-    x = np.arange(index.shape[1], dtype=np.float32)[None, :, None] + 0.5
-    y = np.arange(index.shape[0], dtype=np.float32)[:, None, None] + 0.5
-    return np.asarray(x * chosen[:, :, 0] + y * chosen[:, :, 1] + chosen[:, :, 2])
-
-
-_WILD = 12.0
 
 
 def _shape() -> tuple[int, int]:
