@@ -379,6 +379,9 @@ def main(words: list[str]) -> int:
             say(f"Photorig needs Python 3.11 or newer; this is {platform.python_version()}.")
             return 1
         return subprocess.call([newer, __file__, *words])
+    for stream in (sys.stdout, sys.stderr):  # whose encoding may lack a letter of ours
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     args = parse_arguments(words)
     try:
         return int(globals()[f"command_{args.command}"](args))
