@@ -10,7 +10,6 @@ import pytest
 from photorig.shared.arkit_amounts import readings_of
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
-from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.generators.regions import (
     FIRST_ROW,
     MASK_SIDE,
