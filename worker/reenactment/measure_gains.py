@@ -19,17 +19,21 @@ from .face_target import FaceTarget
 from .measure_portrait import SIZE, DrivenFace
 from .regional import FaceDriver
 
-SEEN = (
-    *("mouthPucker", "browInnerUp"),
-    *("mouthSmile", "mouthFrown", "mouthUpperUp", "mouthLowerDown", "mouthStretch"),
-    "browDown",
-)
-"""Shapes, both sides at once, that a landmarker sees well, and sees too little of. An open jaw, a
+GREATEST = {
+    **dict.fromkeys(("mouthPucker", "browInnerUp", "browDown"), 1.35),
+    **dict.fromkeys(("mouthSmile", "mouthFrown", "mouthUpperUp"), 1.35),
+    **dict.fromkeys(("mouthLowerDown", "mouthStretch"), 1.35),
+    "jawOpen": 1.15,
+}
+"""Shapes, both sides at once, that a landmarker sees well, and what none of them needs more than. A
 funnel and outer brows show all they should; sideways moves, sneers, cheeks and rolls it does not
 see; lids and irises are looked after by themselves."""
 
-GREATEST = 1.35
-"""A shape is not believed to need more than this."""
+SEEN = tuple(GREATEST)
+
+USUAL = {"noseSneerLeft": 1.15, "noseSneerRight": 1.15, "cheekPuff": 1.25}
+"""The same for what only optical flow sees: on all faces alike (docs/measurements.md)."""
+
 _LEAST_SHARE = 0.4
 """Of a motion; what is seen of less was not seen."""
 _CORE = 0.35
@@ -43,7 +47,7 @@ def measured_gains(face: DrivenFace, driver: FaceDriver) -> np.ndarray:
         face: driven by the generator with the portrait's tuning.
         driver: of the same face, as far as it is known.
     """
-    gains = np.ones(len(ARKIT_NAMES), np.float32)
+    gains = np.array([USUAL.get(name, 1.0) for name in ARKIT_NAMES], np.float32)
     rest = driver.geometry.rest
     for name in SEEN:
         sides = [n for n in (name, f"{name}Right", f"{name}Left") if n in ARKIT_NAMES]
@@ -59,7 +63,7 @@ def measured_gains(face: DrivenFace, driver: FaceDriver) -> np.ndarray:
         for side in sides:
             share = _share(landmarks - rest, driver.geometry, side)
             if share > _LEAST_SHARE:
-                gains[ARKIT_NAMES.index(side)] = np.clip(1 / share, 1, GREATEST)
+                gains[ARKIT_NAMES.index(side)] = np.clip(1 / share, 1, GREATEST[name])
     return gains
 
 

@@ -105,7 +105,7 @@ _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 EYES = 8
 """Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
-GAINS = 6
+GAINS = 7
 """Rises whenever gains are measured in another way (measure_gains.py)."""
 
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
