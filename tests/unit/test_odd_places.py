@@ -28,6 +28,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     def unknown(number: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {number}")
 
+    monkeypatch.setenv("PHOTORIG_OFFLINE", "")  # --offline sets it: not for the tests that follow
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     for name in ("HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "PHOTORIG_CACHE"):
         monkeypatch.delenv(name, raising=False)
