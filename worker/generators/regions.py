@@ -19,7 +19,7 @@ REGIONS = ("eyeRight", "eyeLeft", "browRight", "browLeft", "mouthRight", "mouthL
 
 FIRST_ROW, END_ROW = 3, 8
 """Rows of W+ that a region may move. The coarser ones leak into the whole face and add little; the
-finer ones add nothing that is seen, and would cost eight times as much (docs/measurements.md)."""
+finer ones add nothing that is seen, and would cost four times as much (docs/measurements.md)."""
 
 REGIONAL_ROWS = range(FIRST_ROW, END_ROW)
 MASK_SIDE = 128
