@@ -39,6 +39,7 @@ from environments import (
     prepare,
     run,
     say,
+    tools_environment,
     worker_environment,
 )
 
@@ -171,6 +172,24 @@ def command_demo(args: argparse.Namespace) -> int:
         raise BuildError(f"The demo failed (exit code {code}); its last lines say why.")
     say(f"The demo took {time.monotonic() - start:.0f} s altogether.")
     return 0
+
+
+def command_lock(args: argparse.Namespace) -> int:
+    from locking import lock_everything
+
+    for path in lock_everything(prepare(tools_environment())):
+        say(str(path.relative_to(ROOT)))
+    return 0
+
+
+def command_audit(args: argparse.Namespace) -> int:
+    """Ask the index for known vulnerabilities of what is locked."""
+    tools, code = prepare(tools_environment()), 0
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        say(f"— {path.name}")
+        checked = ["--require-hashes", "--disable-pip", "--strict", "-r", str(path)]
+        code = run([tools.tool("pip-audit"), *checked], 600) or code
+    return code
 
 
 def command_clean(args: argparse.Namespace) -> int:
@@ -367,6 +386,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     add("bench", "measured milliseconds per frame on this computer")
     models = add("models", "fetch model weights")
     models.add_argument("names", nargs="*", help="which; those of the default bundle if none")
+    add("lock", "lock files with hashes, and the bill of materials, anew from pyproject.toml")
+    add("audit", "known vulnerabilities of what is locked (asks the package index)")
     clean = add("clean", "remove what was built")
     clean.add_argument("--all", action="store_true", help="the virtual environments too")
     return parser.parse_args(words)

@@ -16,11 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
+LOCKS = ROOT / "requirements"
 WINDOWS = os.name == "nt"
 EXE = ".exe" if WINDOWS else ""
 BIN = "Scripts" if WINDOWS else "bin"
@@ -147,13 +148,19 @@ def find_python(version: tuple[int, int]) -> str | None:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment in .build/ and what belongs into it."""
+    """A virtual environment in .build/ and what belongs into it.
+
+    Attributes:
+        packages: what no hash can be pinned of (torch: each computer has its own build).
+        locks: files of requirements/, whose hashes pip checks.
+    """
 
     name: str
     python: tuple[int, int]
     packages: tuple[str, ...]
     editable: bool = False
     fingerprint: str = field(default="", compare=False)
+    locks: tuple[Path, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -166,6 +173,7 @@ class Environment:
     def stamp(self) -> str:
         """Changes whenever the environment has to be brought up to date."""
         wanted = [self.python, self.packages, self.editable, self.fingerprint, str(self.folder)]
+        wanted += [path.read_text(encoding="utf-8") for path in self.locks]
         return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
 
 
@@ -174,18 +182,30 @@ def worker_environment() -> Environment:
 
     data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = data["project"]
-    extras = project["optional-dependencies"]
-    packages = (*project["dependencies"], *extras["dev"], *extras["evaluate"], BUILD_BACKEND)
+    packages = tuple(one for one in project["dependencies"] if one.startswith("torch=="))
     version = next((version for version in WORKER_PYTHONS if find_python(version)), None)
     if version is None:
         raise BuildError("Photorig needs Python 3.11, 3.12 or 3.13; none of them was found.")
     installed = json.dumps([project["scripts"], data["tool"]["setuptools"]])
-    return Environment("worker", version, packages, editable=True, fingerprint=installed)
+    locks = (LOCKS / "worker.txt", LOCKS / "tests.txt")
+    return Environment("worker", version, packages, True, installed, locks)
 
 
 def blender_environment(series: str) -> Environment:
-    version, python = BLENDERS[series]
-    return Environment(f"bpy-{series}", python, (f"bpy=={version}", *BLENDER_TEST_PACKAGES))
+    return Environment(
+        f"bpy-{series}", BLENDERS[series][1], (), locks=(LOCKS / f"blender-{series}.txt",)
+    )
+
+
+def tools_environment() -> Environment:
+    """What makes and audits the lock files."""
+    return replace(
+        worker_environment(),
+        name="tools",
+        packages=(),
+        editable=False,
+        locks=(LOCKS / "tools.txt",),
+    )
 
 
 def default_blender() -> str:
@@ -223,7 +243,12 @@ def fill(environment: Environment) -> None:
         make_virtual_environment(environment)
     pip = [environment.tool("python"), "-m", "pip", "install", "--disable-pip-version-check"]
     pip += ["--no-input", "--no-warn-script-location", "--progress-bar", "off"]
-    run_pip([*pip, *environment.packages], environment)
+    if environment.locks:  # wheels only: an archive of sources would run code to be installed
+        checked = ["--require-hashes", "--only-binary", ":all:"]
+        files = [word for path in environment.locks for word in ("-r", str(path))]
+        run_pip([*pip, *checked, *files], environment)
+    if environment.packages:
+        run_pip([*pip, *environment.packages], environment)
     if environment.editable:
         run_pip([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], environment)
     (environment.folder / "photorig.stamp").write_text(environment.stamp, encoding="utf-8")

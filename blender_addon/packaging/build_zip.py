@@ -21,13 +21,21 @@ import sysconfig
 import tempfile
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ADDON = Path(__file__).resolve().parent.parent
 ROOT = ADDON.parent
+sys.path.insert(0, str(ROOT / ".ci"))
+
+from bill_of_materials import bill_of_materials, component, inside  # noqa: E402
+from lock_file import FOLDER, WORKER, licences, pin_of, sha256  # noqa: E402
+
 WHEEL_CACHE = ROOT / ".build" / "wheels"
-PYZMQ = "pyzmq==27.3.0"
+PYZMQ = pin_of("pyzmq", FOLDER / WORKER)
+"""The one wheel of the extension, with the hashes of all its builds."""
+BILL_NAME = "bill-of-materials.cdx.json"
+_INSIDE_PYZMQ = (inside("libzmq", "4.3.5", "MPL-2.0"), inside("libsodium", "1.0.22", "ISC"))
 _LEFT_OUT = shutil.ignore_patterns("packaging", "__pycache__", "*.pyc", ".*", "shared")
 
 
@@ -104,7 +112,17 @@ def stage_extension(stage: Path, generation: Generation, platform_name: str) -> 
     manifest = stage / "blender_manifest.toml"
     text = specialised_manifest(manifest.read_text(), generation, platform_name, wheel.name)
     manifest.write_text(text)
-    return tomllib.loads(text)
+    told = tomllib.loads(text)
+    bill = zip_bill(str(told["version"]), sha256(wheel))
+    (stage / BILL_NAME).write_text(bill, encoding="utf-8")
+    return told
+
+
+def zip_bill(version: str, wheel_hash: str) -> str:
+    """The bill of materials of one zip: the extension, its wheel, and what is built into that."""
+    pin = replace(PYZMQ, hashes=frozenset({wheel_hash}))
+    parts = [component(pin, licences()[pin.name], *_INSIDE_PYZMQ)]
+    return bill_of_materials("photorig-extension", version, LICENCE.removeprefix("SPDX:"), parts)
 
 
 def specialised_manifest(
@@ -123,24 +141,31 @@ def specialised_manifest(
 
 
 def fetch_wheel(generation: Generation, platform_name: str) -> Path:
-    """The pyzmq wheel, from the cache or by pip (so that a configured index is used)."""
-    cache = WHEEL_CACHE / f"{PYZMQ}-{generation.name}-{platform_name}"
-    cached = sorted(cache.glob("*.whl"))
-    if cached:
-        return cached[0]
+    """The pyzmq wheel, from the cache or by pip (so that a configured index is used).
+
+    Raises:
+        PackagingError: there is none, or it is not one of those in the lock file.
+    """
+    wanted = f"{PYZMQ.name}=={PYZMQ.version}"
+    cache = WHEEL_CACHE / f"{wanted}-{generation.name}-{platform_name}"
+    for cached in sorted(cache.glob("*.whl")):
+        if sha256(cached) in PYZMQ.hashes:
+            return cached
+        cached.unlink()  # damaged, or of a time before there were hashes
     with tempfile.TemporaryDirectory() as folder:
+        lock = Path(folder) / "lock.txt"
+        lock.write_text(" ".join([wanted, *(f"--hash=sha256:{one}" for one in PYZMQ.hashes)]))
         command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps"]
         command += ["--disable-pip-version-check", "--only-binary", ":all:", "--dest", folder]
         command += ["--implementation", "cp", *generation.pip_options]
         for tag in WHEEL_PLATFORMS[platform_name]:
             command += ["--platform", tag]
-        done = subprocess.run(
-            [*command, PYZMQ], cwd=folder, capture_output=True, text=True, check=False
-        )
+        command += ["--require-hashes", "-r", str(lock)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         wheels = sorted(Path(folder).glob("*.whl"))
-        if done.returncode or len(wheels) != 1:
+        if done.returncode or len(wheels) != 1 or sha256(wheels[0]) not in PYZMQ.hashes:
             raise PackagingError(
-                f"Cannot fetch {PYZMQ} for {platform_name}: {done.stderr.strip()[-500:]}"
+                f"Cannot fetch {wanted} for {platform_name}: {done.stderr.strip()[-500:]}"
             )
         cache.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(wheels[0], cache / wheels[0].name))
@@ -209,7 +234,13 @@ def check_zip(path: Path, manifest: dict[str, object]) -> None:
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
     wheels = {name.removeprefix("./") for name in manifest["wheels"]}  # type: ignore[attr-defined]
-    needed = {"__init__.py", "blender_manifest.toml", "LICENSE", "shared/schema.py"} | wheels
+    needed = {
+        "__init__.py",
+        "blender_manifest.toml",
+        "LICENSE",
+        "shared/schema.py",
+        BILL_NAME,
+    } | wheels
     missing = needed - names
     if missing:
         raise PackagingError(f"{path.name} lacks {', '.join(sorted(missing))}.")
