@@ -18,7 +18,7 @@ import zmq
 
 from .channel import SLOW_SECONDS, Channel, WorkerError, never
 from .previews import PortraitDelivery, Previews
-from .render_job import RenderJob
+from .render_job import Codec, RenderJob
 from .shared import message_forms as forms
 from .shared import portrait_forms
 from .shared.connection import ConnectionInfo
@@ -207,7 +207,7 @@ class WorkerClient:
     def start_job(
         self,
         requests: Iterable[FrameRequest],
-        codec: str | PictureFormat = "png",
+        codec: Codec | Callable[[FrameRequest], Codec] = "png",
         window: int = 4,
     ) -> RenderJob:
         """Begin to render frames; see RenderJob.

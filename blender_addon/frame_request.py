@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 import numpy as np
 
@@ -103,18 +105,22 @@ def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     return camera
 
 
-def frame_requests(
-    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
-) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
-    """What each frame asks of the worker, and the portraits that they name, by id.
+def for_each_frame(
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    frames: range,
+    take: Callable[[int, bpy.types.Camera], None],
+) -> None:
+    """Go through the frames, and come back to the present one.
 
-    Goes through the frames and comes back to the present one.
+    Args:
+        take: gets each frame and the evaluated data of the camera that shows it; what it raises
+            ends the way.
 
     Raises:
-        InputError: as ``frame_request`` and ``portrait_of``.
+        InputError: there is no camera.
     """
     present, subframe = scene.frame_current, scene.frame_subframe
-    requests, portraits = [], {}
     for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
         if camera is not None and camera.type == "CAMERA":
             tag_sources(camera)
@@ -122,13 +128,28 @@ def frame_requests(
         for frame in frames:
             scene.frame_set(frame)
             depsgraph = context.evaluated_depsgraph_get()
-            camera = scene_camera(scene).evaluated_get(depsgraph)
-            request = frame_request(camera.data, frame)
-            if request.portrait not in portraits:
-                portraits[request.portrait] = portrait_of(camera.data)
-            requests.append(request)
+            take(frame, scene_camera(scene).evaluated_get(depsgraph).data)
     finally:
         scene.frame_set(present, subframe=subframe)
+
+
+def frame_requests(
+    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
+) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
+    """What each frame asks of the worker, and the portraits that they name, by id.
+
+    Raises:
+        InputError: as ``frame_request`` and ``portrait_of``.
+    """
+    requests: list[FrameRequest] = []
+    portraits: dict[str, PortraitFile] = {}
+
+    def take(frame: int, camera: bpy.types.Camera) -> None:
+        requests.append(frame_request(camera, frame))
+        if requests[-1].portrait not in portraits:
+            portraits[requests[-1].portrait] = portrait_of(camera)
+
+    for_each_frame(context, scene, frames, take)
     return requests, portraits
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from .shared import message_forms as forms
@@ -14,6 +14,8 @@ from .shared.protocol import Message
 
 if TYPE_CHECKING:
     from .client import WorkerClient
+
+Codec = str | PictureFormat
 
 
 class RenderJob:
@@ -32,13 +34,13 @@ class RenderJob:
         client: WorkerClient,
         name: str,
         requests: Iterable[FrameRequest],
-        codec: str | PictureFormat,
+        codec: Codec | Callable[[FrameRequest], Codec],
         window: int,
     ) -> None:
         self.error: PhotorigError | None = None
         self._client = client
         self._name = name
-        self._codec = codec
+        self._codec_of = codec if callable(codec) else lambda _request: codec
         self._window = window
         self._requests = list(requests)
         self.total = len(self._requests)
@@ -93,7 +95,7 @@ class RenderJob:
         # A few windows ahead keep the worker busy without filling the socket.
         while self._is_open and self._next is not None and self._in_the_air < 4 * self._window:
             request = self._requests[self._next]
-            form = bulk.frame_form(request, self._codec)
+            form = bulk.frame_form(request, self._codec_of(request))
             sent = bulk.send("render", form, seq=self._next, job=self._name, frame=request.frame)
             if sent is None:
                 return

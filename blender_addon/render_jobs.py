@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -17,15 +17,17 @@ from bpy.app.handlers import persistent
 
 from . import compat
 from .draw import redraw_status_bars
-from .frame_request import frame_requests, scene_camera
+from .frame_request import for_each_frame, frame_request, portrait_of
 from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking
 from .portrait_file import PortraitFile
 from .render_job import RenderJob
+from .render_settings import file_canvas
 from .sequence_files import SequenceFiles, sequence_files
 from .sequencer import find_strip, refresh_strip
 from .shared.errors import ConnectionLost, InputError, PhotorigError
 from .shared.frame_index import FrameIndex, picture_key
 from .shared.messages import FrameReply, FrameRequest
+from .shared.picture_format import PictureFormat
 from .worker_link import FAILED, link, redraw_panels
 
 _log = logging.getLogger(__name__)
@@ -47,9 +49,9 @@ class SequencePlan:
         edit_scene: session number of the scene whose sequencer gets the strip; see jobs.data_block.
         is_own_scene: whether that is the rendered scene.
         files: where the frames go and how they are written.
-        framing: how the strip shows frames of another size than the edit's.
         frame_start: scene frame of the strip's first image.
         requests: one for each frame to render, in order.
+        forms: how each of them is written, by frame: as large as the scene's render.
         portraits: the files behind the requests, by id.
         names: file name for each scene frame from ``frame_start`` on; a frame that the scene's
             step leaves out shows the one before it.
@@ -59,9 +61,9 @@ class SequencePlan:
     edit_scene: int
     is_own_scene: bool
     files: SequenceFiles
-    framing: str
     frame_start: int
     requests: tuple[FrameRequest, ...]
+    forms: dict[int, PictureFormat]
     portraits: dict[str, PortraitFile]
     names: tuple[str, ...]
 
@@ -81,8 +83,18 @@ def plan_sequence(
     scene = context.scene
     frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
     files = sequence_files(scene, frames, folder)
-    framing = scene_camera(scene).data.photorig.framing
-    requests, portraits = frame_requests(context, scene, frames)
+    requests: list[FrameRequest] = []
+    portraits: dict[str, PortraitFile] = {}
+    forms: dict[int, PictureFormat] = {}
+
+    def take(frame: int, camera: bpy.types.Camera) -> None:
+        request = frame_request(camera, frame)
+        requests.append(request)
+        if request.portrait not in portraits:
+            portraits[request.portrait] = portrait_of(camera)
+        forms[frame] = replace(files.picture_format, canvas=file_canvas(scene, camera))
+
+    for_each_frame(context, scene, frames, take)
     names = [
         files.names[frames[(frame - scene.frame_start) // scene.frame_step]]
         for frame in range(scene.frame_start, scene.frame_end + 1)
@@ -92,9 +104,9 @@ def plan_sequence(
         edit_scene.session_uid,
         edit_scene == scene,
         files,
-        framing,
         scene.frame_start,
         tuple(requests),
+        forms,
         portraits,
         tuple(names),
     )
@@ -130,6 +142,7 @@ class SequenceJob(Job):
         self._device_seconds = 0.0
         self._first = self._last = 0.0
         self._made = 0
+        self._size: tuple[int, int] | None = None
 
     @property
     def progress(self) -> float:
@@ -176,7 +189,7 @@ class SequenceJob(Job):
         missing: list[FrameRequest] = []
         self._frames_of, self._key_of = {}, {}
         for request in self.plan.requests:
-            key = f"{picture_key(request, model_id)} {form.tag}".strip()
+            key = _key(request, model_id, self.plan.forms[request.frame])
             if index.has(self.plan.files.names[request.frame], key):
                 continue
             # A pose that is held gives the same picture in all its frames.
@@ -197,7 +210,7 @@ class SequenceJob(Job):
         self._began, self._device_seconds, self._first, self._made = time.monotonic(), 0.0, 0.0, 0
         is_large = any(request.size == "full" for request in missing)
         window = _WINDOW_OF_PHOTOS if is_large else _WINDOW
-        self._job = client.start_job(missing, form, window)
+        self._job = client.start_job(missing, lambda each: self.plan.forms[each.frame], window)
 
     def _go_on(self) -> None:
         """Store what has come; after an error, too, so that nothing finished is lost."""
@@ -219,13 +232,18 @@ class SequenceJob(Job):
             self._refresh_strip()
 
     def _take(self, reply: FrameReply) -> None:
-        key = self._key_of[reply.frame]
+        key, form = self._key_of[reply.frame], self.plan.forms[reply.frame]
+        self._size = reply.width, reply.height
+        if self._size != form.size_of(*self._size):
+            # A worker that lays nothing on a canvas: a newer one makes this frame again.
+            key = f"{key} as it is"
         self._last = time.monotonic()
         if self._first:
             self._device_seconds += reply.milliseconds / 1000
         else:
             self._first = self._last
-        self._to_store += [(frame, key, reply.image) for frame in self._frames_of[key]]
+        frames = self._frames_of[self._key_of[reply.frame]]
+        self._to_store += [(frame, key, reply.image) for frame in frames]
 
     def _store(self) -> None:
         """Write frames as long as nobody notices."""
@@ -274,15 +292,21 @@ class SequenceJob(Job):
         scene = data_block(bpy.data.scenes, self.plan.edit_scene)
         if scene is None:
             return
-        folder, names = self.plan.files.folder, list(self.plan.names)
-        is_new = find_strip(scene, folder, names[0]) is None
+        is_new = find_strip(scene, self.plan.files) is None
         name = f"Photorig {self.plan.scene}"
-        refresh_strip(scene, name, folder, names, self.plan.frame_start, self.plan.framing)
+        refresh_strip(
+            scene, name, self.plan.files, self.plan.names, self.plan.frame_start, self._size
+        )
         if is_new:
             compat.show_in_empty_sequencers(scene)
         if is_new and self.plan.is_own_scene:
             # Else F12 in this scene would show the strip instead of rendering the face again.
             scene.render.use_sequencer = False
+
+
+def _key(request: FrameRequest, model_id: str, form: PictureFormat) -> str:
+    """Of all that a file depends on."""
+    return f"{picture_key(request, model_id)} {form.tag}".strip()
 
 
 def _check_worker(codec: str, is_transparent: bool) -> None:

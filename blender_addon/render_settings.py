@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
 from . import compat
-from .colour import Canvas
 from .frame_request import portrait_of
+from .shared.canvas import Canvas
+from .shared.errors import PhotorigError
 from .shared.provenance import DIGITAL_SOURCE_TYPE
 
 SOURCE_TYPE = DIGITAL_SOURCE_TYPE
@@ -55,7 +57,36 @@ def canvas_of(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> Canvas:
         height=render.resolution_y * render.resolution_percentage // 100,
         framing=camera_data.photorig.framing,
         pixel_aspect=render.pixel_aspect_x / render.pixel_aspect_y,
+        centre=_face_centre(camera_data),
     )
+
+
+def _face_centre(camera_data: bpy.types.Camera) -> tuple[float, float]:
+    """Where the face is in the camera's picture, x and y from 0 to 1: a photo may show it at its
+    edge, a crop has it in its middle."""
+    if camera_data.photorig.size != "FULL":
+        return 0.5, 0.5
+    try:
+        portrait = portrait_of(camera_data)
+    except PhotorigError:  # whoever needs the picture will say so
+        return 0.5, 0.5
+    to_square = np.vstack([np.reshape(portrait.alignment, (2, 3)), [0, 0, 1]])
+    centre = np.linalg.solve(to_square, [0.5, 0.5, 1])[:2] / portrait.photo_size
+    x, y = np.clip(centre, 0, 1).tolist()
+    return x, y
+
+
+def file_canvas(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> Canvas | None:
+    """What the worker lays a frame on that it writes into a file, so that it shows what F12 does;
+    None where the picture is as large as the render, or the render too large for that.
+
+    Raises:
+        InputError: as ``picture_size``.
+    """
+    canvas = canvas_of(scene, camera_data)
+    if canvas.is_too_large or canvas.is_plain(*picture_size(camera_data)):
+        return None
+    return canvas
 
 
 def resolution_problem(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> str:

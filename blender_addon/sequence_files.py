@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _CODECS = {
     "OPEN_EXR": "exr",
 }
 """Codec by Blender's name of a file format."""
+_UNLIKE = 111_111, 222_222
+"""Frames whose numbers have no digit in common."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class SequenceFiles:
         folder: absolute.
         names: file name by frame.
         picture_format: of all of them.
+        pattern: what their names have in common, before and behind the frame's number; another
+            extension is no other sequence.
     """
 
     folder: Path
     names: dict[int, str]
     picture_format: PictureFormat
+    pattern: tuple[str, str]
 
 
 def sequence_files(
@@ -51,16 +57,32 @@ def sequence_files(
     """
     form = picture_format(scene)
     if folder is not None:
-        return SequenceFiles(folder, {frame: _own_name(frame, form) for frame in frames}, form)
+        return _own_files(folder, frames, form)
     path = scene.render.filepath
     if path.startswith("//") and not bpy.data.filepath:
         raise InputError("The output folder is beside a file that has no name", "Save it first.")
     first = Path(bpy.path.abspath(scene.render.frame_path(frame=frames[0])))
     if not path or path.endswith(("/", "\\")):
-        names = {frame: _own_name(frame, form) for frame in frames}
-    else:
-        names = {frame: Path(scene.render.frame_path(frame=frame)).name for frame in frames}
-    return SequenceFiles(first.parent.resolve(), names, form)
+        return _own_files(first.parent.resolve(), frames, form)
+    names = {frame: Path(scene.render.frame_path(frame=frame)).name for frame in frames}
+    return SequenceFiles(first.parent.resolve(), names, form, _pattern(scene))
+
+
+def _own_files(folder: Path, frames: range, form: PictureFormat) -> SequenceFiles:
+    names = {frame: _own_name(frame, form) for frame in frames}
+    return SequenceFiles(folder, names, form, ("frame_", ""))
+
+
+def _pattern(scene: bpy.types.Scene) -> tuple[str, str]:
+    """What names of the scene's output have before and behind the frame's number.
+
+    Blender puts it where the last "#" are, or at the end; a path may have variables besides. What
+    two frames' names do not have in common is the number.
+    """
+    one, other = (Path(scene.render.frame_path(frame=frame)).stem for frame in _UNLIKE)
+    before = os.path.commonprefix([one, other])  # noqa: RUF071 -- letters are what is wanted
+    behind = os.path.commonprefix([one[::-1], other[::-1]])[::-1]  # noqa: RUF071
+    return before, behind
 
 
 def picture_format(scene: bpy.types.Scene) -> PictureFormat:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .canvas import Canvas
 from .errors import InputError
 
 CHANNELS = {"BW": 1, "RGB": 3, "RGBA": 4}
@@ -36,6 +38,7 @@ class PictureFormat:
         colours: "BW" (Rec. 709 luminance), "RGB" or "RGBA".
         quality: 0 to 100, where the codec loses something; 100 is lossless in webp.
         transparent: whether the alpha of RGBA is the person's matte; else it is opaque.
+        canvas: what the picture is laid on; None for the picture as it is made.
 
     Raises:
         InputError: the codec cannot do this.
@@ -46,6 +49,7 @@ class PictureFormat:
     colours: str = "RGB"
     quality: int = USUAL_QUALITY
     transparent: bool = False
+    canvas: Canvas | None = None
 
     def __post_init__(self) -> None:
         if self.codec not in DEPTHS:
@@ -75,6 +79,10 @@ class PictureFormat:
             return codec
         return PictureFormat(codec, DEPTHS.get(codec, (0,))[0])
 
+    def size_of(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of what is written of a picture of that size."""
+        return (width, height) if self.canvas is None else (self.canvas.width, self.canvas.height)
+
     @property
     def channels(self) -> int:
         return CHANNELS[self.colours]
@@ -91,7 +99,8 @@ class PictureFormat:
             return ""
         quality = self.quality if self.codec in ("jpeg", "webp") else ""
         cut_out = "matte" if self.transparent else ""
-        return f"{self.codec} {self.depth} {self.colours} {quality} {cut_out}"
+        tag = f"{self.codec} {self.depth} {self.colours} {quality} {cut_out}"
+        return tag if self.canvas is None else f"{tag} {json.dumps(self.canvas.to_json())}"
 
     def body(self) -> dict[str, Any]:
         """The fields of a request that ask for it."""
@@ -103,6 +112,8 @@ class PictureFormat:
                 "quality": self.quality,
                 "transparent": self.transparent,
             }
+        if self.canvas is not None:
+            fields["format"]["canvas"] = self.canvas.to_json()
         return fields
 
     @staticmethod
@@ -118,4 +129,5 @@ class PictureFormat:
             raise InputError("The frame's format cannot be read", "Update the worker.")
         if not isinstance(depth, int) or isinstance(quality, bool):
             raise InputError("The frame's format cannot be read", "Update the worker.")
-        return PictureFormat(codec, depth, colours, quality, transparent)
+        canvas = None if fields.get("canvas") is None else Canvas.from_json(fields["canvas"])
+        return PictureFormat(codec, depth, colours, quality, transparent, canvas)

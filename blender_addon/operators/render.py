@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import compat, jobs, render_jobs
+from .. import compat, jobs, render_jobs, sequencer
 from ..render_settings import colour_problem, use_exact_colours, use_picture_size
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
@@ -94,7 +94,13 @@ class PHOTORIG_OT_use_picture_size(PhotorigOperator, bpy.types.Operator):
         return needs_camera(cls, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        use_picture_size(context.scene, camera_data_in_context(context))
+        scene = context.scene
+        fitted = [
+            strip for strip in sequencer.strips_of(scene) if sequencer.is_fitted(scene, strip)
+        ]
+        use_picture_size(scene, camera_data_in_context(context))
+        for strip in fitted:
+            sequencer.fit(scene, strip)
         return {"FINISHED"}
 
 

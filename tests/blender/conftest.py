@@ -68,6 +68,7 @@ _MODULES = (
     "worker_panel",
 )
 _SHARED = (
+    "canvas",
     "connection",
     "errors",
     "mapping",

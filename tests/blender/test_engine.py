@@ -44,7 +44,7 @@ def test_f12_gives_the_workers_pixels(
 
 
 def test_every_byte_value_survives_the_way_through_blender(modules: SimpleNamespace) -> None:
-    table = modules.colour.SRGB_TO_LINEAR.astype(np.float64)
+    table = modules.canvas.SRGB_TO_LINEAR.astype(np.float64)
     encoded = np.where(
         table <= 0.0031308, table * 12.92, 1.055 * np.maximum(table, 1e-9) ** (1 / 2.4) - 0.055
     )

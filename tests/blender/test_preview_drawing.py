@@ -85,7 +85,7 @@ def test_a_rendered_viewport_gets_the_linear_values_of_a_render(
     pixels = noise(EDGE)
     whole = drawing.placement.Rectangle(0, 0, EDGE, EDGE)
     result = drawn(drawing, picture(drawing, "linear", pixels), whole, to_linear=True)
-    expected = modules.colour.SRGB_TO_LINEAR[pixels]
+    expected = modules.canvas.SRGB_TO_LINEAR[pixels]
     np.testing.assert_allclose(result[..., :3], expected, atol=2e-5)
 
 

@@ -6,10 +6,12 @@ The usual PNG and raw pixels are written by encode.py, so they are equal however
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from photorig.shared.canvas import laid_on, linear_of, placed
 from photorig.shared.picture_format import PictureFormat
 from photorig.shared.provenance import Provenance, insert_into_jpeg, insert_into_png
 
@@ -30,11 +32,12 @@ def encode_picture(image: np.ndarray, picture_format: str | PictureFormat, model
         model_id: of the renderer that made the face, told in PNG, JPEG and EXR files.
     """
     form = PictureFormat.of(picture_format)
+    if form.codec == "exr":
+        return write_exr(_linear(image, form), form.depth, _provenance(model_id))
+    if form.canvas is not None:
+        image, form = laid_on(image, form.canvas), replace(form, canvas=None)
     if form == PictureFormat() or (form.codec == "raw" and image.shape[2] == form.channels):
         return encode(image, form.codec, model_id)
-    provenance = Provenance(importlib.metadata.version("photorig"), model_id)
-    if form.codec == "exr":
-        return write_exr(_linear(image, form), form.depth, provenance)
     pixels = in_colours(image, form.colours)
     if form.codec == "raw":
         return np.ascontiguousarray(pixels).tobytes()
@@ -42,8 +45,12 @@ def encode_picture(image: np.ndarray, picture_format: str | PictureFormat, model
         pixels = pixels.astype(np.uint16) * 257
     content = _file(pixels, form)
     if form.codec == "png":
-        return insert_into_png(content, provenance)
-    return insert_into_jpeg(content, provenance) if form.codec == "jpeg" else content
+        return insert_into_png(content, _provenance(model_id))
+    return insert_into_jpeg(content, _provenance(model_id)) if form.codec == "jpeg" else content
+
+
+def _provenance(model_id: str) -> Provenance:
+    return Provenance(importlib.metadata.version("photorig"), model_id)
 
 
 def in_colours(image: np.ndarray, colours: str) -> np.ndarray:
@@ -74,14 +81,13 @@ def _file(pixels: np.ndarray, form: PictureFormat) -> bytes:
 
 def _linear(image: np.ndarray, form: PictureFormat) -> dict[str, np.ndarray]:
     """Scene-linear float32 channels by name, premultiplied as EXR files are."""
-    encoded = np.arange(256) / 255
-    table = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    colour = table.astype(np.float32)[image[..., :3]]
+    values = linear_of(image)
+    if form.canvas is not None:
+        values = placed(values, form.canvas)
     if form.colours == "BW":
-        return {"Y": colour @ _LUMINANCE}
-    channels = {name: colour[..., i] for i, name in enumerate("RGB")}
+        return {"Y": values[..., :3] @ _LUMINANCE}
+    channels = {name: values[..., i] for i, name in enumerate("RGB")}
     if form.colours == "RGBA":
-        opaque = np.ones(image.shape[:2], np.float32)
-        alpha = image[..., 3] / np.float32(255) if image.shape[2] == 4 else opaque
-        channels = {name: values * alpha for name, values in channels.items()} | {"A": alpha}
+        has_alpha = image.shape[2] == 4
+        channels["A"] = values[..., 3] if has_alpha else np.ones(values.shape[:2], np.float32)
     return channels

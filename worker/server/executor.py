@@ -278,7 +278,7 @@ class LocalExecutor:
         made: _Made,
     ) -> None:
         try:
-            height, width = made.image.shape[:2]
+            width, height = picture_format.size_of(made.image.shape[1], made.image.shape[0])
             reply = FrameReply(
                 request.frame,
                 self._encode(made.image, picture_format),
