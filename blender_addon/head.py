@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from .board import add_board
 from .compat import plain_driver
 from .connect import connect_head_bone, connect_shape_keys
 from .shared.errors import InputError
@@ -74,6 +75,7 @@ def build_head(
     context: bpy.types.Context,
     name: str = "Photorig Head",
     shape: Mapping[str, np.ndarray] | None = None,
+    use_board: bool = False,
 ) -> HeadObjects:
     """Add the head at the 3D cursor, in a collection of its own, and connect its drivers.
 
@@ -81,6 +83,7 @@ def build_head(
 
     Args:
         shape: arrays that take the place of the built-in head's (``head_arrays``).
+        use_board: give it a control board, which then drives its shape keys.
 
     Raises:
         InputError: the data file is missing or damaged.
@@ -107,6 +110,8 @@ def build_head(
         item.select_set(False)
     armature.select_set(True)
     context.view_layer.objects.active = armature
+    if use_board:
+        add_board(context, armature)
     return HeadObjects(mesh, armature, camera, tuple(eyes))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from .board import add_board
 from .head import HEAD_BONE, HeadObjects, build_head, head_arrays
 from .likeness import FIELD_OF_VIEW, Likeness, iris_landmarks, likeness, white_landmarks
 from .mapping_rows import row_of
@@ -35,8 +36,8 @@ def create_head(
 ) -> HeadObjects:
     """Add the head of a portrait at the 3D cursor, with a camera that sees it as the photo's did.
 
-    The rig is posed like the photo and the camera works in absolute mode, so that its picture is
-    the photo until the rig moves. The camera becomes the scene's; the one before it stays.
+    The rig and its control board are posed like the photo and the camera works in absolute mode, so
+    that its picture is the photo until the rig moves. The camera becomes the scene's; the one before it stays.
 
     Raises:
         InputError: the built-in head's data cannot be read, or the portrait is gone.
@@ -64,6 +65,7 @@ def create_head(
     )
     _set_camera(context, head, portrait, shape, photo)
     pose_like_photo(head)
+    add_board(context, head.armature)
     return head
 
 

@@ -37,8 +37,9 @@ from .shared.mapping_turns import angle, turn
 from .shared.schema import ARKIT_52, ParameterSchema
 
 _LETTERS = "XYZ"
-_INNER_BONES = ("ORG-", "MCH-", "DEF-", "VIS_")
-"""Beginnings of the names of Rigify's bones that are not for animators."""
+_INNER_BONES = ("ORG-", "MCH-", "DEF-", "VIS_", "photorig_")
+"""Beginnings of the names of bones that are not to be mapped: Rigify's own, which are not for
+animators, and those of our control board, which drives shape keys that are mapped."""
 _ALIGNED = math.cos(math.radians(50))
 _AXES = {"X": Vector((1, 0, 0)), "Y": Vector((0, 1, 0)), "Z": Vector((0, 0, 1))}
 _MOVED = 1e-4

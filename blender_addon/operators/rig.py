@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .. import head_jobs, jobs
+from ..board import add_board, remove_board
 from .base import PhotorigOperator, camera_data_in_context, camera_in_context
 
 
@@ -17,6 +18,12 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     name: bpy.props.StringProperty(name="Name", default="Photorig Head")
+    use_board: bpy.props.BoolProperty(
+        name="Control Board",
+        description="Bones beside the head that drive its shape keys: to pose, key and flip, and for"
+        " the pose library. Without it the shape keys themselves can be keyed",
+        default=True,
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -28,7 +35,7 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         from ..head import build_head
 
-        build_head(context, self.name)
+        build_head(context, self.name, use_board=self.use_board)
         return {"FINISHED"}
 
 
@@ -61,4 +68,56 @@ class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES: tuple[type, ...] = (PHOTORIG_OT_add_head, PHOTORIG_OT_create_head)
+class PHOTORIG_OT_add_board(PhotorigOperator, bpy.types.Operator):
+    """Give the selected head a control board: bones beside it that drive its shape keys"""
+
+    bl_idname = "photorig.add_board"
+    bl_label = "Add Control Board"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _needs_armature(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        add_board(context, armature_in_context(context))
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_remove_board(PhotorigOperator, bpy.types.Operator):
+    """Take the control board away: the face keeps its expression, and its shape keys can be keyed
+    again. Keyframes of the board are lost with its bones"""
+
+    bl_idname = "photorig.remove_board"
+    bl_label = "Remove Control Board"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _needs_armature(cls, context)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        remove_board(context, armature_in_context(context))
+        return {"FINISHED"}
+
+
+def armature_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature that is meant: the active object, or the one that moves it."""
+    item = context.active_object
+    return item if item is None or item.type == "ARMATURE" else item.find_armature()
+
+
+def _needs_armature(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    armature = armature_in_context(context)
+    if armature is None or not armature.data.is_editable:
+        operator.poll_message_set("Select a head or its armature, one of this file")
+        return False
+    return True
+
+
+CLASSES: tuple[type, ...] = (
+    PHOTORIG_OT_add_head,
+    PHOTORIG_OT_create_head,
+    PHOTORIG_OT_add_board,
+    PHOTORIG_OT_remove_board,
+)

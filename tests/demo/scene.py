@@ -19,7 +19,7 @@ def build_scene(blend: Path, portrait: Path, size: str, n_frames: int) -> bpy.ty
     scene.name = "Shot"
     scene.render.fps = performance.FRAMES_PER_SECOND
     scene.frame_start, scene.frame_end = 1, n_frames
-    bpy.ops.photorig.add_head(name="Head")
+    bpy.ops.photorig.add_head(name="Head", use_board=False)
     _animate(bpy.data.objects["Head"], bpy.data.objects["Head Rig"], n_frames)
     bpy.ops.wm.save_as_mainfile(filepath=str(blend))
     scene.camera.data.photorig.size = size.upper()
