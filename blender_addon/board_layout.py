@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 PREFIX = "photorig_"
 """Of the bones' names, so that nothing else of a rig is called so."""
-TRAVEL = 0.016
+TRAVEL = 0.02
 """Metres that a control slides for a full expression."""
 SIDES = {"L": "Left", "R": "Right"}
 
@@ -25,7 +25,7 @@ class Control:
     Attributes:
         bone: its name, with .L and .R as Blender flips it.
         label: what stands below its track.
-        place: metres to image right of and above the middle of the board.
+        place: travels to image right of and above the middle of the board.
         right, left, up, down: the parameters that each direction drives, 1 at its end; none where
             the control does not go there.
     """
@@ -108,44 +108,48 @@ def _eyes(place: tuple[float, float]) -> list[Control]:
 
 
 CONTROLS: tuple[Control, ...] = (
-    *_middle("brow", "Brows", (0, 0.112), up=("browInnerUp",)),
-    *_pair("brow", "Brow", (0.052, 0.112), up="browOuterUp", down="browDown"),
+    *_middle("brow", "Brows", (0, 7), up=("browInnerUp",)),
+    *_pair("brow", "Brow", (3.25, 7), up="browOuterUp", down="browDown"),
     *_middle(
         "gaze",
         "Gaze",
-        (0, 0.063),
+        (0, 4),
         right=("eyeLookOutLeft", "eyeLookInRight"),
         left=("eyeLookInLeft", "eyeLookOutRight"),
         up=("eyeLookUpLeft", "eyeLookUpRight"),
         down=("eyeLookDownLeft", "eyeLookDownRight"),
     ),
-    *_eyes((0.052, 0.063)),
-    *_pair("lid", "Lid", (0.084, 0.063), up="eyeWide", down="eyeBlink"),
-    *_pair("squint", "Squint", (0.108, 0.055), up="eyeSquint"),
-    *_pair("nose", "Nose", (0.02, 0.012), up="noseSneer"),
-    *_pair("cheek", "Cheek", (0.052, 0.012), up="cheekSquint"),
-    *_middle("puff", "Puff", (0, 0.012), up=("cheekPuff",)),
+    *_eyes((3.25, 4)),
+    *_pair("lid", "Lid", (5.25, 4), up="eyeWide", down="eyeBlink"),
+    *_pair("squint", "Squint", (6.75, 3.5), up="eyeSquint"),
+    *_middle("puff", "Puff", (0, 1.9), up=("cheekPuff",)),
+    *_pair("nose", "Nose", (1.5, 1.9), up="noseSneer"),
+    *_pair("cheek", "Cheek", (3.25, 1.9), up="cheekSquint"),
+    *_middle(
+        "upper_lip", "Upper Lip", (0, -0.3), up=("mouthShrugUpper",), down=("mouthRollUpper",)
+    ),
+    *_middle("mouth", "Mouth", (0, -2.6), right=("mouthLeft",), left=("mouthRight",)),
+    *_middle(
+        "lower_lip", "Lower Lip", (0, -4.7), up=("mouthShrugLower",), down=("mouthRollLower",)
+    ),
+    *_pair("upper_lip", "Raise", (2.25, -1.4), up="mouthUpperUp"),
+    *_pair("lower_lip", "Lower", (2.25, -3.2), down="mouthLowerDown"),
     *_pair(
         "corner",
         "Corner",
-        (0.068, -0.033),
+        (4.25, -2.6),
         outwards="mouthStretch",
         up="mouthSmile",
         down="mouthFrown",
     ),
-    *_pair("dimple", "Dimple", (0.108, -0.025), up="mouthDimple"),
-    *_pair("press", "Press", (0.108, -0.058), up="mouthPress"),
-    *_pair("upper_lip", "Upper Lip", (0.036, -0.022), up="mouthUpperUp"),
-    *_pair("lower_lip", "Lower Lip", (0.036, -0.045), down="mouthLowerDown"),
-    *_middle("upper_lip", "", (0, -0.018), up=("mouthShrugUpper",), down=("mouthRollUpper",)),
-    *_middle("mouth", "Mouth", (0, -0.041), right=("mouthLeft",), left=("mouthRight",)),
-    *_middle("lower_lip", "", (0, -0.066), up=("mouthShrugLower",), down=("mouthRollLower",)),
-    *_middle("jaw", "Jaw", (0, -0.098), right=("jawLeft",), left=("jawRight",), down=("jawOpen",)),
-    *_middle("jaw_forward", "Jaw Fwd", (0.108, -0.098), up=("jawForward",)),
-    *_middle("close", "Close", (0.076, -0.098), up=("mouthClose",)),
-    *_middle("tongue", "Tongue", (0.044, -0.098), up=("tongueOut",)),
-    *_middle("pucker", "Pucker", (-0.044, -0.098), up=("mouthPucker",)),
-    *_middle("funnel", "Funnel", (-0.076, -0.098), up=("mouthFunnel",)),
+    *_pair("dimple", "Dimple", (6.75, -1.4), up="mouthDimple"),
+    *_pair("press", "Press", (6.75, -4), up="mouthPress"),
+    *_middle("jaw", "Jaw", (0, -7.2), right=("jawLeft",), left=("jawRight",), down=("jawOpen",)),
+    *_middle("tongue", "Tongue", (2.75, -8.2), up=("tongueOut",)),
+    *_middle("close", "Close", (4.75, -8.2), up=("mouthClose",)),
+    *_middle("jaw_forward", "Jaw Fwd", (6.75, -8.2), up=("jawForward",)),
+    *_middle("pucker", "Pucker", (-2.75, -8.2), up=("mouthPucker",)),
+    *_middle("funnel", "Funnel", (-4.75, -8.2), up=("mouthFunnel",)),
 )
 """Laid out like the face that is looked at: its left is at image right."""
 

@@ -36,8 +36,9 @@ def create_head(
 ) -> HeadObjects:
     """Add the head of a portrait at the 3D cursor, with a camera that sees it as the photo's did.
 
-    The rig and its control board are posed like the photo and the camera works in absolute mode, so
-    that its picture is the photo until the rig moves. The camera becomes the scene's; the one before it stays.
+    The rig and its control board are posed like the photo and the camera works in absolute mode,
+    so that its picture is the photo until the rig moves. The camera becomes the scene's; the one
+    before it stays.
 
     Raises:
         InputError: the built-in head's data cannot be read, or the portrait is gone.

@@ -20,8 +20,8 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
     name: bpy.props.StringProperty(name="Name", default="Photorig Head")
     use_board: bpy.props.BoolProperty(
         name="Control Board",
-        description="Bones beside the head that drive its shape keys: to pose, key and flip, and for"
-        " the pose library. Without it the shape keys themselves can be keyed",
+        description="Bones beside the head that drive its shape keys, to pose, key and flip, and"
+        " for the pose library. Without it the shape keys themselves can be keyed",
         default=True,
     )
 

@@ -40,7 +40,7 @@ def face(head: Any) -> dict[str, float]:
 
 def slide(head: Any, bone: str, x: float = 0.0, y: float = 0.0) -> None:
     """Move a control by so many times what a full expression takes."""
-    travel = 0.016
+    travel = 0.02
     head.armature.pose.bones[f"photorig_{bone}"].location = (x * travel, y * travel, 0)
 
 
