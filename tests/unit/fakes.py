@@ -7,6 +7,8 @@ import numpy as np
 from photorig.shared.schema import ARKIT_52
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.methods import load_method
+from photorig.worker.reenactment.target import Drive, Target
 
 MODEL_ID = "tiny"
 
@@ -73,3 +75,8 @@ def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:
         schema_hash=ARKIT_52.hash,
         name=f"tiny {seed}",
     )
+
+
+def driven(name: str, bundle: ModelBundle, portrait: Portrait, shift: np.ndarray) -> Drive:
+    """What a method makes of a Δp (n,)."""
+    return load_method(name, bundle, TinyGenerator()).drive(portrait, Target(shift))

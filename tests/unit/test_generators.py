@@ -21,6 +21,7 @@ from photorig.worker.generators.regions import (
     RegionalStyles,
     RegionMasks,
 )
+from photorig.worker.generators.style_space import STYLE_ROWS, StyleOffsets
 from photorig.worker.generators.weights import MODEL_CARD, SIZES, GeneratorWeights, load_weights
 from photorig.worker.registry import fetch
 
@@ -277,6 +278,26 @@ def test_both_backends_draw_the_same_regions(
     here = load_generator("torch-cpu").synthesize(latents, 256, some_styles())
     assert np.abs(there - here).max() <= 1
     assert np.abs(there - generator.synthesize(latents, 256)).max() > 20
+
+
+def test_offsets_to_another_code_s_factors_give_its_rows_on_both_backends(
+    generator: OpenVinoGenerator, weights: GeneratorWeights
+) -> None:
+    one, other = some_latents(weights, 2)[:, None]
+    offsets = StyleOffsets((generator.styles(other) - generator.styles(one))[0])
+    mixed = np.concatenate([other[:, :STYLE_ROWS], one[:, STYLE_ROWS:]], 1)
+    expected = generator.synthesize(mixed, 1024).astype(int)
+    for backend in (generator, load_generator("torch-cpu")):
+        assert psnr(backend.synthesize(one, 1024, offsets), expected, 255) > 55
+
+
+def test_no_offsets_give_the_plain_picture(
+    generator: OpenVinoGenerator, weights: GeneratorWeights
+) -> None:
+    latents = some_latents(weights, 1)
+    none = StyleOffsets(generator.styles(latents)[0]).at_rest()
+    plain, same = (generator.synthesize(latents, 256, styles) for styles in (None, none))
+    assert np.abs(plain.astype(int) - same).max() <= 1
 
 
 def test_what_lies_far_from_a_region_hardly_changes(

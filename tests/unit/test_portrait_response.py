@@ -24,9 +24,8 @@ from photorig.worker.portraits.response import (
 )
 from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.measure_portrait import measure_response
-from photorig.worker.reenactment.methods import load_method
 
-from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from .fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
 
 N = len(ARKIT_52)
 YAW, PITCH, JAW = (ARKIT_52.index[name] for name in ("headYaw", "headPitch", "jawOpen"))
@@ -158,13 +157,14 @@ def test_a_response_of_an_earlier_form_is_measured_anew_and_not_misread() -> Non
 def test_a_portrait_that_was_measured_with_another_bundle_is_driven_as_by_directions() -> None:
     bundle = tiny_bundle()
     shift = wish(jawOpen=0.2, headYaw=0.1)
-    plain = load_method("directions", bundle).drive(tiny_portrait(), shift)
-    method = load_method("calibrated", bundle)
+    plain = driven("directions", bundle, tiny_portrait(), shift).latents
     stranger = replace(tiny_portrait(), response=response(0.5, "another bundle"))
     known = replace(tiny_portrait(), response=response(0.5, bundle.id))
-    np.testing.assert_array_equal(method.drive(tiny_portrait(), shift), plain)
-    np.testing.assert_array_equal(method.drive(stranger, shift), plain)
-    assert np.abs(method.drive(known, shift) - plain).max() > 1e-3
+    np.testing.assert_array_equal(
+        driven("calibrated", bundle, tiny_portrait(), shift).latents, plain
+    )
+    np.testing.assert_array_equal(driven("calibrated", bundle, stranger, shift).latents, plain)
+    assert np.abs(driven("calibrated", bundle, known, shift).latents - plain).max() > 1e-3
 
 
 class FaceThatAnswers:

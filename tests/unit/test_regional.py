@@ -22,13 +22,12 @@ from photorig.worker.portraits.face_geometry import FaceGeometry
 from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.face_target import FaceTarget, lid_edges, settled_lids
-from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.region_masks import region_masks
 from photorig.worker.reenactment.regional import driver_of
 from photorig.worker.reenactment.regional_controls import CONTROLS, RegionalShifts
 from photorig.worker.reenactment.renderer import FaceRenderer
 
-from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from .fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
 from .stage_fakes import tiny_stage
 from .test_face_mesh import landmarks
 from .test_portrait_response import response
@@ -64,8 +63,8 @@ def measured() -> Portrait:
 
 
 def drive(portrait: Portrait, **values: float):
-    face = load_method("regional", BUNDLE).face(portrait, ARKIT_52.vector(values))
-    assert face is not None
+    face = driven("regional", BUNDLE, portrait, ARKIT_52.vector(values))
+    assert face.styles is not None
     return face
 
 
@@ -125,10 +124,10 @@ def test_eyes_leave_coarse_rows_alone() -> None:
 
 
 def test_an_expression_leaves_the_code_of_the_picture_alone() -> None:
-    method, portrait = load_method("regional", BUNDLE), measured()
-    latents = method.drive(portrait, ARKIT_52.vector({"jawOpen": 1.0}))
+    portrait = measured()
+    latents = driven("regional", BUNDLE, portrait, ARKIT_52.vector({"jawOpen": 1.0})).latents
     np.testing.assert_array_equal(latents, portrait.latents)
-    turned = method.drive(portrait, ARKIT_52.vector({"headYaw": 0.3}))
+    turned = driven("regional", BUNDLE, portrait, ARKIT_52.vector({"headYaw": 0.3})).latents
     assert np.abs(turned - portrait.latents).max() > 0
 
 
@@ -136,10 +135,10 @@ def test_a_portrait_whose_geometry_belongs_to_another_matrix_is_driven_as_calibr
     shift = ARKIT_52.vector({"jawOpen": 0.3})
     stranger = replace(tiny_portrait(), geometry=replace(geometry(), made_for="another"))
     assert driver_of(stranger, SHIFTS) is None
-    method = load_method("regional", BUNDLE)
-    assert method.face(stranger, shift) is None
-    expected = load_method("calibrated", BUNDLE).drive(stranger, shift)
-    np.testing.assert_array_equal(method.drive(stranger, shift), expected)
+    drive = driven("regional", BUNDLE, stranger, shift)
+    assert drive.move is None and drive.styles is None
+    expected = driven("calibrated", BUNDLE, stranger, shift)
+    np.testing.assert_array_equal(drive.latents, expected.latents)
 
 
 def test_rows_act_where_their_features_are() -> None:

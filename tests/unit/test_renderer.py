@@ -14,7 +14,7 @@ from photorig.shared.schema import ARKIT_52
 from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.reenactment.renderer import FaceRenderer
 
-from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from .fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
 from .stage_fakes import tiny_stage
 
 PORTRAIT = tiny_portrait()
@@ -104,12 +104,11 @@ def test_less_of_an_expression_than_the_photo_has_is_seen(renderer: FaceRenderer
 
 
 def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> None:
-    from photorig.worker.reenactment.methods import Directions
 
     bundle = tiny_bundle()
     shift = np.zeros(len(ARKIT_52), np.float32)
     shift[3], shift[8] = 0.2, 0.4
-    latents = Directions(bundle).drive(PORTRAIT, shift)
+    latents = driven("directions", bundle, PORTRAIT, shift).latents
     moved = 0.2 * bundle.directions[3] + 0.4 * bundle.directions[8]
     np.testing.assert_allclose(latents[:8], PORTRAIT.latents[:8] + moved, atol=1e-5)
     np.testing.assert_array_equal(latents[8:], PORTRAIT.latents[8:])

@@ -9,6 +9,7 @@ import pytest
 
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ARKIT_52
+from photorig.worker.reenactment.target import Target
 
 pytestmark = pytest.mark.weights("random-face", "face-landmarker", "person-matte")
 
@@ -138,7 +139,7 @@ def test_a_frame_changes_hardly_more_than_the_generators_picture(
         renderer.generator.synthesize(latents[None], SIZE)[0].astype(int)
         for latents in (
             portrait.latents,
-            renderer._method("calibrated").drive(portrait, shift),
+            renderer._method("calibrated").drive(portrait, Target(shift)).latents,
         )
     ]
     generated = np.abs(pictures[1] - pictures[0])

@@ -219,12 +219,12 @@ def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRender
     version, is measured now and kept beside the old file."""
     from photorig.worker.reenactment.known_faces import KnownFaces, default_folder, measure_on
     from photorig.worker.reenactment.measure_geometry import LOOKS
-    from photorig.worker.reenactment.methods import REGIONAL
+    from photorig.worker.reenactment.methods import method_entry
 
     faces = KnownFaces(
         renderer.bundle, measure_on(renderer.bundle, renderer.generator), default_folder()
     )
-    if args.method != REGIONAL or not faces.needs_measuring(portrait):
+    if not method_entry(args.method).needs_geometry or not faces.needs_measuring(portrait):
         return portrait
     renderer.check_portrait(portrait)
     with contextlib.ExitStack() as cleanup:

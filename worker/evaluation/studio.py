@@ -25,6 +25,7 @@ from photorig.worker.portraits.response import PortraitResponse
 from photorig.worker.reenactment.measure_portrait import measure_response
 from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
+from photorig.worker.reenactment.target import Target
 
 from .background import widened
 from .families import Family, Net3DFamily, Reading
@@ -81,7 +82,7 @@ class Studio:
         photo_size: of the portraits."""
         self.settings, self.renderer, self.net3d = settings, renderer, net3d
         self.families, self._matte = families, matte
-        self._method = load_method(settings.method, renderer.bundle)
+        self._method = load_method(settings.method, renderer.bundle, renderer.generator)
         self.latents_of, self.photo_size = latents_of, photo_size
         self.folder = folder
         self.portrait = lru_cache(maxsize=4)(self._portrait)
@@ -158,14 +159,14 @@ class Studio:
         """The generator's own picture (size, size, 3), before background and motion are put in."""
         request = self.request(portrait, parameters, mode, size)
         shift = self.renderer.parameter_shift(portrait, request)
-        latents = self._method.drive(portrait, shift)
-        return self.renderer.generator.synthesize(latents[None], size)[0]
+        drive = self._method.drive(portrait, Target(shift))
+        return self.renderer.generator.synthesize(drive.latents[None], size, drive.styles)[0]
 
     def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
         """Length of the latent shift in standard deviations of w, whatever the method."""
         request = self.request(portrait, parameters, mode, self.settings.size)
         shift = self.renderer.parameter_shift(portrait, request)
-        change = self._method.drive(portrait, shift) - portrait.latents
+        change = self._method.drive(portrait, Target(shift)).latents - portrait.latents
         motion = self._motion_of @ change[: self._n_rows].ravel().astype(np.float64)
         return float(np.sqrt(max(motion @ self.renderer.bundle.shift_gram @ motion, 0.0)))
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .regions import RegionalStyles
+from .style_space import Styles
 from .tuning import WeightTuning
 
 
@@ -42,16 +42,20 @@ class Generator(Protocol):
         """w (b, 512) → latents (b, 16, 512) float32 with the same row sixteen times."""
         ...
 
+    def styles(self, latents: np.ndarray) -> np.ndarray:
+        """latents (b, 16, 512) → their vectors of StyleSpace (b, n) float32, see style_space.py."""
+        ...
+
     def synthesize(
-        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+        self, latents: np.ndarray, size: int, styles: Styles | None = None
     ) -> np.ndarray:
         """latents (b, 16, 512) → images (b, size, size, 3) uint8 RGB.
 
         The bytes of an image do not depend on the other images of the batch.
 
         Args:
-            styles: by how much regions of all images differ from the latents; where their shifts
-                are zero, images have the bytes that they have without.
+            styles: by how much regions of all images, or their factors, differ from the latents;
+                where regions' shifts are zero, images have the bytes that they have without.
 
         Raises:
             InputError: the shape or the size is not one the generator has.

@@ -11,6 +11,8 @@ Channels that an inverse Haar transform reads are stored band after band: all ``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -58,6 +60,9 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 RegionalRow = tuple[Tensor, Tensor]
 """Shifts (k, 512) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
 
+FactorChange = RegionalRow | Tensor
+"""What factors differ by from those of the latents: by region, or (b, channels) added to them."""
+
 
 class Affine(nn.Module):
     """A row of latents (b, 512) → one factor for each channel, (b, channels, 1, 1)."""
@@ -67,12 +72,14 @@ class Affine(nn.Module):
         self.weight = nn.Parameter(as_tensor(weights.weight))
         self.bias = nn.Parameter(as_tensor(weights.bias))
 
-    def forward(self, latent: Tensor, regions: RegionalRow | None = None) -> Tensor:
+    def forward(self, latent: Tensor, change: FactorChange | None = None) -> Tensor:
         """(b, channels, 1, 1), or (b, channels, h, w) where regions differ."""
         factors = functional.linear(latent, self.weight, self.bias)[:, :, None, None]
-        if regions is None:
+        if change is None:
             return factors
-        deltas, masks = regions
+        if isinstance(change, Tensor):
+            return factors + change[:, :, None, None]
+        deltas, masks = change
         return factors + torch.einsum("kc,khw->chw", deltas @ self.weight.T, masks)
 
 
@@ -121,13 +128,13 @@ class SynthesisBlock(nn.Module):
         features: Tensor,
         row1: Tensor,
         row2: Tensor,
-        regions1: RegionalRow | None = None,
-        regions2: RegionalRow | None = None,
+        changes1: Sequence[FactorChange | None] = (None, None),
+        changes2: Sequence[FactorChange | None] = (None,),
     ) -> Tensor:
-        factors = self.upsampling_modulation(row1, regions1)
-        factors = factors * self.modulation1(row1, regions1).repeat(1, 4, 1, 1)
+        factors = self.upsampling_modulation(row1, changes1[0])
+        factors = factors * self.modulation1(row1, changes1[1]).repeat(1, 4, 1, 1)
         features = self.convolution1(inverse_haar(features * factors))
-        return self.convolution2(features * self.modulation2(row2, regions2))
+        return self.convolution2(features * self.modulation2(row2, changes2[0]))
 
 
 class ImageHead(nn.Module):

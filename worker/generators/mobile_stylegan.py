@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from .layers import (
     Affine,
+    FactorChange,
     ImageHead,
     NoisyConvolution,
     RegionalRow,
@@ -21,6 +23,7 @@ from .layers import (
 )
 from .preview_head import PreviewHead, heads_from_tensors
 from .regions import MASK_SIDES, REGIONAL_ROWS, RegionalStyles, side_of_row
+from .style_space import STYLE_ROWS, StyleOffsets, Styles
 from .weights import (
     N_BLOCKS,
     N_ROWS,
@@ -32,6 +35,8 @@ from .weights import (
     blocks_for,
     load_weights,
 )
+
+_UNCHANGED = (None, None)
 
 
 class MappingNetwork(nn.Module):
@@ -97,17 +102,51 @@ class MobileStyleGAN(nn.Module):
         return w[:, None, :].expand(-1, N_ROWS, -1)
 
     def features(
-        self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: RegionalStyles | None = None
+        self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: Styles | Tensor | None = None
     ) -> Iterator[Tensor]:
         """The hidden features after each of the first ``n_blocks`` blocks: 8², 16², … 512²."""
-        rows = {} if styles is None else self._regional_rows(styles)
-        features = self.convolution0(self.constant * self.modulation0(latents[:, 0]))
+        rows = self._factor_changes(styles)
+        change0 = rows.get(0, _UNCHANGED)[0]
+        features = self.convolution0(self.constant * self.modulation0(latents[:, 0], change0))
         for i in range(n_blocks):
             first, second = 2 * i + 1, 2 * i + 2
             features = self.blocks[i](
-                features, latents[:, first], latents[:, second], rows.get(first), rows.get(second)
+                features,
+                latents[:, first],
+                latents[:, second],
+                rows.get(first, _UNCHANGED),
+                rows.get(second, _UNCHANGED),
             )
             yield features
+
+    def styles(self, latents: Tensor) -> Tensor:
+        """Latents (b, 16, 512) → their vectors of StyleSpace (b, n), see style_space.py."""
+        affines = enumerate(self.style_affines)
+        return torch.cat(
+            [a(latents[:, row])[..., 0, 0] for row, of_row in affines for a in of_row], 1
+        )
+
+    @property
+    def style_affines(self) -> list[tuple[Affine, ...]]:
+        """As `style_space.row_affines`."""
+        rows: list[tuple[Affine, ...]] = [(self.modulation0,)]
+        for block in cast("list[SynthesisBlock]", list(self.blocks)):
+            rows += [(block.upsampling_modulation, block.modulation1), (block.modulation2,)]
+        return rows[:STYLE_ROWS]
+
+    def _factor_changes(
+        self, styles: Styles | Tensor | None
+    ) -> Mapping[int, Sequence[FactorChange | None]]:
+        """By row, what the factors of each of its affine maps differ by."""
+        if styles is None:
+            return {}
+        if isinstance(styles, RegionalStyles):
+            return {row: (change, change) for row, change in self._regional_rows(styles).items()}
+        if isinstance(styles, StyleOffsets):
+            styles = torch.from_numpy(styles.values).to(self.constant.device)[None]
+        rows = self.style_affines
+        parts = iter(styles.split([len(affine.bias) for row in rows for affine in row], 1))
+        return {number: [next(parts) for _ in row] for number, row in enumerate(rows)}
 
     def _regional_rows(self, styles: RegionalStyles) -> dict[int, RegionalRow]:
         device = self.constant.device
@@ -124,14 +163,15 @@ class MobileStyleGAN(nn.Module):
         latents: Tensor,
         size: int = 1024,
         exact: bool = False,
-        styles: RegionalStyles | None = None,
+        styles: Styles | Tensor | None = None,
     ) -> Tensor:
         """latents (b, 16, 512) → images (b, 3, size, size) in about [-1, 1], not clamped.
 
         Args:
             exact: makes sizes below 1024 by averaging the 1024 image, which is what the preview
                 heads were trained to give, instead of by the preview heads.
-            styles: by how much regions of all images differ from the latents.
+            styles: by how much regions of all images, or their factors, differ from the latents;
+                as a tensor (b, n), offsets of each image's own vector of StyleSpace.
         """
         n_blocks = blocks_for(size)
         if size == SIZES[-1]:
@@ -143,7 +183,7 @@ class MobileStyleGAN(nn.Module):
         return self.preview_heads[str(size)](features, latents)
 
     def _last_features(
-        self, latents: Tensor, n_blocks: int, styles: RegionalStyles | None
+        self, latents: Tensor, n_blocks: int, styles: Styles | Tensor | None
     ) -> Tensor:
         return deque(self.features(latents, n_blocks, styles), maxlen=1)[0]
 

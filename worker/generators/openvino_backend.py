@@ -12,8 +12,8 @@ import openvino
 from photorig.shared.errors import InputError
 
 from .latents import checked_latents, expand_latents, map_latents
-from .openvino_graph import build_graph, region_inputs
-from .regions import RegionalStyles
+from .openvino_graph import build_graph, style_inputs
+from .style_space import Styles, style_vectors
 from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
@@ -22,8 +22,8 @@ _COMPILED_GRAPHS = 3
 """As many graphs are kept at once, tuned or not; one takes 0.2 GB, for 1024² 0.35 GB."""
 
 
-GraphKey = tuple[str, int, bool]
-"""Weights, size, and whether regions differ."""
+GraphKey = tuple[str, int, type[Styles] | None]
+"""Weights, size, and what pictures differ by from their latents."""
 
 
 class CompiledGraphs:
@@ -107,18 +107,23 @@ class OpenVinoGenerator:
         """See `Generator.expand`."""
         return expand_latents(w)
 
+    def styles(self, latents: np.ndarray) -> np.ndarray:
+        """See `Generator.styles`."""
+        return style_vectors(self._weights, checked_latents(latents))
+
     def synthesize(
-        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+        self, latents: np.ndarray, size: int, styles: Styles | None = None
     ) -> np.ndarray:
         """See `Generator.synthesize`."""
         blocks_for(size)
-        latents, regional = checked_latents(latents), styles is not None
-        key = (self._tuning_id, size, regional)
+        latents = checked_latents(latents)
+        kind = None if styles is None else type(styles)
 
         def graph() -> openvino.Model:
-            return build_graph(self._weights, size, regional=regional, precision=self._precision)
+            return build_graph(self._weights, size, styled=kind, precision=self._precision)
 
-        return self._graphs.infer(key, graph, latents, region_inputs(styles) if styles else ())
+        key = (self._tuning_id, size, kind)
+        return self._graphs.infer(key, graph, latents, style_inputs(styles))
 
     def tuned(self, tuning: WeightTuning) -> OpenVinoGenerator:
         """See `Generator.tuned`."""

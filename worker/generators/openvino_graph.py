@@ -11,7 +11,7 @@ everything that is added up. See docs/measurements.md, bf16.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -21,6 +21,7 @@ from openvino import Node, Type
 from openvino import opset13 as ops
 
 from .regions import FIRST_ROW, MASK_SIDES, REGIONAL_ROWS, REGIONS, RegionalStyles, side_of_row
+from .style_space import StyleOffsets, Styles, affine_slices
 from .weights import (
     N_BLOCKS,
     N_ROWS,
@@ -87,13 +88,59 @@ class _Regions:
         whole = ops.reshape(_affine(weights, own), np.array([1, 1, 1, -1]), special_zero=False)
         return ops.add(whole, change)
 
+    def shares(self, affines: Sequence[AffineWeights], own: Node, row: int) -> list[Node] | None:
+        """Factors of each affine map of a row; None where regions do not differ in it."""
+        if row not in REGIONAL_ROWS:
+            return None
+        return [self.factors(affine, own, row) for affine in affines]
+
     @property
     def nodes(self) -> list[Node]:
         return [self.deltas, *self.masks.values()]
 
 
-def region_inputs(styles: RegionalStyles) -> list[np.ndarray]:
-    """What a graph with regions takes after the latents."""
+@dataclass(frozen=True)
+class _Offsets:
+    """Inputs of a graph whose factors differ, see `StyleOffsets`.
+
+    Attributes:
+        values: (1, n).
+        rows: where the factors of each affine map of each row are in them.
+    """
+
+    values: Node
+    rows: tuple[tuple[slice, ...], ...]
+
+    @staticmethod
+    def inputs(weights: GeneratorWeights) -> _Offsets:
+        rows = affine_slices(weights)
+        values = ops.parameter([1, rows[-1][-1].stop], np.float32, name="offsets")
+        return _Offsets(values, rows)
+
+    def shares(self, affines: Sequence[AffineWeights], own: Node, row: int) -> list[Node] | None:
+        """(1, 1, 1, channels) factors of each affine map of a row (1, 512); None beyond the rows
+        whose factors may differ."""
+        if row >= len(self.rows):
+            return None
+        shares, shape = [], np.array([1, 1, 1, -1])
+        for affine, part in zip(affines, self.rows[row], strict=True):
+            ends = (np.array([part.start]), np.array([part.stop]))
+            change = ops.slice(self.values, *ends, np.array([1]), np.array([1]))
+            whole = ops.add(_affine(affine, own), change)
+            shares.append(ops.reshape(whole, shape, special_zero=False))
+        return shares
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [self.values]
+
+
+def style_inputs(styles: Styles | None) -> list[np.ndarray]:
+    """What a graph takes after the latents."""
+    if styles is None:
+        return []
+    if isinstance(styles, StyleOffsets):
+        return [np.ascontiguousarray(styles.values[None], np.float32)]
     by_side = styles.regions.by_side
     masks = [by_side[side].reshape(len(REGIONS), -1) for side in MASK_SIDES]
     return [np.ascontiguousarray(styles.deltas, np.float32), *masks]
@@ -103,14 +150,14 @@ def build_graph(
     weights: GeneratorWeights,
     size: int,
     as_bytes: bool = True,
-    regional: bool = False,
+    styled: type[Styles] | None = None,
     precision: str = "f32",
 ) -> openvino.Model:
     """A graph from latents (1, 16, 512) float32 to one image of that size.
 
     Args:
         as_bytes: (1, size, size, 3) uint8 if true; else (1, 3, size, size) float32, not clamped.
-        regional: takes `region_inputs` too.
+        styled: what it takes `style_inputs` of, too.
         precision: f32 or bf16; to be compiled for f32 in either case.
 
     Raises:
@@ -120,7 +167,7 @@ def build_graph(
     head = weights.preview_heads.get(size)
     is_exact = size == SIZES[-1] or head is None
     latents = ops.parameter([1, N_ROWS, W_DIM], np.float32, name="latents")
-    regions = _Regions.inputs() if regional else None
+    regions = _changes(weights, styled)
     n_blocks = N_BLOCKS if is_exact else n_blocks
     features = _features(weights, latents, n_blocks, regions, precision)
     rounding = _Rounding.of(N_ROWS - 1, precision)
@@ -135,15 +182,25 @@ def build_graph(
     return openvino.Model([output], inputs, f"mobile-stylegan-{size}")
 
 
+def _changes(weights: GeneratorWeights, styled: type[Styles] | None) -> _Regions | _Offsets | None:
+    if styled is RegionalStyles:
+        return _Regions.inputs()
+    return _Offsets.inputs(weights) if styled is StyleOffsets else None
+
+
 def _features(
     weights: GeneratorWeights,
     latents: Node,
     n_blocks: int,
-    regions: _Regions | None,
+    regions: _Regions | _Offsets | None,
     precision: str,
 ) -> Node:
-    constant = ops.constant(weights.constant)
-    first = ops.multiply(constant, _factors(weights.modulation0, _row(latents, 0)))
+    constant, own = ops.constant(weights.constant), _row(latents, 0)
+    shares = None if regions is None else regions.shares([weights.modulation0], own, 0)
+    if shares is None:
+        first = ops.multiply(constant, _factors(weights.modulation0, own))
+    else:
+        first = _channels_first(ops.multiply(_channels_last(constant), shares[0]))
     features = _convolution(weights.convolution0, first)
     for index in range(n_blocks):
         block, row = weights.blocks[index], 2 * index + 1
@@ -156,27 +213,27 @@ def _block(
     features: Node,
     latents: Node,
     row: int,
-    regions: _Regions | None,
+    regions: _Regions | _Offsets | None,
     precision: str,
 ) -> Node:
     """``row`` is the first of the block's two."""
     first, second = (_row(latents, row), _row(latents, row + 1))
-    if regions is None or row not in REGIONAL_ROWS:
+    affines = (weights.upsampling, weights.modulation1)
+    shares = None if regions is None else regions.shares(affines, first, row)
+    if shares is None:
         features = ops.multiply(features, _upsampling_factors(weights, first))
     else:
-        shares = [
-            regions.factors(affine, first, row)
-            for affine in (weights.upsampling, weights.modulation1)
-        ]
         factors = ops.multiply(shares[0], ops.concat([shares[1]] * 4, axis=3))
         features = _channels_first(ops.multiply(_channels_last(features), factors))
     rounding = _Rounding.of(row, precision)
     features = _convolution(weights.convolution1, _inverse_haar(features, rounding), rounding)
-    if regions is None or row + 1 not in REGIONAL_ROWS:
+    shares = None
+    if regions is not None:
+        shares = regions.shares([weights.modulation2], second, row + 1)
+    if shares is None:
         features = ops.multiply(features, _factors(weights.modulation2, second))
     else:
-        factors = regions.factors(weights.modulation2, second, row + 1)
-        features = _channels_first(ops.multiply(_channels_last(features), factors))
+        features = _channels_first(ops.multiply(_channels_last(features), shares[0]))
     return _convolution(weights.convolution2, features, _Rounding.of(row + 1, precision))
 
 

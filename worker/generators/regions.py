@@ -83,6 +83,10 @@ class RegionalStyles:
         """No region differs."""
         return _NONE
 
+    def at_rest(self) -> RegionalStyles:
+        """What a picture at rest is drawn with, on the same graph."""
+        return _NONE
+
 
 _NONE = RegionalStyles(
     np.zeros((len(REGIONS), len(REGIONAL_ROWS), W_DIM), np.float32),

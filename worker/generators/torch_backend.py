@@ -7,7 +7,7 @@ import torch
 
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
-from .regions import RegionalStyles
+from .style_space import Styles, style_vectors
 from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
@@ -38,8 +38,12 @@ class TorchGenerator:
         """See `Generator.expand`."""
         return expand_latents(w)
 
+    def styles(self, latents: np.ndarray) -> np.ndarray:
+        """See `Generator.styles`."""
+        return style_vectors(self._weights, checked_latents(latents))
+
     def synthesize(
-        self, latents: np.ndarray, size: int, styles: RegionalStyles | None = None
+        self, latents: np.ndarray, size: int, styles: Styles | None = None
     ) -> np.ndarray:
         """See `Generator.synthesize`."""
         blocks_for(size)
@@ -54,7 +58,7 @@ class TorchGenerator:
         """See `Generator.tuned`."""
         return TorchGenerator(tuning.applied(self._weights), self._device, self._precision)
 
-    def _image(self, latent: torch.Tensor, size: int, styles: RegionalStyles | None) -> np.ndarray:
+    def _image(self, latent: torch.Tensor, size: int, styles: Styles | None) -> np.ndarray:
         """One image at a time: kernels chosen for another batch size round differently."""
         enabled = self._dtype != torch.float32
         with (

@@ -13,7 +13,7 @@ rest is the photo, and almost 1 for a reference where the target is what that re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,10 +22,8 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import Reference
 
 from .bundle import ModelBundle
-
-if TYPE_CHECKING:
-    from .methods import Method
-    from .regional import FaceDrive
+from .method import Method
+from .target import Drive, Target
 
 REACH = 1.0
 """How far a photo counts: a turn by 15°, or the longest expression that the bundle bears. What real
@@ -47,23 +45,16 @@ class WithReferences:
         # As lengths in W+ expressions are several times what turns are, and much of it is noise.
         self._units = np.where(bundle.is_coefficient, 1 / bundle.longest_expression, 1.0)
 
-    def drive(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
-        latents = self._method.drive(portrait, shift)
-        for weight, there, reference in self._weighted(portrait, shift):
-            missed = reference.latents - self._whole.drive(portrait, there)
-            latents = latents + np.float32(weight) * missed
-        return latents
-
-    def tilt(self, portrait: Portrait, shift: np.ndarray) -> float:
-        tilt = self._method.tilt(portrait, shift)
+    def drive(self, portrait: Portrait, target: Target) -> Drive:
+        drive = self._method.drive(portrait, target)
+        latents, tilt = drive.latents, drive.tilt
         roll = self._bundle.schema.index["headRoll"]
-        for weight, there, reference in self._weighted(portrait, shift):
+        for weight, there, reference in self._weighted(portrait, target.shift):
+            expected = self._whole.drive(portrait, Target(there))
+            latents = latents + np.float32(weight) * (reference.latents - expected.latents)
             seen = float(reference.parameters[roll] - portrait.parameters[roll])
-            tilt += float(weight) * (seen - self._whole.tilt(portrait, there))
-        return tilt
-
-    def face(self, portrait: Portrait, shift: np.ndarray) -> FaceDrive | None:
-        return self._method.face(portrait, shift)
+            tilt += float(weight) * (seen - expected.tilt)
+        return replace(drive, latents=latents, tilt=tilt)
 
     def _weighted(
         self, portrait: Portrait, shift: np.ndarray

@@ -8,7 +8,7 @@ generator then lacks of the full motion, the picture is moved by (portraits/face
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,9 +22,13 @@ from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.portrait import Portrait
 
+from .bundle import ModelBundle
+from .calibrated import Calibrated
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
+from .method import MethodEntry
 from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts
+from .target import Drive, Target
 
 VERSION = 5
 """Rises whenever the same geometry and parameters would give another picture."""
@@ -36,6 +40,37 @@ def pixels_id(shifts: RegionalShifts) -> str:
     shapes = load_face_shapes()
     digest.update(shapes.offsets.tobytes() + shapes.gaze.tobytes())
     return digest.hexdigest()
+
+
+class Regional:
+    """Pose as by `Calibrated`; expressions region by region, brought to the person's own mesh.
+
+    A portrait whose geometry was not measured is driven as by ``calibrated``.
+    """
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        self._bundle = bundle
+        self._calibrated = Calibrated(bundle)
+        self._shifts = RegionalShifts(bundle)
+
+    def drive(self, portrait: Portrait, target: Target) -> Drive:
+        driver, shift = driver_of(portrait, self._shifts), target.shift
+        if driver is None:
+            return self._calibrated.drive(portrait, Target(shift))
+        # Expressions move regions; what is left moves the whole code.
+        turning = np.where(self._bundle.is_coefficient, np.float32(0), shift)
+        whole = self._calibrated.drive(portrait, Target(turning))
+        motion = self._calibrated.motion(portrait, turning)
+        face = driver.drive(motion[list(self._bundle.head_angles)], shift)
+        return replace(whole, styles=face.styles, move=face.move)
+
+
+METHOD = MethodEntry(
+    "regional",
+    "Moves each part of the face by itself, to where this person's own mesh is; the default.",
+    lambda bundle, generator: Regional(bundle),
+    needs_geometry=True,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.messages import FrameRequest
 from photorig.shared.schema import ParameterSchema
 from photorig.worker.generators import Generator, load_generator
-from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
 from photorig.worker.portraits.memory import check_memory
@@ -24,10 +24,12 @@ from photorig.worker.registry import fetching
 
 from .bundle import ModelBundle, load_bundle
 from .known_faces import KnownFaces, measure_on
-from .methods import REGIONAL, Method, load_method
+from .method import Method
+from .methods import load_method, method_entry
 from .reach import told_responses
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
+from .target import PICTURE_SIDE, DrivingPictures, FacePicture, Target
 
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 _MOST_SHUT = 0.7
@@ -130,12 +132,15 @@ class FaceRenderer:
             "responses": told_responses(self.bundle),
         }
 
-    def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+    def render(
+        self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None = None
+    ) -> np.ndarray:
         """One frame.
 
         Args:
             portrait: must belong to this generator and schema.
             request: ``request.portrait`` is not read, it only names the portrait.
+            pictures: that show what the parameters say, for methods that are driven by pictures.
 
         Returns:
             (height, width, 3) uint8 sRGB: the aligned crop at ``request.size``, or the whole photo
@@ -144,7 +149,7 @@ class FaceRenderer:
         Raises:
             InputError: a portrait of another model, a wrong size, method or parameter vector.
         """
-        return self._render(portrait, request).frame
+        return self._render(portrait, request, pictures).frame
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
@@ -158,30 +163,29 @@ class FaceRenderer:
         face = self._stage.face(portrait, crop, rest, move)
         return FramePasses(driven.frame, face, np.rint(255 * matte).astype(np.uint8))
 
-    def _render(self, portrait: Portrait, request: FrameRequest) -> _Driven:
+    def _render(
+        self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None = None
+    ) -> _Driven:
         self._check(portrait, request)
         portrait = self._known(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait)
-        method = self._method(request.method)
-        face = method.face(portrait, shift)
-        at_rest = None if face is None else RegionalStyles.none()
+        target = _target(portrait, shift, pictures)
+        drive = self._method(request.method).drive(portrait, target)
+        at_rest = None if drive.styles is None else drive.styles.at_rest()
 
         def rest() -> np.ndarray:
             return generator.synthesize(portrait.latents[None], size, at_rest)[0]
 
-        if motion.is_rest and not shift.any():
+        if motion.is_rest and not shift.any() and pictures is None:
             frame = self._stage.rest_frame(portrait, request.size)
             return _Driven(frame, None, motion, rest, None)
         if request.size == "full":
             check_memory(portrait)
-        latents = method.drive(portrait, shift)
-        motion = replace(motion, roll=motion.roll - method.tilt(portrait, shift))
-        if face is None:
-            crop, move = generator.synthesize(latents[None], size)[0], None
-        else:
-            drawn = generator.synthesize(latents[None], size, face.styles)[0]
-            crop, move = face.move.applied(drawn), face.move
+        motion, move = replace(motion, roll=motion.roll - drive.tilt), drive.move
+        crop = generator.synthesize(drive.latents[None], size, drive.styles)[0]
+        if move is not None:
+            crop = move.applied(crop)
         frame = self._stage.frame(portrait, request.size, crop, motion, rest, move)
         return _Driven(frame, crop, motion, rest, move)
 
@@ -199,7 +203,7 @@ class FaceRenderer:
         motion, shift = split_shift(self.schema, portrait.parameters, asked, held)
         # A roll gives part of yaw to pitch and the other way round, perhaps beyond their ranges.
         shift = self.bundle.within_range(portrait, shift)
-        if request.method == REGIONAL and portrait.geometry is not None:
+        if method_entry(request.method).needs_geometry and portrait.geometry is not None:
             shift = self._lids_shut(portrait, request, shift)
         return led_by_face(self.schema, portrait.parameters, shift, motion), shift
 
@@ -229,12 +233,13 @@ class FaceRenderer:
 
     def _known(self, portrait: Portrait, request: FrameRequest) -> Portrait:
         """The portrait with what the method needs to know of its face; at rest it is the photo."""
-        needs = request.method == REGIONAL and self.asked_shift(portrait, request).any()
+        is_driven = bool(self.asked_shift(portrait, request).any())
+        needs = method_entry(request.method).needs_geometry and is_driven
         return self._faces.known(portrait) if self._faces is not None and needs else portrait
 
     def _method(self, name: str) -> Method:
         if name not in self._methods:
-            self._methods[name] = load_method(name, self.bundle)
+            self._methods[name] = load_method(name, self.bundle, self.generator)
         return self._methods[name]
 
     def _crop_size(self, portrait: Portrait, request: FrameRequest) -> int:
@@ -267,6 +272,19 @@ class FaceRenderer:
                 "Fit the photo again with this worker.",
             )
         self.schema.check(portrait.parameters)
+
+
+def _target(portrait: Portrait, shift: np.ndarray, pictures: DrivingPictures | None) -> Target:
+    """Without a picture for it, the portrait at rest is what its own photo shows."""
+    if pictures is None:
+        return Target(shift)
+    own = FacePicture(lambda: _own_crop(portrait), lambda: portrait.latents)
+    return Target(shift, pictures.picture, pictures.rest or own)
+
+
+def _own_crop(portrait: Portrait) -> np.ndarray:
+    """(256, 256, 3) uint8 of the photo."""
+    return aligned_crop(portrait.photo, portrait.alignment, PICTURE_SIDE)
 
 
 def load_renderer(

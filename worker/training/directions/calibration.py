@@ -20,8 +20,8 @@ from photorig.worker.generators import Generator
 from photorig.worker.portraits.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.calibrated import Calibrated
 from photorig.worker.reenactment.measure_portrait import Analyzer, with_response
-from photorig.worker.reenactment.methods import Calibrated
 
 from .curves import ANGLE_KNOTS, COEFFICIENT_KNOTS, Curve, fit_curve
 from .motion import MotionScale, full_move

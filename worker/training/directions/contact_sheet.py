@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from photorig.worker.generators import Generator
 from photorig.worker.reenactment.bundle import ModelBundle
-from photorig.worker.reenactment.methods import load_method
+from photorig.worker.reenactment.directions import Directions
+from photorig.worker.reenactment.target import Target
 
 from .calibration import People, as_portrait
 
@@ -39,12 +40,14 @@ def contact_sheet(generator: Generator, bundle: ModelBundle, people: People, pat
     sheet = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=13)
-    method = load_method("directions", bundle)
+    method = Directions(bundle)
     portraits = [as_portrait(bundle, people, index) for index in range(len(people))]
     for column, (label, move) in enumerate(CONTROLS):
         draw.text((column * TILE + 6, 3), label, "black", font)
         asked = bundle.schema.vector(move)
-        driven = np.stack([method.drive(one, bundle.within_range(one, asked)) for one in portraits])
+        targets = [Target(bundle.within_range(one, asked)) for one in portraits]
+        pairs = zip(portraits, targets, strict=True)
+        driven = np.stack([method.drive(one, target).latents for one, target in pairs])
         for row, image in enumerate(generator.synthesize(driven, 256)):
             tile = Image.fromarray(image).resize((TILE, TILE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (column * TILE, LABEL_HEIGHT + row * TILE))

@@ -57,7 +57,7 @@ class FaceObserver(nn.Module):
         self.landmarker = landmarker
         self.recognition = recognition
         self.attributes = attributes
-        self.register_buffer("surroundings_mask", _surroundings_mask(), persistent=False)
+        self.register_buffer("surroundings_mask", surroundings_mask(), persistent=False)
 
     def images(self, latents: Tensor) -> Tensor:
         """(b, 16, 512) to (b, 3, 256, 256) in about [0, 1], not clamped."""
@@ -85,7 +85,7 @@ class FaceObserver(nn.Module):
         )
 
 
-def _surroundings_mask() -> Tensor:
+def surroundings_mask() -> Tensor:
     """(16, 16) 1 where an FFHQ-aligned image shows neither head, hair nor shoulders, usually."""
     centres = (torch.arange(SURROUNDINGS_SIZE) + 0.5) / SURROUNDINGS_SIZE
     y, x = torch.meshgrid(centres, centres, indexing="ij")

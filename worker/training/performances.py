@@ -1,0 +1,180 @@
+"""Generated performances: people who do not exist, each with several poses and expressions.
+
+What methods learn from that are driven by pictures. A frame's latents are known, and so is what
+moved them; what is seen in it is measured once and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from photorig.worker.faces.landmarker import FaceLandmarker
+from photorig.worker.faces.recognition import Recognition
+from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.portraits.encoder import PhotoEncoder
+from photorig.worker.reenactment.bundle import ModelBundle
+
+from .directions.people import person_latents
+
+FRAMES = 4
+"""Frames of one person: at rest first, then moved."""
+SIDE = 256
+CHUNK = 25
+"""People in one cache file; a stopped run goes on with the first file that is missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Performances:
+    """n frames, `FRAMES` of each person in a row.
+
+    Attributes:
+        latents: (n, 16, 512) what each was drawn from.
+        motion: (n, p) motion of the direction matrix between the person at rest and the frame.
+        images: (n, 3, 256, 256) uint8.
+        codes: (n, 16, 512) what the photo encoder takes each picture for.
+        parameters: (n, 58) what Net3D reads.
+        aligned: (n, 468, 3) cm, the face's shape without its pose.
+        landmarks: (n, 478, 3) pixels.
+        regions: (n, 4) crop of the face.
+        identity: (n, 128) unit vectors of face recognition.
+        found: (n,) whether a face was seen.
+    """
+
+    latents: Tensor
+    motion: Tensor
+    images: Tensor
+    codes: Tensor
+    parameters: Tensor
+    aligned: Tensor
+    landmarks: Tensor
+    regions: Tensor
+    identity: Tensor
+    found: Tensor
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    @property
+    def n_people(self) -> int:
+        return len(self) // FRAMES
+
+
+@dataclass(frozen=True)
+class Observers:
+    """All that looks at a generated frame, frozen."""
+
+    network: MobileStyleGAN
+    landmarker: FaceLandmarker
+    recognition: Recognition
+    encoder: PhotoEncoder
+
+
+def load_observers() -> Observers:
+    """Raises ModelError."""
+    from photorig.worker.faces.landmarker import load_landmarker
+    from photorig.worker.faces.recognition import load_recognition
+    from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
+    from photorig.worker.portraits.encoder import load_encoder
+
+    network = load_mobile_stylegan().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Observers(network, load_landmarker(), load_recognition(), load_encoder())
+
+
+def rendered(network: MobileStyleGAN, latents: Tensor, offsets: Tensor | None = None) -> Tensor:
+    """(b, 3, 256, 256) in about [0, 1], differentiable; in bf16, which is three times as quick."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        images = network(latents, SIDE, styles=offsets)
+    return images.float() * 0.5 + 0.5
+
+
+def load_performances(
+    observers: Observers,
+    bundle: ModelBundle,
+    people: range,
+    seed: int,
+    group: int,
+    cache: Path,
+    say: Callable[[str], None] = print,
+) -> Performances:
+    """Frames of ``people`` (indices of `person_latents`); what an earlier run has is read."""
+    parts = []
+    for start in range(people.start, people.stop, CHUNK):
+        some = range(start, min(start + CHUNK, people.stop))
+        name = f"performances-{observers.network.model_id[:8]}-{bundle.id[:8]}-{seed}-{group}"
+        path = cache / f"{name}-{some.start}-{some.stop}.safetensors"
+        try:
+            part = Performances(**load_file(path))
+        except (FileNotFoundError, SafetensorError, TypeError):
+            part = _performed(observers, bundle, some, seed, group)
+            cache.mkdir(parents=True, exist_ok=True)
+            save_file(_tensors(part), path)
+            say(f"{some.stop - people.start} of {len(people)} people performed")
+        parts.append(part)
+    names = [field.name for field in fields(Performances)]
+    return Performances(*(torch.cat([getattr(part, n) for part in parts]) for n in names))
+
+
+@torch.no_grad()
+def _performed(
+    observers: Observers, bundle: ModelBundle, people: range, seed: int, group: int
+) -> Performances:
+    rows = []
+    for index in people:
+        random = np.random.default_rng((seed, group, index))
+        rest = person_latents(observers.network, index, seed, group).numpy()
+        motion = np.stack(
+            [np.zeros(len(bundle.schema), np.float32)]
+            + [random_motion(bundle, random) for _ in range(FRAMES - 1)]
+        )
+        latents = np.stack([bundle.shifted(rest, one) for one in motion])
+        rows.append(_seen(observers, torch.from_numpy(latents), torch.from_numpy(motion)))
+    names = [field.name for field in fields(Performances)]
+    return Performances(*(torch.cat([getattr(row, name) for row in rows]) for name in names))
+
+
+def random_motion(bundle: ModelBundle, random: np.random.Generator) -> np.ndarray:
+    """(p,) motion: mostly some head and some of the face, as far as faces bear it."""
+    motion = np.zeros(len(bundle.schema), np.float32)
+    if random.random() < 0.8:
+        motion[list(bundle.head_angles)] = random.uniform(-1.1, 1.1, 2)
+    choices = np.flatnonzero(bundle.moves_latents & bundle.is_coefficient)
+    if random.random() < 0.8:
+        for position in random.choice(choices, random.integers(1, 6), replace=False):
+            amount = random.uniform(0.3, 1.0)
+            motion[position] = amount
+            mirror = bundle.schema.index[bundle.schema.parameters[position].mirror]
+            if random.random() < 0.7:
+                motion[mirror] = amount
+    return bundle.bearable(motion)
+
+
+def _seen(observers: Observers, latents: Tensor, motion: Tensor) -> Performances:
+    images = rendered(observers.network, latents).clamp(0, 1)
+    regions, found = observers.landmarker.detect_regions(images)
+    seen = observers.landmarker.measure(images, regions)
+    return Performances(
+        latents,
+        motion,
+        (images * 255).round().to(torch.uint8),
+        observers.encoder(images),
+        seen.parameters,
+        seen.aligned,
+        seen.landmarks_px,
+        regions,
+        observers.recognition(images, seen.landmarks_px),
+        found,
+    )
+
+
+def _tensors(performances: Performances) -> dict[str, Tensor]:
+    return {
+        field.name: getattr(performances, field.name).contiguous() for field in fields(Performances)
+    }

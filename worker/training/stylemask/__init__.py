@@ -1,0 +1,1 @@
+"""Training of StyleMask's mask networks: ``photorig train stylemask``."""
