@@ -36,6 +36,19 @@ def cache_folder() -> Path:
     return Path(chosen)
 
 
+def data_folder() -> Path:
+    """For what only the user can bring again: imported models, and what was trained on them.
+
+    ``PHOTORIG_DATA`` moves it. Raises as cache_folder.
+    """
+    chosen = os.environ.get("PHOTORIG_DATA")
+    if not chosen:
+        return _of("user_data_path")
+    with contextlib.suppress(RuntimeError):
+        return Path(chosen).expanduser()
+    return Path(chosen)
+
+
 def state_folder() -> Path:
     """For what belongs to this computer: the connection file. Raises as cache_folder."""
     return _of("user_state_path")

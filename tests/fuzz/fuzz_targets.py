@@ -229,7 +229,57 @@ def _read_picture(content: bytes) -> None:
     read_picture(_file("picture", content))
 
 
+# --- checkpoints of others
+
+
+class _Canary:
+    """Where this is unpickled it makes a folder."""
+
+    def __reduce__(self) -> tuple[Callable, tuple]:
+        return os.mkdir, (str(_folder() / "canary"),)
+
+
+@cache
+def _checkpoint_seeds() -> list[bytes]:
+    sys.path.insert(0, str(ROOT))
+    import pickle
+
+    import pytest
+
+    from tests.unit import checkpoint_files as made
+
+    network = made.tiny()
+    state = {**made.rosinality_state(network), "canary": _Canary()}
+    matrix = {"linear.weight": made.torch.ones(16, 3), "linear.bias": made.torch.ones(16)}
+    with pytest.MonkeyPatch.context() as patch:
+        return [
+            made.nvidia_pickle(network, patch),
+            made.tensorflow_pickle(network, patch),
+            made.torch_bytes({"g_ema": state}),
+            made.torch_bytes({"g_ema": state}, legacy=True),
+            made.torch_bytes({"A_matrix": matrix, "opts": _Canary()}),
+            *(pickle.dumps({"G_ema": _Canary()}, protocol) for protocol in (2, 4)),
+        ]
+
+
+def _read_checkpoint(content: bytes) -> None:
+    from photorig.worker.cli.models_import import parts_of
+    from photorig.worker.generators.stylegan2.files import write_generator
+    from photorig.worker.importers.stylegan2 import ForeignGenerator
+    from photorig.worker.importers.torch_file import opened
+
+    try:
+        with opened(_file("model.pkl", content)) as file:
+            for part in parts_of(file):
+                if isinstance(part, ForeignGenerator):
+                    write_generator(_folder() / "model.safetensors", part)
+    finally:
+        if (_folder() / "canary").exists():
+            raise AssertionError("a checkpoint was executed")
+
+
 TARGETS: dict[str, Target] = {
+    "checkpoint": Target(_read_checkpoint, _checkpoint_seeds),
     "message": Target(read_message, _files(GOLDEN, "*.bin")),
     "portrait": Target(Portrait.from_bytes, _portrait_seeds),
     "portrait_in_extension": Target(read_in_extension, _portrait_seeds),

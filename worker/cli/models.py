@@ -1,4 +1,4 @@
-"""``photorig models``: the models there are, and getting and checking their weights."""
+"""``photorig models``: list, fetch and check the models there are, and bring others."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from photorig.worker.registry import ModelCard, Registry, open_registry
 from photorig.worker.registry.registry import MODELS_FOLDER
 from photorig.worker.registry.seal import seal
 
-ACTIONS = ("list", "fetch", "verify", "seal")
+ACTIONS = ("list", "fetch", "verify", "import", "seal")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "models",
-        help="list, fetch and verify model weights",
+        help="list, fetch, verify and import model weights",
         description="List the models (the default), fetch them into the cache, verify their "
-        "checksums, or seal: write the checksum of freshly trained own weights into their card.",
+        "checksums, import somebody else's StyleGAN2, encoder or direction matrix from a .pkl or "
+        ".pt file, of which nothing is executed, or seal: write the checksum of freshly trained "
+        "own weights into their card.",
     )
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="list")
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help="which models; fetch: those of the default bundle, verify: all that are here",
+        help="which models; fetch: those of the default bundle, verify: all that are here; "
+        "import: the file",
+    )
+    parser.add_argument("--name", help="import: what to call it (default: as the file)")
+    parser.add_argument("--replace", action="store_true", help="import: over one of that name")
+    parser.add_argument(
+        "--accept-licence", action="store_true", help="import: the licence that is shown"
     )
     parser.add_argument("--all", action="store_true", help="every model there is a card for")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -36,14 +44,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     registry = open_registry()
-    chosen = sorted(registry.cards) if args.all else args.names
+    chosen = _all(registry) if args.all else args.names
     if args.action == "list":
         return _list(registry, chosen or sorted(registry.cards), args.json)
     if args.action == "fetch":
         return _fetch(registry, chosen or bundle_models("default"), args.json)
+    if args.action == "import":
+        from . import models_import
+
+        return models_import.run(args, registry)
     if args.action == "verify":
         return _verify(registry, chosen or _present(registry), args.json)
     return _seal(registry, chosen)
+
+
+def _all(registry: Registry) -> list[str]:
+    """Every model but those that only the user can get."""
+    return [name for name, card in sorted(registry.cards.items()) if card.source.type != "manual"]
 
 
 def bundle_models(bundle: str) -> list[str]:
@@ -63,7 +80,7 @@ def _present(registry: Registry) -> list[str]:
     return [
         name
         for name, card in sorted(registry.cards.items())
-        if card.source.type == "own" or registry.cache.is_present(card)
+        if card.source.is_beside_card or registry.cache.is_present(card)
     ]
 
 
@@ -92,7 +109,9 @@ def _row(registry: Registry, card: ModelCard) -> dict[str, Any]:
         "source": str(card.source),
         "size": card.size,
         "state": problem or "ready",
-        "folder": str(card.path.parent if card.source.type == "own" else registry.cache.path(card)),
+        "folder": str(
+            card.path.parent if card.source.is_beside_card else registry.cache.path(card)
+        ),
     }
 
 
@@ -116,7 +135,7 @@ def _verify(registry: Registry, names: list[str], as_json: bool) -> int:
             print(f"{name}: {problem or 'every checksum is right'}")
     if broken:
         first, problem = next(iter(broken.items()))
-        fetchable = [name for name in broken if registry.card(name).source.type != "own"]
+        fetchable = [name for name in broken if not registry.card(name).source.is_beside_card]
         raise ModelError(
             f"{len(broken)} of {len(problems)} models cannot be used ({first}: {problem})",
             f"Run 'photorig models fetch {' '.join(fetchable)}'."

@@ -15,8 +15,9 @@ from typing import Any
 from photorig.shared.errors import ModelError
 from photorig.shared.reading import read_file
 
-SOURCE_TYPES = ("pypi", "npm", "url", "file", "own")
-"""Where weights may come from; ``own`` are the project's, beside the cards."""
+SOURCE_TYPES = ("pypi", "npm", "url", "file", "own", "imported", "manual")
+"""Where weights may come from; ``own`` are the project's and ``imported`` the user's, beside the
+cards; ``manual`` are never fetched: the user gets them under their licence and imports them."""
 
 _MAXIMUM_BYTES = 256 << 10
 _LONGEST_LINE = 2000
@@ -34,8 +35,9 @@ class ModelFile:
     Attributes:
         name: file name in the cache, without folders.
         member: its path inside the source archive; "" where the source is the file itself.
-        sha256: SHA-256 of its content, 64 lower-case hexadecimal digits.
-        size: its length in bytes.
+        sha256: SHA-256 of its content, 64 lower-case hexadecimal digits; "" where nobody knows it,
+            which only files that are never fetched may have.
+        size: its length in bytes; 0 where nobody knows it.
     """
 
     name: str
@@ -51,7 +53,8 @@ class Source:
     Attributes:
         type: one of SOURCE_TYPES.
         package, version: for ``pypi`` and ``npm``, the package and its exact version.
-        location: for ``url`` an https address, for ``file`` a path of this computer.
+        location: for ``url`` and ``manual`` an https address, for ``file`` a path of this computer,
+            for ``imported`` the name of the file that it was made from.
     """
 
     type: str
@@ -63,7 +66,14 @@ class Source:
         if self.type in ("pypi", "npm"):
             shown = {"pypi": "PyPI", "npm": "npm"}[self.type]
             return f"{self.package} {self.version} from {shown}"
+        if self.type == "imported":
+            return f"imported from {self.location}"
         return "Photorig itself" if self.type == "own" else self.location
+
+    @property
+    def is_beside_card(self) -> bool:
+        """Whether the files lie in the card's own folder."""
+        return self.type in ("own", "imported")
 
 
 @dataclass(frozen=True)
@@ -142,12 +152,12 @@ def read_cards(folder: Path) -> dict[str, ModelCard]:
 
 def _card(data: Mapping[str, Any], path: Path) -> ModelCard:
     known = {"name", "title", "kind", "licence", "notice", "homepage", "source", "files"}
-    files = tuple(_file(entry) for entry in data["files"])
+    source = _source(data["source"])
+    files = tuple(_file(entry, is_known=source.type != "manual") for entry in data["files"])
     if not files:
         raise ValueError("it lists no files")
     if len({file.name for file in files}) != len(files):
         raise ValueError("it lists a file twice")
-    source = _source(data["source"])
     if source.type in ("pypi", "npm") and not all(file.member for file in files):
         raise ValueError("a file of a package needs 'member', its path in the package")
     return ModelCard(
@@ -164,15 +174,15 @@ def _card(data: Mapping[str, Any], path: Path) -> ModelCard:
     )
 
 
-def _file(data: Mapping[str, Any]) -> ModelFile:
-    size = data["size"]
+def _file(data: Mapping[str, Any], is_known: bool) -> ModelFile:
+    size = data["size"] if is_known else 0
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise ValueError(f"size is {size!r}, not a number of bytes")
     # The name becomes a path in the cache: folders and parents must not get in here.
     return ModelFile(
         name=_matching(_FILE_NAME, data["name"], "file name"),
         member=_text(data.get("member", ""), "member"),
-        sha256=_matching(_SHA256, data["sha256"], "sha256"),
+        sha256=_matching(_SHA256, data["sha256"], "sha256") if is_known else "",
         size=size,
     )
 
@@ -190,7 +200,7 @@ def _source(data: Mapping[str, Any]) -> Source:
     if source_type == "own":
         return Source(type="own")
     location = _text(data["location"], "location")
-    if source_type == "url" and not location.startswith("https://"):
+    if source_type in ("url", "manual") and not location.startswith("https://"):
         raise ValueError(f"the address {location!r} does not begin with https://")
     return Source(type=source_type, location=location)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,10 @@ from photorig.shared.errors import ModelError
 
 from . import sources
 from .cache import ModelCache, default_cache_folder, file_problem
-from .cards import ModelCard, read_cards
+from .cards import ModelCard, read_card, read_cards
+from .imported import imported_models_folder
+
+logger = logging.getLogger(__name__)
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models"
 """The package photorig.models: cards and the project's own weights."""
@@ -66,8 +70,10 @@ class Registry:
             ModelError: the model is unknown or cannot be had, or offline mode forbids to get it.
         """
         card = self.card(name)
-        if card.source.type == "own":
+        if card.source.is_beside_card:
             return self._own_folder(card)
+        if card.source.type == "manual":
+            raise _only_by_hand(card)
         if not self.cache.problem(card):
             return self.cache.path(card)
         if self.offline:
@@ -84,7 +90,9 @@ class Registry:
     def problem(self, name: str) -> str:
         """What is wrong with the local copy of a model; "" if it is complete and intact."""
         card = self.card(name)
-        if card.source.type == "own":
+        if card.source.type == "manual":
+            return "to be got by hand and imported"
+        if card.source.is_beside_card:
             problems = (file_problem(card.path.parent / file.name, file) for file in card.files)
             return next((problem for problem in problems if problem), "")
         return self.cache.problem(card) if self.cache.is_present(card) else "not fetched yet"
@@ -104,6 +112,11 @@ class Registry:
 
     def _own_folder(self, card: ModelCard) -> Path:
         problem = self.problem(card.name)
+        if problem and card.source.type == "imported":
+            raise ModelError(
+                f"The imported model {card.name} is not intact: {problem}",
+                f"Import {card.source.location} again, with --replace.",
+            )
         if problem:
             raise ModelError(
                 f"The weights that come with Photorig are not intact: {problem}",
@@ -132,6 +145,14 @@ class Registry:
             f"The model {card.name} {state} and the network is off limits (offline mode)",
             f"Run 'photorig models fetch {card.name}' once with a network.",
         )
+
+
+def _only_by_hand(card: ModelCard) -> ModelError:
+    return ModelError(
+        f"{card.name} is not fetched by Photorig. {card.title}. Licence: {card.licence}",
+        f"If its licence allows what you do, get {card.files[0].name} from {card.source.location} "
+        "and run 'photorig models import FILE'.",
+    )
 
 
 _now_fetched: list[str] = []
@@ -165,13 +186,26 @@ def _own_cards() -> Mapping[str, ModelCard]:
     return read_cards(MODELS_FOLDER)
 
 
+def _imported_cards() -> dict[str, ModelCard]:
+    """One that cannot be read is left out: it must not keep the others from being used."""
+    cards = {}
+    for path in sorted(imported_models_folder().glob("[a-z0-9]*/*.toml")):
+        if path.stem == path.parent.name:
+            try:
+                cards[path.stem] = read_card(path)
+            except ModelError as error:
+                logger.warning("%s", error)
+    return cards
+
+
 def open_registry() -> Registry:
     """The registry as the environment describes it.
 
-    Cards come from photorig.models and from the folders in ``PHOTORIG_CARDS`` (separated as PATH
-    is); a later card replaces an earlier one of the same name.
+    Cards come from photorig.models, from the models that the user imported, and from the folders in
+    ``PHOTORIG_CARDS`` (separated as PATH is); a later card replaces an earlier one of the same
+    name, but no imported model takes the place of another.
     """
-    cards = dict(_own_cards())
+    cards = {**_imported_cards(), **_own_cards()}
     for folder in filter(None, os.environ.get("PHOTORIG_CARDS", "").split(os.pathsep)):
         cards.update(read_cards(Path(folder)))
     return Registry(cards, ModelCache(default_cache_folder()), offline=is_offline())
@@ -188,7 +222,7 @@ def fetch(name: str) -> Path:
     Raises:
         ModelError: see Registry.fetch.
     """
-    settings = ("PHOTORIG_CACHE", "PHOTORIG_CARDS", "PHOTORIG_OFFLINE")
+    settings = ("PHOTORIG_CACHE", "PHOTORIG_CARDS", "PHOTORIG_DATA", "PHOTORIG_OFFLINE")
     return _fetched(name, tuple(os.environ.get(setting) for setting in settings))
 
 

@@ -1,0 +1,241 @@
+"""StyleGAN2 as a differentiable torch module. The weights: weights.py.
+
+A layer scales its input by its styles, convolves with weights that all images share, and scales
+its output back to unit variance: as modulating the weights themselves (section 2.2 of the paper),
+but for images with a style of their own at every pixel, and without a convolution per image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..layers import as_tensor
+from ..weights import SLOPE
+from .weights import MAPPING_RATE, StyleGan2Weights
+
+Region = tuple[Tensor, Tensor]
+"""Shifts (k, w_dim) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
+
+_KERNEL = (1.0, 3.0, 3.0, 1.0)
+_EPSILON = 1e-8
+
+
+class Linear(nn.Module):
+    """A layer of StyleGAN2, whose weights are stored with unit variance."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, rate: float = 1.0) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self._weight_gain, self._bias_gain = rate / math.sqrt(weight.shape[1]), rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight * self._weight_gain, self.bias * self._bias_gain)
+
+    def change(self, delta: Tensor) -> Tensor:
+        """By how much the output changes with the input."""
+        return functional.linear(delta, self.weight * self._weight_gain)
+
+
+class ModulatedLayer(nn.Module):
+    """What an image layer and a convolution share: styles, as one row of latents says.
+
+    Attributes:
+        affine: row (b, w_dim) → style (b, channels in); this is a vector of S-space.
+    """
+
+    def __init__(self, weights: StyleGan2Weights, name: str) -> None:
+        super().__init__()
+
+        def tensor(part: str) -> Tensor:
+            return as_tensor(weights.tensors[f"{name}.{part}"])
+
+        self.weight, self.bias = nn.Parameter(tensor("weight")), nn.Parameter(tensor("bias"))
+        self.affine = Linear(tensor("affine.weight"), tensor("affine.bias"))
+        self.clamp = weights.clamp
+
+    def _style_map(self, style: Tensor, region: Region | None) -> Tensor:
+        """(b, channels, 1, 1), or (b, channels, h, w) where regions differ."""
+        whole = style[:, :, None, None]
+        if region is None:
+            return whole
+        deltas, masks = region
+        return whole + torch.einsum("kc,khw->chw", self.affine.change(deltas), masks)
+
+    def _held(self, features: Tensor) -> Tensor:
+        return features if self.clamp is None else features.clamp(-self.clamp, self.clamp)
+
+
+class Convolution(ModulatedLayer):
+    """Modulated 3×3 convolution, upsampling where it begins a block → noise, bias, leaky ReLU."""
+
+    noise: Tensor
+    kernel: Tensor
+
+    def __init__(self, weights: StyleGan2Weights, name: str, doubles: bool) -> None:
+        super().__init__(weights, name)
+        self.doubles = doubles
+        noise = as_tensor(weights.tensors[f"{name}.noise_const"])
+        strength = float(weights.tensors[f"{name}.noise_strength"])
+        self.register_buffer("noise", noise * strength)
+        self.register_buffer("kernel", blur_kernel(4.0), persistent=False)
+
+    def forward(self, x: Tensor, style: Tensor, region: Region | None = None) -> Tensor:
+        styles = self._style_map(style, region)
+        demodulation = self._demodulation(style, styles if region else None)
+        x = x * styles
+        if self.doubles:
+            x = functional.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = blurred(x, self.kernel, padding=1)
+        else:
+            x = functional.conv2d(x, self.weight, padding=1)
+        x = x * demodulation + (self.noise.to(x.dtype) + self.bias[:, None, None])
+        return self._held(functional.leaky_relu(x, SLOPE) * math.sqrt(2))
+
+    def _demodulation(self, style: Tensor, styles: Tensor | None) -> Tensor:
+        """One over the standard deviation of what each channel gives for inputs of unit variance;
+        where no region differs these are the same numbers with regions and without."""
+        energy = self.weight.float().square().sum((2, 3))
+        total = functional.linear(style.float().square(), energy)[:, :, None, None] + _EPSILON
+        if styles is not None:
+            change = styles.float().square() - style.float().square()[:, :, None, None]
+            change = torch.einsum("oi,bihw->bohw", energy, change)
+            if self.doubles:
+                change = functional.interpolate(change, scale_factor=2.0, mode="bilinear")
+            total = (total + change).clamp_min(_EPSILON)
+        return total.rsqrt()
+
+
+class ImageLayer(ModulatedLayer):
+    """Features → what they add to the image: a modulated 1×1 convolution."""
+
+    def forward(self, x: Tensor, style: Tensor, region: Region | None = None) -> Tensor:
+        gain = 1 / math.sqrt(self.weight.shape[1])
+        styles = self._style_map(style, region) * gain
+        return self._held(functional.conv2d(x * styles, self.weight, self.bias))
+
+
+class StyleGan2(nn.Module):
+    """Latents in, images out. Frozen; gradients flow to the latents.
+
+    Names of parameters are those of NVIDIA's file, as in `StyleGan2Weights.tensors`.
+
+    Attributes:
+        form: how large it is.
+        mean_latent, latent_std: (w_dim,) float32, over random z.
+    """
+
+    mean_latent: Tensor
+    latent_std: Tensor
+    kernel: Tensor
+
+    def __init__(self, weights: StyleGan2Weights) -> None:
+        super().__init__()
+        self.model_id, self.form = weights.model_id, weights.form
+        self.n_rows, self.w_dim = self.form.n_rows, self.form.w_dim
+        tensors = weights.tensors
+        self.mapping = nn.ModuleDict()
+        for index in range(self.form.n_mapping):
+            name = f"mapping.fc{index}"
+            weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+            self.mapping[f"fc{index}"] = Linear(
+                as_tensor(weight), as_tensor(bias), float(MAPPING_RATE)
+            )
+        self.synthesis = nn.ModuleDict(
+            {f"b{side}": self._block(weights, side) for side in self.form.sides}
+        )
+        self.const = nn.Parameter(as_tensor(tensors["synthesis.b4.const"]))
+        self.register_buffer("kernel", blur_kernel(4.0), persistent=False)
+        self.register_buffer("mean_latent", as_tensor(weights.statistics.mean))
+        self.register_buffer("latent_std", as_tensor(weights.statistics.std))
+        self.requires_grad_(False)
+        self.eval()
+
+    @staticmethod
+    def _block(weights: StyleGan2Weights, side: int) -> nn.ModuleDict:
+        name = f"synthesis.b{side}"
+        block = nn.ModuleDict()
+        if side > 4:
+            block["conv0"] = Convolution(weights, f"{name}.conv0", doubles=True)
+        block["conv1"] = Convolution(weights, f"{name}.conv1", doubles=False)
+        block["torgb"] = ImageLayer(weights, f"{name}.torgb")
+        return block
+
+    def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """z (b, z_dim) → w (b, w_dim), pulled towards the mean latent by ``truncation``."""
+        x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + _EPSILON)
+        for layer in self.mapping.values():
+            x = functional.leaky_relu(layer(x), SLOPE) * math.sqrt(2)  # type: ignore[operator]
+        return x if truncation == 1.0 else self.mean_latent + truncation * (x - self.mean_latent)
+
+    def expand(self, w: Tensor) -> Tensor:
+        """w (b, w_dim) → latents (b, n_rows, w_dim) with the same row each time."""
+        return w[:, None, :].expand(-1, self.n_rows, -1)
+
+    def layers(self) -> Iterator[tuple[str, int, ModulatedLayer]]:
+        """(name, row of latents that it reads, layer), image layers last in their blocks."""
+        for index, (name, block) in enumerate(self.synthesis.items()):
+            row = max(0, 2 * index - 1)
+            for part, layer in block.items():
+                yield f"{name}.{part}", row, layer
+                row += 1
+
+    def style_space(self, latents: Tensor) -> dict[str, Tensor]:
+        """latents (b, n_rows, w_dim) → style (b, channels) of each layer, in StyleSpace's order:
+        the image layer's behind those of its block. Without those that end in ``torgb`` it is the
+        order of StyleMask and of rosinality's code."""
+        return {name: layer.affine(latents[:, row]) for name, row, layer in self.layers()}
+
+    def from_styles(
+        self, styles: dict[str, Tensor], regions: dict[int, Region] | None = None
+    ) -> Tensor:
+        """Styles as `style_space` gives them → images (b, 3, side, side) in about [-1, 1].
+
+        Args:
+            regions: by row of latents, by how much regions of all images differ.
+        """
+        *_, (_, image) = self._images(styles, regions or {})
+        return image
+
+    def _images(
+        self, styles: dict[str, Tensor], regions: dict[int, Region]
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features and image so far after each block."""
+        batch = len(next(iter(styles.values())))
+        x = self.const.expand(batch, -1, -1, -1)
+        image: Tensor | None = None
+        for name, row, layer in self.layers():
+            if isinstance(layer, ImageLayer):
+                addition = layer(x, styles[name], regions.get(row)).float()
+                image = addition if image is None else doubled(image, self.kernel) + addition
+                yield x, image
+            else:
+                x = layer(x, styles[name], regions.get(row))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """latents (b, n_rows, w_dim) → images (b, 3, side, side) in about [-1, 1], not clamped."""
+        return self.from_styles(self.style_space(latents))
+
+
+def blur_kernel(gain: float) -> Tensor:
+    """(4, 4), the outer product of [1, 3, 3, 1] with itself, of sum ``gain``."""
+    line = torch.tensor(_KERNEL)
+    return torch.outer(line, line) * (gain / line.sum() ** 2)
+
+
+def blurred(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+    """Every channel of (b, c, h, w) with the same kernel."""
+    channels = x.shape[1]
+    weight = kernel.to(x.dtype).expand(channels, 1, -1, -1)
+    return functional.conv2d(x, weight, padding=padding, groups=channels)
+
+
+def doubled(image: Tensor, kernel: Tensor) -> Tensor:
+    """An image (b, c, h, w) at twice the side, interpolated by the kernel."""
+    channels = image.shape[1]
+    weight = kernel.to(image.dtype).expand(channels, 1, -1, -1)
+    return functional.conv_transpose2d(image, weight, stride=2, padding=1, groups=channels)
