@@ -169,7 +169,7 @@ class StyleGan2(nn.Module):
         """z (b, z_dim) → w (b, w_dim), pulled towards the mean latent by ``truncation``."""
         x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + _EPSILON)
         for layer in self.mapping.values():
-            x = functional.leaky_relu(layer(x), SLOPE) * math.sqrt(2)  # type: ignore[operator]
+            x = functional.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
         return x if truncation == 1.0 else self.mean_latent + truncation * (x - self.mean_latent)
 
     def expand(self, w: Tensor) -> Tensor:
@@ -180,7 +180,9 @@ class StyleGan2(nn.Module):
         """(name, row of latents that it reads, layer), image layers last in their blocks."""
         for index, (name, block) in enumerate(self.synthesis.items()):
             row = max(0, 2 * index - 1)
+            assert isinstance(block, nn.ModuleDict)
             for part, layer in block.items():
+                assert isinstance(layer, ModulatedLayer)
                 yield f"{name}.{part}", row, layer
                 row += 1
 
