@@ -11,6 +11,7 @@ TRAININGS = {
     "head-shapes": ("head_data", "the rigged head in the extension, from the table of shapes"),
     "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
     "encoder": ("encoder.command", "the encoder: an aligned photo to latents"),
+    "transfer": ("transfer.command", "motion encoder and mapper of method transfer"),
     "stylemask": ("stylemask.command", "the mask networks of method stylemask"),
     "judge": ("judge", "the maps through which the judge of `photorig evaluate` reads landmarks"),
 }

@@ -6,6 +6,7 @@ moved them; what is seen in it is measured once and kept.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,6 +25,10 @@ from photorig.worker.reenactment.bundle import ModelBundle
 
 from .directions.people import person_latents
 
+FIRST_PERSON = 30_000
+"""Index of the first of the people; those of other trainings lie elsewhere."""
+MEASURED = 12
+"""People that a method is measured on who it was not trained on."""
 FRAMES = 4
 """Frames of one person: at rest first, then moved."""
 SIDE = 256
@@ -75,6 +80,13 @@ class Observers:
     landmarker: FaceLandmarker
     recognition: Recognition
     encoder: PhotoEncoder
+
+
+def add_performance_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--people", type=int, default=250, help="to learn from, four frames each")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
 
 
 def load_observers() -> Observers:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.generators.style_space import row_slices
@@ -18,13 +19,17 @@ from photorig.worker.reenactment.mask_networks import WEIGHTS_FILE, MaskNetworks
 from photorig.worker.registry.registry import MODELS_FOLDER
 
 from ..directions.people import HELD_OUT, TRAINING
-from ..performances import load_observers, load_performances
-from .losses import LossWeights, ReenactmentLoss
-from .measurement import measured
-from .training import StyleMaskSettings, StyleMaskTraining
-
-FIRST_PERSON = 30_000
-MEASURED = 12
+from ..pair_measurement import measured
+from ..performances import (
+    FIRST_PERSON,
+    MEASURED,
+    add_performance_arguments,
+    load_observers,
+    load_performances,
+)
+from ..reenactment_loss import LossWeights, ReenactmentLoss
+from ..two_stages import MatrixTeacher, StageSettings, add_stage_arguments, train_in_stages
+from .training import MaskObjective
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Train StyleMask's mask networks on pairs of generated people: first towards what the "
         "direction matrix does, then through pictures. A stopped run continues where it was."
     )
-    settings = StyleMaskSettings()
     parser.add_argument("--out", type=Path, default=MODELS_FOLDER / WEIGHTS_FILE)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--people", type=int, default=250, help="to learn from, four frames each")
-    parser.add_argument("--matrix-steps", type=int, default=settings.matrix_steps)
-    parser.add_argument("--picture-steps", type=int, default=settings.picture_steps)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
+    add_performance_arguments(parser)
+    add_stage_arguments(parser, StageSettings())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,18 +51,25 @@ def run(args: argparse.Namespace) -> int:
     observers, bundle = load_observers(), load_bundle()
     people = range(FIRST_PERSON, FIRST_PERSON + args.people)
     known = load_performances(observers, bundle, people, args.seed, TRAINING, cache, _say)
-    settings = StyleMaskSettings(matrix_steps=args.matrix_steps, picture_steps=args.picture_steps)
     networks = MaskNetworks(row_slices(load_weights()))
-    state = cache / f"stylemask-{args.seed}-{args.matrix_steps}-{args.picture_steps}.safetensors"
-    training = StyleMaskTraining(observers, bundle, known, networks, settings, args.seed, state)
-    loss = ReenactmentLoss(observers, LossWeights())
-    training.run(loss, _say)
-    tensors = {name: values.half() for name, values in networks.state_dict().items()}
-    save_file(tensors, args.out)
+    loss, teacher = ReenactmentLoss(observers, LossWeights()), MatrixTeacher(bundle, known)
+    objective = MaskObjective(networks, observers, known, teacher, loss)
+    settings = StageSettings().with_steps(args.matrix_steps, args.picture_steps)
+    state = settings.state(cache, "stylemask", args.seed)
+    train_in_stages(networks, objective, settings, args.seed, state, _say)
+    save_file({name: one.half() for name, one in networks.state_dict().items()}, args.out)
     _say(f"Wrote {args.out} after {time.process_time() - started:.0f} s of processor time")
     others = range(FIRST_PERSON, FIRST_PERSON + MEASURED)
     strangers = load_performances(observers, bundle, others, args.seed, HELD_OUT, cache, _say)
-    _say(measured(observers, networks.eval(), strangers))
+    networks.eval().requires_grad_(False)
+    with torch.no_grad():
+        styles, read = (observers.network.styles(w) for w in (strangers.latents, strangers.codes))
+
+    def drive(source: Tensor, driver: Tensor) -> tuple[Tensor, Tensor]:
+        """As a recording does: by what the photo encoder reads of it."""
+        return strangers.latents[source], networks.offsets(styles[source], read[driver])
+
+    _say(measured(observers, strangers, drive))
     return 0
 
 

@@ -16,9 +16,10 @@ from torch.nn import functional
 from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.faces.face_shapes import load_face_shapes
+from photorig.worker.faces.landmarker import Measurement
 
-from ..directions.motion import MotionScale, learnable
-from ..performances import Observers
+from .directions.motion import MotionScale, learnable
+from .performances import Observers, Performances
 
 MOUTH_PAIRS = (
     (61, 291), (39, 181), (0, 17), (269, 405), (40, 91), (270, 321), (78, 308), (82, 87), (13, 14),
@@ -94,12 +95,27 @@ class ReenactmentLoss:
         amounts = torch.from_numpy(amounts_of(parameters.numpy()))[:, _COEFFICIENTS]
         return torch.einsum("bk,kvc->bvc", amounts, self._offsets)
 
-    def of(self, images: Tensor, wanted: Wanted) -> dict[str, Tensor]:
-        """Weighted terms for pictures (b, 3, 256, 256)."""
+    def wanted(self, people: Performances, source: Tensor, driver: Tensor) -> Wanted:
+        """What frames of sources (b,) should show when frames of drivers (b,) drive them."""
+        taken = self.expression(people.parameters[source])
+        given = self.expression(people.parameters[driver])
+        before = people.images[source].float() / 255
+        return Wanted(
+            people.parameters[driver],
+            people.aligned[source] - taken + given,
+            people.identity[source],
+            surroundings(before),
+            people.regions[driver],
+        )
+
+    def seen(self, images: Tensor, wanted: Wanted) -> Measurement:
+        """What is seen in pictures (b, 3, 256, 256)."""
         landmarker = self._observers.landmarker
         regions, found = landmarker.detect_regions(images.detach().clamp(0, 1))
-        regions = torch.where(found[:, None], regions, wanted.regions)
-        seen = landmarker.measure(images, regions)
+        return landmarker.measure(images, torch.where(found[:, None], regions, wanted.regions))
+
+    def of(self, images: Tensor, seen: Measurement, wanted: Wanted) -> dict[str, Tensor]:
+        """Weighted terms for pictures (b, 3, 256, 256) and what is seen in them."""
         identity = self._observers.recognition(images, seen.landmarks_px)
         angles = (seen.parameters - wanted.parameters)[:, ANGLES]
         motion = self._scale.of(seen.parameters) - self._scale.of(wanted.parameters)
@@ -119,7 +135,7 @@ class ReenactmentLoss:
 
 def surroundings(images: Tensor) -> Tensor:
     """(b, 3, 16, 16) colours outside head and shoulders, 0 inside."""
-    from ..directions.observation import SURROUNDINGS_SIZE, surroundings_mask
+    from .directions.observation import SURROUNDINGS_SIZE, surroundings_mask
 
     return functional.adaptive_avg_pool2d(images, SURROUNDINGS_SIZE) * surroundings_mask()
 

@@ -1,32 +1,33 @@
-"""What the masks are worth on people that they were not trained on."""
+"""What a method is worth on people that it was not trained on."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from photorig.worker.reenactment.mask_networks import MaskNetworks
+from .performances import FRAMES, Observers, Performances, rendered
+from .reenactment_loss import ANGLES
 
-from ..performances import FRAMES, Observers, Performances, rendered
-from .losses import ANGLES
+Drive = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+"""Frames of sources (b,) and drivers (b,) to latents (b, 16, 512) and, where it gives some, offsets
+in StyleSpace (b, n)."""
 
 
 @torch.no_grad()
-def measured(observers: Observers, networks: MaskNetworks, people: Performances) -> str:
+def measured(observers: Observers, people: Performances, drive: Drive) -> str:
     """One line: error of pose, of coefficients and identity, beside the photo left as it is.
 
-    Every person at rest is driven by each frame of the person after, as the photo encoder reads it.
+    Every person at rest is driven by each frame of the person after.
     """
     source = torch.arange(0, len(people), FRAMES).repeat_interleave(FRAMES)
     driver = (torch.arange(len(people)) + FRAMES) % len(people)
     usable = people.found[source] & people.found[driver]
     source, driver = source[usable], driver[usable]
-    styles, read = (observers.network.styles(w) for w in (people.latents, people.codes))
-    offsets = networks.offsets(styles[source], read[driver])
     kept, moved = _errors(people.parameters[source], people.parameters[driver]), []
     for rows in torch.arange(len(source)).split(8):
-        images = rendered(observers.network, people.latents[source[rows]], offsets[rows])
-        images = images.clamp(0, 1)
+        images = rendered(observers.network, *drive(source[rows], driver[rows])).clamp(0, 1)
         regions, _ = observers.landmarker.detect_regions(images)
         seen = observers.landmarker.measure(images, regions)
         identity = observers.recognition(images, seen.landmarks_px)

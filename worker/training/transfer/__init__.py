@@ -1,0 +1,1 @@
+"""Training of method transfer: ``photorig train transfer``."""
