@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from photorig.shared.errors import InputError
+from photorig.shared.errors import InputError, ModelError
 from photorig.worker.cli import main as command
 from photorig.worker.generators.stylegan2.files import read_generator
-from photorig.worker.registry import open_registry
+from photorig.worker.registry import ModelCard, open_registry
+from photorig.worker.registry.cards import read_cards
 from photorig.worker.registry.imported import imported_folder
+from photorig.worker.registry.registry import MODELS_FOLDER
 
 from .checkpoint_files import (
     CLAMPED,
@@ -235,3 +237,25 @@ def test_a_tensor_that_repeats_a_number_without_end_is_refused(run: Import) -> N
     state["style.1.weight"] = torch.ones(1).expand(1 << 20, 1 << 15)
     stream = io.BytesIO(torch_bytes({"g_ema": state}))
     assert "damaged" in run(stream.getvalue(), "my.pt", fails=True)
+
+
+PUBLISHED = [card for card in read_cards(MODELS_FOLDER).values() if card.source.type == "manual"]
+
+
+@pytest.mark.parametrize("card", PUBLISHED, ids=lambda card: card.name)
+def test_published_weights_have_a_licence_and_no_invented_checksum(card: ModelCard) -> None:
+    assert card.licence and card.notice and card.source.location.startswith("https://")
+    assert not any(file.sha256 or file.size for file in card.files)
+    with pytest.raises(ModelError, match="not fetched by Photorig"):
+        open_registry().fetch(card.name)
+
+
+def test_the_licence_of_a_published_file_is_shown_and_kept(
+    run: Import, capsys: pytest.CaptureFixture
+) -> None:
+    content = torch_bytes({"g_ema": rosinality_state(golden(PLAIN))})
+    Path("stylegan2-ffhq-config-f.pt").write_bytes(content)
+    assert command.main(["models", "import", "stylegan2-ffhq-config-f.pt", "--name", "ffhq"]) == 0
+    assert "non-commercial" in capsys.readouterr().err
+    card = open_registry().card("ffhq")
+    assert "NVIDIA" in card.licence and "non-commercial" in card.notice

@@ -58,7 +58,8 @@ def said() -> Said:
 @pytest.fixture
 def registry_of(tmp_path: Path, said: Said) -> Callable[..., Registry]:
     def make(card: ModelCard, offline: bool = False) -> Registry:
-        return Registry({card.name: card}, ModelCache(tmp_path / "cache"), offline, said)
+        cache = ModelCache(tmp_path / "cache")
+        return Registry({card.name: card}, cache, offline, said, lambda card: True)
 
     return make
 
@@ -456,6 +457,18 @@ def test_what_is_being_fetched_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sources, "download", download)
     card = model_card(Source(type="url", location="https://example.org/weights.bin"))
     with pytest.raises(ModelError, match="no network"):
-        Registry({"tiny": card}, ModelCache(tmp_path), offline=False).fetch("tiny")
+        cache = ModelCache(tmp_path)
+        Registry({"tiny": card}, cache, accepts=lambda card: True).fetch("tiny")
     assert told == ["Fetching the model tiny"]
     assert fetching() == ""
+
+
+def test_an_address_is_not_asked_before_its_licence_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = model_card(Source(type="url", location="https://example.org/weights.bin"))
+    monkeypatch.setattr(sources, "download", lambda *_: pytest.fail("fetched"))
+    said: list[str] = []
+    with pytest.raises(ModelError, match="has to be accepted"):
+        Registry({"tiny": card}, ModelCache(tmp_path), announce=said.append).fetch("tiny")
+    assert any(card.licence in line for line in said)

@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 from photorig.shared.errors import ModelError
 from photorig.worker.registry import ModelCard, Registry, open_registry
+from photorig.worker.registry.consent import accepts
 from photorig.worker.registry.registry import MODELS_FOLDER
 from photorig.worker.registry.seal import seal
 
@@ -36,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--name", help="import: what to call it (default: as the file)")
     parser.add_argument("--replace", action="store_true", help="import: over one of that name")
     parser.add_argument(
-        "--accept-licence", action="store_true", help="import: the licence that is shown"
+        "--accept-licence", action="store_true", help="fetch: the licences that are shown"
     )
     parser.add_argument("--all", action="store_true", help="every model there is a card for")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -48,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         return _list(registry, chosen or sorted(registry.cards), args.json)
     if args.action == "fetch":
-        return _fetch(registry, chosen or bundle_models("default"), args.json)
+        asked = replace(registry, accepts=(lambda card: True) if args.accept_licence else accepts)
+        return _fetch(asked, chosen or bundle_models("default"), args.json)
     if args.action == "import":
         from . import models_import
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photorig.shared.errors import Cancelled, InputError, ModelError
+from photorig.shared.errors import InputError, ModelError
 from photorig.worker.importers.encoders import ForeignPart, encoder_of, stelabou_of
 from photorig.worker.importers.safetensors_file import write_safetensors
 from photorig.worker.importers.stylegan2 import ForeignGenerator, generator_of
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, registry: Registry) -> int:
         )
     path = Path(args.names[0])
     with opened(path) as file:
-        licence = _licence(path, registry, args.accept_licence)
+        licence = _licence(path, registry)
         try:
             parts = parts_of(file)
             for part in parts:
@@ -136,32 +136,14 @@ def _name(stem: str, suffix: str) -> str:
     return f"{plain[: 64 - len(suffix)]}{suffix}"
 
 
-def _licence(path: Path, registry: Registry, accepted: bool) -> _Licence:
-    """That of the published file of this name, once it was shown and accepted.
-
-    Raises:
-        Cancelled: the user does not accept it. InputError: nobody is there to be asked.
-    """
+def _licence(path: Path, registry: Registry) -> _Licence:
+    """That of the published file of this name, which is shown: the user has the file already."""
     card = _published(path, registry)
     if card is None:
         return _Licence(_UNKNOWN_LICENCE, _NOTICE)
     print(f"{card.title}. Licence: {card.licence}.", file=sys.stderr)
     print(card.notice, file=sys.stderr)
-    if not accepted:
-        accept(card)
     return _Licence(card.licence, card.notice)
-
-
-def accept(card: ModelCard) -> None:
-    """Ask whether a licence, which was just shown, is accepted. Raises as `_licence`."""
-    if not sys.stdin.isatty():
-        raise InputError(
-            f"The licence of {card.name} has to be accepted first",
-            "Read it above, then give --accept-licence.",
-        )
-    print("Do you accept this licence? Type yes: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != "yes":
-        raise Cancelled("The licence was not accepted; nothing was imported")
 
 
 def _published(path: Path, registry: Registry) -> ModelCard | None:

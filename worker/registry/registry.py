@@ -39,6 +39,11 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def nobody_accepts(card: ModelCard) -> bool:
+    """The licence of a card, where nobody was asked."""
+    return False
+
+
 @dataclass(frozen=True)
 class Registry:
     """Cards, and the place where their files are kept.
@@ -48,12 +53,15 @@ class Registry:
         cache: the fetched models.
         offline: never touch the network.
         announce: is given the licence and the progress, in whole lines.
+        accepts: whether the user accepts a licence that has just been announced; asked before
+            anything comes from an address of its authors.
     """
 
     cards: dict[str, ModelCard]
     cache: ModelCache
     offline: bool = False
     announce: Callable[[str], None] = tell
+    accepts: Callable[[ModelCard], bool] = nobody_accepts
 
     def card(self, name: str) -> ModelCard:
         """The card of that name. Raises ModelError if there is none."""
@@ -130,6 +138,11 @@ class Registry:
         self.announce(f"{card.title}. Licence: {card.licence}.")
         if card.notice:
             self.announce(card.notice)
+        if card.source.type == "url" and not self.accepts(card):
+            raise ModelError(
+                f"The licence of {card.name} has to be accepted before it is fetched",
+                f"Run 'photorig models fetch {card.name}' and accept it.",
+            )
         self.announce(f"Fetching {card.name} ({card.size / 1e6:.1f} MB): {card.source} …")
 
         def fill(work: Path, result: Path) -> None:
