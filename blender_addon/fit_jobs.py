@@ -7,13 +7,24 @@ A fit goes on, and loses nothing, while other files are opened.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
 
 from .fit_client import FitJob, start_fit
-from .jobs import TICK_SECONDS, Job, data_block, keep_ticking, move_on, stop_ticking
+from .jobs import (
+    TICK_SECONDS,
+    Job,
+    data_block,
+    keep_ticking,
+    move_on,
+    stop_ticking,
+    time_left,
+    with_every_file,
+)
+from .photo_thumbnail import photo_thumbnail
 from .portrait_choice import choose_portrait
 from .portrait_file import SUFFIX
 from .shared.errors import InputError
@@ -43,6 +54,7 @@ class PhotoFit(Job):
         camera: session number of the camera data it is for; see jobs.data_block.
         camera_name: its name when the fit began.
         faces: set while the person has to say which face is meant.
+        thumbnail: the first photo, small, (h, w, 3) uint8; None where Blender cannot read it.
         path: the portrait file, once it is written.
         note: one sentence about the photo or about where the file went, "" where there is none.
     """
@@ -64,7 +76,9 @@ class PhotoFit(Job):
         self._face, self._quick = face, quick
         self._folders = _folders_for(self.photos[0])
         self._contents = tuple(map(_read_photo, self.photos))
+        self.thumbnail = photo_thumbnail(self.photos[0])
         self._job: FitJob | None = None
+        self._began = 0.0
 
     @property
     def progress(self) -> float:
@@ -81,7 +95,8 @@ class PhotoFit(Job):
             return f"{self.photos[0].name} shows several faces. Whose portrait shall it be?"
         if self._job is None:
             return "Waiting for the worker"
-        return self._job.progress.stage
+        left = time_left(self.progress, time.monotonic() - self._began)
+        return f"{self._job.progress.stage}{left}"
 
     @property
     def shown(self) -> tuple[str, int]:
@@ -104,6 +119,7 @@ class PhotoFit(Job):
         name = self.photos[0].stem
         request = FitRequest(self._contents, name, self._face, self._quick)
         self._job = start_fit(link.in_use()[0], request)
+        self._began = time.monotonic()
 
     def _go_on(self) -> None:
         job = self._job
@@ -198,6 +214,11 @@ def fit_of(camera: bpy.types.Camera) -> PhotoFit | None:
     return current if current is not None and current.camera == camera.session_uid else None
 
 
+def is_for(camera: bpy.types.Camera) -> bool:
+    """Whether a portrait is being made for this camera."""
+    return is_running() and fit_of(camera) is not None
+
+
 def start(
     photos: Sequence[Path],
     camera: bpy.types.Camera,
@@ -242,12 +263,16 @@ def _tick() -> float | None:
     return TICK_SECONDS if move_on(current) else None
 
 
+_after_load = with_every_file(dismiss)
+
+
 def register() -> None:
-    """Nothing is needed before the first fit."""
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister() -> None:
     global current
+    bpy.app.handlers.load_post.remove(_after_load)
     stop_ticking(_tick)
     cancel("Photorig was switched off")
     current = None

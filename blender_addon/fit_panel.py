@@ -11,6 +11,7 @@ from .shared.messages import FitFaces
 from .thumbnails import picture_icon
 
 _FACE_SCALE = 3.5
+_PHOTO_SCALE = 6.0
 _FACES_IN_A_ROW = 3
 
 
@@ -25,10 +26,18 @@ def draw_fit(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> bool:
     if fit.faces is not None:
         _draw_faces(layout, fit, fit.faces)
         return True
+    _draw_photo(layout, fit)
     row = layout.row(align=True)
     row.progress(factor=fit.progress, text=fit.summary)
     row.operator("photorig.cancel_fit", text="", icon="X")
     return True
+
+
+def _draw_photo(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit) -> None:
+    """What is being worked on, for who waits a minute."""
+    if fit.thumbnail is not None:
+        layout.template_icon(picture_icon(fit.thumbnail), scale=_PHOTO_SCALE)
+    layout.label(text=fit.photos[0].name, translate=False)
 
 
 def _draw_end(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit) -> None:
@@ -37,10 +46,8 @@ def _draw_end(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit) -> None:
     draw_sentence(row.column(), fit.summary, "ERROR" if fit.error else "CHECKMARK")
     row.operator("photorig.dismiss_fit", text="", icon="X", emboss=False)
     if fit.error:
-        row = box.row()
-        row.operator_context = "EXEC_DEFAULT"
-        again = row.operator("photorig.fit_photo", text="Try Again", icon="FILE_REFRESH")
-        again.filepath = str(fit.photos[0])
+        again = box.operator("photorig.fit_photo", text="Try Again...", icon="FILE_REFRESH")
+        again.directory = str(fit.photos[0].parent)
 
 
 def _draw_faces(layout: bpy.types.UILayout, fit: fit_jobs.PhotoFit, found: FitFaces) -> None:

@@ -76,6 +76,7 @@ def build_head(
     name: str = "Photorig Head",
     shape: Mapping[str, np.ndarray] | None = None,
     use_board: bool = False,
+    camera: bpy.types.Object | None = None,
 ) -> HeadObjects:
     """Add the head at the 3D cursor, in a collection of its own, and connect its drivers.
 
@@ -84,6 +85,8 @@ def build_head(
     Args:
         shape: arrays that take the place of the built-in head's (``head_arrays``).
         use_board: give it a control board, which then drives its shape keys.
+        camera: the one that the head drives, which stays where it is; None for a new one in front
+            of the face.
 
     Raises:
         InputError: the data file is missing or damaged.
@@ -99,7 +102,7 @@ def build_head(
         _add_eye(collection, f"{name} Eye {side}", side, Vector(centre.tolist()), mesh, armature)
         for side, centre in zip(("Right", "Left"), data["eye_centres"], strict=True)
     ]
-    camera = _add_camera(collection, name, armature)
+    camera = camera or _add_camera(collection, name, armature)
     _add_light(collection, name, armature)
     armature.location = scene.cursor.location
     connect_shape_keys(camera.data, mesh)

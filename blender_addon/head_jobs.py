@@ -8,7 +8,15 @@ import bpy
 from .frame_request import portrait_of
 from .head_from_portrait import create_head
 from .head_query import HeadQuery
-from .jobs import TICK_SECONDS, Job, data_block, keep_ticking, move_on, stop_ticking
+from .jobs import (
+    TICK_SECONDS,
+    Job,
+    data_block,
+    keep_ticking,
+    move_on,
+    stop_ticking,
+    with_every_file,
+)
 from .shared.errors import InputError
 from .worker_link import link
 
@@ -107,16 +115,27 @@ def start(context: bpy.types.Context, camera: bpy.types.Camera) -> HeadJob:
     return job
 
 
+def forget() -> None:
+    """Drop what the last job said."""
+    global current
+    if not is_running():
+        current = None
+
+
+_after_load = with_every_file(forget)
+
+
 def _tick() -> float | None:
     return TICK_SECONDS if move_on(current) else None
 
 
 def register() -> None:
-    """Nothing is needed before the first head."""
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister() -> None:
     global current
+    bpy.app.handlers.load_post.remove(_after_load)
     stop_ticking(_tick)
     if current is not None:
         current.cancel("Photorig was switched off")

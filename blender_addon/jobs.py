@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 
 from .shared.errors import ConnectionLost, PhotorigError
 from .worker_link import link, redraw_panels
@@ -135,6 +136,29 @@ def keep_ticking(tick: Callable[[], float | None]) -> None:
 def stop_ticking(tick: Callable[[], float | None]) -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+
+
+def with_every_file(forget: Callable[[], None]) -> Callable[..., None]:
+    """A handler for load_post: what a job said that has ended is about the file before."""
+
+    @persistent
+    def handler(*_arguments: object) -> None:
+        forget()
+
+    return handler
+
+
+def time_left(progress: float, seconds: float) -> str:
+    """ ", 40 s left" behind what a job says; "" as long as that cannot be known.
+
+    Args:
+        progress: how much is done, from 0 to 1.
+        seconds: how long that took.
+    """
+    if progress < 0.05 or progress >= 1 or seconds < 3:
+        return ""
+    left = seconds * (1 - progress) / progress
+    return f", {left / 60:.0f} min left" if left > 90 else f", {left:.0f} s left"
 
 
 def run_to_end(job: Job, report: Callable[[str], None] | None = None) -> None:

@@ -7,12 +7,12 @@ import re
 
 import bpy
 
+from .camera_choice import camera_in_context
 from .draw import draw_sentence, region_width
 from .extra_parameters import schema_of
 from .mapping_health import broken_rows, shown_problem
 from .mapping_rows import PhotorigMappingRow, active_row, range_properties, row_of
 from .neutral import has_neutral
-from .operators.base import camera_in_context
 from .rig import source_value
 from .shared.control_names import control_name
 from .shared.errors import InputError

@@ -6,15 +6,16 @@ from __future__ import annotations
 import bpy
 
 from . import head_jobs, render_jobs
+from .camera_choice import camera_in_context
 from .control import Control, controls_of
 from .draw import draw_sentence, region_width
 from .engine import ENGINE
 from .extra_parameters import draw_slider, schema_of
 from .fit_panel import draw_fit
-from .operators.base import camera_in_context
 from .properties import GROUPS, gain_property, photo_parameters
 from .render_panel import draw_framing
 from .render_settings import colour_problem
+from .sequence_files import told_folder
 from .shared.schema import ARKIT_52
 from .thumbnails import thumbnail_icon
 from .worker_link import link
@@ -25,6 +26,7 @@ _WIDE = 240
 its range, which the button beside it tells."""
 _RANGE_UNITS = 5.0
 _THUMBNAIL_SCALE = 4.0
+_NO_RIG = "Nothing moves this face yet: add a head, or select a rig and detect it"
 _GROUP_LABELS = {
     "head": "Head",
     "eyes": "Eyes",
@@ -144,8 +146,8 @@ def _draw_control(
         line.label(text=control.measurements, icon="BLANK1")
 
 
-def draw_sequence(layout: bpy.types.UILayout) -> None:
-    """Render to Sequencer: the button, or how far it is."""
+def draw_sequence(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """Render to Sequencer: the button and where frames go, or how far it is."""
     job = render_jobs.current
     if job is not None and not job.is_done:
         row = layout.row(align=True)
@@ -153,6 +155,7 @@ def draw_sequence(layout: bpy.types.UILayout) -> None:
         row.operator("photorig.cancel_render", text="", icon="X")
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
+    draw_sentence(layout, f"Frames go to {told_folder(scene)}", "FILE_FOLDER")
     if job is not None:
         draw_sentence(layout, job.summary, "ERROR" if job.error else "CHECKMARK")
 
@@ -187,17 +190,40 @@ class PHOTORIG_PT_sidebar(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        draw_worker_state(layout)
+        layout.separator()
         camera = camera_in_context(context)
         if camera is not None:
+            draw_camera(layout, context.scene, camera)
             draw_portrait(layout.column(), camera.data)
         else:
             draw_sentence(layout, "There is no camera to show a face: add one, or a head", "INFO")
         _draw_head_buttons(layout)
         layout.operator("photorig.detect_rig", icon="VIEWZOOM")
+        if camera is not None and _waits_for_rig(camera.data):
+            draw_sentence(
+                layout,
+                "Nothing moves this face yet: add a head, or select a rig and detect it",
+                "INFO",
+            )
         layout.separator()
-        draw_sequence(layout)
-        layout.separator()
-        draw_worker_state(layout)
+        draw_sequence(layout, context.scene)
+
+
+def draw_camera(
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, camera: bpy.types.Object
+) -> None:
+    """Which camera everything below edits, and whether a render shows it."""
+    layout.label(text=camera.name, icon="CAMERA_DATA", translate=False)
+    if scene.camera is not None and scene.camera != camera:
+        draw_sentence(layout, f"Renders show {scene.camera.name}", "INFO")
+
+
+def _waits_for_rig(camera: bpy.types.Camera) -> bool:
+    """Whether there is a face that neither a rig nor keyframes move."""
+    animation = camera.animation_data
+    is_keyed = animation is not None and (animation.action or len(animation.nla_tracks))
+    return bool(camera.photorig.portrait_id) and not len(camera.photorig.mapping) and not is_keyed
 
 
 def _draw_head_buttons(layout: bpy.types.UILayout) -> None:
@@ -251,7 +277,7 @@ class PHOTORIG_PT_render(bpy.types.Panel):
             draw_sentence(layout, problem, "ERROR")
             layout.operator("photorig.use_exact_colours")
         draw_framing(layout, context.scene)
-        draw_sequence(layout)
+        draw_sequence(layout, context.scene)
         draw_worker_state(layout)
 
 

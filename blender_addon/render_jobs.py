@@ -18,7 +18,7 @@ from bpy.app.handlers import persistent
 from . import compat
 from .draw import redraw_status_bars
 from .frame_request import for_each_frame, frame_request, portrait_of
-from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking
+from .jobs import Job, data_block, keep_ticking, move_on, stop_ticking, time_left, with_every_file
 from .portrait_file import PortraitFile
 from .render_job import RenderJob
 from .render_settings import file_canvas
@@ -168,8 +168,7 @@ class SequenceJob(Job):
         left = self.total - self.finished
         if self.is_done or not left or self._made < 3:
             return ""
-        seconds = left * (time.monotonic() - self._began) / self._made
-        return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
+        return time_left(self._made / (self._made + left), time.monotonic() - self._began)
 
     @property
     def is_behind(self) -> bool:
@@ -371,6 +370,16 @@ def _redraw() -> None:
     redraw_status_bars()
 
 
+def forget() -> None:
+    """Drop what the last job said: it is about another file, or another try."""
+    global current
+    if not is_running():
+        current = None
+
+
+_after_load = with_every_file(forget)
+
+
 @persistent
 def _cancel_before_load(*_arguments: object) -> None:
     cancel("Another file was opened. Finished frames are kept")
@@ -378,10 +387,12 @@ def _cancel_before_load(*_arguments: object) -> None:
 
 def register() -> None:
     bpy.app.handlers.load_pre.append(_cancel_before_load)
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister() -> None:
     global current
+    bpy.app.handlers.load_post.remove(_after_load)
     bpy.app.handlers.load_pre.remove(_cancel_before_load)
     stop_ticking(_tick)
     cancel()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _CODECS = {
     "OPEN_EXR": "exr",
 }
 """Codec by Blender's name of a file format."""
+_BLENDERS_OWN = ("/tmp/", "/tmp\\", "")
+"""Output paths of a new scene, by system."""
 _UNLIKE = 111_111, 222_222
 """Frames whose numbers have no digit in common."""
 
@@ -58,14 +61,35 @@ def sequence_files(
     form = picture_format(scene)
     if folder is not None:
         return _own_files(folder, frames, form)
-    path = scene.render.filepath
+    path = output_path(scene)
     if path.startswith("//") and not bpy.data.filepath:
         raise InputError("The output folder is beside a file that has no name", "Save it first.")
+    if path != scene.render.filepath:
+        return _own_files(Path(bpy.path.abspath(path)).resolve(), frames, form)
     first = Path(bpy.path.abspath(scene.render.frame_path(frame=frames[0])))
     if not path or path.endswith(("/", "\\")):
         return _own_files(first.parent.resolve(), frames, form)
     names = {frame: Path(scene.render.frame_path(frame=frame)).name for frame in frames}
     return SequenceFiles(first.parent.resolve(), names, form, _pattern(scene))
+
+
+def output_path(scene: bpy.types.Scene) -> str:
+    """The scene's output path. Where that is still Blender's own, which is for files that nobody
+    misses, a folder beside the .blend file as soon as that has a name."""
+    path: str = scene.render.filepath
+    if path not in _BLENDERS_OWN or not bpy.data.filepath:
+        return path
+    return f"//{Path(bpy.data.filepath).stem}_frames/{bpy.path.clean_name(scene.name)}/"
+
+
+def told_folder(scene: bpy.types.Scene) -> str:
+    """Where frames go, for a person; the part that says so in a path that names files, too."""
+    path = output_path(scene)
+    if not bpy.data.filepath and path in _BLENDERS_OWN:
+        return f"{path or '/tmp/'}: save the file to have them beside it"
+    if not bpy.data.filepath and path.startswith("//"):
+        return "a folder beside the file: save it first"
+    return re.sub(r"(?<=[/\\])[^/\\]*$", "", path)
 
 
 def _own_files(folder: Path, frames: range, form: PictureFormat) -> SequenceFiles:

@@ -16,18 +16,20 @@ _ICONS = {"ready": "CHECKMARK", "starting": "TIME", "failed": "ERROR"}
 
 
 def draw_worker_state(layout: bpy.types.UILayout) -> None:
-    """The worker's state in a sentence, and what can be done about it."""
+    """The worker's state in a sentence, and what can be done about it: little, while it runs."""
     column = layout.column()
-    draw_sentence(column, link.message, _ICONS.get(link.state, "BLANK1"))
+    row = column.row()
+    draw_sentence(row, link.message, _ICONS.get(link.state, "BLANK1"))
+    if link.is_ready or link.is_starting:
+        buttons = row.row(align=True)
+        buttons.operator("photorig.restart_worker", text="", icon="FILE_REFRESH")
+        buttons.operator("photorig.stop_worker", text="", icon="X")
+    else:
+        row = column.row(align=True)
+        row.operator("photorig.start_worker", icon="PLAY")
+        row.operator("photorig.connect_worker", text="Connect...")
     if link.doing:
         draw_sentence(column, link.doing, "TIME")
-    row = column.row(align=True)
-    if link.is_ready or link.is_starting:
-        row.operator("photorig.stop_worker")
-        row.operator("photorig.restart_worker", text="Restart")
-    else:
-        row.operator("photorig.start_worker")
-        row.operator("photorig.connect_worker", text="Connect...")
 
 
 def draw_setup(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:

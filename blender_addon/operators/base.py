@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import bpy
 
+from ..camera_choice import camera_in_context
 from ..shared.errors import InputError, PhotorigError
 
 _log = logging.getLogger(__name__)
@@ -34,12 +37,27 @@ class PhotorigOperator:
         raise NotImplementedError
 
 
-def camera_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The camera that is meant: the active object if it is one, else the scene's."""
-    for candidate in (context.active_object, context.scene.camera):
-        if candidate is not None and candidate.type == "CAMERA":
-            return candidate
-    return None
+def choose_file(
+    operator: bpy.types.Operator, context: bpy.types.Context, folder: str = ""
+) -> set[str]:
+    """Open the file browser for an operator's ``filepath``, in a folder and with no file named.
+
+    Left alone, Blender would name the .blend file, which is none of what can be chosen.
+
+    Args:
+        folder: where to look; "" for beside the .blend file, or at home where it has no place yet.
+    """
+    beside = Path(bpy.data.filepath).parent if bpy.data.filepath else _home()
+    operator.filepath = f"{Path(folder) if folder else beside}{os.sep}"
+    context.window_manager.fileselect_add(operator)
+    return {"RUNNING_MODAL"}
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user that the system knows nothing of
+        return Path(bpy.app.tempdir)
 
 
 def camera_data_in_context(context: bpy.types.Context) -> bpy.types.Camera:

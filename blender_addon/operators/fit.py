@@ -12,8 +12,16 @@ from ..passes import ENGINE
 from ..portrait_file import SUFFIX, resolve
 from ..shared.errors import InputError
 from ..worker_link import link, redraw_panels
-from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 from .portrait import PHOTORIG_OT_load_portrait
+
+DISPLAY_TYPES = (
+    ("DEFAULT", "Default", "", 0),
+    ("LIST_VERTICAL", "Vertical List", "", 1),
+    ("LIST_HORIZONTAL", "Horizontal List", "", 2),
+    ("THUMBNAIL", "Thumbnails", "", 3),
+)
+"""As Blender's own operators name them; its file browser looks for a property of that name."""
 
 
 class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
@@ -46,6 +54,9 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
     )
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    display_type: bpy.props.EnumProperty(
+        items=DISPLAY_TYPES, default="THUMBNAIL", options={"HIDDEN"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -62,8 +73,8 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath or self.files:  # dropped, or asked for again
             return self.execute(context)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        self.display_type = "THUMBNAIL"
+        return choose_file(self, context, self.directory)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         face = self.face - 1 if self.face else None

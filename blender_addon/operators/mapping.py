@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..bake import bake_mapping
+from ..camera_choice import camera_in_context
 from ..drivers import problem_of, rows_from_drivers
 from ..extra_parameters import schema_of
 from ..mapping_rows import (
@@ -22,7 +23,7 @@ from ..rig import mirrored, source_value
 from ..shared.errors import InputError
 from ..shared.mapping import BONE, CHANNELS, VALUE, MappingRow, Source
 from ..turn_drivers import viewer_of
-from .base import PhotorigOperator, camera_data_in_context, camera_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 
 def _needs_row(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:

@@ -18,7 +18,7 @@ from ..rig import rig_objects
 from ..shared.errors import InputError
 from ..shared.mapping import PROPERTY, TURN
 from ..shared.mapping_presets import Preset, PresetRow, read_preset
-from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 _NAMES_IN_PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]')
 _found: Detection | None = None
@@ -229,8 +229,7 @@ class PHOTORIG_OT_import_mapping(PhotorigOperator, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        return choose_file(self, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         preset = read_preset(Path(bpy.path.abspath(self.filepath)))

@@ -15,7 +15,7 @@ from ..performance import (
     import_performance,
 )
 from ..portrait_file import resolve
-from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"
 
@@ -80,8 +80,7 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:  # dropped
             return self.execute(context)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        return choose_file(self, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene

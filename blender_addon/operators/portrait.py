@@ -9,7 +9,7 @@ from ..control import controls_of
 from ..portrait_choice import choose_portrait
 from ..portrait_file import SUFFIX, resolve
 from ..worker_link import link
-from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 
 class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
@@ -29,8 +29,7 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:  # dropped
             return self.execute(context)
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        return choose_file(self, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         portrait = choose_portrait(camera_data_in_context(context), resolve(self.filepath))

@@ -40,6 +40,7 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
+        render_jobs.forget()
         problem = colour_problem(context.scene)
         if problem:
             self.report({"WARNING"}, problem)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from .. import head_jobs, jobs
+from .. import fit_jobs, head_jobs, jobs
 from ..board import add_board, remove_board
-from .base import PhotorigOperator, camera_data_in_context, camera_in_context
+from ..camera_choice import camera_in_context
+from .base import PhotorigOperator, camera_data_in_context
 
 
 class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
@@ -35,8 +36,20 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         from ..head import build_head
 
-        build_head(context, self.name, use_board=self.use_board)
+        head = build_head(
+            context, self.name, use_board=self.use_board, camera=_camera_without_rig(context)
+        )
+        self.report({"INFO"}, f"The head drives {head.camera.name}")
         return {"FINISHED"}
+
+
+def _camera_without_rig(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The camera that shows a face, or soon will, and that nothing drives yet; None without one."""
+    camera = camera_in_context(context)
+    if camera is None or not camera.data.is_editable or len(camera.data.photorig.mapping):
+        return None
+    shows_face = camera.data.photorig.portrait_path or fit_jobs.is_for(camera.data)
+    return camera if shows_face else None
 
 
 class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):

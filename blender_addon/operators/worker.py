@@ -7,7 +7,7 @@ import bpy
 
 from .. import worker_check
 from ..worker_link import link
-from .base import PhotorigOperator
+from .base import PhotorigOperator, choose_file
 
 
 def _run_worker(operator: bpy.types.Operator) -> set[str]:
@@ -83,8 +83,7 @@ class PHOTORIG_OT_connect_worker(PhotorigOperator, bpy.types.Operator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
+        return choose_file(self, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
         link.connect(self.filepath, self.host)

@@ -46,6 +46,15 @@ class FakeLayout:
     def _inside(self, *_arguments: Any, **_options: Any) -> FakeLayout:
         return FakeLayout(self)
 
+    @property
+    def operator_context(self) -> str:
+        return "INVOKE_DEFAULT"
+
+    @operator_context.setter
+    def operator_context(self, context: str) -> None:
+        """Blender keeps it for the whole panel: every button drawn after it would be run by it."""
+        raise AssertionError(f"{context} outlives the button it is for")
+
     row = column = box = split = grid_flow = _inside
 
     def panel(self, name: str, default_closed: bool = False) -> tuple[FakeLayout, FakeLayout]:
