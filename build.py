@@ -192,6 +192,13 @@ def command_audit(args: argparse.Namespace) -> int:
     return code
 
 
+def command_faults(args: argparse.Namespace) -> int:
+    """Things that go wrong, by schedule, and a ledger that shows what was lost."""
+    program = str(ROOT / "tests" / "faults" / "run.py")
+    command = [prepare_worker().tool("python"), "-P", program, "--schedules", str(args.schedules)]
+    return run([*command, "--seed", str(args.seed)], 600 + 120 * args.schedules)
+
+
 def command_clean(args: argparse.Namespace) -> int:
     if args.all:
         shutil.rmtree(BUILD, ignore_errors=True)
@@ -388,6 +395,9 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     models.add_argument("names", nargs="*", help="which; those of the default bundle if none")
     add("lock", "lock files with hashes, and the bill of materials, anew from pyproject.toml")
     add("audit", "known vulnerabilities of what is locked (asks the package index)")
+    faults = add("faults", "kills, pauses, cut networks and full disks; nothing may be lost")
+    faults.add_argument("--schedules", type=int, default=20, help="how many (20)")
+    faults.add_argument("--seed", type=int, default=1, help="of the first one (1)")
     clean = add("clean", "remove what was built")
     clean.add_argument("--all", action="store_true", help="the virtual environments too")
     return parser.parse_args(words)

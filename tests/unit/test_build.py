@@ -172,7 +172,19 @@ def test_one_failed_step_fails_the_whole(capsys) -> None:
 
 
 def test_every_command_of_the_help_exists() -> None:
-    commands = ("setup", "demo", "test", "lint", "extension", "bench", "models", "clean")
+    commands = (
+        "setup",
+        "demo",
+        "test",
+        "lint",
+        "extension",
+        "bench",
+        "models",
+        "clean",
+        "lock",
+        "audit",
+        "faults",
+    )
     for name in commands:
         args = build.parse_arguments([name])
         assert callable(getattr(build, f"command_{args.command}"))
