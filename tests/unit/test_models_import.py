@@ -15,6 +15,7 @@ import torch
 
 from photorig.shared.errors import InputError, ModelError
 from photorig.worker.cli import main as command
+from photorig.worker.generators import load_generator
 from photorig.worker.generators.stylegan2.files import read_generator
 from photorig.worker.registry import ModelCard, open_registry
 from photorig.worker.registry.cards import read_cards
@@ -259,3 +260,17 @@ def test_the_licence_of_a_published_file_is_shown_and_kept(
     assert "non-commercial" in capsys.readouterr().err
     card = open_registry().card("ffhq")
     assert "NVIDIA" in card.licence and "non-commercial" in card.notice
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch-cpu"])
+def test_an_imported_generator_is_loaded_by_name(run: Import, device: str) -> None:
+    network = golden(PLAIN)
+    run(torch_bytes({"g_ema": rosinality_state(network)}), "my.pt")
+    generator = load_generator(device, name="my")
+    wanted = network.values["out.image_noise_const"].transpose(0, 2, 3, 1)
+    images = generator.synthesize(network.values["in.w_plus"], 64)
+    assert np.abs(images - np.clip((wanted + 1) * 127.5, 0, 255)).max() <= 0.51
+    with pytest.raises(ModelError, match="no model 'yours'"):
+        load_generator(device, name="yours")
+    with pytest.raises(ModelError, match="no generator that was imported"):
+        load_generator(device, name="face-landmarker")

@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from photorig.shared.errors import ModelError
+from photorig.shared.errors import InputError, ModelError
+from photorig.worker.generators import Generator
+from photorig.worker.generators.openvino_backend import CompiledGraphs
+from photorig.worker.generators.regions import REGIONAL_ROWS, REGIONS, RegionalStyles, RegionMasks
+from photorig.worker.generators.style_space import StyleOffsets
+from photorig.worker.generators.stylegan2.backends import TorchStyleGan2
 from photorig.worker.generators.stylegan2.network import Convolution, StyleGan2
+from photorig.worker.generators.stylegan2.openvino_backend import OpenVinoStyleGan2
 from photorig.worker.generators.stylegan2.weights import StyleGan2Form, StyleGan2Weights
+from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.generators.weights import LatentStatistics
 
 from .checkpoint_files import CLAMPED, PLAIN, Golden, golden
@@ -114,3 +121,76 @@ def test_a_missing_tensor_is_named() -> None:
     del shapes["synthesis.b16.conv0.affine.bias"]
     with pytest.raises(ModelError, match=r"b16\.conv0\.affine\.bias is missing"):
         StyleGan2Form.of(shapes)
+
+
+# --- as a generator
+
+
+@pytest.fixture(params=["torch", "openvino"], scope="module")
+def generator(request: pytest.FixtureRequest) -> Generator:
+    weights = weights_of(golden(PLAIN))
+    if request.param == "openvino":
+        return OpenVinoStyleGan2(weights, CompiledGraphs(threads=1))
+    return TorchStyleGan2(weights, torch.device("cpu"), "f32")
+
+
+LATENTS = golden(PLAIN).values["in.w_plus"]
+
+
+def test_pictures_are_the_networks(generator: Generator) -> None:
+    wanted = golden(PLAIN).values["out.image_noise_const"]
+    levels = np.clip((wanted + 1) * 127.5, 0, 255).transpose(0, 2, 3, 1)
+    images = generator.synthesize(LATENTS, 64)
+    assert np.abs(images - levels).max() <= 0.51
+
+
+def test_every_usual_size_can_be_had(generator: Generator) -> None:
+    assert generator.sizes == (64, 256, 512, 1024)
+    assert generator.synthesize(LATENTS[:1], 256).shape == (1, 256, 256, 3)
+    with pytest.raises(InputError, match="no size 100"):
+        generator.synthesize(LATENTS, 100)
+
+
+def test_a_picture_does_not_depend_on_its_batch(generator: Generator) -> None:
+    together = generator.synthesize(LATENTS, 64)
+    alone = [generator.synthesize(latents[None], 64)[0] for latents in LATENTS]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_rest_is_the_same_with_regions_and_offsets(generator: Generator) -> None:
+    plain = generator.synthesize(LATENTS[:1], 64).astype(int)
+    n_styles = generator.styles(LATENTS).shape[1]
+    offsets = StyleOffsets(np.zeros(n_styles, np.float32))
+    for styles in (RegionalStyles.none(), offsets):
+        np.testing.assert_allclose(generator.synthesize(LATENTS[:1], 64, styles), plain, atol=1)
+
+
+def test_a_style_offset_is_what_its_latents_give(generator: Generator) -> None:
+    """Moving the last regional row's factors by what another row gives, gives its picture."""
+    moved = LATENTS[:1].copy()
+    moved[:, 4] += 0.3  # a convolution's row that no image layer reads
+    change = generator.styles(moved) - generator.styles(LATENTS[:1])
+    asked = generator.synthesize(LATENTS[:1], 64, StyleOffsets(change[0])).astype(int)
+    np.testing.assert_allclose(asked, generator.synthesize(moved, 64), atol=1)
+
+
+def test_a_region_moves_its_place_alone(generator: Generator) -> None:
+    masks = np.zeros((len(REGIONS), 128, 128), np.float32)
+    masks[0, :40, :40] = 1
+    deltas = np.full((len(REGIONS), len(REGIONAL_ROWS), 64), 0.5, np.float32)
+    styles = RegionalStyles(deltas, RegionMasks(masks))
+    rest = generator.synthesize(LATENTS[:1], 64, RegionalStyles.none()).astype(int)
+    changed = np.abs(generator.synthesize(LATENTS[:1], 64, styles) - rest)[0].mean(-1)
+    assert changed[:16, :16].mean() > 5 * changed[48:, 48:].mean()
+
+
+def test_tuning_moves_convolutions_only(generator: Generator) -> None:
+    name, modulation = "synthesis.b16.conv0.weight", "synthesis.b16.conv0.affine.weight"
+    delta = np.full((64, 64, 3, 3), 0.1, np.float16)
+    tuned = generator.tuned(WeightTuning({name: delta}))
+    assert tuned.model_id == generator.model_id
+    assert (tuned.synthesize(LATENTS, 64) != generator.synthesize(LATENTS, 64)).any()
+    with pytest.raises(InputError, match="cannot be tuned"):
+        generator.tuned(WeightTuning({modulation: np.zeros((64, 64), np.float16)}))
+    with pytest.raises(InputError, match="does not fit"):
+        generator.tuned(WeightTuning({name: np.zeros((2, 64, 3, 3), np.float16)}))

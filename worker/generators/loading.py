@@ -18,14 +18,19 @@ PRECISION_VARIABLE = "PHOTORIG_PRECISION"
 """What ``auto`` is, for comparison: the tests run with f32 and bf16 on one computer."""
 
 
-def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
-    """The default generator on a device.
+DEFAULT = "default"
+"""Name of the project's own generator; others are named as `photorig models import` named them."""
+
+
+def load_generator(device: str = "auto", precision: str = "auto", name: str = DEFAULT) -> Generator:
+    """A generator on a device.
 
     Args:
         device: ``cpu`` runs OpenVINO; ``cuda``, ``mps`` and ``torch-cpu`` run torch; ``auto`` is
             ``cuda`` or ``mps`` where there is one and ``cpu`` otherwise.
         precision: ``f32``, ``bf16``, or ``auto``: what ``PHOTORIG_PRECISION`` says, else bf16 where
             the processor computes in it.
+        name: ``default``, or an imported model.
 
     Raises:
         InputError: the device or precision is unknown or not there.
@@ -41,6 +46,8 @@ def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
     # torch and OpenVINO take a second to import: only what runs is imported.
     if device == "auto":
         device = _best_device()
+    if name != DEFAULT:
+        return _load_imported(name, device, precision)
     if device == "cpu":
         from .openvino_backend import load_openvino_generator
 
@@ -48,6 +55,22 @@ def load_generator(device: str = "auto", precision: str = "auto") -> Generator:
     from .torch_backend import load_torch_generator
 
     return load_torch_generator(_torch_device(device), precision)
+
+
+def _load_imported(name: str, device: str, precision: str) -> Generator:
+    from .stylegan2.files import load_weights
+
+    weights = load_weights(name)
+    if device == "cpu":
+        from .openvino_backend import CompiledGraphs
+        from .stylegan2.openvino_backend import OpenVinoStyleGan2
+        from .threads import thread_count
+
+        return OpenVinoStyleGan2(weights, CompiledGraphs(thread_count()))
+    from .stylegan2.backends import TorchStyleGan2
+
+    precision = "f32" if precision == "auto" else precision
+    return TorchStyleGan2(weights, _torch_device(device), precision)
 
 
 def _best_device() -> str:

@@ -67,7 +67,7 @@ class RegionalStyles:
     """By how much the latents of each region differ from those of the picture.
 
     Attributes:
-        deltas: (K, rows, 512) float32, Δ of each region for the rows of `REGIONAL_ROWS`.
+        deltas: (K, rows, w_dim) float32, Δ of each region for the rows of `REGIONAL_ROWS`.
         regions: where they are.
     """
 
@@ -75,7 +75,7 @@ class RegionalStyles:
     regions: RegionMasks
 
     def __post_init__(self) -> None:
-        if self.deltas.shape != (len(REGIONS), len(REGIONAL_ROWS), W_DIM):
+        if self.deltas.ndim != 3 or self.deltas.shape[:2] != (len(REGIONS), len(REGIONAL_ROWS)):
             raise ValueError(f"shifts of regions have the shape {self.deltas.shape}")
 
     @staticmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -57,14 +57,23 @@ class WeightTuning:
         Raises:
             InputError: a name or a shape is not one of this generator, or a value cannot be.
         """
+        for name, delta in self.checked(is_tunable):
+            weights = _moved(weights, _path(name), delta)
+        return weights
+
+    def checked(self, may_move: Callable[[str], bool]) -> Iterator[tuple[str, np.ndarray]]:
+        """Names and differences.
+
+        Raises:
+            InputError: a name is not one that ``may_move`` allows, or a value cannot be.
+        """
         for name, delta in self.deltas.items():
             # The comparison is false for values that are not finite, too.
             if not (np.abs(delta) <= GREATEST_DELTA).all():
                 raise InputError(f"A tuning is damaged at {name[:80]!r}", _HINT)
-            if not is_tunable(name):
+            if not may_move(name):
                 raise InputError(f"A tuning names {name[:80]!r}, which cannot be tuned", _HINT)
-            weights = _moved(weights, _path(name), delta)
-        return weights
+            yield name, delta
 
 
 def is_tunable(name: str) -> bool:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from photorig.shared.errors import ModelError
 from photorig.worker.importers.safetensors_file import write_safetensors
 from photorig.worker.importers.stylegan2 import ForeignGenerator
+from photorig.worker.registry import card, fetch
 
 from ..weights import LatentStatistics
 from .weights import StyleGan2Form, StyleGan2Weights, map_codes
@@ -90,6 +91,21 @@ def measured_statistics(
     mean = total / _SAMPLES
     std = np.sqrt(np.maximum(squares / _SAMPLES - np.square(mean), 0))
     return mean.astype(np.float32), std.astype(np.float32)
+
+
+def load_weights(name: str) -> StyleGan2Weights:
+    """An imported generator by the name of its card.
+
+    Raises:
+        ModelError: there is none of that name, or it is damaged.
+    """
+    found = card(name)
+    if found.kind != "generator" or found.source.type != "imported":
+        raise ModelError(
+            f"{name} is no generator that was imported",
+            "'photorig models list' shows what there is.",
+        )
+    return read_generator(fetch(name) / WEIGHTS_FILE)
 
 
 def read_generator(path: Path) -> StyleGan2Weights:

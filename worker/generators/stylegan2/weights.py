@@ -118,6 +118,14 @@ class StyleGan2Form:
             yield f"{name}.conv1", side, width, width
             yield f"{name}.torgb", side, width, 3
 
+    def convolution_rows(self, end: int) -> Iterator[tuple[str, int]]:
+        """(name, row of latents that it reads) of the convolutions of the rows before ``end``."""
+        for index, side in enumerate(self.channels):
+            first = max(0, 2 * index - 1)
+            for row, part in enumerate(("conv0", "conv1") if side > 4 else ("conv1",), first):
+                if row < end:
+                    yield f"synthesis.b{side}.{part}", row
+
 
 _LAST_BIAS = re.compile(r"synthesis\.b(\d{1,4})\.torgb\.bias")
 _MAPPING_WEIGHT = re.compile(r"mapping\.fc\d{1,2}\.weight")
@@ -172,6 +180,11 @@ class StyleGan2Weights:
         w = np.concatenate([map_codes(self.tensors, code[None]) for code in codes])
         mean = self.statistics.mean
         return w if truncation == 1.0 else mean + np.float32(truncation) * (w - mean)
+
+    def affine(self, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """(channels, w_dim) and (channels,): a row of latents → the style of a layer."""
+        gain = np.float32(1 / math.sqrt(self.form.w_dim))
+        return self.tensors[f"{layer}.affine.weight"] * gain, self.tensors[f"{layer}.affine.bias"]
 
     def moved(self, name: str, delta: np.ndarray) -> StyleGan2Weights:
         """With ``delta`` added to a tensor. Raises InputError where it does not fit."""

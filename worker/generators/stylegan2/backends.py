@@ -1,0 +1,197 @@
+"""An imported StyleGAN2 as a `Generator` on torch; on OpenVINO: openvino_backend.py."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from photorig.shared.errors import InputError
+
+from ..batches import Batches, fetched
+from ..regions import MASK_SIDES, REGIONAL_ROWS, REGIONS, side_of_row
+from ..style_space import STYLE_ROWS, StyleOffsets, Styles
+from ..tuning import WeightTuning
+from .network import ImageLayer, StyleGan2
+from .weights import StyleGan2Weights, is_tunable
+
+USUAL_SIDES = (256, 512, 1024)
+"""Pictures that everything else asks for; from smaller networks they are enlarged."""
+
+
+class StyleGan2Generator(ABC):
+    """Implements `Generator` but for the making of images.
+
+    Below its own side it averages pixels, which is what small pictures of it look like; above, it
+    enlarges, and nothing is added.
+    """
+
+    device: str
+    backend: str
+
+    def __init__(self, weights: StyleGan2Weights) -> None:
+        self._weights = weights
+        form = weights.form
+        self.model_id, self.pixels_id = weights.model_id, weights.pixels_id
+        self.n_rows, self.w_dim, self.z_dim = form.n_rows, form.w_dim, form.z_dim
+        self.sizes = tuple(sorted({*USUAL_SIDES, form.side}))
+        self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
+
+    def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray:
+        """See `Generator.map`."""
+        return self._weights.map(z, truncation)
+
+    def expand(self, w: np.ndarray) -> np.ndarray:
+        """See `Generator.expand`."""
+        return np.repeat(np.asarray(w, np.float32)[:, None, :], self.n_rows, axis=1)
+
+    def styles(self, latents: np.ndarray) -> np.ndarray:
+        """See `Generator.styles`: StyleMask's order, convolutions of the coarser rows alone."""
+        latents = self._checked(latents)
+        parts = []
+        for name, row in self._weights.form.convolution_rows(STYLE_ROWS):
+            weight, bias = self._weights.affine(name)
+            parts.append(latents[:, row] @ weight.T + bias)
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def synthesize(
+        self, latents: np.ndarray, size: int, styles: Styles | None = None
+    ) -> np.ndarray:
+        """See `Generator.synthesize`."""
+        if size not in self.sizes:
+            sizes = ", ".join(map(str, self.sizes))
+            raise InputError(f"the generator has no size {size}", f"Choose one of {sizes}.")
+        return self._images(self._checked(latents), size, styles)
+
+    def tuned(self, tuning: WeightTuning) -> Self:
+        """See `Generator.tuned`."""
+        weights = self._weights
+        for name, delta in tuning.checked(is_tunable):
+            weights = weights.moved(name, delta)
+        return self._with(weights, tuning.id)
+
+    def _checked(self, latents: np.ndarray) -> np.ndarray:
+        latents = np.ascontiguousarray(latents, np.float32)
+        if latents.ndim != 3 or latents.shape[1:] != (self.n_rows, self.w_dim):
+            raise InputError(
+                f"latents must be (n, {self.n_rows}, {self.w_dim}), not {latents.shape}"
+            )
+        if not np.isfinite(latents).all():
+            raise InputError("latents contain a value that is not a finite number")
+        return latents
+
+    @abstractmethod
+    def _images(self, latents: np.ndarray, size: int, styles: Styles | None) -> np.ndarray: ...
+
+    @abstractmethod
+    def _with(self, weights: StyleGan2Weights, tuning_id: str) -> Self: ...
+
+
+class Drawing(nn.Module):
+    """From numbers to bytes: latents and what differs from them → (b, size, size, 3) uint8."""
+
+    def __init__(self, network: StyleGan2, size: int) -> None:
+        super().__init__()
+        self.network, self.size = network, size
+
+    def forward(self, latents: Tensor, *differences: Tensor) -> Tensor:
+        """Images of latents (b, n_rows, w_dim).
+
+        Args:
+            differences: nothing, the offsets of `StyleOffsets` (n,), or the shifts (K, rows, w_dim)
+                of `RegionalStyles` and its masks by `MASK_SIDES`.
+        """
+        styles = self.network.style_space(latents)
+        regions = None
+        if len(differences) == 1:
+            styles = self._moved(styles, differences[0])
+        elif differences:
+            deltas, *masks = differences
+            by_side = dict(zip(MASK_SIDES, masks, strict=True))
+            regions = {
+                row: (deltas[:, index], by_side[side_of_row(row)])
+                for index, row in enumerate(REGIONAL_ROWS)
+            }
+        image = resized(self.network.from_styles(styles, regions), self.size)
+        return to_bytes(image)
+
+    def _moved(self, styles: dict[str, Tensor], offsets: Tensor) -> dict[str, Tensor]:
+        moved, start = dict(styles), 0
+        for name, row, layer in self.network.layers():
+            if row < STYLE_ROWS and not isinstance(layer, ImageLayer):
+                end = start + styles[name].shape[1]
+                moved[name] = styles[name] + offsets[start:end]
+                start = end
+        return moved
+
+
+def resized(image: Tensor, size: int) -> Tensor:
+    """An image (b, 3, side, side) at another side."""
+    side = image.shape[-1]
+    if size < side:
+        return functional.avg_pool2d(image, side // size)
+    if size > side:
+        return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
+    return image
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """(b, 3, h, w) in [-1, 1] → (b, h, w, 3) uint8 on the same device."""
+    levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def differences(styles: Styles | None, w_dim: int) -> list[np.ndarray]:
+    """What `Drawing` takes beside latents."""
+    if styles is None:
+        return []
+    if isinstance(styles, StyleOffsets):
+        return [np.ascontiguousarray(styles.values, np.float32)]
+    by_side = styles.regions.by_side
+    deltas = np.ascontiguousarray(styles.deltas, np.float32)
+    if not deltas.any():  # those of nobody have the length of another generator's rows
+        deltas = np.zeros((len(REGIONS), len(REGIONAL_ROWS), w_dim), np.float32)
+    return [deltas, *(np.ascontiguousarray(by_side[side]) for side in MASK_SIDES)]
+
+
+class TorchStyleGan2(StyleGan2Generator):
+    """On a torch device, several images at once where that changes no byte."""
+
+    def __init__(
+        self,
+        weights: StyleGan2Weights,
+        device: torch.device,
+        precision: str,
+        batches: Batches | None = None,
+    ) -> None:
+        super().__init__(weights)
+        self._torch_device, self._precision = device, precision
+        self._network = StyleGan2(weights).to(device)
+        if device.type != "cpu":
+            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._batches = Batches(device.type) if batches is None else batches
+        self.device, self.backend = device.type, f"torch {precision}"
+
+    def _images(self, latents: np.ndarray, size: int, styles: Styles | None) -> np.ndarray:
+        drawing = Drawing(self._network, size)
+        extra = [
+            torch.from_numpy(values).to(self._torch_device)
+            for values in differences(styles, self.w_dim)
+        ]
+        kind = {"bf16": torch.bfloat16, "f16": torch.float16}.get(self._precision)
+
+        def make(part: np.ndarray) -> np.ndarray:
+            with (
+                torch.inference_mode(),
+                torch.autocast(self.device, dtype=kind, enabled=kind is not None),
+            ):
+                return fetched(drawing(torch.from_numpy(part).to(self._torch_device), *extra))
+
+        return self._batches.run((size, len(extra)), latents, make)
+
+    def _with(self, weights: StyleGan2Weights, tuning_id: str) -> TorchStyleGan2:
+        return TorchStyleGan2(weights, self._torch_device, self._precision, self._batches)
