@@ -23,6 +23,7 @@ from .render_settings import use_picture_size
 from .shared.mapping import BONE, LOCATIONS, SHAPE_KEY
 from .shared.messages import HeadMeasurement
 from .shared.schema import ARKIT_52
+from .shared.writing import write_atomically
 
 _PHOTO_SLOTS = ("Skin", "Lips", "Brows")
 _SAMPLED_EDGE = 1024
@@ -91,7 +92,7 @@ def _photo_image(portrait: PortraitFile) -> bpy.types.Image:
     """The photo as an image that is packed into the .blend file."""
     folder = Path(bpy.utils.extension_path_user(__package__, path="photos", create=True))
     path = folder / f"{portrait.id}.png"
-    path.write_bytes(portrait.photo_png)
+    write_atomically(path, portrait.photo_png, private=True)
     try:
         image = bpy.data.images.load(str(path), check_existing=False)
         image.pack()

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import bpy
@@ -17,8 +19,9 @@ from .neutral import reset_to_photo
 from .properties import rest_values
 from .shared.errors import InputError
 from .shared.messages import FrameRequest
-from .shared.parameters_file import FrameParameters, differences, read, write
+from .shared.parameters_file import FrameParameters, Recording, differences, read_recording, write
 from .shared.schema import ARKIT_52
+from .shared.timeline import parse_rate, timeline
 
 UNCHANGED, RELATIVE_TO_FIRST, ABSOLUTE = "UNCHANGED", "RELATIVE_TO_FIRST", "ABSOLUTE"
 IMPORT_MODES = (
@@ -43,13 +46,31 @@ IMPORT_MODES = (
 )
 
 
+_NEAR_A_FRAME = 0.02
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What became of a file.
+
+    Attributes:
+        first, last: scene frames of its keys.
+        rate: of the recording in frames a second, None where the file does not say.
+    """
+
+    first: float
+    last: float
+    rate: Fraction | None
+
+
 def import_performance(
     camera: bpy.types.Camera,
     path: Path,
     frame_start: int,
     tolerance: float | None = None,
     mode: str = UNCHANGED,
-) -> tuple[int, int]:
+    frames_per_second: float = 0.0,
+) -> Keyed:
     """Key what a file says; the rows of the mapping wait meanwhile, switched off.
 
     Parameters that the file does not name stay as they are, or, where the camera's mode changes,
@@ -57,30 +78,66 @@ def import_performance(
 
     Args:
         frame_start: scene frame of the file's first frame; gaps between frames stay.
+        frames_per_second: the scene's. A recording that tells its time keeps it: a second is that
+            many scene frames, however many frames the recording has. 0 for frame by frame.
         tolerance: see keys.write_keys.
         mode: one of IMPORT_MODES; it sets the camera's.
-
-    Returns:
-        First and last scene frame.
 
     Raises:
         InputError: the file cannot be read, has an unknown parameter, or no frames.
     """
-    frames = sorted(read(path, schema_of(camera)), key=lambda each: each.frame)
+    frames, recording = read_recording(path, schema_of(camera))
     named = {name for each in frames for name in each.values}
     if not named:
         raise InputError(f"{path.name!r} says nothing of a face", "Choose another file.")
+    frames = _with_held(frames, recording)
     if mode == RELATIVE_TO_FIRST:
         frames = differences(frames)
     camera.photorig.use_mapping = False
     _set_mode(camera, mode)
     rest = rest_values(camera.photorig)
-    numbers = np.array([each.frame - frames[0].frame + frame_start for each in frames])
+    numbers = frame_start + _scene_frames(frames, recording, frames_per_second)
     for name in schema_of(camera).ids:
         if name in named:
             values = np.array([each.values.get(name, rest[name]) for each in frames], np.float32)
             write_keys(camera, name, numbers, values, tolerance)
-    return int(numbers[0]), int(numbers[-1])
+    return Keyed(float(numbers[0]), float(numbers[-1]), recording.rate)
+
+
+def _scene_frames(
+    frames: Sequence[FrameParameters], recording: Recording, frames_per_second: float
+) -> np.ndarray:
+    """(n,) how many scene frames each frame lies behind the start: that of the recording where its
+    time is told, so that sound stays with it, else the first frame."""
+    counted = np.array([each.frame - frames[0].frame for each in frames], np.float64)
+    if not frames_per_second:
+        return counted
+    times = [each.time for each in frames]
+    if all(time is not None for time in times) and np.all(np.diff(times) > 0):
+        seconds = np.array(times, np.float64)
+    elif recording.rate is not None:
+        before = frames[0].frame - 1 if recording.n_frames else 0
+        seconds = (counted + max(0, before)) / float(recording.rate)
+    else:
+        return counted
+    placed = seconds * frames_per_second
+    # Times are told to the microsecond; keys on whole frames are what an animator can work with.
+    whole = np.rint(placed)
+    return np.where(np.abs(placed - whole) < _NEAR_A_FRAME, whole, placed)
+
+
+def _with_held(frames: list[FrameParameters], recording: Recording) -> list[FrameParameters]:
+    """Frames that show no face for longer than a moment hold the pose before, as in films of
+    ``photorig render``; across shorter gaps the curves lead by themselves."""
+    line = timeline(frames, recording)
+    held, known = set(line.held), {each.frame for each in frames}
+    times = line.times or [place / float(line.rate) for place in range(len(line.frames))]
+    tells_time = all(each.time is not None for each in frames)
+    return [
+        each if each.frame in known or not tells_time else replace(each, time=time)
+        for each, time in zip(line.frames, times, strict=True)
+        if each.frame in known or each.frame in held
+    ]
 
 
 def _set_mode(camera: bpy.types.Camera, mode: str) -> None:
@@ -109,7 +166,12 @@ def export_performance(context: bpy.types.Context, path: Path) -> int:
         )
     (portrait,) = portraits.values()
     photo = portrait.named_parameters
-    write(path, [FrameParameters(request.frame, _named(request, photo)) for request in requests])
+    rate = parse_rate(f"{scene.render.fps / scene.render.fps_base:.6f}")
+    lines = [
+        FrameParameters(each.frame, _named(each, photo), float((each.frame - frames[0]) / rate))
+        for each in requests
+    ]
+    write(path, lines, Recording(rate))
     return len(requests)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,13 @@ def _save(face: np.ndarray, path: Path) -> None:
         values[..., :3] = face[::-1]
         image.pixels.foreach_set(values.ravel())
         image.file_format = "PNG"
-        image.filepath_raw = str(path)
-        image.save()
+        unfinished = path.with_suffix(f".{os.getpid()}.png")  # Blender writes by name only
+        image.filepath_raw = str(unfinished)
+        try:
+            image.save()
+            write_atomically(path, unfinished.read_bytes(), private=True)
+        finally:
+            unfinished.unlink(missing_ok=True)
     finally:
         bpy.data.images.remove(image)
 

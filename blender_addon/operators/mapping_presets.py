@@ -15,9 +15,9 @@ from ..extra_parameters import schema_of
 from ..head_bone import AUTO
 from ..mapping_rows import row_of
 from ..rig import rig_objects
-from ..shared.errors import InputError
 from ..shared.mapping import PROPERTY, TURN
 from ..shared.mapping_presets import Preset, PresetRow, read_preset
+from ..shared.writing import write_atomically
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 _NAMES_IN_PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]')
@@ -269,10 +269,7 @@ def _identifier(label: str) -> str:
 
 
 def _write(path: Path, preset: Preset) -> None:
-    try:
-        path.write_text(json.dumps(preset.to_json(), indent=1), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"Cannot write {str(path)!r}: {error.strerror}") from error
+    write_atomically(path, json.dumps(preset.to_json(), indent=1).encode())
 
 
 CLASSES = (PHOTORIG_OT_detect_rig, PHOTORIG_OT_export_mapping, PHOTORIG_OT_import_mapping)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import bpy
@@ -18,6 +19,8 @@ from ..portrait_file import resolve
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"
+_SAME_RATE = 1e-3
+"""Frames a second that two rates differ by which are one."""
 
 
 class PHOTORIG_OT_key_face(PhotorigOperator, bpy.types.Operator):
@@ -60,6 +63,12 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         description="Let it begin here; off, where the scene begins",
         default=False,
     )
+    use_time: bpy.props.BoolProperty(
+        name="Keep Time",
+        description="A second of the recording is a second of the scene, whatever their frame"
+        " rates; off, a frame is a frame",
+        default=True,
+    )
     reduce: bpy.props.BoolProperty(
         name="Reduce Keys", description="Keep only the keys that the curves need", default=False
     )
@@ -88,10 +97,22 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         tolerance = self.tolerance if self.reduce else None
         camera = camera_data_in_context(context)
         path = resolve(self.filepath)
-        first, last = import_performance(camera, path, start, tolerance, self.mode)
+        rate = scene.render.fps / scene.render.fps_base
+        fps = rate if self.use_time else 0.0
+        keyed = import_performance(camera, path, start, tolerance, self.mode, fps)
         scene.frame_set(scene.frame_current)
-        self.report({"INFO"}, f"Frames {first} to {last} were keyed")
+        told = f"Frames {keyed.first:.4g} to {keyed.last:.4g} were keyed"
+        self.report({"INFO"}, told + _rates(keyed.rate, rate, self.use_time))
         return {"FINISHED"}
+
+
+def _rates(recorded: Fraction | None, of_scene: float, use_time: bool) -> str:
+    """What to say where recording and scene have different frame rates."""
+    if recorded is None or abs(float(recorded) - of_scene) < _SAME_RATE:
+        return ""
+    took = "it takes its own time" if use_time else "it goes by frame by frame"
+    rates = f"{float(recorded):.4g} frames a second, the scene {of_scene:.4g}"
+    return f". The recording has {rates}: {took}"
 
 
 class PHOTORIG_OT_export_performance(PhotorigOperator, bpy.types.Operator):

@@ -93,6 +93,94 @@ def test_an_absolute_performance_is_what_is_seen(
     assert camera.photorig.mouthPucker == pytest.approx(0.3), "not named: as in the photo"
 
 
+def take(path: Path, times: list[float], rate: str, n_frames: int) -> Path:
+    """A recording of photorig analyze whose jaw opens by a tenth a second."""
+    lines = []
+    for number, time in enumerate(times, start=1):
+        told = f', "recording": {{"frames": {n_frames}, "fps": {rate}}}' if number == 1 else ""
+        frame = round(time * 30) + 1
+        lines.append(
+            f'{{"frame": {frame}, "time": {time}{told}, "parameters": {{"jawOpen": {time / 10}}}}}'
+        )
+    path.write_text("\n".join(lines))
+    return path
+
+
+def jaw_at(scene: bpy.types.Scene, frame: float) -> float:
+    scene.frame_set(int(frame), subframe=frame % 1)
+    return float(evaluated(scene).jawOpen)
+
+
+@pytest.mark.parametrize(("fps", "base"), [(24, 1.0), (25, 1.0), (60, 1.0), (24, 1.001), (30, 1.0)])
+def test_a_second_of_a_recording_is_a_second_of_the_scene(
+    scene: bpy.types.Scene, tmp_path: Path, fps: int, base: float
+) -> None:
+    path = take(tmp_path / "a.jsonl", [n / 30 for n in range(91)], "30", 91)
+    scene.render.fps, scene.render.fps_base = fps, base
+    scene.frame_start = 11
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    for second in (0.0, 0.5, 1.0, 2.5, 3.0):
+        assert jaw_at(scene, 11 + second * fps / base) == pytest.approx(second / 10, abs=1e-4)
+
+
+def test_times_that_vary_are_kept(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    """Frame numbers would make the second half twice as fast."""
+    times = [n / 30 for n in range(30)] + [1 + n / 15 for n in range(30)]
+    path = take(tmp_path / "a.jsonl", times, "30", 90)
+    scene.render.fps, scene.frame_start = 24, 1
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    assert jaw_at(scene, 1 + 2.5 * 24) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_recording_that_begins_without_a_face_stays_with_its_sound(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = take(tmp_path / "a.jsonl", [2 + n / 30 for n in range(30)], "30", 120)
+    scene.render.fps, scene.frame_start = 30, 1
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    assert jaw_at(scene, 61) == pytest.approx(0.2)
+    assert jaw_at(scene, 75) == pytest.approx(0.2 + 14 / 300)
+
+
+def test_a_long_gap_holds_the_pose_and_a_short_one_is_bridged(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    times = [n / 30 for n in (*range(30), *range(36, 60), *range(240, 270))]
+    path = take(tmp_path / "a.jsonl", times, "30", 270)
+    scene.render.fps, scene.frame_start = 30, 1
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    assert jaw_at(scene, 33 + 1) == pytest.approx(0.11, abs=0.001)
+    assert jaw_at(scene, 150) == pytest.approx(59 / 300, abs=0.002), "nobody drifts"
+
+
+def test_rates_that_differ_are_told(
+    scene: bpy.types.Scene, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = take(tmp_path / "a.jsonl", [n / 30 for n in range(31)], "30", 31)
+    for fps in (30, 24):
+        scene.render.fps = fps
+        bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+        told = capfd.readouterr().out
+        assert ("has 30 frames a second, the scene 24" in told) == (fps == 24)
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED", use_time=False)
+    assert "frame by frame" in capfd.readouterr().out
+    assert jaw_at(scene, scene.frame_start + 30) == pytest.approx(0.1)
+
+
+def test_an_exported_shot_keeps_its_time(
+    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    shot.render.fps, shot.render.fps_base = 30, 1.001
+    path = tmp_path / "shot.jsonl"
+    bpy.ops.photorig.export_performance(filepath=str(path))
+    frames, recording = modules.parameters_file.read_recording(path)
+    assert str(recording.rate) == "30000/1001"
+    assert [round(each.time * 30000 / 1001, 3) for each in frames] == [0, 1, 2, 3]
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    keys = keys_of(modules, shot.camera.data, "jawOpen")
+    assert [frame for frame, _ in keys] == [1, 2, 3, 4]
+
+
 def test_it_may_begin_at_the_present_frame_with_fewer_keys(
     scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path
 ) -> None:
