@@ -35,7 +35,7 @@ _CHANNELS = ("LOC_X", "LOC_Y")
 _BONE = 0.01
 _COLOURS = {"L": (0.25, 0.55, 1.0), "R": (1.0, 0.3, 0.25), "": (1.0, 0.75, 0.1)}
 """Blue, red and yellow, as rigs have their left, right and middle."""
-_FRAME_COLOUR = (0.62, 0.62, 0.66)
+_FRAME_COLOUR = (0.8, 0.8, 0.84)
 
 
 def has_board(armature: bpy.types.Object) -> bool:

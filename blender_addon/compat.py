@@ -124,6 +124,15 @@ def curve_of(owner: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
     return None
 
 
+def new_curves(action: bpy.types.Action) -> Any:
+    """The curves of a new action for an object; actions have layers and slots from 4.4 on."""
+    if not hasattr(action, "layers"):
+        return action.fcurves
+    slot = action.slots.new(id_type="OBJECT", name="Object")
+    strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
+    return strip.channelbag(slot, ensure=True).fcurves
+
+
 def on_exit(function: Callable[..., None], register: bool) -> None:
     """Call a function just before Blender ends, where Blender can say so (5.1 and newer)."""
     handlers = getattr(bpy.app.handlers, "exit_pre", None)

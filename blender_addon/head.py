@@ -25,7 +25,7 @@ from .shared.errors import InputError
 HEAD_BONE = "head"
 NECK_BONE = "neck"
 _DATA = Path(__file__).parent / "data" / "photorig_head.npz"
-_COLOURS = {
+COLOURS = {
     "Skin": (0.72, 0.50, 0.40),
     "Lips": (0.52, 0.22, 0.20),
     "Brows": (0.10, 0.06, 0.04),
@@ -36,8 +36,8 @@ _COLOURS = {
     "Iris": (0.10, 0.23, 0.33),
     "Pupil": (0.005, 0.005, 0.005),
 }
-_PUPIL_ANGLE, _IRIS_ANGLE = 0.19, 0.47  # radians from the line of sight
-_BLINK_RETREAT, _SQUINT_RETREAT = 0.003, 0.0015
+PUPIL_ANGLE, IRIS_ANGLE = 0.19, 0.47  # radians from the line of sight
+BLINK_RETREAT, SQUINT_RETREAT = 0.003, 0.0015
 """Metres by which an eye goes back under closing lids, whose vertices move along straight lines."""
 _CAMERA_DISTANCE, _CAMERA_LENS = 0.85, 78.0
 
@@ -124,7 +124,7 @@ def _material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.get(full_name)
     if material is None:
         material = bpy.data.materials.new(full_name)
-        colour = (*_COLOURS[name], 1.0)
+        colour = (*COLOURS[name], 1.0)
         material.diffuse_color = colour
         material.roughness = 0.5
         if material.node_tree is None:  # always there from 5.0 on, where the switch goes away
@@ -223,7 +223,7 @@ def _add_eye(
     _drive(eye, ("rotation_euler", 2), sideways, keys, face)
     _drive(eye, ("rotation_euler", 0), upwards, keys, face)
     lids = {"eyeBlink": f"eyeBlink{side}", "eyeSquint": f"eyeSquint{side}"}
-    retreat = f"eyeBlink * {_BLINK_RETREAT} + eyeSquint * {_SQUINT_RETREAT}"
+    retreat = f"eyeBlink * {BLINK_RETREAT} + eyeSquint * {SQUINT_RETREAT}"
     _drive(eye, ("location", 1), f"{centre.y:.6f} + {retreat}", lids, face)
     return eye
 
@@ -255,7 +255,7 @@ def _eye_mesh(radius: float) -> bpy.types.Mesh:
     if mesh is not None:
         return mesh
     mesh = bpy.data.meshes.new("Photorig Eye")
-    rings = [0.5 * _PUPIL_ANGLE, _PUPIL_ANGLE, 0.5 * (_PUPIL_ANGLE + _IRIS_ANGLE), _IRIS_ANGLE]
+    rings = [0.5 * PUPIL_ANGLE, PUPIL_ANGLE, 0.5 * (PUPIL_ANGLE + IRIS_ANGLE), IRIS_ANGLE]
     rings += [0.7, 1.0, 1.3, 1.6, 2.0, 2.5]
     sides = 32
     around = np.linspace(0, 2 * np.pi, sides, endpoint=False)

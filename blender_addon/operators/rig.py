@@ -114,6 +114,22 @@ class PHOTORIG_OT_remove_board(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PHOTORIG_OT_add_pose_library(PhotorigOperator, bpy.types.Operator):
+    """Put expressions and mouth shapes for the control board into the asset browser: an asset
+    library in the extension's folder, listed in the preferences under File Paths"""
+
+    bl_idname = "photorig.add_pose_library"
+    bl_label = "Add Face Poses"
+    bl_options = {"REGISTER"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        from ..pose_library import LIBRARY, add_pose_library
+
+        add_pose_library()
+        self.report({"INFO"}, f"The asset library {LIBRARY!r} has them: show it in pose mode")
+        return {"FINISHED"}
+
+
 def armature_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature that is meant: the active object, or the one that moves it."""
     item = context.active_object
@@ -133,4 +149,5 @@ CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_create_head,
     PHOTORIG_OT_add_board,
     PHOTORIG_OT_remove_board,
+    PHOTORIG_OT_add_pose_library,
 )
