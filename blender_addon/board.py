@@ -38,8 +38,24 @@ _COLOURS = {"L": (0.25, 0.55, 1.0), "R": (1.0, 0.3, 0.25), "": (1.0, 0.75, 0.1)}
 _FRAME_COLOUR = (0.8, 0.8, 0.84)
 
 
+def armature_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature that is meant: the active object, or the one that moves it."""
+    item = context.active_object
+    return item if item is None or item.type == "ARMATURE" else item.find_armature()
+
+
 def has_board(armature: bpy.types.Object) -> bool:
     return BOARD in armature.data.bones
+
+
+def may_have_board(armature: bpy.types.Object) -> bool:
+    """Whether it moves a Photorig head's face; cheap enough for panels."""
+    return armature.data.is_editable and any(
+        child.type == "MESH"
+        and child.data.shape_keys is not None
+        and "jawOpen" in child.data.shape_keys.key_blocks
+        for child in armature.children
+    )
 
 
 def faces_of(armature: bpy.types.Object) -> list[bpy.types.Object]:

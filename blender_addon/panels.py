@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import head_jobs, render_jobs
+from .board import armature_in_context, has_board, may_have_board
 from .camera_choice import camera_in_context
 from .control import Control, controls_of
 from .draw import draw_sentence, region_width
@@ -198,7 +199,7 @@ class PHOTORIG_PT_sidebar(bpy.types.Panel):
             draw_portrait(layout.column(), camera.data)
         else:
             draw_sentence(layout, "There is no camera to show a face: add one, or a head", "INFO")
-        _draw_head_buttons(layout)
+        _draw_head_buttons(layout, armature_in_context(context))
         layout.operator("photorig.detect_rig", icon="VIEWZOOM")
         if camera is not None and _waits_for_rig(camera.data):
             draw_sentence(
@@ -226,13 +227,17 @@ def _waits_for_rig(camera: bpy.types.Camera) -> bool:
     return bool(camera.photorig.portrait_id) and not len(camera.photorig.mapping) and not is_keyed
 
 
-def _draw_head_buttons(layout: bpy.types.UILayout) -> None:
-    """A head to pose: of the portrait, or the built-in one."""
+def _draw_head_buttons(layout: bpy.types.UILayout, rig: bpy.types.Object | None) -> None:
+    """A head to pose: of the portrait, or the built-in one; of a selected one its face controls."""
     job = head_jobs.current
     if job is not None and (job.error or not job.is_done):
         draw_sentence(layout, job.summary, "ERROR" if job.error else "TIME")
     layout.operator("photorig.create_head", icon="USER")
     layout.operator("photorig.add_head", icon="ADD")
+    if rig is not None and has_board(rig):
+        layout.operator("photorig.add_pose_library", icon="ASSET_MANAGER")
+    elif rig is not None and may_have_board(rig):
+        layout.operator("photorig.add_board", icon="BONE_DATA")
 
 
 class PHOTORIG_PT_sidebar_parameters(bpy.types.Panel):

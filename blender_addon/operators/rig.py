@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from .. import fit_jobs, head_jobs, jobs
-from ..board import add_board, remove_board
+from ..board import add_board, armature_in_context, remove_board
 from ..camera_choice import camera_in_context
 from .base import PhotorigOperator, camera_data_in_context
 
@@ -128,12 +128,6 @@ class PHOTORIG_OT_add_pose_library(PhotorigOperator, bpy.types.Operator):
         add_pose_library()
         self.report({"INFO"}, f"The asset library {LIBRARY!r} has them: show it in pose mode")
         return {"FINISHED"}
-
-
-def armature_in_context(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature that is meant: the active object, or the one that moves it."""
-    item = context.active_object
-    return item if item is None or item.type == "ARMATURE" else item.find_armature()
 
 
 def _needs_armature(operator: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
