@@ -6,28 +6,19 @@ Blender calls ``register`` and ``unregister``; nothing else happens when this pa
 
 from __future__ import annotations
 
-from . import (
-    engine,
-    fit_jobs,
-    head_jobs,
-    mapping_health,
-    mapping_panel,
-    mapping_rows,
-    operators,
-    overlay_panel,
-    panels,
-    passes,
-    portrait_choice,
-    preferences,
-    properties,
-    render_jobs,
-    render_status,
-    thumbnails,
-    worker_check,
-    worker_link,
-    written_files,
-)
+from . import engine, operators
+from .camera import mapping_rows, passes, properties
+from .head import job as head_jobs
+from .link import check as worker_check
+from .link import link as worker_link
+from .mapping import health as mapping_health
+from .portrait import choice as portrait_choice
+from .portrait import fit as fit_jobs
+from .portrait import thumbnails
 from .preview import live, overlay, overlay_gizmo, settings
+from .render import written_files
+from .sequence import job as render_jobs
+from .ui import mapping_panel, overlay_panel, panels, preferences, render_status
 
 _ROOMS = (
     preferences,

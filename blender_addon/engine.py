@@ -10,16 +10,16 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from . import render_settings
-from .client import WorkerClient
-from .colour import matte_pixels, render_pixels
-from .frame_request import frame_request, portrait_of, scene_camera
-from .passes import ENGINE, passes_of
+from .camera.frame_request import frame_request, portrait_of, scene_camera
+from .camera.passes import ENGINE, passes_of
+from .client.client import WorkerClient
+from .link.link import link
 from .preview import rendered_view
+from .render import settings as render_settings
+from .render.colour import matte_pixels, render_pixels
 from .shared.errors import Cancelled, PhotorigError
-from .shared.messages import FrameReply, FrameRequest
-from .shared.picture_format import PictureFormat
-from .worker_link import link
+from .shared.wire.messages import FrameReply, FrameRequest
+from .shared.wire.picture_format import PictureFormat
 
 _log = logging.getLogger(__name__)
 

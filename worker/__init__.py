@@ -1,5 +1,5 @@
 """The worker: turns (portrait, parameters) into pixels. Never imports bpy."""
 
-from .preparation import prepare
+from photorig.worker.preparation import prepare
 
 prepare()

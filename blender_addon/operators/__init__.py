@@ -5,17 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import (
-    fit,
-    mapping,
-    mapping_presets,
-    overlay,
-    performance,
-    portrait,
-    render,
-    rig,
-    worker,
-)
+from . import fit, mapping, mapping_presets, overlay, performance, portrait, render, rig, worker
 
 CLASSES = (
     worker.CLASSES

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import bpy
 
-from ..camera_choice import camera_in_context
+from ..camera.choice import camera_in_context
 from ..shared.errors import InputError, PhotorigError
 
 _log = logging.getLogger(__name__)

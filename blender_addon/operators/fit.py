@@ -7,11 +7,12 @@ from pathlib import Path
 
 import bpy
 
-from .. import fit_jobs, jobs
-from ..passes import ENGINE
-from ..portrait_file import SUFFIX, resolve
+from ..camera.passes import ENGINE
+from ..camera.portrait_file import SUFFIX, resolve
+from ..link import jobs
+from ..link.link import link, redraw_panels
+from ..portrait import fit as fit_jobs
 from ..shared.errors import InputError
-from ..worker_link import link, redraw_panels
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 from .portrait import PHOTORIG_OT_load_portrait
 

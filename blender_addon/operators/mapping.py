@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..bake import bake_mapping
-from ..camera_choice import camera_in_context
-from ..drivers import problem_of, rows_from_drivers
-from ..extra_parameters import schema_of
-from ..mapping_rows import (
+from ..camera.choice import camera_in_context
+from ..camera.extra_parameters import schema_of
+from ..camera.mapping_rows import (
     RigRow,
     active_row,
     add_row,
@@ -18,11 +16,13 @@ from ..mapping_rows import (
     remove_rows,
     row_of,
 )
-from ..neutral import capture_neutral, reset_to_photo
-from ..rig import mirrored, source_value
+from ..mapping.bake import bake_mapping
+from ..mapping.drivers import problem_of, rows_from_drivers
+from ..mapping.neutral import capture_neutral, reset_to_photo
+from ..mapping.rig import mirrored, source_value
+from ..mapping.turn_drivers import viewer_of
 from ..shared.errors import InputError
-from ..shared.mapping import BONE, CHANNELS, VALUE, MappingRow, Source
-from ..turn_drivers import viewer_of
+from ..shared.mapping.rows import BONE, CHANNELS, VALUE, MappingRow, Source
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import bpy
 
-from ..connect import Detection, apply_preset, detect_rig, user_preset_folder
-from ..detection_dialog import draw_detection, preset_items
-from ..extra_parameters import schema_of
-from ..head_bone import AUTO
-from ..mapping_rows import row_of
-from ..rig import rig_objects
-from ..shared.mapping import PROPERTY, TURN
-from ..shared.mapping_presets import Preset, PresetRow, read_preset
-from ..shared.writing import write_atomically
+from ..camera.extra_parameters import schema_of
+from ..camera.mapping_rows import row_of
+from ..mapping.connect import Detection, apply_preset, detect_rig, user_preset_folder
+from ..mapping.head_bone import AUTO
+from ..mapping.rig import rig_objects
+from ..shared.files.writing import write_atomically
+from ..shared.mapping.presets import Preset, PresetRow, read_preset
+from ..shared.mapping.rows import PROPERTY, TURN
+from ..ui.detection_dialog import draw_detection, preset_items
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 _NAMES_IN_PATH = re.compile(r'\["((?:[^"\\]|\\.)*)"\]')

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..link.link import link
 from ..preview import live
 from ..preview.placement import Place
 from ..shared.errors import PhotorigError
-from ..worker_link import link
 from .base import PhotorigOperator
 
 

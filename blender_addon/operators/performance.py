@@ -8,14 +8,14 @@ from pathlib import Path
 
 import bpy
 
-from ..keys import key_face
-from ..performance import (
+from ..camera.portrait_file import resolve
+from ..mapping.keys import key_face
+from ..mapping.performance import (
     IMPORT_MODES,
     RELATIVE_TO_FIRST,
     export_performance,
     import_performance,
 )
-from ..portrait_file import resolve
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..control import controls_of
-from ..portrait_choice import choose_portrait
-from ..portrait_file import SUFFIX, resolve
-from ..worker_link import link
+from ..camera.control import controls_of
+from ..camera.portrait_file import SUFFIX, resolve
+from ..link.link import link
+from ..portrait.choice import choose_portrait
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import bpy
 
-from .. import compat, jobs, render_jobs, sequencer
-from ..render_settings import colour_problem, use_exact_colours, use_picture_size
+from .. import compat
+from ..link import jobs
+from ..render.settings import colour_problem, use_exact_colours, use_picture_size
+from ..sequence import job as render_jobs
+from ..sequence import strip as sequencer
 from .base import PhotorigOperator, camera_data_in_context, needs_camera
 
 

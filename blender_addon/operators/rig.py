@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import bpy
 
-from .. import fit_jobs, head_jobs, jobs
-from ..board import add_board, armature_in_context, remove_board
-from ..camera_choice import camera_in_context
+from ..camera.choice import camera_in_context
+from ..head import job as head_jobs
+from ..head.board import add_board, armature_in_context, remove_board
+from ..link import jobs
+from ..portrait import fit as fit_jobs
 from .base import PhotorigOperator, camera_data_in_context
 
 
@@ -34,7 +36,7 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ..head import build_head
+        from ..head.build import build_head
 
         head = build_head(
             context, self.name, use_board=self.use_board, camera=_camera_without_rig(context)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import worker_check
-from ..worker_link import link
+from ..link import check as worker_check
+from ..link.link import link
 from .base import PhotorigOperator, choose_file
 
 

@@ -238,7 +238,7 @@ def check_zip(path: Path, manifest: dict[str, object]) -> None:
         "__init__.py",
         "blender_manifest.toml",
         "LICENSE",
-        "shared/schema.py",
+        "shared/parameters/schema.py",
         BILL_NAME,
     } | wheels
     missing = needed - names

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..shared.messages import FrameReply, FrameRequest
+from ..shared.wire.messages import FrameReply, FrameRequest
 from .frame_cache import FrameCache, Picture, PictureKey, picture_key
 
 REST_SECONDS = 0.15

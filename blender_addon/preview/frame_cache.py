@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..shared.messages import FrameReply, FrameRequest
-from ..shared.schema import ARKIT_52
+from ..shared.parameters.schema import ARKIT_52
+from ..shared.wire.messages import FrameReply, FrameRequest
 
 _STEP_OF_UNIT = {"degree": 1 / 64, "centimetre": 1 / 256, "coefficient": 1 / 1024}
 _STEPS = np.array([_STEP_OF_UNIT[p.unit] for p in ARKIT_52.parameters], np.float64)

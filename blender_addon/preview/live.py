@@ -16,18 +16,18 @@ from functools import partial
 import bpy
 from bpy.app.handlers import persistent
 
-from ..frame_request import frame_request, scene_camera
-from ..portrait_file import resolve
-from ..preferences import preview_cache_bytes
+from ..camera.frame_request import frame_request, scene_camera
+from ..camera.portrait_file import resolve
+from ..client.portrait_source import content_of, face_in_photo
+from ..link.link import STOPPED, link
 from ..shared.errors import PhotorigError
-from ..shared.messages import FrameRequest
-from ..worker_link import STOPPED, link
+from ..shared.wire.messages import FrameRequest
+from ..ui.preferences import preview_cache_bytes
 from . import preview_image, textures
 from .badge import Badge, WorkerState, badge_of
 from .follower import Follower, Wish
 from .frame_cache import FrameCache
 from .placement import corners_in_photo
-from .portrait_source import content_of, face_in_photo
 from .settings import Demand, areas_with_faces, demands, viewports
 
 _POLL_SECONDS = 0.008

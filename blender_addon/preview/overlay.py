@@ -15,14 +15,7 @@ from .badge import BAD, GOOD, WAITING, Badge
 from .follower import Follower
 from .frame_cache import Picture
 from .onion import camera_frame, head_frame
-from .placement import (
-    MARGIN,
-    Rectangle,
-    fit_inside,
-    handle_corner,
-    placed,
-    side_by_side,
-)
+from .placement import MARGIN, Rectangle, fit_inside, handle_corner, placed, side_by_side
 from .settings import CAMERA, PICTURE, SIDE, is_rendered, overlay_area
 
 _BACKDROP = (0.09, 0.09, 0.09, 1.0)

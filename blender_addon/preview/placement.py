@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..shared.canvas import Canvas
+from ..shared.files.canvas import Canvas
 
 MARGIN = 12.0
 HANDLE = 18.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..render_settings import canvas_of, picture_size
+from ..render.settings import canvas_of, picture_size
 from . import live, shapes
 from .onion import camera_frame
 from .overlay import draw_face, free_rectangle

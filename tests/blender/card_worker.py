@@ -19,14 +19,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from photorig.shared.messages import FrameRequest, HeadMeasurement
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.shared.wire.messages import FrameRequest, HeadMeasurement
+from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.faces.canonical import load_canonical_face
+from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.picture_files import encode_picture
 from photorig.worker.server.executor import LocalExecutor
-from photorig.worker.server.fit_process import ProcessFitter
+from photorig.worker.server.fits.process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
 

@@ -58,7 +58,7 @@ def write_portrait(
 
 def _read(amounts: np.ndarray) -> np.ndarray:
     """What Net3D reads of a face that shows amounts (n,): that is what files keep."""
-    module = importlib.import_module("bl_ext.user_default.photorig.shared.arkit_amounts")
+    module = importlib.import_module("bl_ext.user_default.photorig.shared.parameters.arkit_amounts")
     return np.asarray(module.readings_of(amounts), np.float32)
 
 

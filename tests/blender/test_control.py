@@ -22,7 +22,7 @@ def responses(modules: SimpleNamespace) -> Iterator[dict[str, object]]:
         "headRoll": response("geometry", -45.0, 45.0),
         "tongueOut": response("none", 0.0, 0.0, 0.0, 0.0, 0.0),
     }
-    link = modules.worker_link.link
+    link = modules.link.link
     link.responses = said
     yield said
     link.responses = {}
@@ -235,7 +235,7 @@ def test_the_tooltip_tells_gain_and_crosstalk(
     button = next(
         drawn for drawn in layout.drawn if getattr(drawn.operator, "parameter", "") == "jawOpen"
     )
-    operator = modules.portrait_operators.PHOTORIG_OT_explain_parameter
+    operator = modules.portrait.PHOTORIG_OT_explain_parameter
     text = operator.description(bpy.context, button.operator)
     assert "gain 0.99" in text
     assert "crosstalk 5.0%" in text
@@ -278,7 +278,7 @@ def test_without_a_worker_the_panel_shows_sliders_only(
 def test_the_link_keeps_what_the_worker_said_when_it_ends(
     shot: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
-    link = modules.worker_link.link
+    link = modules.link.link
     link.responses = {}
     link.wait_until_ready(lambda: False)
     assert link.responses["jawOpen"].maximum == pytest.approx(0.3)

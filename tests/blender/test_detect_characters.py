@@ -147,7 +147,7 @@ def test_a_second_character_joins_the_first_without_replacing(scene: bpy.types.S
 def test_the_dialog_offers_choices_and_names_owners_and_coverage(
     scene: bpy.types.Scene, avatar: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
-    detection = modules.connect.detect_rig(modules.rig.rig_objects([avatar.armature]))
+    detection = modules.connect.detect_rig(modules.mapping_rig.rig_objects([avatar.armature]))
     items = modules.detection_dialog.preset_items(detection)
     labels = {item[0]: item[1] for item in items}
     assert labels["arkit"] == "ARKit: 52 of 52 controls, 52 parameters"
@@ -174,8 +174,8 @@ def test_the_dialog_offers_choices_and_names_owners_and_coverage(
 def test_the_choices_of_the_dialog_become_the_presets_that_are_mapped(
     scene: bpy.types.Scene, avatar: SimpleNamespace, modules: SimpleNamespace
 ) -> None:
-    module = modules.mapping_presets_operators
-    module._found = modules.connect.detect_rig(modules.rig.rig_objects([avatar.armature]))
+    module = modules.mapping_presets
+    module._found = modules.connect.detect_rig(modules.mapping_rig.rig_objects([avatar.armature]))
     try:
         operator = SimpleNamespace(presets={"meta-visemes", "eye-bones"}, preset="")
         module._presets_changed(operator, bpy.context)

@@ -150,7 +150,7 @@ def test_a_rig_that_is_hidden_from_the_render_drives_as_well(
         key.value = value
         key.keyframe_insert("value", frame=frame)
     rig.face.hide_render = rig.armature.hide_render = True
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
     position = modules.schema.ARKIT_52.index["eyeBlinkLeft"]
     blinks = [float(request.parameters[position]) for request in plan.requests]
     assert blinks[0] == 0.0
@@ -170,7 +170,7 @@ def test_a_custom_property_that_a_script_set_unnoticed_counts(
     position = modules.schema.ARKIT_52.index["mouthSmileLeft"]
     for value in (0.25, 0.75):
         rig.armature["smile"] = value
-        plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+        plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
         assert plan.requests[0].parameters[position] == pytest.approx(value)
 
 

@@ -14,8 +14,8 @@ from portrait_files import write_portrait
 @pytest.fixture(autouse=True)
 def no_fit_is_left(modules: SimpleNamespace) -> Iterator[None]:
     yield
-    modules.fit_jobs.cancel()
-    modules.fit_jobs.dismiss()
+    modules.portrait_fit.cancel()
+    modules.portrait_fit.dismiss()
 
 
 def over(area_type: str, region_type: str = "WINDOW") -> dict[str, object]:
@@ -53,7 +53,7 @@ def test_photos_dropped_together_are_of_one_person(
 ) -> None:
     photos = [photo(tmp_path, name) for name in ("front.png", "side.webp")]
     drop(over("PROPERTIES"), *photos)
-    assert modules.fit_jobs.current.photos == tuple(photos)
+    assert modules.portrait_fit.current.photos == tuple(photos)
     assert scene.camera.data.photorig.portrait_name
 
 
@@ -81,9 +81,9 @@ def test_in_a_3d_view_a_photo_is_offered_to_those_who_work_with_photorig(
 def test_a_second_photo_is_not_taken_while_one_is_fitted(
     scene: bpy.types.Scene, card_worker: Path, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
-    modules.fit_jobs.start([photo(tmp_path, "anna.png")], scene.camera.data)
+    modules.portrait_fit.start([photo(tmp_path, "anna.png")], scene.camera.data)
     assert not is_offered(over("PROPERTIES"))
-    modules.fit_jobs.cancel()
+    modules.portrait_fit.cancel()
     assert is_offered(over("PROPERTIES"))
 
 

@@ -27,7 +27,7 @@ def _worker_png(scene: bpy.types.Scene, modules: SimpleNamespace, path: Path) ->
     """The worker's own PNG of the scene's present frame."""
     depsgraph = bpy.context.evaluated_depsgraph_get()
     camera = scene.camera.evaluated_get(depsgraph).data
-    link = modules.worker_link.link
+    link = modules.link.link
     link.client.upload_portrait(modules.frame_request.portrait_of(camera).content)
     request = modules.frame_request.frame_request(camera, scene.frame_current)
     path.write_bytes(link.client.request_frame(request, codec="png").image)
@@ -95,7 +95,7 @@ def test_camera_markers_cut_between_portraits(
     first = shot.camera
     for camera, frame in ((first, 1), (second, 3)):
         shot.timeline_markers.new(camera.name, frame=frame).camera = camera
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
     ids = [request.portrait for request in plan.requests]
     one, two = first.data.photorig.portrait_id, second.data.photorig.portrait_id
     assert ids == [one, one, two, two]
@@ -111,7 +111,7 @@ def test_a_worker_that_dies_gives_an_error_and_no_black_frame(
 ) -> None:
     os.environ["PHOTORIG_TEST_DELAY"] = "30"
     bpy.ops.photorig.start_worker()
-    pid = modules.worker_link.link.connection.pid
+    pid = modules.link.link.connection.pid
     killer = subprocess.Popen(["sh", "-c", f"sleep 1.5; kill -{int(signal.SIGKILL)} {pid}"])
     shot.render.filepath = str(tmp_path / "frame_")
     with pytest.raises(RuntimeError, match=r"worker|connection"):
@@ -153,7 +153,7 @@ def test_a_worker_that_failed_is_started_again_by_the_next_render(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     bpy.ops.photorig.start_worker()
-    link = modules.worker_link.link
+    link = modules.link.link
     os.kill(link.connection.pid, signal.SIGKILL)
     while link.process.is_running:
         time.sleep(0.01)

@@ -179,7 +179,7 @@ def test_escape_ends_a_render_within_half_a_second(
 ) -> None:
     os.environ["PHOTORIG_TEST_DELAY"] = "20"
     bpy.ops.photorig.start_worker()
-    modules.worker_link.link.wait_until_ready(lambda: False)
+    modules.link.link.wait_until_ready(lambda: False)
     asked: list[float] = []
 
     def pressed(_engine: object) -> bool:
@@ -220,7 +220,7 @@ def test_what_the_viewport_shows_is_what_a_render_writes(
     shot.frame_set(2)
     picture = still(shot, tmp_path / "f12.png")
     camera = shot.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
-    client = modules.worker_link.link.client
+    client = modules.link.link.client
     client.submit_preview("test", modules.frame_request.frame_request(camera, 2))
     deadline = time.monotonic() + 20
     while (reply := client.poll_preview("test")) is None and time.monotonic() < deadline:

@@ -105,9 +105,9 @@ def test_it_connects_to_a_worker_that_runs_elsewhere_and_leaves_it_running(
     try:
         assert worker.stdout.readline() == "ready\n"
         bpy.ops.photorig.connect_worker(filepath=str(connection_file))
-        assert modules.worker_link.link.is_ready
+        assert modules.link.link.is_ready
         bpy.ops.photorig.stop_worker()
-        assert not modules.worker_link.link.is_ready
+        assert not modules.link.link.is_ready
         assert worker.poll() is None
     finally:
         worker.terminate()

@@ -28,8 +28,8 @@ def newer(shot: bpy.types.Scene, modules: SimpleNamespace) -> Iterator[bpy.types
     """The camera of a shot whose worker knows ears."""
     bpy.ops.photorig.start_worker()
     yield shot.camera.data
-    modules.worker_link.link.schema = modules.schema.ARKIT_52
-    modules.worker_link.link.responses = {}
+    modules.link.link.schema = modules.schema.ARKIT_52
+    modules.link.link.responses = {}
 
 
 def render(scene: bpy.types.Scene, path: Path) -> bytes:
@@ -85,7 +85,7 @@ def test_they_stay_in_the_file_without_a_worker_and_reset_with_the_rest(
     path = str(tmp_path / "shot.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.photorig.stop_worker()
-    modules.worker_link.link.schema = modules.schema.ARKIT_52
+    modules.link.link.schema = modules.schema.ARKIT_52
     bpy.ops.wm.open_mainfile(filepath=path)
     camera = bpy.context.scene.camera.data
     assert modules.frame_request.frame_request(camera, 1).extra["earLeft"] == 0.5
@@ -115,7 +115,7 @@ def test_one_that_was_deleted_is_at_rest_and_the_panel_says_so(
     layout = FakeLayout()
     modules.panels.draw_parameters(layout, newer, "test")
     assert "Ear Left was removed from the camera's custom properties" in layout.texts
-    modules.worker_link.link.on_timer()
+    modules.link.link.on_timer()
     assert EAR in newer, "it comes back with the worker"
 
 

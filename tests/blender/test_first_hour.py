@@ -21,9 +21,9 @@ pytestmark = pytest.mark.shared_worker
 @pytest.fixture(autouse=True)
 def nothing_is_left(modules: SimpleNamespace) -> Iterator[None]:
     yield
-    modules.fit_jobs.cancel()
-    modules.fit_jobs.dismiss()
-    modules.render_jobs.forget()
+    modules.portrait_fit.cancel()
+    modules.portrait_fit.dismiss()
+    modules.sequence_job.forget()
 
 
 def drawn(panel: type[bpy.types.Panel], context: Any = None) -> FakeLayout:
@@ -151,7 +151,7 @@ def test_a_head_that_is_added_while_the_photo_is_fitted(
 ) -> None:
     path = tmp_path / "anna.jpg"
     path.write_bytes(b"hang")
-    modules.fit_jobs.start([path], scene.camera.data)
+    modules.portrait_fit.start([path], scene.camera.data)
     bpy.ops.photorig.add_head()
     turn_the_head()
     assert evaluated(scene).headYaw == pytest.approx(20)
@@ -216,8 +216,8 @@ def test_what_a_job_said_goes_with_the_file(
     refuse_a_photo(tmp_path)
     assert "4 of 4 frames" in sidebar(modules).texts
     bpy.ops.wm.read_homefile(use_factory_startup=True)
-    assert modules.render_jobs.current is None
-    assert modules.fit_jobs.current is None
+    assert modules.sequence_job.current is None
+    assert modules.portrait_fit.current is None
 
 
 def test_a_refused_render_takes_the_last_ones_success_away(
@@ -288,7 +288,7 @@ def test_a_running_fit_shows_its_photo(
     image.save()
     bpy.data.images.remove(image)
     n_images = len(bpy.data.images)
-    fit = modules.fit_jobs.start([path], scene.camera.data)
+    fit = modules.portrait_fit.start([path], scene.camera.data)
     assert fit.thumbnail.shape == (144, 192, 3)
     assert len(bpy.data.images) == n_images
     layout = sidebar(modules)

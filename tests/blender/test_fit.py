@@ -30,8 +30,8 @@ def photo(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def no_fit_is_left(scene: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace) -> Any:
     yield
-    modules.fit_jobs.cancel()
-    modules.fit_jobs.dismiss()
+    modules.portrait_fit.cancel()
+    modules.portrait_fit.dismiss()
 
 
 def tick_until(fit: Any, condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_written_loses_no_portrait(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
     path = photo("portrait")
-    fit = modules.fit_jobs.start([path], scene.camera.data)
+    fit = modules.portrait_fit.start([path], scene.camera.data)
     fit._folders.insert(0, path / "no folder")
     tick_until(fit, lambda: fit.is_done)
     assert fit.error == ""
@@ -110,7 +110,7 @@ def test_what_is_wrong_with_a_photo_is_one_sentence_and_the_old_portrait_stays(
 def test_progress_and_cancel_stand_in_the_panel(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
-    fit = modules.fit_jobs.start([photo("hang")], scene.camera.data)
+    fit = modules.portrait_fit.start([photo("hang")], scene.camera.data)
     assert drawn(scene, modules).has("progress", "Waiting for the worker")
     tick_until(fit, lambda: fit.progress)
     layout = drawn(scene, modules)
@@ -125,7 +125,7 @@ def test_progress_and_cancel_stand_in_the_panel(
 def test_several_faces_are_shown_and_the_chosen_one_is_fitted(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
-    fit = modules.fit_jobs.start([photo("faces")], scene.camera.data)
+    fit = modules.portrait_fit.start([photo("faces")], scene.camera.data)
     tick_until(fit, lambda: fit.faces)
     layout = drawn(scene, modules)
     assert [d.kind for d in layout.drawn].count("template_icon") == 2
@@ -151,9 +151,9 @@ def test_without_a_window_several_faces_need_a_number(
 def test_a_worker_that_dies_is_told_in_one_sentence_and_the_photo_can_be_tried_again(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
-    fit = modules.fit_jobs.start([photo("hang")], scene.camera.data)
+    fit = modules.portrait_fit.start([photo("hang")], scene.camera.data)
     tick_until(fit, lambda: fit.progress)
-    os.kill(modules.worker_link.link.connection.pid, signal.SIGKILL)
+    os.kill(modules.link.link.connection.pid, signal.SIGKILL)
     tick_until(fit, lambda: fit.is_done)
     assert "worker" in fit.error
     assert "\n" not in fit.error
@@ -165,7 +165,7 @@ def test_a_fit_goes_on_while_another_file_is_opened_and_is_not_lost(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
     path = photo("portrait")
-    fit = modules.fit_jobs.start([path], scene.camera.data)
+    fit = modules.portrait_fit.start([path], scene.camera.data)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     tick_until(fit, lambda: fit.is_done)
     assert fit.error == ""
@@ -176,7 +176,7 @@ def test_a_fit_goes_on_while_another_file_is_opened_and_is_not_lost(
 def test_a_renamed_camera_gets_its_portrait(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
-    fit = modules.fit_jobs.start([photo("portrait")], scene.camera.data)
+    fit = modules.portrait_fit.start([photo("portrait")], scene.camera.data)
     scene.camera.data.name = "Close Up"
     tick_until(fit, lambda: fit.is_done)
     assert scene.camera.data.photorig.portrait_name == "Nobody 7"
@@ -188,7 +188,7 @@ def test_undo_during_a_fit_does_not_lose_it(
     bpy.ops.ed.undo_push(message="before")
     scene.camera.data.photorig.jawOpen = 0.5
     bpy.ops.ed.undo_push(message="jaw")
-    fit = modules.fit_jobs.start([photo("portrait")], scene.camera.data)
+    fit = modules.portrait_fit.start([photo("portrait")], scene.camera.data)
     bpy.ops.ed.undo()
     assert bpy.context.scene.camera.data.photorig.jawOpen == 0.0
     tick_until(fit, lambda: fit.is_done)
@@ -198,7 +198,7 @@ def test_undo_during_a_fit_does_not_lose_it(
 def test_one_photo_is_fitted_at_a_time_and_the_button_says_so(
     scene: bpy.types.Scene, photo: Callable[..., Path], modules: SimpleNamespace
 ) -> None:
-    modules.fit_jobs.start([photo("hang")], scene.camera.data)
+    modules.portrait_fit.start([photo("hang")], scene.camera.data)
     with pytest.raises(RuntimeError, match="A photo is being fitted"):
         bpy.ops.photorig.fit_photo(filepath=str(photo("portrait", "eva.jpg")))
 
@@ -209,4 +209,4 @@ def test_a_photo_that_cannot_be_read_is_told_at_once(
 ) -> None:
     with pytest.raises(RuntimeError, match=r"no photo|is a folder"):
         bpy.ops.photorig.fit_photo(filepath=str(tmp_path / name))
-    assert not modules.fit_jobs.is_running()
+    assert not modules.portrait_fit.is_running()

@@ -159,7 +159,7 @@ def test_what_the_list_shows_is_what_the_driver_reads(
     for item in scene.camera.data.photorig.mapping:
         if item.parameter in shown:
             row = modules.mapping_rows.row_of(item)
-            value = modules.rig.source_value(item.owner, row.source, scene.camera)
+            value = modules.mapping_rig.source_value(item.owner, row.source, scene.camera)
             shown[item.parameter] += row.contribution(value)
             assert modules.mapping_panel.live_value(item) == f"{row.contribution(value):.2f}"
     assert tuple(shown.values()) == pytest.approx(seen, abs=0.01)

@@ -43,7 +43,7 @@ def test_a_program_stands_in_our_folder_and_its_python_knows_installed_modules_o
 ) -> None:
     use_program(f'pwd; cd "{hostile_folder}"; exec "{sys.executable}" -m base64 -t')
     bpy.ops.photorig.check_worker()
-    check = modules.worker_check.check
+    check = modules.check.check
     assert check.is_good, check.report
     folder = bpy.utils.extension_path_user(modules.package, path="worker")
     assert Path(check.report.splitlines()[0]).samefile(folder)
@@ -65,7 +65,7 @@ def test_a_worker_program_in_the_current_folder_is_not_found(
     for named in ("", "photorig", "./photorig", "//photorig"):
         preferences.executable = named
         with pytest.raises(modules.errors.InputError):
-            modules.worker_check.worker_program()
+            modules.check.worker_program()
 
 
 def test_a_program_chosen_beside_one_scene_is_not_looked_for_beside_the_next(
@@ -80,7 +80,7 @@ def test_a_program_chosen_beside_one_scene_is_not_looked_for_beside_the_next(
         if name == "mine":
             preferences.executable = preferences.connection_file = "//photorig"
     mine = tmp_path / "mine" / "photorig"
-    assert modules.worker_check.worker_program().path == mine
+    assert modules.check.worker_program().path == mine
     assert preferences.connection_file == str(mine)
 
 
@@ -98,7 +98,7 @@ def test_a_photo_is_fitted_by_the_real_worker_without_those_modules(
     preferences.executable = str(program)
     photo = tmp_path / "anna.jpg"
     photo.write_bytes(b"no picture")
-    fit = modules.fit_jobs.start([photo], scene.camera.data)
+    fit = modules.portrait_fit.start([photo], scene.camera.data)
     deadline = time.monotonic() + SECONDS
     try:
         while not fit.is_done and time.monotonic() < deadline:
@@ -107,6 +107,6 @@ def test_a_photo_is_fitted_by_the_real_worker_without_those_modules(
         assert fit.is_done
         assert "anna" in fit.error, "the fit's program ran, and could not read the photo"
     finally:
-        modules.fit_jobs.cancel()
-        modules.fit_jobs.dismiss()
+        modules.portrait_fit.cancel()
+        modules.portrait_fit.dismiss()
     assert not (hostile_folder / "ran").exists()

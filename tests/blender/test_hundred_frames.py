@@ -69,15 +69,15 @@ def _render_with_a_worker_that_is_killed(
 ) -> None:
     bpy.ops.photorig.stop_worker()
     os.environ["PHOTORIG_TEST_DELAY"] = "0.03"
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, folder)
-    job = modules.render_jobs.start(plan)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, folder)
+    job = modules.sequence_job.start(plan)
     found = len(stored(folder))
     was_killed = False
     while not job.is_done:
         job.tick()
         time.sleep(0.005)
         if not was_killed and len(stored(folder)) > found + 10:
-            os.kill(modules.worker_link.link.connection.pid, signal.SIGKILL)
+            os.kill(modules.link.link.connection.pid, signal.SIGKILL)
             was_killed = True
     assert (job.error, job.restarts, was_killed) == ("", 1, True)
 

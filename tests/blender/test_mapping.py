@@ -24,7 +24,7 @@ def _map(camera: bpy.types.Camera, modules: SimpleNamespace, rows: list[tuple]) 
 def jaw(scene: bpy.types.Scene, modules: SimpleNamespace) -> SimpleNamespace:
     """A shape key that drives jawOpen, and another one that nothing uses."""
     face = add_face(scene, "Face", ("open", "other"))
-    row = modules.mapping.MappingRow(modules.mapping.Source("SHAPE_KEY", "Face", "open"), "jawOpen")
+    row = modules.rows.MappingRow(modules.rows.Source("SHAPE_KEY", "Face", "open"), "jawOpen")
     _map(scene.camera.data, modules, [(row, face)])
     keys = face.data.shape_keys.key_blocks
     keys["open"].value = 0.4
@@ -35,7 +35,7 @@ def jaw(scene: bpy.types.Scene, modules: SimpleNamespace) -> SimpleNamespace:
 def test_drivers_give_the_numbers_of_the_twin_without_blender(
     scene: bpy.types.Scene, modules: SimpleNamespace, seed: int
 ) -> None:
-    rig = RandomRig(scene, modules.mapping, seed)
+    rig = RandomRig(scene, modules.rows, seed)
     rows = [rig.row(name) for name in PARAMETERS for _ in range(rig.random.integers(1, 4))]
     neutral = {"headYaw": 5.25, "jawOpen": -0.125}
     modules.properties.set_neutral(scene.camera.data.photorig, neutral)
@@ -47,8 +47,10 @@ def test_drivers_give_the_numbers_of_the_twin_without_blender(
     for _ in range(3):
         rig.pose()
         parameters = evaluated(scene)
-        values = {row.source: modules.rig.source_value(owner, row.source) for row, owner in rows}
-        expected = modules.mapping.mapped([row for row, _ in rows], values, neutral)
+        values = {
+            row.source: modules.mapping_rig.source_value(owner, row.source) for row, owner in rows
+        }
+        expected = modules.rows.mapped([row for row, _ in rows], values, neutral)
         for name in PARAMETERS:
             near = 2e-4 * (1 + abs(expected[name]))
             assert getattr(parameters, name) == pytest.approx(expected[name], abs=near), name
@@ -58,7 +60,7 @@ def test_drivers_give_the_numbers_of_the_twin_without_blender(
 def test_drivers_are_read_back_to_the_rows_they_were_made_of(
     scene: bpy.types.Scene, modules: SimpleNamespace, seed: int
 ) -> None:
-    rig = RandomRig(scene, modules.mapping, seed + 100)
+    rig = RandomRig(scene, modules.rows, seed + 100)
     camera = scene.camera.data
     _map(camera, modules, [rig.row(name) for name in PARAMETERS for _ in range(2)])
     before = [modules.mapping_rows.row_of(item) for item in camera.photorig.mapping]
@@ -69,8 +71,8 @@ def test_drivers_are_read_back_to_the_rows_they_were_made_of(
     bpy.ops.photorig.rows_from_drivers()
     after = [modules.mapping_rows.row_of(item) for item in camera.photorig.mapping]
     assert len(after) == len(before)
-    by_parameter = modules.mapping.by_parameter(before)
-    for name, rows in modules.mapping.by_parameter(after).items():
+    by_parameter = modules.rows.by_parameter(before)
+    for name, rows in modules.rows.by_parameter(after).items():
         for read, row in zip(rows, by_parameter[name], strict=True):
             assert read.source == row.source
             assert (read.clamp, read.invert) == (row.clamp, row.invert)
@@ -201,8 +203,8 @@ def test_renamed_bones_and_shape_keys_keep_driving(
     scene: bpy.types.Scene, modules: SimpleNamespace, jaw: SimpleNamespace
 ) -> None:
     armature = add_armature(scene, "Rig", ("lid",))
-    source = modules.mapping.Source("BONE", "Rig", "lid", "LOC_Y")
-    row = modules.mapping.MappingRow(source, "eyeBlinkLeft")
+    source = modules.rows.Source("BONE", "Rig", "lid", "LOC_Y")
+    row = modules.rows.MappingRow(source, "eyeBlinkLeft")
     with modules.mapping_rows.changing(scene.camera.data) as settings:
         modules.mapping_rows.add_row(settings, modules.mapping_rows.RigRow(row, armature))
     armature.data.bones["lid"].name = "upper lid"

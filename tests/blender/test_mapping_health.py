@@ -80,7 +80,7 @@ def _saved_and_opened(path: Path) -> bpy.types.Scene:
 
 def _problems(scene: bpy.types.Scene, modules: SimpleNamespace) -> set[str]:
     rows = scene.camera.data.photorig.mapping
-    return {modules.mapping_health.shown_problem(row) for row in rows} - {""}
+    return {modules.health.shown_problem(row) for row in rows} - {""}
 
 
 def test_a_linked_character_keeps_its_expression_after_saving_and_opening(
@@ -136,7 +136,7 @@ def test_a_library_that_is_gone_is_told_in_the_panel_and_stops_the_render(
         bpy.ops.render.render(write_still=True)
     assert not list(tmp_path.glob("frame*"))
     with pytest.raises(modules.errors.InputError, match="rows that drive nothing"):
-        modules.render_jobs.plan_sequence(bpy.context, scene, tmp_path)
+        modules.sequence_job.plan_sequence(bpy.context, scene, tmp_path)
     for row in scene.camera.data.photorig.mapping:
         row.mute = True
     bpy.ops.render.render(write_still=True)
@@ -202,7 +202,7 @@ def test_a_muted_key_and_a_disabled_mesh_count_as_the_viewport_shows_them(
 
     def seen() -> tuple[float, float]:
         values = evaluated(shot).jawOpen, evaluated(shot).mouthPucker
-        plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
+        plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
         index = modules.schema.ARKIT_52.index
         rendered = [plan.requests[0].parameters[index[n]] for n in ("jawOpen", "mouthPucker")]
         assert rendered == pytest.approx(values)
@@ -212,7 +212,7 @@ def test_a_muted_key_and_a_disabled_mesh_count_as_the_viewport_shows_them(
     keys["jawOpen"].mute = True
     assert seen() == pytest.approx((0.0, 0.5))
     row = shot.camera.data.photorig.mapping[0]
-    assert modules.rig.source_value(face, modules.mapping_rows.row_of(row).source) == 0
+    assert modules.mapping_rig.source_value(face, modules.mapping_rows.row_of(row).source) == 0
     keys["jawOpen"].mute = False
     face.hide_viewport = True
     assert seen() == pytest.approx((0.0, 0.0))

@@ -231,7 +231,7 @@ def test_what_is_written_is_what_frames_ask_for_and_comes_back(
     camera.photorig.gain_jaw = 0.5
     path = tmp_path / "shot.jsonl"
     bpy.ops.photorig.export_performance(filepath=str(path))
-    frames = modules.parameters_file.read(path)
+    frames = modules.file.read(path)
     assert [each.frame for each in frames] == [1, 2, 3, 4]
     assert frames[3].values["jawOpen"] == pytest.approx(0.3), "with the shot's gain"
     camera.animation_data_clear()
@@ -252,7 +252,7 @@ def test_what_neutral_takes_away_is_taken_away_in_the_file(
     scene.camera.data.photorig.mouthSmileLeft = 0.1
     path = tmp_path / "shot.jsonl"
     bpy.ops.photorig.export_performance(filepath=str(path))
-    values = modules.parameters_file.read(path)[0].values
+    values = modules.file.read(path)[0].values
     assert values["mouthSmileLeft"] == pytest.approx(-0.1)
     assert values["headYaw"] == 0, "the head stays"
 

@@ -70,7 +70,7 @@ def test_a_frame_change_shows_the_face_small_and_then_as_chosen(
     request = modules.frame_request.frame_request(camera, 3)
     shown = follower.wish.request
     np.testing.assert_array_equal(shown.parameters, request.parameters)
-    rendered = modules.worker_link.link.client.request_frame(shown)
+    rendered = modules.link.link.client.request_frame(shown)
     np.testing.assert_array_equal(follower.shown.pixels, rendered.pixels())
 
 
@@ -110,7 +110,7 @@ def test_a_slow_worker_never_holds_a_frame_change_and_only_the_newest_is_shown(
     os.environ["PHOTORIG_TEST_DELAY"] = "0.2"
     bpy.ops.photorig.stop_worker()
     bpy.ops.photorig.start_worker()
-    turn(preview, lambda: modules.worker_link.link.is_ready)
+    turn(preview, lambda: modules.link.link.is_ready)
     shot.frame_set(1)
     turn(preview, lambda: preview.followers[shot.session_uid].is_current)
     card_worker.write_text("")
@@ -184,7 +184,7 @@ def test_a_killed_worker_is_told_and_a_new_one_goes_on(
     preview: Any, shot: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     settle(preview, shot)
-    link = modules.worker_link.link
+    link = modules.link.link
     os.kill(link.connection.pid, signal.SIGKILL)
     while link.process.is_running:
         time.sleep(0.01)

@@ -103,7 +103,7 @@ def test_the_real_worker_is_kept_busy_by_a_sequence(
     settings.headYaw = -12.0
     settings.keyframe_insert("headYaw", frame=12)
     bpy.ops.photorig.render_to_sequencer(directory=f"{tmp_path}/")
-    job = modules.render_jobs.current
+    job = modules.sequence_job.current
     print(f"busy {job.busy_share:.3f} of the time")
     assert (job.finished, job.restarts) == (12, 0)
     assert job.busy_share >= 0.9
@@ -121,13 +121,13 @@ def test_face_and_matte_of_a_photo_are_those_of_the_command_line(
     bpy.ops.photorig.load_portrait(filepath=str(astronaut))
     performance.camera.data.photorig.size = size
     bpy.ops.photorig.use_picture_size()
-    plan = modules.render_jobs.plan_sequence(bpy.context, performance, tmp_path)
+    plan = modules.sequence_job.plan_sequence(bpy.context, performance, tmp_path)
     values = modules.schema.ARKIT_52.named(plan.requests[-1].parameters)
     parameters = [
-        modules.parameters_file.FrameParameters(FRAMES[-1], values),
-        modules.parameters_file.FrameParameters(FRAMES[-1] + 1, {}),
+        modules.file.FrameParameters(FRAMES[-1], values),
+        modules.file.FrameParameters(FRAMES[-1] + 1, {}),
     ]
-    modules.parameters_file.write(tmp_path / "p.jsonl", parameters)
+    modules.file.write(tmp_path / "p.jsonl", parameters)
     options = ("--out", tmp_path / "cli", "--size", size.lower(), "--passes")
     _photorig(program, "render", astronaut, tmp_path / "p.jsonl", *options)
     given, at_rest = (_layers(tmp_path / "cli", entry.frame) for entry in parameters)

@@ -151,7 +151,7 @@ def _start_with_a_worker_that_will_be_killed(
     shot.camera.data.photorig.keyframe_insert("headPitch", frame=8)
     shot.frame_end = 8
     bpy.ops.photorig.start_worker()
-    pid = modules.worker_link.link.connection.pid
+    pid = modules.link.link.connection.pid
     return subprocess.Popen(["sh", "-c", f"sleep 2; kill -{int(signal.SIGKILL)} {pid}"])
 
 
@@ -162,7 +162,7 @@ def test_a_killed_worker_is_started_again_and_no_frame_is_lost_or_doubled(
     killer = _start_with_a_worker_that_will_be_killed(shot, modules)
     _render(tmp_path)
     assert killer.wait() == 0
-    assert modules.render_jobs.current.restarts == 1
+    assert modules.sequence_job.current.restarts == 1
     assert len(list(tmp_path.glob("frame_*.png"))) == 8
     # Those that the worker had begun when it died are rendered a second time, and no others.
     rendered = _rendered(card_worker)
@@ -304,8 +304,8 @@ def test_opening_another_file_ends_the_job_and_keeps_its_frames(
     shot: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     bpy.ops.photorig.start_worker()
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
-    job = modules.render_jobs.start(plan)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.sequence_job.start(plan)
     while job.finished == 0 and not job.is_done:
         job.tick()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)

@@ -111,7 +111,7 @@ def test_an_older_worker_writes_what_it_can_and_says_what_it_cannot(
     shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bpy.ops.photorig.start_worker()
-    link = modules.worker_link.link
+    link = modules.link.link
     link.wait_until_ready(lambda: False)
     older = replace(link.welcome, version=(1, 1), codecs=("raw", "png"), passes=())
     monkeypatch.setattr(link, "welcome", older)
@@ -210,9 +210,9 @@ def test_the_worker_is_kept_busy_and_blender_is_not_held_up(
     os.environ["PHOTORIG_TEST_DELAY"] = "0.5"  # as a large frame takes on a processor
     _lively(shot, 12)
     bpy.ops.photorig.start_worker()
-    modules.worker_link.link.wait_until_ready(lambda: False)
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
-    job = modules.render_jobs.start(plan)
+    modules.link.link.wait_until_ready(lambda: False)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.sequence_job.start(plan)
     ticks = sorted(_run(job))
     assert job.error == ""
     assert job.finished == 12
@@ -235,8 +235,8 @@ def test_a_fast_worker_goes_on_while_blender_draws(
 ) -> None:
     _lively(shot, 40)
     shot.camera.data.photorig.size = size
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
-    job = modules.render_jobs.start(plan)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.sequence_job.start(plan)
     try:
         while not card_worker.read_text():
             job.tick()
@@ -254,9 +254,9 @@ def test_a_thousand_frames_of_a_held_pose_never_hold_up_blender(
     shot.camera.data.animation_data_clear()
     shot.frame_end = 1000
     bpy.ops.photorig.start_worker()
-    modules.worker_link.link.wait_until_ready(lambda: False)
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
-    job = modules.render_jobs.start(plan)
+    modules.link.link.wait_until_ready(lambda: False)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.sequence_job.start(plan)
     ticks = sorted(_run(job))
     assert job.error == ""
     assert len(list(tmp_path.glob("frame_*.png"))) == 1000
@@ -274,8 +274,8 @@ def test_the_status_bar_shows_how_far_it_is_and_ends_it(
 
     os.environ["PHOTORIG_TEST_DELAY"] = "0.3"
     bpy.ops.photorig.start_worker()
-    plan = modules.render_jobs.plan_sequence(bpy.context, shot, tmp_path)
-    job = modules.render_jobs.start(plan)
+    plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
+    job = modules.sequence_job.start(plan)
     assert drawn() == ["progress", "operator"]
     while job.finished == 0 and not job.is_done:
         job.tick()
@@ -292,12 +292,12 @@ def test_undo_and_renaming_during_a_job_do_not_lose_it(
 ) -> None:
     os.environ["PHOTORIG_TEST_DELAY"] = "0.2"
     bpy.ops.photorig.start_worker()
-    modules.worker_link.link.wait_until_ready(lambda: False)
+    modules.link.link.wait_until_ready(lambda: False)
     bpy.ops.ed.undo_push(message="before")
     shot.name = "Another name"
     bpy.ops.ed.undo_push(message="renamed")
-    job = modules.render_jobs.start(
-        modules.render_jobs.plan_sequence(bpy.context, bpy.context.scene, tmp_path)
+    job = modules.sequence_job.start(
+        modules.sequence_job.plan_sequence(bpy.context, bpy.context.scene, tmp_path)
     )
     while job.finished < 1 and not job.is_done:
         job.tick()

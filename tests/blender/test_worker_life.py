@@ -70,7 +70,7 @@ def test_the_environment_in_the_documented_folder_is_found_without_any_setting(
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    found = modules.worker_check.worker_program()
+    found = modules.check.worker_program()
     assert (found.path, found.how) == (program, "found in ~/photorig-worker")
 
 
@@ -79,13 +79,13 @@ def test_the_check_shows_what_the_doctor_says(
 ) -> None:
     use_program('echo "doctor said $*"; echo "  cpu  a processor"')
     bpy.ops.photorig.check_worker()
-    check = modules.worker_check.check
+    check = modules.check.check
     assert check.is_good
     assert check.report.splitlines() == ["doctor said doctor --no-speed", "  cpu  a processor"]
     said = texts(panel.draw_check)
     assert "The environment works" in said
     assert "a processor" in said
-    report = modules.worker_check.support_report()
+    report = modules.check.support_report()
     assert "doctor said" in report
     assert bpy.app.version_string in report
 
@@ -98,14 +98,14 @@ def test_a_doctor_that_fails_is_quoted(
     said = texts(panel.draw_check)
     assert "The environment does not work" in said
     assert "torch is missing" in said
-    assert not modules.worker_check.check.is_good
+    assert not modules.check.check.is_good
 
 
 def test_a_restarted_worker_is_another_process(
     card_worker: Path, scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     bpy.ops.photorig.start_worker()
-    link = modules.worker_link.link
+    link = modules.link.link
     first = link.connection.pid
     bpy.ops.photorig.restart_worker()
     assert link.is_ready
@@ -146,7 +146,7 @@ def test_a_worker_elsewhere_is_connected_to_when_a_render_needs_it(
         preferences.host = "localhost"
         shot.render.filepath = str(tmp_path / "still.png")
         bpy.ops.render.render(write_still=True)
-        link = modules.worker_link.link
+        link = modules.link.link
         assert link.process is None
         assert link.connection.control.startswith("tcp://localhost:")
         assert (tmp_path / "still.png").is_file()
@@ -166,7 +166,7 @@ def test_another_computer_is_not_reached_while_blender_is_offline(
 ) -> None:
     bpy.ops.photorig.start_worker()
     file = tmp_path / "elsewhere.json"
-    modules.worker_link.link.connection.save(file)
+    modules.link.link.connection.save(file)
     bpy.ops.photorig.stop_worker()
     if bpy.app.online_access:
         pytest.skip("this Blender is allowed to go online")

@@ -28,9 +28,9 @@ def use_program(scene: bpy.types.Scene, addon: ModuleType, tmp_path: Path) -> Ca
 def test_starting_returns_at_once(modules: SimpleNamespace, use_program) -> None:
     use_program("exec sleep 60")
     start = time.monotonic()
-    modules.worker_link.link.start()
+    modules.link.link.start()
     assert time.monotonic() - start < 1
-    assert modules.worker_link.link.is_starting
+    assert modules.link.link.is_starting
 
 
 def test_waiting_for_a_worker_that_never_gets_ready_can_be_cancelled(
@@ -39,22 +39,22 @@ def test_waiting_for_a_worker_that_never_gets_ready_can_be_cancelled(
     use_program("exec sleep 60")
     asked = iter([False, False, True])
     with pytest.raises(modules.errors.Cancelled):
-        modules.worker_link.link.wait_until_ready(lambda: next(asked))
+        modules.link.link.wait_until_ready(lambda: next(asked))
 
 
 def test_a_program_that_fails_is_quoted(modules: SimpleNamespace, use_program) -> None:
     use_program("echo starting >&2; echo no graphics card here >&2; exit 1")
     with pytest.raises(RuntimeError, match="no graphics card here"):
         bpy.ops.photorig.start_worker()
-    assert modules.worker_link.link.message.endswith("no graphics card here")
-    assert "starting" in modules.worker_link.link.log_tail()
+    assert modules.link.link.message.endswith("no graphics card here")
+    assert "starting" in modules.link.link.log_tail()
 
 
 def test_a_stopped_worker_has_ended(
     scene: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace
 ) -> None:
     bpy.ops.photorig.start_worker()
-    link = modules.worker_link.link
+    link = modules.link.link
     connection = link.connection
     assert not connection.is_stale
     bpy.ops.photorig.stop_worker()
@@ -66,8 +66,8 @@ def test_a_worker_stays_when_another_file_is_opened(
     scene: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace
 ) -> None:
     bpy.ops.photorig.start_worker()
-    pid = modules.worker_link.link.connection.pid
+    pid = modules.link.link.connection.pid
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    modules.worker_link.link.poll()
-    assert modules.worker_link.link.is_ready
-    assert modules.worker_link.link.connection.pid == pid
+    modules.link.link.poll()
+    assert modules.link.link.is_ready
+    assert modules.link.link.connection.pid == pid

@@ -216,7 +216,7 @@ def test_what_lies_leaves_the_face_mapped_and_is_told(
     face = add_face(scene, "Face", modules.schema.ARKIT_NAMES)
     face.parent = armature
     select(face)
-    detection = modules.connect.detect_rig(modules.rig.rig_objects([face]))
+    detection = modules.connect.detect_rig(modules.mapping_rig.rig_objects([face]))
     applied = modules.connect.apply_preset(scene.camera.data, detection)
     assert len(applied.parameters) == 52
     assert "does not stand upright" in applied.problem
@@ -227,7 +227,7 @@ def test_the_dialog_shows_how_a_character_stands_and_what_a_unit_is(
 ) -> None:
     def texts() -> str:
         detection = modules.connect.detect_rig(
-            modules.rig.rig_objects(bpy.context.selected_objects)
+            modules.mapping_rig.rig_objects(bpy.context.selected_objects)
         )
         operator = SimpleNamespace(
             bl_rna=SimpleNamespace(

@@ -17,14 +17,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from photorig.shared.connection import ConnectionInfo
-from photorig.shared.messages import FrameRequest, MessageLimits
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.schema import ARKIT_52, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
+from photorig.shared.wire.connection import ConnectionInfo
+from photorig.shared.wire.messages import FrameRequest, MessageLimits
+from photorig.shared.wire.picture_format import PictureFormat
+from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.picture_files import encode_picture
 from photorig.worker.server.executor import LocalExecutor
-from photorig.worker.server.fit_process import ProcessFitter
+from photorig.worker.server.fits.process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, end_at_once, serve
 from photorig.worker.server.portrait_store import PortraitStore
 from photorig.worker.server.watchdog import PATIENCE_SECONDS, WorkerHung

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from photorig.shared import message_forms as forms
-from photorig.shared import portrait_forms
-from photorig.shared.message_body import Form
-from photorig.shared.message_forms import ErrorReport
-from photorig.shared.messages import (
+from photorig.shared.parameters.schema import Parameter, ParameterSchema
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.message_body import Form
+from photorig.shared.wire.message_forms import ErrorReport
+from photorig.shared.wire.messages import (
     FitFaces,
     FitProgress,
     FitRequest,
@@ -39,9 +40,8 @@ from photorig.shared.messages import (
     PortraitInfo,
     Welcome,
 )
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.protocol import VERSION, Header, encode
-from photorig.shared.schema import Parameter, ParameterSchema
+from photorig.shared.wire.picture_format import PictureFormat
+from photorig.shared.wire.protocol import VERSION, Header, encode
 
 FOLDER = Path(__file__).with_name("golden")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"

@@ -14,12 +14,13 @@ from safetensors.numpy import load, save
 from test_hostile import Peer, close_peers, frame_form, peer  # noqa: F401
 from waiting import wait_for
 
-from photorig.shared import portrait_forms
-from photorig.shared.messages import FitFaces, FitProgress, FoundFace, FrameReply
-from photorig.shared.portrait_layout import read_header
-from photorig.worker.server import answers, fits
+from photorig.shared.files.portrait_layout import read_header
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.messages import FitFaces, FitProgress, FoundFace, FrameReply
+from photorig.worker.server import answers
 from photorig.worker.server.executor import FrameDone, LocalExecutor
-from photorig.worker.server.fits import FitEvent
+from photorig.worker.server.fits import queue as fits
+from photorig.worker.server.fits.queue import FitEvent
 from photorig.worker.server.portrait_store import PortraitStore
 
 

@@ -15,7 +15,7 @@ import pytest
 from card_server import RunningServer, portrait_bytes
 from test_hostile import Peer, close_peers, frame_form  # noqa: F401
 
-from photorig.shared import portrait_forms
+from photorig.shared.wire import portrait_forms
 from photorig.worker.server import gateway
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from card_server import DEFECT, SIZE, RunningServer, card, portrait_bytes
 
-from photorig.shared.messages import CODECS
-from photorig.shared.provenance import read_provenance
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.files.provenance import read_provenance
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import CODECS
 
 Connect = Callable[..., Any]
 

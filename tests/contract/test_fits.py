@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from card_server import RunningServer, portrait_bytes
 
-from photorig.shared.connection import process_alive
+from photorig.shared.wire.connection import process_alive
 
 Connect = Callable[..., Any]
 
@@ -138,8 +138,8 @@ def test_a_program_that_fails_is_told_in_its_own_last_words(
 
 
 def test_a_program_that_cannot_be_started_is_told_as_that(tmp_path: Path) -> None:
-    from photorig.shared.messages import FitRequest
-    from photorig.worker.server.fit_process import ProcessFitter
+    from photorig.shared.wire.messages import FitRequest
+    from photorig.worker.server.fits.process import ProcessFitter
 
     fitter = ProcessFitter([str(tmp_path / "python")])
     try:

@@ -20,9 +20,9 @@ from golden_messages import (
     with_examples,
 )
 
-from photorig.shared import message_forms as forms
-from photorig.shared import portrait_forms
-from photorig.shared.protocol import MAGIC, Message, decode
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.protocol import MAGIC, Message, decode
 
 NAMES = sorted(MESSAGES)
 

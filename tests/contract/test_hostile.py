@@ -17,13 +17,13 @@ import zmq
 from card_server import SIZE, RunningServer, portrait_bytes
 from waiting import wait_for
 
-from photorig.shared import message_forms as forms
-from photorig.shared import portrait_forms
-from photorig.shared.connection import ConnectionInfo
-from photorig.shared.message_body import Form
-from photorig.shared.messages import FrameRequest, Heartbeat, Hello, MessageLimits
-from photorig.shared.protocol import MAGIC, Header, Message, Payload, decode, encode
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.connection import ConnectionInfo
+from photorig.shared.wire.message_body import Form
+from photorig.shared.wire.messages import FrameRequest, Heartbeat, Hello, MessageLimits
+from photorig.shared.wire.protocol import MAGIC, Header, Message, Payload, decode, encode
 from photorig.worker.server import gateway, sessions
 from photorig.worker.server.endpoint import KeyPair
 

@@ -14,10 +14,10 @@ import pytest
 
 from photorig.shared import programs
 from photorig.shared.errors import InputError
-from photorig.shared.messages import FitRequest
+from photorig.shared.wire.messages import FitRequest
 from photorig.worker.cli.serve import FIT_PROGRAM
 from photorig.worker.evaluation.real.fitting import run_apart
-from photorig.worker.server.fit_process import ProcessFitter
+from photorig.worker.server.fits.process import ProcessFitter
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "photorig"
 SECONDS = 120

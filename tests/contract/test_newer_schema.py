@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from card_server import SIZE, CardRenderer, RunningServer, card
 
-from photorig.shared.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
 
 EARS = Parameter("earWiggle", "Ear Wiggle", "ears", "coefficient", 0.0, 1.0, 0.25, "earWiggle")
 # Not at the end: parameters are found by id, not by place.
@@ -67,7 +67,7 @@ def test_a_worker_that_does_not_know_a_parameter_does_without_it(
 
 
 def test_a_newer_parameter_makes_another_picture() -> None:
-    from photorig.shared.messages import FrameRequest
+    from photorig.shared.wire.messages import FrameRequest
 
     request = FrameRequest("7d" * 32, ARKIT_52.rest)
     assert replace(request, extra={"earWiggle": 0.5}).picture != request.picture

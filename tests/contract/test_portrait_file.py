@@ -18,7 +18,7 @@ import pytest
 from card_server import SIZE, portrait_bytes
 from safetensors.numpy import load, save
 
-from photorig.shared.portrait_layout import read_header
+from photorig.shared.files.portrait_layout import read_header
 
 GOOD = portrait_bytes(1)
 CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"

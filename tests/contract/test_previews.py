@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from card_server import SIZE, RunningServer
 
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
 
 
 @pytest.fixture

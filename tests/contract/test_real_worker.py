@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from waiting import wait_for
 
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import FrameRequest
 
 SIZE = 256
 YAWS = (-12.0, 0.0, 9.0)

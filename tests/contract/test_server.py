@@ -17,8 +17,8 @@ import pytest
 from card_server import SIZE
 from waiting import wait_for
 
-from photorig.shared.connection import ConnectionInfo, process_alive
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.connection import ConnectionInfo, process_alive
 
 SCRIPT = Path(__file__).with_name("card_server.py")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes and signals of POSIX")

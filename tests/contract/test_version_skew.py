@@ -20,8 +20,8 @@ from card_server import RunningServer, portrait_bytes
 from record_transcript import client_of, converse
 from transcripts import MINORS, PART_BYTES, Said, WorkerOfThen, transcript
 
-from photorig.shared.message_forms import read_error
-from photorig.shared.protocol import VERSION, Message, decode
+from photorig.shared.wire.message_forms import read_error
+from photorig.shared.wire.protocol import VERSION, Message, decode
 
 ROOT = Path(__file__).resolve().parents[2]
 Change = Callable[[dict[str, Any]], dict[str, Any]]

@@ -15,7 +15,7 @@ from card_server import HANG, SIZE, portrait_bytes
 from waiting import wait_for
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.server import portrait_store
 from photorig.worker.server.portrait_store import PortraitStore
 from photorig.worker.server.watchdog import Watchdog

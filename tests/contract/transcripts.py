@@ -15,9 +15,9 @@ from typing import Any
 import zmq
 from record_transcript import FOLDER
 
-from photorig.shared.connection import ConnectionInfo
-from photorig.shared.message_forms import ErrorReport, error_form
-from photorig.shared.protocol import Header, Message, decode, encode
+from photorig.shared.wire.connection import ConnectionInfo
+from photorig.shared.wire.message_forms import ErrorReport, error_form
+from photorig.shared.wire.protocol import Header, Message, decode, encode
 
 MINORS = sorted(int(path.name.split(".")[1]) for path in FOLDER.glob("*.xz"))
 PART_BYTES = 1 << 28

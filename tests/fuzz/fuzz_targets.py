@@ -20,17 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared import message_forms as forms
-from photorig.shared import parameters_file, portrait_forms
-from photorig.shared.connection import FORMAT, ConnectionInfo
 from photorig.shared.errors import PhotorigError
-from photorig.shared.frame_index import INDEX_NAME, FrameIndex
-from photorig.shared.mapping_presets import read_preset, read_presets
-from photorig.shared.protocol import Message, decode
-from photorig.shared.provenance import read_provenance
-from photorig.shared.responses import responses_of
-from photorig.shared.schema import ARKIT_52
-from photorig.worker.faces.pictures import read_picture
+from photorig.shared.files.frame_index import INDEX_NAME, FrameIndex
+from photorig.shared.files.provenance import read_provenance
+from photorig.shared.mapping.presets import read_preset, read_presets
+from photorig.shared.parameters import file as parameters_file
+from photorig.shared.parameters.responses import responses_of
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.connection import FORMAT, ConnectionInfo
+from photorig.shared.wire.protocol import Message, decode
+from photorig.worker.media.reading import read_picture
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cards import read_card
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_52
-from photorig.worker.evaluation.pieces import Piece
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.evaluation.protocols.pieces import Piece
 from photorig.worker.reenactment.bundle import ModelBundle
 
 FAMILY = "fake"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from photorig.worker.compositing.face_mesh import FacePose
+from photorig.worker.compositing.face_move import Eye, FaceMove
+from photorig.worker.compositing.head_motion import HeadPlace
+from photorig.worker.compositing.head_place import place_of
 from photorig.worker.faces.face_topology import N_VERTICES
-from photorig.worker.portraits.face_mesh import FacePose
-from photorig.worker.portraits.face_move import Eye, FaceMove
-from photorig.worker.portraits.head_motion import HeadPlace
-from photorig.worker.portraits.head_place import place_of
 from photorig.worker.reenactment.face_target import IRISES, lid_edges
 
 SCALE = 0.028

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 from photorig.worker.reenactment.methods import load_method

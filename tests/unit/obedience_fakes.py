@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ARKIT_52
-from photorig.worker.evaluation.families import Reading, blank_reading
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import FrameRequest
+from photorig.worker.evaluation.estimators.families import Reading, blank_reading
 from photorig.worker.evaluation.real.bench import Bench
 from photorig.worker.portraits.portrait import Portrait
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_52
-from photorig.worker.evaluation.families import N_POINTS, Reading, blank_reading
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.evaluation.estimators.families import N_POINTS, Reading, blank_reading
 from photorig.worker.evaluation.real.bench import Bench
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.reenactment.renderer import FaceRenderer

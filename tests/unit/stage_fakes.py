@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from photorig.worker.portraits.head_motion import HeadPlace
+from photorig.worker.compositing.compositor import PortraitStage
+from photorig.worker.compositing.head_motion import HeadPlace
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.stage import PortraitStage
 
 
 class WholeSquare:

@@ -159,7 +159,7 @@ def test_no_file_grows_beyond_five_hundred_lines(path: Path) -> None:
 def test_no_machine_and_no_package_index_is_named_in_the_sources() -> None:
     here = re.escape(str(ROOT))
     pattern = re.compile(rf"--(extra-)?index-url|/home/\w|/Users/\w|/root/|{here}/")
-    allowed = {"tests/unit/test_rooms.py", "tests/unit/test_registry_cards.py"}
+    allowed = {"tests/unit/test_rooms.py", "tests/unit/registry/test_cards.py"}
     folders = (
         "shared",
         "worker",

@@ -10,20 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photorig.shared import parameters_file
 from photorig.shared.errors import InputError
-from photorig.shared.parameters_file import FrameParameters, Recording
-from photorig.shared.schema import ARKIT_52
-from photorig.shared.timeline import constant_rate
-from photorig.shared.writing import check_writable
-from photorig.worker.cli.progress import Progress
-from photorig.worker.cli.wording import ranges
+from photorig.shared.files.writing import check_writable
+from photorig.shared.parameters import file as parameters_file
+from photorig.shared.parameters.file import FrameParameters, Recording
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.timeline import constant_rate
+
+from .progress import Progress
+from .wording import ranges
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from photorig.worker.faces.footage import Footage
     from photorig.worker.faces.net3d import FaceMeasurement
+    from photorig.worker.media.footage import Footage
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     check_writable(args.out, "params.jsonl")
     # Read before the models are loaded, so that a wrong file is told at once.
-    from photorig.worker.faces.pictures import read_footage
+    from photorig.worker.media.reading import read_footage
 
     footage = read_footage(args.file)
 

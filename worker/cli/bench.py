@@ -30,8 +30,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     from photorig.worker.generators.benchmark import load_contenders, measure
-    from photorig.worker.generators.threads import thread_count
     from photorig.worker.reenactment.busy_core import BAR
+    from photorig.worker.threads import thread_count
 
     if args.rounds < 1:
         raise InputError(f"--rounds is {args.rounds}, not a number above zero")
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _beside_a_busy_core(args: argparse.Namespace) -> BusyCore:
     from photorig.worker.faces.net3d import Net3D
-    from photorig.worker.portraits.sample import sample_portrait
+    from photorig.worker.fitting.sample import sample_portrait
     from photorig.worker.reenactment import busy_core
     from photorig.worker.reenactment.renderer import load_renderer
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
-from photorig.worker.cli import evaluate_obedience, evaluate_real
+
+from . import evaluate_obedience, evaluate_real
 
 if TYPE_CHECKING:
-    from photorig.worker.cli.progress import Progress
+    from .progress import Progress
 
 WHAT = {
     "control": "single parameters: range, gain, linearity, crosstalk, identity",
@@ -35,8 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    from photorig.worker.evaluation.protocols.studio import SEED
     from photorig.worker.evaluation.session import PAIRS, PEOPLE, PEOPLE_EACH
-    from photorig.worker.evaluation.studio import SEED
 
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
     parser.add_argument("--bundle", default="default", help="name, or file of a direction matrix")
@@ -77,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _people(args: argparse.Namespace) -> int:
-    from photorig.worker.evaluation.page import Other
-    from photorig.worker.evaluation.report_file import read_report
+    from photorig.worker.evaluation.protocols.studio import Settings
+    from photorig.worker.evaluation.report.page import Other
+    from photorig.worker.evaluation.report.report_file import read_report
     from photorig.worker.evaluation.session import Plan, Session
-    from photorig.worker.evaluation.studio import Settings
 
     for name in ("people", "pairs", "each", "processes"):
         if getattr(args, name) < 1:
@@ -117,7 +118,7 @@ class _Bars:
     _bar: Progress | None
 
     def show(self, unit: str, done: int, total: int) -> None:
-        from photorig.worker.cli.progress import Progress
+        from .progress import Progress
 
         if unit != self._unit or self._bar is None:
             self.close()

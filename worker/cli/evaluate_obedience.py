@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photorig.shared.errors import InputError
-from photorig.worker.cli.evaluate_real import add_common, check_ways, fetch, make_folder
+
+from .evaluate_real import add_common, check_ways, fetch, make_folder
 
 if TYPE_CHECKING:
     from photorig.worker.evaluation.obedience.run import Person
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
 
 
 def _earlier(path: Path) -> dict[str, Any]:
-    from photorig.worker.evaluation.report_file import read_report
+    from photorig.worker.evaluation.report.report_file import read_report
 
     report = read_report(path)
     if "obedience" not in report:

@@ -148,10 +148,7 @@ def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> i
 
 
 def _references(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
-    from photorig.worker.evaluation.real.reference_run import (
-        ReferenceSettings,
-        evaluate_references,
-    )
+    from photorig.worker.evaluation.real.reference_run import ReferenceSettings, evaluate_references
 
     if not args.file.is_file():
         raise InputError(f"There is no file {args.file}", "Give a video of one person.")

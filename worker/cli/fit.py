@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import check_writable
-from photorig.worker.cli.progress import Progress
+from photorig.shared.files.writing import check_writable
+
+from .progress import Progress
 
 if TYPE_CHECKING:
-    from photorig.worker.portraits.fit import FitSettings
-    from photorig.worker.portraits.subject import Subject
+    from photorig.worker.fitting.fit import FitSettings
+    from photorig.worker.fitting.subject import Subject
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
     path: Path = args.photos[0]
     started = time.monotonic()
     # Read before torch is imported, so that a wrong file is told at once.
-    from photorig.worker.faces.pictures import read_picture
+    from photorig.worker.media.reading import read_picture
 
     photos = [read_picture(one) for one in args.photos]
     settings = _settings(args)
 
-    from photorig.worker.portraits.make_portrait import MakingProgress, PortraitMaker
+    from photorig.worker.fitting.pipeline import MakingProgress, PortraitMaker
 
     with Progress("percent", 100) as bar:
 
@@ -106,7 +107,7 @@ def _faces_found(subject: Subject) -> str:
 
 def _settings(args: argparse.Namespace) -> FitSettings:
     """What the options ask for."""
-    from photorig.worker.portraits.fit import QUICK, FitSettings
+    from photorig.worker.fitting.fit import QUICK, FitSettings
 
     if args.quick and (args.tune is not None or args.refine is not None):
         raise InputError(

@@ -12,7 +12,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import make_private_folder
+from photorig.shared.files.writing import make_private_folder
 
 MAXIMUM_BYTES = 5 << 20
 """Of a log file; one more of that size is kept."""

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from photorig.shared.errors import Cancelled, PhotorigError
-from photorig.shared.writing import append, make_private_folder
+from photorig.shared.files.writing import append, make_private_folder
 from photorig.worker.places import log_folder
 
 from .log_setup import escaped

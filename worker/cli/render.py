@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photorig.shared.errors import InputError
-from photorig.shared.timeline import Timeline, parse_rate, timeline
-from photorig.shared.writing import check_folder_writable, check_writable
-from photorig.worker.cli.progress import Progress
-from photorig.worker.cli.wording import ranges
+from photorig.shared.files.writing import check_folder_writable, check_writable
+from photorig.shared.parameters.timeline import Timeline, parse_rate, timeline
+
+from .progress import Progress
+from .wording import ranges
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from photorig.shared.messages import FrameRequest
+    from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import FaceRenderer
 
@@ -125,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     _warn_beyond_range(job)
     started = time.perf_counter()
     if job.timeline is not None:
-        from photorig.worker.reenactment.movie import write_movie
+        from photorig.worker.media.movie import write_movie
 
         _tell_gaps(job.timeline)
         rendered = write_movie(args.out, _frames(job), job.timeline.rate, job.timeline.times)
@@ -183,8 +184,8 @@ def _tell_gaps(film: Timeline) -> None:
 
 
 def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
-    from photorig.shared.messages import FrameRequest
-    from photorig.shared.parameters_file import differences, read_recording
+    from photorig.shared.parameters.file import differences, read_recording
+    from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import load_renderer
 
@@ -302,8 +303,8 @@ def _frames(job: _Job) -> Iterator[np.ndarray]:
 def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
     from tqdm import tqdm
 
-    from photorig.shared.frame_index import FrameIndex, picture_key
-    from photorig.worker.reenactment.encode import encode
+    from photorig.shared.files.frame_index import FrameIndex, picture_key
+    from photorig.worker.media.encode import encode
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,16 +20,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    from photorig.shared.writing import check_writable, write_atomically
+    from photorig.shared.files.writing import check_writable, write_atomically
 
     check_writable(args.out, "face.png", 1 << 20)
     if args.portrait:
         check_writable(args.portrait, "face.portrait", 1 << 20)
     from photorig.worker.faces.net3d import Net3D
+    from photorig.worker.fitting.sample import sample_portrait
     from photorig.worker.generators import load_generator
-    from photorig.worker.portraits.sample import sample_portrait
+    from photorig.worker.media.encode import encode
     from photorig.worker.reenactment.bundle import load_bundle
-    from photorig.worker.reenactment.encode import encode
     from photorig.worker.reenactment.measure_geometry import with_geometry
 
     generator, net3d = load_generator(args.device), Net3D()

@@ -11,11 +11,11 @@ import numpy as np
 from zmq.utils import z85
 
 from photorig.shared import programs
-from photorig.shared.connection import ConnectionInfo
 from photorig.shared.errors import InputError
-from photorig.shared.messages import MAX_FIT_PHOTOS
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.text_files import read_any_text
+from photorig.shared.files.text_files import read_any_text
+from photorig.shared.wire.connection import ConnectionInfo
+from photorig.shared.wire.messages import MAX_FIT_PHOTOS
+from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.places import cache_folder, state_folder
 from photorig.worker.server.watchdog import PATIENCE_SECONDS
 
@@ -24,7 +24,7 @@ from .log_setup import start_log
 log = logging.getLogger(__name__)
 
 _MAX_KEYS_BYTES = 1 << 20
-FIT_PROGRAM = "photorig.worker.portraits.fit_program"
+FIT_PROGRAM = "photorig.worker.server.fits.program"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -87,11 +87,11 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--idle-minutes is negative", "Give minutes, or 0 for never.")
     start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
-    from photorig.worker.portraits.head_measurement import HeadMeasurer
+    from photorig.worker.fitting.head_measurement import HeadMeasurer
+    from photorig.worker.media.encoding import encode_picture
     from photorig.worker.portraits.portrait import Portrait
-    from photorig.worker.reenactment.picture_files import encode_picture
     from photorig.worker.server.executor import LocalExecutor, Renderer
-    from photorig.worker.server.fit_process import ProcessFitter
+    from photorig.worker.server.fits.process import ProcessFitter
     from photorig.worker.server.launch import (
         DEFAULT_BIND,
         ServerOptions,

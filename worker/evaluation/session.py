@@ -15,24 +15,24 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import write_atomically
+from photorig.shared.files.writing import write_atomically
 
-from .bars import judge_of
-from .control import control_figures, swept_frames
-from .definitions import DEFINITIONS
-from .drive import pair_tasks, parameters_of
-from .drive_figures import join_pairs, pair_figures
-from .failures import Failure, worst_pairs, worst_sweeps
-from .gallery import draw_crosstalk, draw_failures, draw_sheets
-from .motion import MOTION, STILL, motion_figures
-from .page import Other, page
-from .paste import paste_figures, paste_tasks
-from .pieces import Task
-from .report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
-from .stages import OnProgress, measure_all
-from .studio import Settings, Studio, open_studio
-from .sweeps import PERSON, sweep_tasks, swept_parameters
-from .together import together_figures, together_tasks
+from .metrics.control import control_figures, swept_frames
+from .metrics.definitions import DEFINITIONS
+from .metrics.drive_figures import join_pairs, pair_figures
+from .metrics.failures import Failure, worst_pairs, worst_sweeps
+from .metrics.goals import judge_of
+from .protocols.drive import pair_tasks, parameters_of
+from .protocols.motion import MOTION, STILL, motion_figures
+from .protocols.paste import paste_figures, paste_tasks
+from .protocols.pieces import Task
+from .protocols.stages import OnProgress, measure_all
+from .protocols.studio import Settings, Studio, open_studio
+from .protocols.sweeps import PERSON, sweep_tasks, swept_parameters
+from .protocols.together import together_figures, together_tasks
+from .report.gallery import draw_crosstalk, draw_failures, draw_sheets
+from .report.page import Other, page
+from .report.report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
 
 PAGE_NAME = "index.html"
 FAILURE_TITLES = {

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from photorig.worker.faces.descriptor import face_chips
-from photorig.worker.faces.tfjs import Graph, TFJSModule, read_graph
+from photorig.worker.importers.tfjs import Graph, TFJSModule, read_graph
+
+from .descriptor import face_chips
 
 MODEL = "faceres"
 CHIP_SIZE = 224

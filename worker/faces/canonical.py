@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import ModelError
-from photorig.worker.faces.protobuf import fields, integers
+from photorig.worker.importers.protobuf import fields, integers
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
-from photorig.worker.faces import geometry, tfjs
+from photorig.worker.importers import tfjs
+
+from . import geometry
 
 WEIGHTS_FILE = "face_recognition_model.bin"
 MANIFEST_FILE = "face_recognition_model-weights_manifest.json"

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from photorig.shared.errors import ModelError
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
 
 SHAPES_FILE = "face-shapes.safetensors"
 N_VERTICES = 468

@@ -19,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
-from photorig.shared.schema import ARKIT_NAMES, HEAD_TRANSLATION
-from photorig.worker.faces import geometry
-from photorig.worker.faces.canonical import METADATA_FILE, read_canonical_face
-from photorig.worker.faces.tflite import TFLiteModule
+from photorig.shared.parameters.schema import ARKIT_NAMES, HEAD_TRANSLATION
+from photorig.worker.importers.tflite import TFLiteModule
+
+from . import geometry
+from .canonical import METADATA_FILE, read_canonical_face
 
 BUNDLE_FILE = "face_landmarker.task"
 N_MESH = 468

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 
 from photorig.shared.errors import InputError, ModelError
-from photorig.shared.schema import ARKIT_52
-from photorig.worker.faces import geometry
-from photorig.worker.faces.canonical import load_canonical_face
-from photorig.worker.faces.landmarker import BUNDLE_FILE, N_MESH
-from photorig.worker.faces.native import quiet_native_code
+from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.registry import fetch
+
+from . import geometry
+from .canonical import load_canonical_face
+from .landmarker import BUNDLE_FILE, N_MESH
+from .native import quiet_native_code
 
 MAXIMUM_FACES = 4
 MINIMUM_FACE = 48

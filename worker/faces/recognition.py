@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
-from photorig.worker.faces import geometry
-from photorig.worker.faces.onnx_weights import read_weights
+from photorig.worker.importers.onnx import read_weights
+
+from . import geometry
 
 MODEL = "sface"
 WEIGHTS_FILE = "sface.onnx"

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import torch
 
-from photorig.worker.faces import geometry
-from photorig.worker.faces.canonical import load_canonical_face
-from photorig.worker.faces.landmarker import N_MESH
-from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, Net3D
+from . import geometry
+from .canonical import load_canonical_face
+from .landmarker import N_MESH
+from .net3d import MINIMUM_FACE, FaceMeasurement, Net3D
 
 _DIVISIONS = (2, 4)  # tile sides: a half, then a quarter of the picture's longer side
 _CLOSE_UP = 3.0  # side of the square that a found face is measured in, in face sizes

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_52, HEAD_TRANSLATION
-from photorig.worker.faces.geometry import HEAD_PIVOT
-from photorig.worker.faces.net3d import MINIMUM_FACE, FaceMeasurement, choose_face
+from photorig.shared.parameters.schema import ARKIT_52, HEAD_TRANSLATION
+
+from .geometry import HEAD_PIVOT
+from .net3d import MINIMUM_FACE, FaceMeasurement, choose_face
 
 PLAY = np.array([0.12, 0.2, 0.5])
 """cm of x, y and z within which a head counts as still: what Net3D's noise moves it by."""

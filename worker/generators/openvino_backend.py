@@ -10,11 +10,11 @@ import numpy as np
 import openvino
 
 from photorig.shared.errors import InputError
+from photorig.worker.threads import thread_count
 
 from .latents import checked_latents, expand_latents, map_latents
 from .openvino_graph import build_graph, style_inputs
 from .style_space import Styles, style_vectors
-from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 

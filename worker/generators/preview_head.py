@@ -49,7 +49,7 @@ HEAD_SHAPES = (HeadShape(256, 256, 11, 56), HeadShape(512, 128, 13, 32))
 class StyleEncoder(nn.Module):
     """Latents → style (b, N_STYLE): principal components of what the skipped layers see of them.
 
-    The projection is computed, not learned (worker/training/style_projection.py); a small layer
+    The projection is computed, not learned (worker/training/preview_heads/style_projection.py); a small layer
     beside it gives the products of components that one modulation after the other makes.
     """
 

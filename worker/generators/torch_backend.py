@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from photorig.worker.threads import thread_count
+
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
 from .style_space import Styles, style_vectors
-from .threads import thread_count
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 

@@ -24,10 +24,9 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from photorig.shared.errors import InputError, ModelError
+from photorig.worker.importers.openvino_ir import read_constants
 from photorig.worker.registry import fetch, own_weights
 from photorig.worker.registry.registry import MODELS_FOLDER
-
-from .openvino_ir import read_constants
 
 logger = logging.getLogger(__name__)
 

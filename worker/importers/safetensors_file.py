@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photorig.shared.writing import replacing
+from photorig.shared.files.writing import replacing
 
 
 def write_safetensors(

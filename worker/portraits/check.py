@@ -1,7 +1,7 @@
 """The one check of a portrait, before it is kept or drawn: whoever made it may be a stranger.
 
 What it lets through can be sent, stored and rendered at any size that memory allows, in a time that
-the size explains. Sizes and types of the file were checked before (shared/portrait_layout.py); here
+the size explains. Sizes and types of the file were checked before (shared/files/portrait_layout.py); here
 it is about what the arrays say.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photorig.shared.portrait_layout import (
+from photorig.shared.files.portrait_layout import (
     LONGEST_NAME,
     MAXIMUM_PARAMETERS,
     check_alignment,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
 
 from .eyeball import Eyeballs
 from .eyelids import ClosedLids

@@ -19,9 +19,8 @@ from PIL import Image
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
-from photorig.shared.portrait_layout import (
+from photorig.shared.files.portrait_layout import (
     FORMAT,
     FORMAT_VERSION,
     HINT,
@@ -31,8 +30,9 @@ from photorig.shared.portrait_layout import (
     read_header,
     read_layout,
 )
-from photorig.shared.reading import read_file
-from photorig.shared.writing import write_atomically
+from photorig.shared.files.reading import read_file
+from photorig.shared.files.writing import write_atomically
+from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.worker.generators.tuning import WeightTuning
 
 from .check import check_portrait

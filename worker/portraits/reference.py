@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photorig.shared.messages import MAX_FIT_PHOTOS
+from photorig.shared.wire.messages import MAX_FIT_PHOTOS
 
 MOST_REFERENCES = MAX_FIT_PHOTOS - 1
 """As many further photos as one fit may take, here and over the wire."""

@@ -23,9 +23,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from photorig.shared.arkit_amounts import amounts_of, has_curve, readings_of
 from photorig.shared.errors import ModelError
-from photorig.shared.schema import ParameterSchema
+from photorig.shared.parameters.arkit_amounts import amounts_of, has_curve, readings_of
+from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import PortraitResponse
 

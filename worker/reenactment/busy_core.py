@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from photorig.shared import programs
-from photorig.shared.messages import FrameRequest
+from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 
 from .renderer import FaceRenderer

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from photorig.worker.compositing.face_mesh import FacePose
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.faces.face_topology import INNER_LIPS, N_VERTICES, lid_rings, mirror_vertices
-from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.mouth import lips_apart
 
 SIDES = ("Right", "Left")

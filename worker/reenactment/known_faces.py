@@ -24,8 +24,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
-from photorig.shared.reading import read_file
-from photorig.shared.writing import make_private_folder, write_atomically
+from photorig.shared.files.reading import read_file
+from photorig.shared.files.writing import make_private_folder, write_atomically
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.places import cache_folder
@@ -38,8 +38,8 @@ from photorig.worker.portraits.portrait import (
 from photorig.worker.portraits.response import FORM as RESPONSE_FORM
 
 from .bundle import ModelBundle
+from .calibration import Analyzer
 from .measure_geometry import LOOKS, with_geometry
-from .measure_portrait import Analyzer
 from .regional_controls import RegionalShifts
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
+from photorig.worker.compositing.face_mesh import FacePose, field, moved
 from photorig.worker.faces.face_topology import RIGHT_BROW
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.align import aligned_crop
@@ -15,10 +16,9 @@ from photorig.worker.portraits.eye_frame import PARTS as INNER_PARTS
 from photorig.worker.portraits.eye_frame import Eye, EyeFrame, smooth
 from photorig.worker.portraits.eyeball import Eyeballs
 from photorig.worker.portraits.eyelids import ABOVE, BELOW, COLUMNS, PARTS, ROWS, ClosedLids
-from photorig.worker.portraits.face_mesh import FacePose, field, moved
 
+from .calibration import DrivenFace
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
-from .measure_portrait import DrivenFace
 from .region_masks import region_masks
 from .regional_controls import RegionalShifts
 from .take_eyes_apart import eyeballs_of

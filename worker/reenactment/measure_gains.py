@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
+from photorig.worker.compositing.face_mesh import FacePose
 from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.portraits.face_geometry import FaceGeometry
-from photorig.worker.portraits.face_mesh import FacePose
 
+from .calibration import SIZE, DrivenFace
 from .face_target import FaceTarget
-from .measure_portrait import SIZE, DrivenFace
 from .regional import FaceDriver
 
 GREATEST = {

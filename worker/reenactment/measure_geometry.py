@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
+from photorig.worker.compositing.face_mesh import FacePose
+from photorig.worker.compositing.pose_grid import completed
 from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry, KnownParts
-from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.pose_grid import completed
 from photorig.worker.portraits.response import (
     KNOTS,
     MIDDLE_TURN,
@@ -26,11 +26,7 @@ from photorig.worker.portraits.response import (
 from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
-from .face_target import IRISES
-from .measure_eyes import eye_parts
-from .measure_gains import SEEN, measured_gains
-from .measure_mouth import open_mouth
-from .measure_portrait import (
+from .calibration import (
     SIZE,
     Analyzer,
     DrivenFace,
@@ -39,6 +35,10 @@ from .measure_portrait import (
     turns_reached,
     turns_to_measure,
 )
+from .face_target import IRISES
+from .measure_eyes import eye_parts
+from .measure_gains import SEEN, measured_gains
+from .measure_mouth import open_mouth
 from .region_masks import region_masks
 from .regional import driver_with
 from .regional_controls import CONTROLS, RegionalShifts

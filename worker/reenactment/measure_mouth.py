@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
+from photorig.worker.compositing.face_mesh import FacePose
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.align import aligned_crop
-from photorig.worker.portraits.face_mesh import FacePose
 from photorig.worker.portraits.mouth import LOWER, UPPER, MouthInterior, mouth_of
 
-from .measure_portrait import DrivenFace
+from .calibration import DrivenFace
 from .region_masks import region_masks
 from .regional_controls import RegionalShifts
 

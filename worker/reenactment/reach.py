@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from photorig.shared.arkit_amounts import amounts_of
-from photorig.shared.responses import BY_MESH, BY_NOTHING
-from photorig.shared.schema import Parameter
+from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.parameters.responses import BY_MESH, BY_NOTHING
+from photorig.shared.parameters.schema import Parameter
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.portraits.portrait import Portrait
 

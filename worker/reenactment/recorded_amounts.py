@@ -1,6 +1,6 @@
 """ARKit's amounts of a recorded face: those that bring its neutral mesh to where its landmarks are.
 
-Net3D's coefficients, even through their curves (shared/arkit_amounts.py), say how strong an
+Net3D's coefficients, even through their curves (shared/parameters/arkit_amounts.py), say how strong an
 expression is to within a third, and which shape it is not much better. The landmarks that they come
 from say where lids, lips and brows are. So amounts are those of the shape table that lay the
 person's neutral mesh over the landmarks of the frame, in the least squares sense, between 0 and 1,
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from scipy.optimize import lsq_linear
 
-from photorig.shared.arkit_amounts import amounts_of
-from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.faces import geometry
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.face_shapes import load_face_shapes

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from photorig.shared.arkit_amounts import amounts_of
+from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import Reference
 

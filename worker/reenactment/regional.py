@@ -13,13 +13,13 @@ from functools import cached_property
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
+from photorig.worker.compositing.face_mesh import FacePose
+from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.eye_frame import Eye
 from photorig.worker.portraits.face_geometry import FaceGeometry
-from photorig.worker.portraits.face_mesh import FacePose
-from photorig.worker.portraits.face_move import FaceMove
 from photorig.worker.portraits.portrait import Portrait
 
 from .bundle import ModelBundle

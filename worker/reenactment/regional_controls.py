@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
 from photorig.worker.generators.regions import END_ROW, FIRST_ROW, REGIONAL_ROWS, REGIONS
 from photorig.worker.portraits.face_geometry import KnownParts
 

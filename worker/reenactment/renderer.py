@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ParameterSchema
+from photorig.shared.parameters.schema import ParameterSchema
+from photorig.shared.wire.messages import FrameRequest
+from photorig.worker.compositing.compositor import PortraitStage, RestCrop
+from photorig.worker.compositing.face_move import FaceMove
+from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, split_shift
+from photorig.worker.compositing.memory import check_memory
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.portraits.align import aligned_crop
-from photorig.worker.portraits.face_move import FaceMove
-from photorig.worker.portraits.head_motion import HeadMotion, led_by_face, split_shift
-from photorig.worker.portraits.memory import check_memory
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.stage import PortraitStage, RestCrop
 from photorig.worker.portraits.tuning import TunedGenerators
 from photorig.worker.registry import fetching
 

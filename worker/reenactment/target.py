@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.generators import Generator
 from photorig.worker.generators.style_space import Styles
-from photorig.worker.portraits.face_move import FaceMove
 
 PICTURE_SIDE = 256
 

@@ -5,15 +5,7 @@
 """
 
 from .cards import ModelCard, ModelFile, Source
-from .registry import (
-    Registry,
-    card,
-    fetch,
-    fetching,
-    is_offline,
-    open_registry,
-    own_weights,
-)
+from .registry import Registry, card, fetch, fetching, is_offline, open_registry, own_weights
 
 __all__ = [
     "ModelCard",

@@ -16,7 +16,7 @@ from pathlib import Path
 import filelock
 
 from photorig.shared.errors import ModelError
-from photorig.shared.writing import make_private_folder
+from photorig.shared.files.writing import make_private_folder
 from photorig.worker.places import cache_folder
 
 from .cards import ModelCard, ModelFile

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from photorig.shared.errors import ModelError
-from photorig.shared.reading import read_file
+from photorig.shared.files.reading import read_file
 
 SOURCE_TYPES = ("pypi", "npm", "url", "file", "own", "imported", "manual")
 """Where weights may come from; ``own`` are the project's and ``imported`` the user's, beside the

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import explained, make_private_folder, write_atomically
+from photorig.shared.files.writing import explained, make_private_folder, write_atomically
 from photorig.worker.places import data_folder
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")

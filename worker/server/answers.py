@@ -7,11 +7,11 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 
-from photorig.shared import message_forms as forms
 from photorig.shared.errors import PhotorigError, ProtocolError
-from photorig.shared.message_body import Form
-from photorig.shared.message_forms import ErrorReport
-from photorig.shared.protocol import Header, encode
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire.message_body import Form
+from photorig.shared.wire.message_forms import ErrorReport
+from photorig.shared.wire.protocol import Header, encode
 
 from .asked import Asked, reason_of
 from .endpoint import Endpoint, Sent

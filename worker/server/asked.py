@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from photorig.shared.errors import PhotorigError
-from photorig.shared.messages import FrameRequest
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.protocol import Header, Message
+from photorig.shared.wire.messages import FrameRequest
+from photorig.shared.wire.picture_format import PictureFormat
+from photorig.shared.wire.protocol import Header, Message
 
 from .budget import TooMuch
 from .portrait_store import UnknownPortrait

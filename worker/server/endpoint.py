@@ -12,7 +12,7 @@ import zmq
 from zmq.utils import z85
 
 from photorig.shared.errors import InputError
-from photorig.shared.protocol import MAX_PAYLOADS
+from photorig.shared.wire.protocol import MAX_PAYLOADS
 
 log = logging.getLogger(__name__)
 

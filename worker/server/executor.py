@@ -19,9 +19,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from photorig.shared.errors import Cancelled, PhotorigError
-from photorig.shared.messages import PASSES, FramePass, FrameReply, FrameRequest
-from photorig.shared.picture_format import PictureFormat
-from photorig.shared.schema import ParameterSchema
+from photorig.shared.parameters.schema import ParameterSchema
+from photorig.shared.wire.messages import PASSES, FramePass, FrameReply, FrameRequest
+from photorig.shared.wire.picture_format import PictureFormat
 
 from .frame_passes import PassRenderer, with_passes
 from .portrait_store import PortraitStore, StoredPortrait

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.messages import FramePass, FrameRequest
-from photorig.shared.picture_format import PictureFormat
+from photorig.shared.wire.messages import FramePass, FrameRequest
+from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.portraits.align import side_in_pixels
 
 

@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from photorig.shared import message_forms as forms
-from photorig.shared import portrait_forms
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
-from photorig.shared.message_body import Form
-from photorig.shared.messages import (
+from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
+from photorig.shared.wire.message_body import Form
+from photorig.shared.wire.messages import (
     CODECS,
     FitFaces,
     FitProgress,
@@ -31,7 +31,7 @@ from photorig.shared.messages import (
     PortraitInfo,
     Welcome,
 )
-from photorig.shared.protocol import (
+from photorig.shared.wire.protocol import (
     VERSION,
     MalformedBody,
     Message,
@@ -45,7 +45,7 @@ from .asked import Asked, FrameWork
 from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
 from .endpoint import Endpoint
 from .executor import Executor, FrameDone
-from .fits import FitOutcome, Fits, Fitter
+from .fits.queue import FitOutcome, Fits, Fitter
 from .later import Later
 from .portrait_store import PortraitStore, UnknownPortrait
 from .scheduler import Scheduler, SchedulerLimits, Task

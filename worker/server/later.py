@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from photorig.shared.errors import PhotorigError
-from photorig.shared.message_body import Form
+from photorig.shared.wire.message_body import Form
 
 from .asked import Asked
 

@@ -24,18 +24,18 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-from photorig.shared.connection import (
+from photorig.shared.errors import InputError
+from photorig.shared.wire.connection import (
     ConnectionInfo,
     is_loopback,
     process_alive,
     remove_connection_file,
 )
-from photorig.shared.errors import InputError
-from photorig.shared.messages import MessageLimits
+from photorig.shared.wire.messages import MessageLimits
 
 from .endpoint import Endpoint, KeyGuard, KeyPair
 from .executor import Executor
-from .fits import Fitter
+from .fits.queue import Fitter
 from .gateway import BULK, CONTROL, Gateway, HeadMeasure
 from .portrait_store import PortraitStore
 from .watchdog import PATIENCE_SECONDS, WorkerHung

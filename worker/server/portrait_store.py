@@ -19,12 +19,12 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
-from photorig.shared.messages import PortraitInfo
-from photorig.shared.portrait_layout import MAXIMUM_BYTES
-from photorig.shared.reading import read_file
-from photorig.shared.writing import make_private_folder, write_atomically
+from photorig.shared.files.portrait_layout import MAXIMUM_BYTES
+from photorig.shared.files.reading import read_file
+from photorig.shared.files.writing import make_private_folder, write_atomically
+from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.wire.messages import PortraitInfo
 
 log = logging.getLogger(__name__)
 

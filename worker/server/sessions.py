@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from photorig.shared.errors import ProtocolError
-from photorig.shared.messages import Hello
+from photorig.shared.wire.messages import Hello
 
 MAX_SESSIONS = 256
 _REMEMBERED_JOBS = 1000

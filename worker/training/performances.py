@@ -19,11 +19,10 @@ from torch import Tensor
 
 from photorig.worker.faces.landmarker import FaceLandmarker
 from photorig.worker.faces.recognition import Recognition
+from photorig.worker.fitting.encoder import PhotoEncoder
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.portraits.encoder import PhotoEncoder
+from photorig.worker.generators.people import person_latents
 from photorig.worker.reenactment.bundle import ModelBundle
-
-from .directions.people import person_latents
 
 FIRST_PERSON = 30_000
 """Index of the first of the people; those of other trainings lie elsewhere."""
@@ -93,8 +92,8 @@ def load_observers() -> Observers:
     """Raises ModelError."""
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.faces.recognition import load_recognition
+    from photorig.worker.fitting.encoder import load_encoder
     from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
-    from photorig.worker.portraits.encoder import load_encoder
 
     network = load_mobile_stylegan().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Observers(network, load_landmarker(), load_recognition(), load_encoder())

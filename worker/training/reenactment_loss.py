@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from photorig.shared.arkit_amounts import amounts_of
-from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.faces.landmarker import Measurement
 

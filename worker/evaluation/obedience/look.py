@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from photorig.worker.evaluation.families import Family, Reading, stacked
-from photorig.worker.evaluation.pieces import Piece
-from photorig.worker.evaluation.real.bench import Bench
-from photorig.worker.evaluation.studio import FrameSize
 from photorig.worker.portraits.align import aligned_crop, to_photo
 from photorig.worker.portraits.portrait import Portrait
 
+from ..estimators.families import Family, Reading, stacked
+from ..protocols.pieces import Piece
+from ..protocols.studio import FrameSize
+from ..real.bench import Bench
 from . import pixels
 from .flow import REGIONS, region_moves
 from .frames import POSES, REST, TURNED, Frame, Values, places

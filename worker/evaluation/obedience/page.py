@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from photorig.worker.evaluation.markup import Content, mark, number, picture, table, tag
-from photorig.worker.evaluation.page_parts import definitions, made, whole_page
-
+from ..report.markup import Content, mark, number, picture, table, tag
+from ..report.page_parts import definitions, made, whole_page
 from .pose import TRAINING_POSE
 from .summary import told
 from .yardstick import IRISES, LANDMARKS, MOVES, WITHOUT_SOURCE

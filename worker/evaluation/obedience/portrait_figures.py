@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_NAMES, ParameterSchema
-from photorig.worker.evaluation import statistics
-from photorig.worker.evaluation.pieces import Piece
-from photorig.worker.evaluation.statistics import mean_known
+from photorig.shared.parameters.schema import ARKIT_NAMES, ParameterSchema
 
+from ..metrics import statistics
+from ..metrics.statistics import mean_known
+from ..protocols.pieces import Piece
 from .frames import BESIDE, POSES, REST, STEPS, SWEEPS, Frame, places, smile_beside, step_label
 from .known_warps import WARPS, known_share, places_of_warps
 from .look import SIDE

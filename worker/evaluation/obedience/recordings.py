@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from photorig.worker.evaluation.pieces import Piece
-from photorig.worker.evaluation.real.reenact import MADE, REAL
-from photorig.worker.evaluation.statistics import mean_known
-
+from ..metrics.statistics import mean_known
+from ..protocols.pieces import Piece
+from ..real.reenact import MADE, REAL
 from .pose import MAP, PNP, head_angles
 from .pose import TRAINING_POSE as TRAINING
 from .shape import FaceFrame, eye_distance, laid_over

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from photorig.worker.evaluation.real.bench import Bench
-from photorig.worker.evaluation.real.reports import report_head, write_with_page
-
+from ..real.bench import Bench
+from ..real.reports import report_head, write_with_page
 from .page import obedience_page
 from .sheets import draw_contact_sheet
 from .summary import as_json, ceilings, table

@@ -11,15 +11,15 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError, PhotorigError
-from photorig.worker.evaluation.pieces import Piece, PieceStore, Task
-from photorig.worker.evaluation.real.bench import Bench
-from photorig.worker.evaluation.real.fitting import Run, fit_photo
-from photorig.worker.evaluation.real.material import Subject
-from photorig.worker.evaluation.real.photos import OnProgress
-from photorig.worker.evaluation.real.recording import Plan
-from photorig.worker.evaluation.real.videos import VideoRun, VideoSettings
 from photorig.worker.portraits.portrait import Portrait
 
+from ..protocols.pieces import Piece, PieceStore, Task
+from ..real.bench import Bench
+from ..real.fitting import Run, fit_photo
+from ..real.material import Subject
+from ..real.photos import OnProgress
+from ..real.recording import Plan
+from ..real.videos import VideoRun, VideoSettings
 from .frames import SWEEPS, Frame, all_frames, whole_frames
 from .look import SIDE, NoFace, Where, last_changes, look_at, look_at_known_warps
 from .portrait_figures import Seen, judge_ceilings, portrait_figures

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
 
 from .frames import POSES, REST, Frame, places
 from .shape import FaceFrame

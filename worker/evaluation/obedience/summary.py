@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from photorig.worker.evaluation.bars import Bar
-
+from ..metrics.goals import Bar
 from .frames import BESIDE, SWEEPS
 from .pose import MAP, PNP, TRAINING_POSE
 from .recordings import SIGNALS

@@ -9,20 +9,20 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ParameterSchema
-from photorig.worker.evaluation.background import widened
-from photorig.worker.evaluation.families import Family, Reading
-from photorig.worker.evaluation.studio import FrameSize, load_families
+from photorig.shared.parameters.schema import ParameterSchema
+from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.net3d import Net3D
-from photorig.worker.generators.threads import THREADS_VARIABLE
+from photorig.worker.faces.segmentation import Matte, PersonMatte
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels
-from photorig.worker.portraits.matte import Matte, PersonMatte
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.tuning import TunedGenerators
 from photorig.worker.reenactment.known_faces import default_folder
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
+from photorig.worker.threads import THREADS_VARIABLE
 
+from ..estimators.families import Family, Reading
+from ..metrics.background import widened
+from ..protocols.studio import FrameSize, load_families
 from .likeness import PerceptualDistance
 
 WINDOW = 1.3  # side of what a tile shows, in sides of the aligned square

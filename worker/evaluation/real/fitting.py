@@ -18,7 +18,7 @@ from pathlib import Path
 
 from photorig.shared import programs
 from photorig.shared.errors import InputError
-from photorig.shared.writing import write_atomically
+from photorig.shared.files.writing import write_atomically
 
 WAYS: dict[str, tuple[str, ...]] = {"quick": ("--quick",), "default": ()}
 """What `photorig fit` is given for each way to fit."""

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from photorig.worker.faces.net3d import FaceMeasurement
-from photorig.worker.faces.tfjs import TFJSModule, read_graph
+from photorig.worker.importers.tfjs import TFJSModule, read_graph
 from photorig.worker.registry import fetch
 
 IDENTICAL = 100.0

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from photorig.worker.evaluation.bars import Bar
-from photorig.worker.evaluation.statistics import mean_known
+from ..metrics.goals import Bar
+from ..metrics.statistics import mean_known
 
 SECONDS = {"quick": 5.0, "default": 60.0}
 IDENTITY = {"quick": 0.85, "default": 0.95}

@@ -9,14 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from photorig.worker.evaluation import statistics
-from photorig.worker.evaluation.ceilings import photographed_again
-from photorig.worker.evaluation.families import HEAD_ANGLES, Reading
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.search import find_faces
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_aligned
 from photorig.worker.portraits.portrait import Portrait
 
+from ..estimators.families import HEAD_ANGLES, Reading
+from ..metrics import statistics
+from ..metrics.ceilings import photographed_again
 from .bench import Bench, crop_tile, head_tile
 from .likeness import blurred, face_mask, psnr
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from photorig.worker.evaluation.bars import judge_of
-from photorig.worker.evaluation.markup import Content, number, picture, table, tag
-from photorig.worker.evaluation.page_parts import bars_table, definitions, made, whole_page
-
+from ..metrics.goals import judge_of
+from ..report.markup import Content, number, picture, table, tag
+from ..report.page_parts import bars_table, definitions, made, whole_page
 from .photo_figures import Entry, bars, ways, worked
 
 TITLE = "How real photos come out"

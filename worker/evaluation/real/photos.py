@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError, PhotorigError
-from photorig.shared.writing import write_atomically
-from photorig.worker.evaluation.report_file import jsonable
+from photorig.shared.files.writing import write_atomically
 from photorig.worker.portraits.portrait import Portrait
 
+from ..report.report_file import jsonable
 from .bench import Bench
 from .fitting import FitRun, Run, fit_photo
 from .material import Subject

@@ -12,8 +12,8 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
-from photorig.worker.faces.pictures import read_frames
 from photorig.worker.faces.tracking import measure_frames
+from photorig.worker.media.reading import read_frames
 from photorig.worker.portraits.align import align_face
 from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 

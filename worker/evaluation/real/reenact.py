@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from photorig.worker.evaluation.families import Reading, stacked
-from photorig.worker.evaluation.pieces import Piece, PieceStore, Task
 from photorig.worker.portraits.portrait import Portrait
 
+from ..estimators.families import Reading, stacked
+from ..protocols.pieces import Piece, PieceStore, Task
 from .bench import Bench, head_tile
 from .likeness import face_mask
 from .photo_measures import TILE

@@ -12,16 +12,16 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError
-from photorig.shared.writing import write_atomically
+from photorig.shared.files.writing import write_atomically
 from photorig.worker.faces.net3d import Net3D
-from photorig.worker.faces.pictures import read_frames
+from photorig.worker.fitting.fit import FitModels, FitSettings, fit_portrait, load_fit_models
+from photorig.worker.fitting.references import with_references
+from photorig.worker.fitting.same_person import FurtherPhoto
 from photorig.worker.generators import load_generator
-from photorig.worker.portraits.fit import FitModels, FitSettings, fit_portrait, load_fit_models
-from photorig.worker.portraits.fit_references import with_references
-from photorig.worker.portraits.one_person import FurtherPhoto
+from photorig.worker.media.reading import read_frames
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
-from photorig.worker.reenactment.measure_portrait import with_response
+from photorig.worker.reenactment.calibration import with_response
 from photorig.worker.reenactment.renderer import load_renderer
 
 from .references import Comparison, Onlooker, Shot, measure, most_different, summary

@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from photorig.shared.arkit_amounts import amounts_of
 from photorig.shared.errors import InputError
-from photorig.shared.messages import FrameRequest
-from photorig.worker.evaluation.judges import Judge
+from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.portraits.align import align_face, aligned_crop, to_aligned
@@ -26,6 +25,7 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.renderer import FaceRenderer
 
+from ..judges import Judge
 from .likeness import PerceptualDistance, face_mask
 
 SIDE = 256

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.writing import write_atomically
-from photorig.worker.evaluation.pictures import draw_sheet
-from photorig.worker.evaluation.report_file import FORMAT, VERSION, read_report, write_report
-from photorig.worker.evaluation.session import PAGE_NAME, installed_versions
+from photorig.shared.files.writing import write_atomically
 
+from ..report.pictures import draw_sheet
+from ..report.report_file import FORMAT, VERSION, read_report, write_report
+from ..session import PAGE_NAME, installed_versions
 from .bench import Bench
 from .photo_figures import Entry, summary, ways, worked
 from .photo_page import photo_page

@@ -8,19 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.schema import ParameterSchema
-from photorig.worker.evaluation import statistics
-from photorig.worker.evaluation.bars import Bar
-from photorig.worker.evaluation.drive_figures import (
-    Pairs,
-    expression_figures,
-    pose_figures,
-    undriven,
-)
-from photorig.worker.evaluation.motion import CUT_OFF
-from photorig.worker.evaluation.pieces import Piece
-from photorig.worker.evaluation.statistics import mean_known
+from photorig.shared.parameters.schema import ParameterSchema
 
+from ..metrics import statistics
+from ..metrics.drive_figures import Pairs, expression_figures, pose_figures, undriven
+from ..metrics.goals import Bar
+from ..metrics.statistics import mean_known
+from ..protocols.motion import CUT_OFF
+from ..protocols.pieces import Piece
 from .reenact import MADE, REAL
 
 YAW_EDGES = (0.0, 15.0, 30.0, 45.0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from photorig.worker.evaluation.bars import judge_of
-from photorig.worker.evaluation.markup import Content, number, picture, table, tag
-from photorig.worker.evaluation.page_parts import bars_table, definitions, made, whole_page
-from photorig.worker.evaluation.published import DIRECTIONS_POSTER, HYPERREENACT, Published
-
+from ..metrics.goals import judge_of
+from ..metrics.published import DIRECTIONS_POSTER, HYPERREENACT, Published
+from ..report.markup import Content, number, picture, table, tag
+from ..report.page_parts import bars_table, definitions, made, whole_page
 from .video_figures import bars
 
 TITLE = "How a recording drives a face"

@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from photorig.shared.errors import InputError, PhotorigError
-from photorig.worker.evaluation.families import stacked
-from photorig.worker.evaluation.pieces import Piece, PieceStore
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cache import file_sha256
 
+from ..estimators.families import stacked
+from ..protocols.pieces import Piece, PieceStore
 from .bench import Bench
 from .fitting import FitRun, Run, fit_photo
 from .material import subjects_of

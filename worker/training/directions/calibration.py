@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.compositing.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.generators import Generator
-from photorig.worker.portraits.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 from photorig.worker.reenactment.calibrated import Calibrated
-from photorig.worker.reenactment.measure_portrait import Analyzer, with_response
+from photorig.worker.reenactment.calibration import Analyzer, with_response
 
 from .curves import ANGLE_KNOTS, COEFFICIENT_KNOTS, Curve, fit_curve
 from .motion import MotionScale, full_move

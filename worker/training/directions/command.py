@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import load_generator
 from photorig.worker.generators.memory import keep_freed_memory
+from photorig.worker.generators.people import HELD_OUT, TRAINING, person_latents
 from photorig.worker.places import cache_folder
 from photorig.worker.reenactment.bundle import ModelBundle, read_bundle
 
@@ -26,7 +27,6 @@ from .gradient import GradientSettings, train
 from .jacobian import JacobianWeights, collect_jacobians, solve_directions
 from .motion import MotionScale, learnable
 from .observation import FaceObserver
-from .people import HELD_OUT, TRAINING, person_latents
 from .whitening import Whitening
 
 CALIBRATION_PEOPLE = range(20_000, 20_020)

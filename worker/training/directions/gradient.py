@@ -24,11 +24,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.generators.people import person_latents
 
 from .motion import MotionScale, full_move
 from .observation import IMAGE_SIZE, FaceObserver, Observation
-from .people import person_latents
 from .regions import kept_pixels
 from .whitening import Whitening
 

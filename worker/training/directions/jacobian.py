@@ -25,11 +25,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.generators.people import person_latents
 
 from .motion import full_move
 from .observation import FaceObserver
-from .people import person_latents
 
 N_ROWS = 10
 """Rows of W+ that are moved: every layer up to 128². Finer rows hold colour and texture."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photorig.shared.schema import ParameterSchema
+from photorig.shared.parameters.schema import ParameterSchema
 
 from .curves import Curve
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from photorig.shared.schema import ParameterSchema
+from photorig.shared.parameters.schema import ParameterSchema
 
 
 @dataclass(frozen=True)

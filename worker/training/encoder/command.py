@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from photorig.worker.faces.segmentation import PersonMatte
+from photorig.worker.fitting.encoder import PhotoEncoder, load_trunk, read_head
 from photorig.worker.generators import load_generator
-from photorig.worker.portraits.encoder import PhotoEncoder, load_trunk, read_head
-from photorig.worker.portraits.matte import PersonMatte
 from photorig.worker.registry.cache import default_cache_folder
 
 from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons, observed_people

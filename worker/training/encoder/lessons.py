@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from photorig.shared.errors import InputError
+from photorig.worker.fitting.encoder import ROW_GROUPS, rows_of
 from photorig.worker.generators.interface import Generator
-from photorig.worker.portraits.encoder import ROW_GROUPS, rows_of
 
 CHUNK = 100
 IMAGE_SIZE = 256

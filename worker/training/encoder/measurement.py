@@ -17,8 +17,8 @@ from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
 from photorig.worker.faces.landmarker import FaceLandmarker
 from photorig.worker.faces.recognition import Recognition
+from photorig.worker.fitting.encoder import ROW_GROUPS, PhotoEncoder
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.portraits.encoder import ROW_GROUPS, PhotoEncoder
 
 IMAGE_SIZE = 256
 

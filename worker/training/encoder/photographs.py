@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from photorig.worker.portraits.matte import Matte
+from photorig.worker.faces.segmentation import Matte
 
 from .covers import cover
 

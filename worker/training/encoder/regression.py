@@ -17,7 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from photorig.worker.portraits.encoder import ROW_GROUPS, EncoderHead, Maps, raw_features
+from photorig.worker.fitting.encoder import ROW_GROUPS, EncoderHead, Maps, raw_features
 
 from .sights import Sights
 

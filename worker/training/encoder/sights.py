@@ -16,8 +16,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from photorig.worker.portraits.encoder import Maps, PhotoTrunk
-from photorig.worker.portraits.matte import Matte
+from photorig.worker.faces.segmentation import Matte
+from photorig.worker.fitting.encoder import Maps, PhotoTrunk
 
 from .lessons import CHUNK, Lessons
 from .photographs import photograph

@@ -61,7 +61,7 @@ def _learned_face(args: argparse.Namespace) -> np.ndarray:
     from photorig.worker.generators import load_generator
     from photorig.worker.registry.cache import default_cache_folder
 
-    from ..face_samples import collect_samples
+    from ..head_model.face_samples import collect_samples
     from .rest import learn_rest_face
 
     torch.set_num_threads(args.threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from photorig.shared.schema import ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES
 from photorig.worker.faces.face_shapes import FaceShapes
 
 from . import cheeks, eyes, jaw, mouth

@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
 from photorig.worker.faces.face_topology import INNER_LIPS, lid_rings, mirror_vertices
 
-from ..face_samples import FaceSamples
+from ..head_model.face_samples import FaceSamples
 from .sculpting import smooth_step
 
 RIDGE = 1.5

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from photorig.worker.generators.memory import keep_freed_memory
+from photorig.worker.generators.people import HELD_OUT, TRAINING
 from photorig.worker.generators.style_space import row_slices
 from photorig.worker.generators.weights import load_weights
 from photorig.worker.places import cache_folder
@@ -18,7 +19,6 @@ from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.mask_networks import WEIGHTS_FILE, MaskNetworks
 from photorig.worker.registry.registry import MODELS_FOLDER
 
-from ..directions.people import HELD_OUT, TRAINING
 from ..pair_measurement import measured
 from ..performances import (
     FIRST_PERSON,

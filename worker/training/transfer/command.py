@@ -11,12 +11,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from photorig.worker.generators.memory import keep_freed_memory
+from photorig.worker.generators.people import HELD_OUT, TRAINING
 from photorig.worker.places import cache_folder
 from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.transfer_networks import WEIGHTS_FILE, TransferNetworks
 from photorig.worker.registry.registry import MODELS_FOLDER
 
-from ..directions.people import HELD_OUT, TRAINING
 from ..pair_measurement import measured
 from ..performances import (
     FIRST_PERSON,

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From evaluated camera data to a frame request: the one way, for F12, sequences and previews."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+import numpy as np
+
+from ..mapping.health import check_mapping
+from ..mapping.keys import is_driven
+from ..shared.errors import InputError
+from ..shared.parameters.adjustment import adjusted
+from ..shared.parameters.schema import ARKIT_52
+from ..shared.wire.messages import FrameRequest
+from .extra_parameters import schema_of, value_of
+from .portrait_file import PortraitFile, read_portrait, resolve
+from .properties import GROUPS, gain_property, rest_values
+
+
+def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
+    """What the worker must render for this camera at this frame.
+
+    Args:
+        camera_data: evaluated, so that animation and drivers have been applied.
+        frame: names the answer; it does not change the picture.
+
+    Raises:
+        InputError: the camera has no portrait, or rows of its mapping drive nothing.
+    """
+    settings = camera_data.photorig
+    if not settings.portrait_id:
+        raise InputError(
+            f"The camera {camera_data.name!r} has no portrait",
+            settings.portrait_problem or "Load one in Properties > Camera > Photorig.",
+        )
+    check_mapping(camera_data)
+    schema, values = schema_of(camera_data), parameters_to_render(camera_data)
+    return FrameRequest(
+        portrait=settings.portrait_id,
+        parameters=values[: len(ARKIT_52)],
+        size="full" if settings.size == "FULL" else int(settings.size),
+        mode=settings.mode.lower(),
+        frame=frame,
+        extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
+        neutral=neutral_to_render(settings),
+    )
+
+
+def neutral_to_render(settings: bpy.types.PropertyGroup) -> float:
+    """How much of the photo's own expression is taken away: in absolute mode there is none left."""
+    return float(settings.photo_neutral) if settings.mode == "RELATIVE" else 0.0
+
+
+def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
+    """(n,) float32 in the order and units of ``schema_of``, with the shot's gains and mirror."""
+    settings, schema = camera_data.photorig, schema_of(camera_data)
+    values = slider_values(camera_data)
+    origin = np.array(list(rest_values(settings).values()), np.float32)
+    gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
+    result = adjusted(values, origin, gains, settings.mirror, schema)
+    # Below 0 is the difference of two expressions; one that is seen is not below 0.
+    return result if settings.mode == "RELATIVE" else np.maximum(result, schema.minimum)
+
+
+def slider_values(camera_data: bpy.types.Camera) -> np.ndarray:
+    """(n,) float32 in the order and units of ``schema_of``, as sliders, keyframes or a rig say.
+
+    What a rig drives is within the sliders' limits: a control that goes both ways, up for one
+    parameter and down for another, does not mean less than nothing of the other.
+    """
+    schema = schema_of(camera_data)
+    values = np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
+    for position in np.flatnonzero(values < schema.minimum):
+        if is_driven(camera_data, schema.ids[position]):
+            values[position] = schema.minimum[position]
+    return values
+
+
+def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:
+    """The portrait file of a camera, checked to be the one that was loaded.
+
+    Raises:
+        InputError: the file is gone, damaged, or has changed since it was loaded.
+    """
+    settings = camera_data.photorig
+    portrait = read_portrait(resolve(settings.portrait_path, camera_data))
+    if portrait.id != settings.portrait_id:
+        raise InputError(
+            f"{str(portrait.path)!r} is not the portrait that the camera"
+            f" {camera_data.name!r} was set up with",
+            "Load the portrait again to use the new file.",
+        )
+    return portrait
+
+
+def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    """The scene's camera object. Raises InputError where there is none."""
+    camera = scene.camera
+    if camera is None or camera.type != "CAMERA":
+        raise InputError(
+            f"The scene {scene.name!r} has no camera", "Add a Photorig head or set a camera."
+        )
+    return camera
+
+
+def for_each_frame(
+    context: bpy.types.Context,
+    scene: bpy.types.Scene,
+    frames: range,
+    take: Callable[[int, bpy.types.Camera], None],
+) -> None:
+    """Go through the frames, and come back to the present one.
+
+    Args:
+        take: gets each frame and the evaluated data of the camera that shows it; what it raises
+            ends the way.
+
+    Raises:
+        InputError: there is no camera.
+    """
+    present, subframe = scene.frame_current, scene.frame_subframe
+    for camera in {scene_camera(scene), *(marker.camera for marker in scene.timeline_markers)}:
+        if camera is not None and camera.type == "CAMERA":
+            tag_sources(camera)
+    try:
+        for frame in frames:
+            scene.frame_set(frame)
+            depsgraph = context.evaluated_depsgraph_get()
+            take(frame, scene_camera(scene).evaluated_get(depsgraph).data)
+    finally:
+        scene.frame_set(present, subframe=subframe)
+
+
+def frame_requests(
+    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
+) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
+    """What each frame asks of the worker, and the portraits that they name, by id.
+
+    Raises:
+        InputError: as ``frame_request`` and ``portrait_of``.
+    """
+    requests: list[FrameRequest] = []
+    portraits: dict[str, PortraitFile] = {}
+
+    def take(frame: int, camera: bpy.types.Camera) -> None:
+        requests.append(frame_request(camera, frame))
+        if requests[-1].portrait not in portraits:
+            portraits[requests[-1].portrait] = portrait_of(camera)
+
+    for_each_frame(context, scene, frames, take)
+    return requests, portraits
+
+
+def tag_sources(camera: bpy.types.Object) -> None:
+    """Have everything that drives a camera's parameters evaluated anew.
+
+    A script may set a custom property without Blender noticing. A render evaluates all from the
+    start and sees it; without this, the view layer's evaluation, which we read, would not.
+    """
+    waiting: list[bpy.types.ID] = [camera, camera.data]
+    seen: set[bpy.types.ID] = set()
+    while waiting:
+        block = waiting.pop()
+        if block in seen:
+            continue
+        seen.add(block)
+        block.update_tag()
+        animation = getattr(block, "animation_data", None)
+        for curve in animation.drivers if animation is not None else ():
+            for variable in curve.driver.variables:
+                waiting += [target.id for target in variable.targets if target.id is not None]

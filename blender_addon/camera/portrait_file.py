@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Portrait files as Blender needs them: a name, an id, and bytes to send to the worker."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..shared.errors import InputError
+from ..shared.files.portrait_layout import (
+    HINT,
+    MAXIMUM_BYTES,
+    MAXIMUM_PARAMETERS,
+    PortraitLayout,
+    check_alignment,
+    plain_png,
+    png_size,
+    read_layout,
+)
+from ..shared.files.reading import read_file
+from ..shared.parameters.arkit_amounts import amounts_of
+from ..shared.parameters.schema import ARKIT_52
+
+if TYPE_CHECKING:
+    import bpy
+
+SUFFIX = ".portrait"
+
+
+@dataclass(frozen=True)
+class PortraitFile:
+    """A portrait file that was read.
+
+    Attributes:
+        path: absolute.
+        id: SHA-256 (hex) of ``content``.
+        name: what a person calls it.
+        photo_size: (width, height) of the photo in pixels.
+        parameters: (m,) pose and expression in the photo, in the order of the schema that the
+            portrait was measured with.
+        alignment: (6,) rows of the matrix from photo pixels to the unit square of the face.
+        reach: lowest and highest value that this face was seen to show, by parameter; empty where
+            that was not measured.
+        reach_of: id of the worker's bundle that it was measured with, "" without.
+        photo_png: the photo as a PNG file, with nothing in it but pixels.
+        content: the bytes of the file.
+    """
+
+    path: Path
+    id: str
+    name: str
+    photo_size: tuple[int, int]
+    parameters: tuple[float, ...]
+    alignment: tuple[float, ...]
+    reach: dict[str, tuple[float, float]]
+    reach_of: str
+    photo_png: bytes
+    content: bytes
+
+    @property
+    def named_parameters(self) -> dict[str, float]:
+        """Value by parameter id; what a portrait of an earlier version lacks is at rest."""
+        measured = dict(zip(ARKIT_52.ids, self.parameters, strict=False))
+        return {p.id: measured.get(p.id, p.default) for p in ARKIT_52.parameters}
+
+
+def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:
+    """A path as it is written in a .blend file, "//" included, to one of the file system.
+
+    Args:
+        owner: the data-block that holds the path; a linked one is relative to its own library.
+    """
+    import bpy  # the rest of this file can do without
+
+    library = owner.library if owner is not None else None
+    return Path(bpy.path.abspath(path, library=library))
+
+
+def read_portrait(path: Path) -> PortraitFile:
+    """Read a portrait file; a file that did not change since is not read again.
+
+    Raises:
+        InputError: there is no such file, it cannot be read, or it is no portrait.
+    """
+    if path.suffix.lower() != SUFFIX:
+        raise InputError(f"{path.name!r} is no {SUFFIX} file", HINT)
+    try:
+        status = path.stat()
+        return _read(path, status.st_mtime_ns, status.st_size)
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no portrait file {str(path)!r}", "Choose the file again."
+        ) from None
+    except OSError as error:
+        raise InputError(f"Cannot read {str(path)!r}: {error.strerror}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _modified: int, _size: int) -> PortraitFile:
+    content = read_file(path, MAXIMUM_BYTES)
+    try:
+        return _described(path, content)
+    except InputError as error:
+        raise InputError(f"{path.name!r}: {error.message}", error.hint) from error
+    except Exception as error:  # an edge: the file may be a stranger's
+        raise InputError(f"{path.name!r} is no portrait file, or it is damaged", HINT) from error
+
+
+def _described(path: Path, content: bytes) -> PortraitFile:
+    """What the file says, as far as a worker would take it. Raises InputError, ValueError."""
+    layout = read_layout(content)
+    # Blender's image loader knows much more of PNG than photos of portraits have.
+    photo = plain_png(layout.bytes_of("photo.png"))
+    width, height = png_size(photo)
+    alignment, parameters = layout.numbers("alignment"), _amounts(layout.numbers("parameters"))
+    check_alignment(np.reshape(alignment, (2, 3)), width, height)
+    if not 1 <= len(parameters) <= MAXIMUM_PARAMETERS:
+        raise ValueError(f"{len(parameters)} parameters")
+    reach = _reach(layout)
+    return PortraitFile(
+        path=path,
+        id=hashlib.sha256(content).hexdigest(),
+        name=layout.text("name"),
+        photo_size=(width, height),
+        parameters=parameters,
+        alignment=alignment,
+        reach=reach,
+        reach_of=layout.text("response_to") if reach else "",
+        photo_png=photo,
+        content=content,
+    )
+
+
+def _amounts(readings: tuple[float, ...]) -> tuple[float, ...]:
+    """The file keeps what Net3D read; parameters are amounts."""
+    return tuple(amounts_of(np.array(readings, np.float32)).tolist())
+
+
+def _reach(layout: PortraitLayout) -> dict[str, tuple[float, float]]:
+    names = ("response.lowest", "response.highest")
+    if not all(name in layout.arrays for name in names) or "response_to" not in layout.metadata:
+        return {}
+    lowest, highest = (layout.numbers(name) for name in names)
+    ends = zip(_amounts(lowest), _amounts(highest), strict=True)
+    return {p.id: end for p, end in zip(ARKIT_52.parameters, ends, strict=False)}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Create Head from Portrait: asks the worker for the head's shape and builds it when it comes."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..camera.frame_request import portrait_of
+from ..client.head import HeadQuery
+from ..link.jobs import (
+    TICK_SECONDS,
+    Job,
+    data_block,
+    keep_ticking,
+    move_on,
+    stop_ticking,
+    with_every_file,
+)
+from ..link.link import link
+from ..shared.errors import InputError
+from .from_portrait import create_head
+
+
+class HeadJob(Job):
+    """One head that is being made.
+
+    Attributes:
+        portrait: the portrait's file.
+        scene: session number of the scene it goes into; see jobs.data_block.
+    """
+
+    def __init__(self, context: bpy.types.Context, camera: bpy.types.Camera) -> None:
+        """Raises InputError where the camera's portrait cannot be read."""
+        super().__init__()
+        self.portrait = portrait_of(camera)
+        self.scene = context.scene.session_uid
+        self._query: HeadQuery | None = None
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the person who waits."""
+        if self.error:
+            return self.error
+        if self.is_done:
+            return f"The head of {self.portrait.name} was made"
+        return "Measuring the head" if self._query is not None else "Waiting for the worker"
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._query is not None
+
+    def _begin(self) -> None:
+        self._query = HeadQuery(link.in_use()[0], self.portrait.id, self.portrait.content)
+
+    def _go_on(self) -> None:
+        query = self._query
+        assert query is not None
+        query.poll()
+        if query.error is not None:
+            raise query.error
+        if query.head is None:
+            return
+        scene = data_block(bpy.data.scenes, self.scene)
+        if scene is None:
+            raise InputError("The scene for the head is not here any more", "Create it again.")
+        context = bpy.context
+        windows = context.window_manager.windows
+        if windows and not bpy.app.background:
+            # A timer has no window of its own, and building needs one for its modes.
+            window = next((each for each in windows if each.scene == scene), None)
+            if window is None:
+                raise InputError(
+                    f"The scene {scene.name!r} is not shown", "Show it and create the head again."
+                )
+            with context.temp_override(window=window):
+                self._build(query)
+            bpy.ops.ed.undo_push(message="Create Head from Portrait")
+        else:
+            self._build(query)
+        self.is_done = True
+
+    def _build(self, query: HeadQuery) -> None:
+        if bpy.context.mode != "OBJECT":
+            raise InputError("The head cannot be added in this mode", "Leave edit or pose mode.")
+        assert query.head is not None
+        create_head(bpy.context, self.portrait, query.head)
+
+    def _stop(self) -> None:
+        if self._query is not None:
+            self._query.cancel()
+
+
+current: HeadJob | None = None
+"""The job that runs, or the last one."""
+
+
+def is_running() -> bool:
+    return current is not None and not current.is_done
+
+
+def start(context: bpy.types.Context, camera: bpy.types.Camera) -> HeadJob:
+    """Begin; a timer moves it on where there is a user interface.
+
+    Raises:
+        InputError: another head is being made, or the portrait cannot be read.
+        ConnectionLost: no worker runs and none may be started.
+    """
+    global current
+    if is_running():
+        raise InputError("A head is being made", "Wait for it.")
+    job = HeadJob(context, camera)
+    link.start_if_wanted()
+    current = job
+    keep_ticking(_tick)
+    return job
+
+
+def forget() -> None:
+    """Drop what the last job said."""
+    global current
+    if not is_running():
+        current = None
+
+
+_after_load = with_every_file(forget)
+
+
+def _tick() -> float | None:
+    return TICK_SECONDS if move_on(current) else None
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(_after_load)
+
+
+def unregister() -> None:
+    global current
+    bpy.app.handlers.load_post.remove(_after_load)
+    stop_ticking(_tick)
+    if current is not None:
+        current.cancel("Photorig was switched off")
+    current = None

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What takes the worker a while, and goes on while Blender stays usable.
+
+A job lives in a module and not in an operator, so that undo and panels cannot lose it. A timer
+moves it on, on the main thread; without a user interface ``run_to_end`` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from ..shared.errors import ConnectionLost, PhotorigError
+from .link import link, redraw_panels
+
+TICK_SECONDS = 0.1
+_SECONDS_BETWEEN_REPORTS = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Job:
+    """Waits for the worker, begins, and goes on until it is done.
+
+    A subclass says how it begins and goes on, and raises what goes wrong.
+
+    Attributes:
+        error: one sentence once it failed.
+        is_done: whether it ended, well or not.
+        unattended: why it cannot go on until a person has decided, "" where it can.
+    """
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.is_done = False
+        self.unattended = ""
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the person who waits."""
+        raise NotImplementedError
+
+    @property
+    def progress(self) -> float:
+        """How much is done, from 0 to 1."""
+        return 0.0
+
+    @property
+    def shown(self) -> object:
+        """What panels show; while it stays the same nothing need be drawn."""
+        return self.summary
+
+    def tick(self) -> None:
+        """Do what can be done without waiting. Never raises; see ``error``."""
+        if self.is_done or self.unattended:
+            return
+        try:
+            if self._has_begun:
+                self._go_on()
+            else:
+                self._begin_when_ready()
+        except ConnectionLost as error:
+            self._lose_worker(error)
+        except PhotorigError as error:
+            self._fail(str(error))
+        except Exception as error:
+            _log.exception("%s failed", type(self).__name__)
+            self._fail(f"Photorig failed unexpectedly ({error}). See the console.")
+
+    def cancel(self, reason: str) -> None:
+        """End with a sentence that says why; what is finished stays."""
+        if not self.is_done:
+            self._fail(reason)
+
+    def _begin_when_ready(self) -> None:
+        link.poll()
+        if link.is_ready:
+            self._begin()
+        else:
+            link.raise_if_failed()
+
+    @property
+    def _has_begun(self) -> bool:
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Ask the worker, which is ready now."""
+        raise NotImplementedError
+
+    def _go_on(self) -> None:
+        """Take what has come, and set ``is_done`` at the end."""
+        raise NotImplementedError
+
+    def _stop(self) -> None:
+        """The job has failed: nothing of it is wanted any more."""
+
+    def _lose_worker(self, error: ConnectionLost) -> None:
+        """A lost worker shows as a closed connection; the link knows what happened."""
+        link.poll()
+        self._fail(str(error) if link.is_ready else link.message)
+
+    def _fail(self, reason: str) -> None:
+        self.error, self.is_done, self.unattended = reason, True, ""
+        self._stop()
+
+
+def data_block(collection: Any, session_uid: int) -> Any | None:
+    """The data-block of a collection of bpy.data that has this number in this session.
+
+    A reference would not survive undo, a name not renaming; in another file there is none.
+    """
+    return next((item for item in collection if item.session_uid == session_uid), None)
+
+
+def move_on(job: Job | None, redraw: Callable[[], None] = redraw_panels) -> bool:
+    """A turn of a timer: tick, and have drawn what changed. Returns whether there is more to do."""
+    if job is None or job.is_done:
+        return False
+    before = job.shown
+    job.tick()
+    if job.is_done or job.shown != before:
+        redraw()
+    return not job.is_done
+
+
+def keep_ticking(tick: Callable[[], float | None]) -> None:
+    """Have a timer of Blender's call this, where there is a user interface."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, persistent=True)
+
+
+def stop_ticking(tick: Callable[[], float | None]) -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+
+
+def with_every_file(forget: Callable[[], None]) -> Callable[..., None]:
+    """A handler for load_post: what a job said that has ended is about the file before."""
+
+    @persistent
+    def handler(*_arguments: object) -> None:
+        forget()
+
+    return handler
+
+
+def time_left(progress: float, seconds: float) -> str:
+    """ ", 40 s left" behind what a job says; "" as long as that cannot be known.
+
+    Args:
+        progress: how much is done, from 0 to 1.
+        seconds: how long that took.
+    """
+    if progress < 0.05 or progress >= 1 or seconds < 3:
+        return ""
+    left = seconds * (1 - progress) / progress
+    return f", {left / 60:.0f} min left" if left > 90 else f", {left:.0f} s left"
+
+
+def run_to_end(job: Job, report: Callable[[str], None] | None = None) -> None:
+    """Without a user interface: wait for a job, and say how far it is every few seconds.
+
+    Raises:
+        PhotorigError: it failed, or nobody is there to decide what it asks.
+    """
+    said = time.monotonic()
+    while not job.is_done:
+        job.tick()
+        if job.unattended:
+            job.cancel(job.unattended)
+        time.sleep(0.005)
+        if report is not None and time.monotonic() - said > _SECONDS_BETWEEN_REPORTS:
+            said = time.monotonic()
+            report(f"{job.summary}: {job.progress:.0%}")
+    if job.error:
+        raise PhotorigError(job.error.rstrip("."))

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keyframes of a camera's parameters."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ..camera.extra_parameters import data_path, schema_of
+from ..compat import curve_of
+from ..shared.parameters.key_reduction import kept_keys
+
+_SPANS = {"coefficient": 1.0, "degree": 60.0, "centimetre": 10.0}
+"""What a whole movement is in each unit; a tolerance is a part of it. In a unit that only a newer
+worker knows it is the way between the limits."""
+
+
+def is_driven(camera: bpy.types.Camera, parameter: str) -> bool:
+    """Whether a driver, and so no keyframe, says a parameter's value."""
+    animation = camera.animation_data
+    return animation is not None and animation.drivers.find(data_path(parameter)) is not None
+
+
+def key_face(camera: bpy.types.Camera, frame: int) -> int:
+    """Key all parameters that nothing drives, as they are now. Returns how many."""
+    free = [name for name in schema_of(camera).ids if not is_driven(camera, name)]
+    for name in free:
+        camera.keyframe_insert(data_path(name), frame=frame, group="Photorig")
+    return len(free)
+
+
+def write_keys(
+    camera: bpy.types.Camera,
+    parameter: str,
+    frames: np.ndarray,
+    values: np.ndarray,
+    tolerance: float | None = None,
+) -> int:
+    """Key a parameter; its keys within these frames are replaced, others stay.
+
+    Args:
+        frames: (n,) ascending.
+        values: (n,) in the parameter's unit.
+        tolerance: greatest error as a part of a whole movement, to keep only the keys that are
+            needed, joined by straight lines; None for a key at every frame.
+
+    Returns:
+        How many keys were written.
+    """
+    if tolerance is not None:
+        schema = schema_of(camera)
+        described = schema.parameters[schema.index[parameter]]
+        span = _SPANS.get(described.unit, described.maximum - described.minimum)
+        kept = kept_keys(frames, values, tolerance * span)
+        frames, values = frames[kept], values[kept]
+    path = data_path(parameter)
+    curve = curve_of(camera, path)
+    if curve is None:
+        # The one way to make a curve that works in all versions.
+        camera.keyframe_insert(path, frame=int(frames[0]), group="Photorig")
+        curve = curve_of(camera, path)
+    assert curve is not None
+    points = curve.keyframe_points
+    within = [frames[0] <= point.co[0] <= frames[-1] for point in points]
+    for point, is_within in reversed(list(zip(points, within, strict=True))):
+        if is_within:
+            points.remove(point, fast=True)
+    first = len(points)
+    points.add(len(frames))
+    for number, (frame, value) in enumerate(zip(frames, values, strict=True)):
+        point = points[first + number]
+        point.co = (float(frame), float(value))
+        point.interpolation = "LINEAR"
+    curve.update()
+    return len(frames)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Performances as files (params.jsonl): from ``photorig analyze`` to keyframes, and from a shot to
+``photorig render``, which needs no Blender."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..camera.extra_parameters import schema_of
+from ..camera.frame_request import frame_requests
+from ..camera.properties import rest_values
+from ..shared.errors import InputError
+from ..shared.parameters.file import (
+    FrameParameters,
+    Recording,
+    differences,
+    read_recording,
+    write,
+)
+from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.timeline import parse_rate, timeline
+from ..shared.wire.messages import FrameRequest
+from .keys import write_keys
+from .neutral import reset_to_photo
+
+UNCHANGED, RELATIVE_TO_FIRST, ABSOLUTE = "UNCHANGED", "RELATIVE_TO_FIRST", "ABSOLUTE"
+IMPORT_MODES = (
+    (
+        RELATIVE_TO_FIRST,
+        "Relative to First Frame",
+        "What changes since the recording's first frame happens to the photo. For another person's"
+        " performance; its first frame should look as the photo does",
+    ),
+    (
+        ABSOLUTE,
+        "Absolute",
+        "The face takes on the recorded pose and expression, whatever the photo shows. For a"
+        " recording of the same person, or where an eye must be closed when the recorded one is",
+    ),
+    (
+        UNCHANGED,
+        "As Exported",
+        "The numbers as the file has them, and the camera's mode stays. For what Export Performance"
+        " has written",
+    ),
+)
+
+
+_NEAR_A_FRAME = 0.02
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What became of a file.
+
+    Attributes:
+        first, last: scene frames of its keys.
+        rate: of the recording in frames a second, None where the file does not say.
+    """
+
+    first: float
+    last: float
+    rate: Fraction | None
+
+
+def import_performance(
+    camera: bpy.types.Camera,
+    path: Path,
+    frame_start: int,
+    tolerance: float | None = None,
+    mode: str = UNCHANGED,
+    frames_per_second: float = 0.0,
+) -> Keyed:
+    """Key what a file says; the rows of the mapping wait meanwhile, switched off.
+
+    Parameters that the file does not name stay as they are, or, where the camera's mode changes,
+    become the photo's; one that a line leaves out is at rest in its frame.
+
+    Args:
+        frame_start: scene frame of the file's first frame; gaps between frames stay.
+        frames_per_second: the scene's. A recording that tells its time keeps it: a second is that
+            many scene frames, however many frames the recording has. 0 for frame by frame.
+        tolerance: see keys.write_keys.
+        mode: one of IMPORT_MODES; it sets the camera's.
+
+    Raises:
+        InputError: the file cannot be read, has an unknown parameter, or no frames.
+    """
+    frames, recording = read_recording(path, schema_of(camera))
+    named = {name for each in frames for name in each.values}
+    if not named:
+        raise InputError(f"{path.name!r} says nothing of a face", "Choose another file.")
+    frames = _with_held(frames, recording)
+    if mode == RELATIVE_TO_FIRST:
+        frames = differences(frames)
+    camera.photorig.use_mapping = False
+    _set_mode(camera, mode)
+    rest = rest_values(camera.photorig)
+    numbers = frame_start + _scene_frames(frames, recording, frames_per_second)
+    for name in schema_of(camera).ids:
+        if name in named:
+            values = np.array([each.values.get(name, rest[name]) for each in frames], np.float32)
+            write_keys(camera, name, numbers, values, tolerance)
+    return Keyed(float(numbers[0]), float(numbers[-1]), recording.rate)
+
+
+def _scene_frames(
+    frames: Sequence[FrameParameters], recording: Recording, frames_per_second: float
+) -> np.ndarray:
+    """(n,) how many scene frames each frame lies behind the start: that of the recording where its
+    time is told, so that sound stays with it, else the first frame."""
+    counted = np.array([each.frame - frames[0].frame for each in frames], np.float64)
+    if not frames_per_second:
+        return counted
+    times = [each.time for each in frames]
+    if all(time is not None for time in times) and np.all(np.diff(times) > 0):
+        seconds = np.array(times, np.float64)
+    elif recording.rate is not None:
+        before = frames[0].frame - 1 if recording.n_frames else 0
+        seconds = (counted + max(0, before)) / float(recording.rate)
+    else:
+        return counted
+    placed = seconds * frames_per_second
+    # Times are told to the microsecond; keys on whole frames are what an animator can work with.
+    whole = np.rint(placed)
+    return np.where(np.abs(placed - whole) < _NEAR_A_FRAME, whole, placed)
+
+
+def _with_held(frames: list[FrameParameters], recording: Recording) -> list[FrameParameters]:
+    """Frames that show no face for longer than a moment hold the pose before, as in films of
+    ``photorig render``; across shorter gaps the curves lead by themselves."""
+    line = timeline(frames, recording)
+    held, known = set(line.held), {each.frame for each in frames}
+    times = line.times or [place / float(line.rate) for place in range(len(line.frames))]
+    tells_time = all(each.time is not None for each in frames)
+    return [
+        each if each.frame in known or not tells_time else replace(each, time=time)
+        for each, time in zip(line.frames, times, strict=True)
+        if each.frame in known or each.frame in held
+    ]
+
+
+def _set_mode(camera: bpy.types.Camera, mode: str) -> None:
+    wanted = {RELATIVE_TO_FIRST: "RELATIVE", ABSOLUTE: "ABSOLUTE"}.get(mode, camera.photorig.mode)
+    if wanted != camera.photorig.mode:
+        camera.photorig.mode = wanted
+        reset_to_photo(camera)
+
+
+def export_performance(context: bpy.types.Context, path: Path) -> int:
+    """Write what each frame of the scene's range asks of the worker. Returns how many frames.
+
+    What *Neutral* takes away of the photo's expression is taken away in the file.
+
+    Raises:
+        InputError: as frame_request; or the frames show several portraits, or in several ways,
+            which one file cannot say.
+    """
+    scene = context.scene
+    frames = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
+    requests, portraits = frame_requests(context, scene, frames)
+    if len(portraits) > 1 or len({request.mode for request in requests}) > 1:
+        raise InputError(
+            "The frames show several portraits, or in several modes",
+            "Export the shots one by one: set the scene's range to each.",
+        )
+    (portrait,) = portraits.values()
+    photo = portrait.named_parameters
+    rate = parse_rate(f"{scene.render.fps / scene.render.fps_base:.6f}")
+    lines = [
+        FrameParameters(each.frame, _named(each, photo), float((each.frame - frames[0]) / rate))
+        for each in requests
+    ]
+    write(path, lines, Recording(rate))
+    return len(requests)
+
+
+def _named(request: FrameRequest, photo: Mapping[str, float]) -> dict[str, float]:
+    """Values by parameter id; what only newer models know is left out where it is 0."""
+    named = ARKIT_52.named(request.parameters)
+    if request.neutral:
+        for parameter in ARKIT_52.parameters:
+            if parameter.unit == "coefficient":
+                named[parameter.id] -= request.neutral * photo[parameter.id]
+    return named | {name: value for name, value in request.extra.items() if value}

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preferences: where the worker runs, whether its environment works, and what it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+
+_PREVIEW_MEGABYTES = 512
+LOCAL, REMOTE = "LOCAL", "REMOTE"
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How to start or reach the worker.
+
+    Attributes:
+        executable: path or name of the worker program; "" to look for it.
+        device: "auto", "cpu", "cuda" or "mps".
+        auto_start: whether a render may start the worker, or connect to it, by itself.
+        is_remote: whether it runs elsewhere and is only connected to.
+        connection_file: what it wrote there, copied to this computer.
+        host: of its computer, "" for the one in the file.
+    """
+
+    executable: str = ""
+    device: str = "auto"
+    auto_start: bool = True
+    is_remote: bool = False
+    connection_file: str = ""
+    host: str = ""
+
+
+def _preview_cache_changed(_preferences: PhotorigPreferences, _context: bpy.types.Context) -> None:
+    from ..preview.live import live
+
+    live.cache.limit = preview_cache_bytes()
+
+
+def _stays_there(name: str) -> Callable[[PhotorigPreferences, bpy.types.Context], None]:
+    """Makes a path absolute when it is chosen: beside the next .blend file lies somebody else's."""
+
+    def update(preferences: PhotorigPreferences, _context: bpy.types.Context) -> None:
+        chosen = getattr(preferences, name)
+        if chosen.startswith("//"):
+            setattr(preferences, name, bpy.path.abspath(chosen))
+
+    return update
+
+
+class PhotorigPreferences(bpy.types.AddonPreferences):
+    """Shown in Preferences > Add-ons > Photorig."""
+
+    bl_idname = __package__
+
+    place: bpy.props.EnumProperty(
+        name="Worker Runs On",
+        description="Where the face is rendered",
+        items=(
+            (LOCAL, "This Computer", "Blender starts the worker and ends it"),
+            (REMOTE, "Another Computer", "Somebody started it there with 'photorig serve'"),
+        ),
+        default=LOCAL,
+    )
+    executable: bpy.props.StringProperty(
+        name="Worker Program",
+        description=(
+            "The 'photorig' program that was installed with the worker. Empty to take the one"
+            " named by PHOTORIG_WORKER, the one in ~/photorig-worker, or the one on the search path"
+        ),
+        subtype="FILE_PATH",
+        update=_stays_there("executable"),
+    )
+    device: bpy.props.EnumProperty(
+        name="Device",
+        description="What the worker renders on",
+        items=(
+            ("auto", "Automatic", "The fastest there is"),
+            ("cpu", "CPU", "The processor"),
+            ("cuda", "CUDA", "An NVIDIA graphics card"),
+            ("mps", "Metal", "An Apple graphics processor"),
+        ),
+        default="auto",
+    )
+    connection_file: bpy.props.StringProperty(
+        name="Connection File",
+        description=(
+            "The file that 'photorig serve --connection-file' wrote there, copied to this computer."
+            " It holds a secret key: only you may be able to read it"
+        ),
+        subtype="FILE_PATH",
+        update=_stays_there("connection_file"),
+    )
+    host: bpy.props.StringProperty(
+        name="Address",
+        description=(
+            "Name or address of that computer, with :port where a tunnel changes it."
+            " Empty for the address in the connection file"
+        ),
+    )
+    auto_start: bpy.props.BoolProperty(
+        name="Start Automatically",
+        description="Start the worker, or connect to it, when a render needs it",
+        default=True,
+    )
+    show_setup: bpy.props.BoolProperty(
+        name="How to Install the Worker",
+        description="Show the lines to type in a terminal",
+        default=False,
+    )
+
+    preview_megabytes: bpy.props.IntProperty(
+        name="Preview Cache (MB)",
+        description="Memory for pictures of the face, so that a loop that was seen plays freely",
+        default=_PREVIEW_MEGABYTES,
+        min=0,
+        max=65536,
+        update=_preview_cache_changed,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
+
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "place", expand=True)
+        if self.place == REMOTE:
+            layout.prop(self, "connection_file")
+            layout.prop(self, "host")
+        else:
+            layout.prop(self, "executable")
+            draw_setup(layout, self)
+            layout.prop(self, "device")
+        layout.prop(self, "auto_start")
+        layout.prop(self, "preview_megabytes")
+        draw_worker_state(layout)
+        draw_log(layout)
+        if self.place == LOCAL:
+            draw_check(layout)
+
+
+def worker_options() -> WorkerOptions:
+    """The preferences as plain data; the defaults where the extension runs without any."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    if addon is None or addon.preferences is None:
+        return WorkerOptions()
+    chosen = addon.preferences
+    return WorkerOptions(
+        chosen.executable,
+        chosen.device,
+        chosen.auto_start,
+        chosen.place == REMOTE,
+        chosen.connection_file,
+        chosen.host,
+    )
+
+
+def preview_cache_bytes() -> int:
+    """How much memory pictures of the face may take."""
+    addon = bpy.context.preferences.addons.get(__package__)
+    if addon is None or addon.preferences is None:
+        return _PREVIEW_MEGABYTES << 20
+    return int(addon.preferences.preview_megabytes) << 20
+
+
+def register() -> None:
+    bpy.utils.register_class(PhotorigPreferences)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(PhotorigPreferences)

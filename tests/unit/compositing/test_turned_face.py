@@ -1,0 +1,207 @@
+"""Heads turn in the photo's own pixels: what goes where, what is believed, what stays."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from photorig.worker.compositing.face_move import FaceMove
+from photorig.worker.compositing.head_motion import HeadMotion
+from photorig.worker.compositing.turned_face import (
+    RestHead,
+    split_motion,
+    turned_person,
+    turned_share,
+)
+from photorig.worker.compositing.turned_mesh import (
+    LOW,
+    PITCH,
+    HeadFields,
+    HeadTurn,
+    fields,
+    head_turn,
+    turn_degrees,
+)
+from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
+from photorig.worker.reenactment.face_target import lid_edges
+
+from ..face_fakes import SCALE, face, place, turned_move
+
+pytestmark = pytest.mark.weights("face-landmarker")
+
+NOSE, CHIN, RIGHT_TEMPLE, LEFT_TEMPLE = 4, 152, 127, 356
+N = len(FACE_BORDER)
+SIDE = 200
+ALIGNMENT = np.array([[1 / SIDE, 0, 0.0], [0, 1 / SIDE, 0.0]])
+
+
+def turned(rest: float, yaw: float, target: np.ndarray | None = None) -> HeadTurn:
+    return head_turn(turned_move(rest, yaw, target), place(), HeadMotion())
+
+
+def at(values: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """What a raster holds at a point of the square."""
+    column, row = ((point - LOW) * PITCH).astype(int)
+    return np.asarray(values[row, column])
+
+
+def ring(head: np.ndarray, number: int, border: int) -> np.ndarray:
+    return np.asarray(head[N_VERTICES + number * N + FACE_BORDER.index(border)])
+
+
+def test_a_head_that_is_not_turned_stays_where_it_is() -> None:
+    head = turned(5, 5)
+    np.testing.assert_allclose(head.turned, head.rest, atol=1e-9)
+    found = fields(head)
+    assert np.abs(found.back).max() < 1e-6
+    assert found.beyond.max() == 0
+
+
+def test_a_small_turn_is_a_small_motion() -> None:
+    large, small = (np.abs(fields(turned(0, yaw)).back).max() for yaw in (1.0, 0.01))
+    assert small < 0.02 * large
+
+
+def test_the_degrees_are_those_between_two_poses() -> None:
+    assert turn_degrees(turned_move(-10, 15)) == pytest.approx(25, abs=0.5)
+    assert turned_share(turned_move(3, 3)) == 0
+    assert turned_share(turned_move(0, 12)) == 1
+
+
+def test_the_face_turns_with_its_skull_and_the_shoulders_stay() -> None:
+    head = turned(0, 20)
+    ways = (head.turned - head.rest) / SCALE
+    assert ways[NOSE, 0] == pytest.approx(10.5 * np.sin(np.radians(20)), abs=0.6)
+    assert ways[CHIN, 0] > 1.5
+    np.testing.assert_allclose(ring(ways, 3, CHIN), 0, atol=1e-9)
+    # Hair is further back than the face: on the side that comes into view it spreads.
+    spread = [
+        np.linalg.norm(ring(points, 2, RIGHT_TEMPLE) - points[RIGHT_TEMPLE])
+        for points in (head.rest, head.turned)
+    ]
+    narrowed = [
+        np.linalg.norm(ring(points, 2, LEFT_TEMPLE) - points[LEFT_TEMPLE])
+        for points in (head.rest, head.turned)
+    ]
+    assert spread[1] > 1.1 * spread[0]
+    assert narrowed[1] < 0.8 * narrowed[0]
+
+
+def test_features_keep_the_shape_that_the_person_has() -> None:
+    posed = face(15)
+    drifted = posed.copy()
+    drifted[[13, 14], 1] += 0.5 * SCALE  # the generator's lips are half a centimetre lower
+    move = FaceMove(face(0), drifted, drifted, SCALE, True, (), drifted)
+    head = head_turn(move, place(), HeadMotion())
+    lips = (head.turned[[13, 14], 1] - posed[[13, 14], 1]) / SCALE
+    assert np.abs(lips).max() < 0.2
+    np.testing.assert_allclose(head.drawn[[13, 14]], drifted[[13, 14], :2], atol=1e-9)
+
+
+def test_what_is_stretched_or_was_hidden_is_not_believed() -> None:
+    still, aside = turned(0, 15), turned(-40, -10)
+    assert at(fields(still).trust, still.turned[[4, 33, 263]].mean(0)) > 0.95
+    hidden = aside.turned[[93, 127, 34]].mean(0)  # the cheek that looked away from the camera
+    assert at(fields(aside).trust, hidden) < 0.3
+    assert fields(aside).beyond.max() > 0.5
+    assert fields(still).beyond.max() < 0.05
+
+
+def test_a_mouth_that_opens_is_the_generators() -> None:
+    lower = dict.fromkeys((14, 87, 178, 317, 402, 88, 318), (0.0, 0.6))
+    head = turned(0, 15, face(15, lower))
+    opened = head.turned[[13, 14]].mean(0)
+    assert at(fields(head).trust, opened) < 0.2
+    closed = turned(0, 15)
+    assert at(fields(closed).trust, closed.turned[[13, 14]].mean(0)) > 0.9
+
+
+def test_an_eye_that_closes_is_the_generators() -> None:
+    upper, under = lid_edges("Right")
+    posed = face(15)
+    gaps = (posed[under, 1] - posed[upper, 1]) / SCALE
+    shut = {int(v): (0.0, 0.9 * gap) for v, gap in zip(upper[1:-1], gaps[1:-1], strict=True)}
+    head = turned(0, 15, face(15, shut))
+    assert at(fields(head).trust, head.turned[upper[4]]) < 0.3
+    other = lid_edges("Left")[0]
+    assert at(fields(head).trust, head.turned[other[4]]) > 0.9
+
+
+def test_a_roll_and_the_turn_on_the_neck_go_along() -> None:
+    motion = HeadMotion(roll=2.0, x=1.0, lead=(1.5, -0.5))
+    along, left = split_motion(motion)
+    assert along == HeadMotion(roll=2.0, lead=(1.5, -0.5))
+    assert left == HeadMotion(x=1.0)
+    _, more = split_motion(HeadMotion(roll=-20.0))
+    assert more.roll == -17.0
+    move = turned_move(0, 10)
+    led, unled = (head_turn(move, place(), HeadMotion(lead=lead)) for lead in ((1.0, 0.0), (0, 0)))
+    way = (led.turned - unled.turned)[:N_VERTICES, 0] / SCALE
+    np.testing.assert_allclose(way, 1.0, atol=1e-6)
+
+
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """A photo (SIDE, SIDE, 3) with grain and the person's matte, an oval around the face."""
+    grain = np.random.default_rng(3).standard_normal((SIDE, SIDE, 3))
+    grain = cv2.GaussianBlur(grain, (0, 0), 2.0)
+    photo = np.clip(128 + 40 * grain / grain.std(), 0, 255).astype(np.uint8)
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    away = np.hypot((x - 0.5) / 0.3, (y - 0.5) / 0.38)
+    return photo, np.clip((1 - away) * 20 + 0.5, 0, 1).astype(np.float32)
+
+
+def shown(move: FaceMove) -> tuple[np.ndarray, np.ndarray]:
+    photo, matte = pictures()
+    plate = np.full_like(photo, 7)
+    head = RestHead.of(photo, matte, ALIGNMENT)
+    drawn = np.full((64, 64, 3), 128, np.uint8)
+    uncovered = (matte > 0).astype(np.float32)
+    return turned_person(
+        photo,
+        plate,
+        matte,
+        uncovered,
+        head,
+        drawn,
+        lambda: np.ones((64, 64), np.float32),
+        move,
+        place(),
+        HeadMotion(),
+    )
+
+
+def test_not_turned_the_picture_is_the_photo_bit_for_bit() -> None:
+    picture, person = shown(turned_move(0, 0))
+    photo, matte = pictures()
+    np.testing.assert_array_equal(picture, photo)
+    np.testing.assert_allclose(person, matte, atol=1e-5)
+
+
+def test_the_background_stands_still_and_comes_into_view() -> None:
+    picture, person = shown(turned_move(0, 20))
+    photo, matte = pictures()
+    nobody = (matte == 0) & (person == 0)
+    assert nobody.mean() > 0.3
+    np.testing.assert_array_equal(picture[nobody], photo[nobody])
+    left = (matte == 1) & (person == 0)
+    assert left.any()
+    assert (picture[left] == 7).all(-1).mean() > 0.8
+    assert np.abs(picture[matte == 1].astype(int) - photo[matte == 1]).mean() > 10
+
+
+def test_a_turned_head_shows_the_photo() -> None:
+    picture, _ = shown(turned_move(0, 15))
+    photo, _ = pictures()
+    head = turned(0, 15)
+    nose, before = (np.rint(points[NOSE] * SIDE).astype(int) for points in (head.turned, head.rest))
+    near, was = (p[1] + np.mgrid[-6:7, -6:7][0] for p in (nose, before))
+    carried = picture[near, nose[0] + np.mgrid[-6:7, -6:7][1]].astype(float)
+    there = photo[was, before[0] + np.mgrid[-6:7, -6:7][1]].astype(float)
+    assert np.corrcoef(carried.ravel(), there.ravel())[0, 1] > 0.5
+
+
+def test_fields_are_a_pure_function() -> None:
+    first, second = (fields(turned(0, 12)) for _ in range(2))
+    for name in HeadFields.__dataclass_fields__:
+        assert getattr(first, name).tobytes() == getattr(second, name).tobytes()

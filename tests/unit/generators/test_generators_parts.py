@@ -1,0 +1,179 @@
+"""The generator's parts that need no downloaded weights."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from photorig.shared.errors import InputError, ModelError
+from photorig.worker.generators import load_generator
+from photorig.worker.generators.benchmark import measure
+from photorig.worker.generators.latents import checked_latents
+from photorig.worker.generators.layers import haar, inverse_haar
+from photorig.worker.generators.preview_head import (
+    HEAD_SHAPES,
+    PreviewHead,
+    heads_from_tensors,
+    heads_to_tensors,
+)
+from photorig.worker.generators.weights import band_order, blocks_for, split_by_size
+from photorig.worker.importers.openvino_ir import read_constants
+from photorig.worker.threads import thread_count
+
+NETWORK = """<?xml version="1.0"?>
+<net name="small" version="10"><layers>
+  <layer id="0" name="first" type="Const">
+    <data element_type="f32" offset="8" shape="2, 3" size="24"/>
+    <output><port id="0" names="m.weight,other"/></output></layer>
+  <layer id="1" name="second" type="Const">
+    <data element_type="f16" offset="0" shape="4" size="8"/>
+    <output><port id="0"/></output></layer>
+  <layer id="2" name="axis" type="Const">
+    <data element_type="i64" offset="0" shape="1" size="8"/>
+    <output><port id="0"/></output></layer>
+  <layer id="3" name="sum" type="Add"/>
+</layers></net>
+"""
+
+
+def write_network(folder: Path, blob: bytes) -> Path:
+    (folder / "small.xml").write_text(NETWORK, encoding="utf-8")
+    (folder / "small.bin").write_bytes(blob)
+    return folder / "small.xml"
+
+
+def small_blob() -> bytes:
+    return np.array([1, 2, 3, 4], "<f2").tobytes() + np.arange(6, dtype="<f4").tobytes()
+
+
+def test_float_constants_are_read_by_name_in_file_order(tmp_path: Path):
+    first, second = read_constants(write_network(tmp_path, small_blob()))
+    assert (first.name, second.name) == ("m.weight", "second")
+    np.testing.assert_array_equal(first.values, np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(second.values, [1, 2, 3, 4])
+    assert first.values.dtype == second.values.dtype == np.float32
+
+
+def test_a_data_file_that_is_too_short_is_an_error(tmp_path: Path):
+    with pytest.raises(ModelError, match="does not match"):
+        read_constants(write_network(tmp_path, small_blob()[:-1]))
+
+
+def test_a_missing_data_file_is_an_error_that_names_the_network(tmp_path: Path):
+    path = write_network(tmp_path, b"")
+    path.with_suffix(".bin").unlink()
+    with pytest.raises(ModelError, match=r"small\.xml"):
+        read_constants(path)
+
+
+def test_the_inverse_haar_transform_undoes_the_haar_transform():
+    image = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(inverse_haar(haar(image)), image)
+
+
+def test_a_low_band_alone_gives_an_even_image():
+    bands = torch.zeros(1, 4, 2, 2)
+    bands[:, 0] = 0.5
+    torch.testing.assert_close(inverse_haar(bands), torch.full((1, 1, 4, 4), 0.5))
+
+
+def test_band_order_names_every_channel_once():
+    order = band_order(12)
+    assert sorted(order) == list(range(12))
+    assert order[:3].tolist() == [0, 1, 2]
+    assert order[3:6].tolist() == [3, 6, 9]
+
+
+def test_an_unknown_size_is_refused_with_the_sizes_there_are():
+    with pytest.raises(InputError, match="256, 512, 1024"):
+        blocks_for(300)
+
+
+def test_an_unknown_device_is_refused_with_the_devices_there_are():
+    with pytest.raises(InputError, match="torch-cpu"):
+        load_generator("quantum")
+
+
+def test_an_unknown_precision_is_refused_in_the_environment_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PHOTORIG_PRECISION", "f8")
+    with pytest.raises(InputError, match="no precision 'f8'"):
+        load_generator("cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="no cuda device"):
+        load_generator("cuda")
+
+
+@pytest.mark.parametrize("shape", [(16, 512), (1, 18, 512), (1, 16, 256)])
+def test_latents_of_another_shape_are_refused(shape: tuple[int, ...]):
+    with pytest.raises(InputError, match="latents must be"):
+        checked_latents(np.zeros(shape, np.float32))
+
+
+def test_latents_that_are_no_numbers_are_refused():
+    latents = np.zeros((1, 16, 512), np.float32)
+    latents[0, 3, 5] = np.nan
+    with pytest.raises(InputError, match="not a finite number"):
+        checked_latents(latents)
+
+
+def test_the_number_of_threads_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PHOTORIG_THREADS", "3")
+    assert thread_count() == 3
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+def test_a_senseless_number_of_threads_is_refused(value: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PHOTORIG_THREADS", value)
+    with pytest.raises(InputError, match="PHOTORIG_THREADS"):
+        thread_count()
+
+
+def test_preview_heads_survive_being_saved():
+    torch.manual_seed(0)
+    head = PreviewHead(HEAD_SHAPES[0])
+    tensors = {name: tensor.numpy() for name, tensor in heads_to_tensors({256: head}).items()}
+    read = heads_from_tensors(split_by_size(tensors))
+    assert list(read) == [256]
+    for expected, value in zip(head.parameters(), read[256].parameters(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_preview_head_of_another_form_is_refused():
+    tensors = {
+        name: tensor.numpy()
+        for name, tensor in heads_to_tensors({256: PreviewHead(HEAD_SHAPES[1])}).items()
+    }
+    with pytest.raises(ModelError, match="preview head for 256"):
+        heads_from_tensors(split_by_size(tensors))
+
+
+class SleepyGenerator:
+    """Takes a fixed time for an image, and much longer for its first, as one that compiles does."""
+
+    device, w_dim = "cpu", 4
+    mean_latent = latent_std = np.ones(4, np.float32)
+
+    def __init__(self, backend: str, seconds: float) -> None:
+        self.backend, self._seconds, self._first = backend, seconds, 0.2
+
+    def expand(self, w: np.ndarray) -> np.ndarray:
+        return w
+
+    def synthesize(self, latents: np.ndarray, size: int) -> None:
+        time.sleep(self._first + self._seconds)
+        self._first = 0.0
+
+
+def test_backends_are_timed_against_the_first_without_the_first_image():
+    contenders = [SleepyGenerator("slow", 0.04), SleepyGenerator("quick", 0.01)]
+    slow, quick = measure(contenders, [256], rounds=3)
+    assert (slow.backend, slow.speedup) == ("slow", 1.0)
+    assert 40 <= slow.milliseconds < 200
+    assert quick.speedup > 1.5

@@ -1,0 +1,440 @@
+"""From the generator's picture to the frame: background kept, head moved, face put back.
+
+The generator's picture is not quite the photo, it drags the background along when it turns a head,
+and it can neither roll a head nor shift it. Here it gets the detail of the photo, is cut to the
+person and laid over the photo, and what geometry has to do is done to the result. At rest all of
+this gives the photo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import cv2
+import numpy as np
+
+from photorig.worker.faces.segmentation import Matte, PersonMatte, refined
+from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
+from photorig.worker.portraits.portrait import Portrait
+
+from .canvas import Scene, Size, scene_of
+from .detail import (
+    SIDE,
+    Carried,
+    Flow,
+    RestPictures,
+    carried,
+    colour_offset,
+    follow,
+    in_raster,
+    is_square,
+    small,
+)
+from .face_move import FaceMove
+from .fine_matte import finer_matte
+from .head_motion import HeadMotion, HeadPlace
+from .head_place import HeadFinder, LandmarkedHeads, in_window
+from .layers import (
+    RestPerson,
+    background,
+    laid_over,
+    mixed,
+    moved,
+    moved_matte,
+    rest_person,
+    with_fringe,
+    with_surroundings,
+)
+from .paste_back import PasteWindow, from_corner, paste_window
+from .tone import Tone, tone_of
+from .turned_face import RestHead, split_motion, turned_person, turned_share
+
+VERSION = 11
+"""Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
+
+_REMEMBERED = 4  # portraits and sizes
+_WINDOW = 2.2  # side of the part of the photo a head moves in, in sides of the aligned square
+_PERSON_REACH = (0.56, 0.66)  # from the middle of the square, in its sides: then others begin
+_HEAD = (0.5, 0.55)  # a point that is inside the head of every aligned square
+
+Value = TypeVar("Value")
+
+RestCrop = Callable[[], np.ndarray]
+"""Gives what the generator makes of a portrait's own latents, (s, s, 3) uint8."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """What belongs to a portrait at rest in a scene, see `Scene`.
+
+    Attributes:
+        region: rows and columns of the scene's photo in which the head moves.
+        matte: (h, w) float32 in [0, 1], the person in the region, without those who stand beside.
+        around: (h, w) float32, the same with some of what surrounds the person.
+        plate: (h, w, 3) uint8, the region without the person.
+        uncovered: (h, w) float32, where in the region it may come into view.
+        window: the part of the photo that changes when the face is driven; it is in the region.
+        pictures: photo and generator in the window.
+        aligned: the same as an aligned crop at the size at which flow is found.
+        person: in that crop.
+    """
+
+    region: tuple[slice, slice]
+    matte: np.ndarray
+    around: np.ndarray
+    plate: np.ndarray
+    uncovered: np.ndarray
+    window: PasteWindow
+    pictures: RestPictures
+    aligned: RestPictures
+    person: RestPerson
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """The window, counted from the region's corner."""
+        return _within(self.window, self.region)
+
+    def seams(
+        self, surrounded: np.ndarray, alone: np.ndarray, face: Carried
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Seams (m, n) of the driven person, known within the square, as they lie in the window;
+        beyond the square that of the person at rest, moved as the photo is."""
+        window = self.window
+        beyond = cv2.remap(self.matte[self.part], face.sources, None, cv2.INTER_LINEAR)
+        around, shown = beyond[window.inner], window.shown[window.inner]
+        seams = []
+        for seam in (surrounded, alone):
+            seam = in_raster(seam, window.inner_alignment, shown.shape)
+            whole = beyond.copy()
+            whole[window.inner] = around + shown * (seam - around)
+            seams.append(whole)
+        return seams[0], refined(seams[1], face.picture)
+
+    def carried_seams(self, face: Carried) -> tuple[np.ndarray, np.ndarray]:
+        """The same where it is known how everything moves: seams of the person at rest, moved."""
+        around, alone = (
+            cv2.remap(seam[self.part], face.sources, None, cv2.INTER_LINEAR)
+            for seam in (self.around, self.matte)
+        )
+        return around, alone
+
+    def aligned_crop(self, picture: np.ndarray) -> np.ndarray:
+        """The aligned square (SIDE, SIDE, 3) of a picture of the window."""
+        inner = picture[self.window.inner]
+        if is_square(self.window.inner_alignment, inner.shape):
+            return small(inner)
+        return aligned_crop(picture, self.window.alignment, SIDE)
+
+
+class PortraitStage:
+    """Turns driven crops into frames.
+
+    What belongs to a portrait at rest is made once and remembered; it is a pure function of the
+    portrait and the size, so a frame does not depend on what was asked before.
+    """
+
+    def __init__(self, matte: Matte | None = None, heads: HeadFinder | None = None) -> None:
+        self._matte = matte or PersonMatte()
+        self._heads = heads or LandmarkedHeads()
+        self._scenes: _Memory[Scene] = _Memory()
+        self._rests: _Memory[_Rest] = _Memory()
+        self._aligned: _Memory[RestPictures] = _Memory()
+        self._persons: _Memory[RestPerson] = _Memory()
+        self._places: _Memory[HeadPlace] = _Memory()
+        self._heads_at_rest: _Memory[RestHead] = _Memory()
+        self._tones: _Memory[Tone | None] = _Memory()
+
+    @property
+    def id(self) -> str:
+        """Changes whenever the same portrait, crop and motion would give another frame."""
+        return hashlib.sha256(f"{VERSION} {self._matte.id}".encode()).hexdigest()
+
+    def rest_frame(self, portrait: Portrait, size: Size) -> np.ndarray:
+        """What is seen when nothing is asked for: the photo, or its aligned crop of that size."""
+        if size == "full":
+            return portrait.photo.copy()
+        return aligned_crop(portrait.photo, portrait.alignment, size)
+
+    def frame(
+        self,
+        portrait: Portrait,
+        size: Size,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        rest: RestCrop,
+        move: FaceMove | None = None,
+    ) -> np.ndarray:
+        """The photo, or its aligned crop, with the driven face in it.
+
+        Args:
+            size: of the frame.
+            crop: (s, s, 3) uint8 from the generator; s is ``size`` if that is a number.
+            rest: gives what the generator makes of the portrait's own latents at this size.
+            move: where the face's mesh went, if that is known.
+
+        Returns:
+            (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
+        """
+        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
+        frame = scene.photo.copy()
+        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        if at_rest is None:
+            return frame[scene.cut]
+        region, share = frame[at_rest.region], 0.0 if move is None else turned_share(move)
+        if share < 1:
+            if self._is_driven(at_rest, crop):
+                region[at_rest.part], person = self._driven(at_rest, crop, move)
+            else:
+                person = at_rest.matte
+            if not motion.is_rest:
+                place = self._place(portrait, scene, at_rest)
+                region[:] = moved(region, person, at_rest.plate, place, motion)
+        if share > 0 and move is not None:
+            turned, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            if not left.is_rest:
+                place = self._place(portrait, scene, at_rest)
+                turned = moved(turned, person, at_rest.plate, place, left)
+            region[:] = mixed(region, turned, share)
+        return np.ascontiguousarray(frame[scene.cut])
+
+    def matte(
+        self,
+        portrait: Portrait,
+        size: Size,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        rest: RestCrop,
+        move: FaceMove | None = None,
+    ) -> np.ndarray:
+        """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
+        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
+        matte = np.zeros(scene.photo.shape[:2], np.float32)
+        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        if at_rest is None:
+            return matte[scene.cut]
+        share, region = 0.0 if move is None else turned_share(move), matte[at_rest.region]
+        if share < 1:
+            person = at_rest.matte
+            if self._is_driven(at_rest, crop):
+                _, person = self._driven(at_rest, crop, move)
+            if not motion.is_rest:
+                person = moved_matte(person, self._place(portrait, scene, at_rest), motion)
+            region[:] = np.clip(person, 0, 1)
+        if share > 0 and move is not None:
+            _, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            if not left.is_rest:
+                person = moved_matte(person, self._place(portrait, scene, at_rest), left)
+            region += share * (np.clip(person, 0, 1) - region)
+        return np.ascontiguousarray(matte[scene.cut])
+
+    def face(
+        self, portrait: Portrait, crop: np.ndarray, rest: RestCrop, move: FaceMove | None = None
+    ) -> np.ndarray:
+        """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
+        arguments as of `frame`."""
+        crop, generated = (self._toned(portrait, picture) for picture in (crop, rest()))
+        photo = aligned_crop(portrait.photo, portrait.alignment, crop.shape[0])
+        pictures = self._pictures(portrait, photo, generated)
+        return carried(crop, pictures, _flow(crop, generated, move)).picture
+
+    def _toned(self, portrait: Portrait, picture: np.ndarray) -> np.ndarray:
+        """A picture of the generator, without colours if the photo has none."""
+        tone = self._tones.get((portrait.id,), lambda: tone_of(portrait.photo))
+        return picture if tone is None else tone.applied(picture)
+
+    def _is_driven(self, rest: _Rest, crop: np.ndarray) -> bool:
+        return not np.array_equal(small(crop), rest.aligned.generated)
+
+    def _driven(
+        self, rest: _Rest, crop: np.ndarray, move: FaceMove | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
+        region, float32."""
+        flow = _flow(crop, rest.aligned.generated, move)
+        face = carried(crop, rest.pictures, flow, rest.window)
+        if _is_known(move):
+            surrounded, alone = rest.carried_seams(face)
+        else:
+            person = rest.person
+            driven = person.clean(self._matte.person(rest.aligned_crop(face.picture)))
+            surrounded, alone = rest.seams(person.surrounded(driven), person.alone(driven), face)
+        plate, uncovered = rest.plate[rest.part], rest.uncovered[rest.part]
+        window = laid_over(
+            rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way, uncovered
+        )
+        matte = rest.matte.copy()
+        matte[rest.part] = alone
+        return window, matte
+
+    def _turned(
+        self,
+        portrait: Portrait,
+        size: Size,
+        scene: Scene,
+        rest: _Rest,
+        crop: np.ndarray,
+        motion: HeadMotion,
+        move: FaceMove,
+    ) -> tuple[np.ndarray, np.ndarray, HeadMotion]:
+        """The region (h, w, 3) with the head turned in it, the person's matte in it, and how the
+        head still has to move."""
+        photo, (rows, columns) = scene.photo[rest.region], rest.region
+        alignment = from_corner(scene.alignment, columns.start, rows.start)
+        key = (portrait.id, size)
+        head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
+        place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
+        along, left = split_motion(motion)
+        drawn = (crop, lambda: self._matte.person(small(crop)))
+        picture, person = turned_person(
+            photo, rest.plate, rest.matte, rest.uncovered, head, *drawn, move, place, along
+        )
+        return picture, person, left
+
+    def _scene(self, portrait: Portrait, size: Size) -> Scene:
+        return self._scenes.get((portrait.id, size), lambda: scene_of(portrait, size))
+
+    def _at_rest(
+        self, portrait: Portrait, size: Size, scene: Scene, crop: np.ndarray, rest: RestCrop
+    ) -> _Rest | None:
+        """None where the aligned square misses the photo."""
+        window = paste_window(scene.photo.shape[:2], scene.alignment)
+        if not window.shown.any():
+            return None
+        key = (portrait.id, size, crop.shape[0])
+        return self._rests.get(key, lambda: self._rest(portrait, scene, window, rest()))
+
+    def _rest(
+        self,
+        portrait: Portrait,
+        scene: Scene,
+        window: PasteWindow,
+        generated: np.ndarray,
+    ) -> _Rest:
+        """Photo, generator (s, s, 3) and person at rest in a scene."""
+        person, generated = self._person(portrait), self._toned(portrait, generated)
+        aligned = self._aligned.get(
+            (portrait.id, generated.shape[0]),
+            lambda: self._pictures(portrait, _aligned(portrait), small(generated)),
+        )
+        photo = scene.photo[window.rows, window.columns]
+        in_photo = _frozen(in_raster(generated, window.alignment, photo.shape))
+        pictures = RestPictures(photo, in_photo, aligned.offset, window.alignment)
+        region, unit = _region(scene), side_in_pixels(scene.alignment)
+        around = scene.photo[region]
+        matte = refined(_person_around(self._matte.person(around), scene, region).matte, around)
+        part = _within(window, region)
+        square = refined(in_raster(person.matte, window.alignment, photo.shape), photo)
+        matte[part] += window.shown * (square - matte[part])
+        matte = finer_matte(around, matte, unit)
+        plate = _frozen(background(around, matte, unit))
+        mattes = (matte, with_surroundings(matte, unit), with_fringe(matte, unit))
+        matte, surrounded, uncovered = (_frozen(value) for value in mattes)
+        return _Rest(region, matte, surrounded, plate, uncovered, window, pictures, aligned, person)
+
+    def _pictures(
+        self, portrait: Portrait, photo: np.ndarray, generated: np.ndarray
+    ) -> RestPictures:
+        """Aligned crops of photo and generator at rest."""
+        offset = colour_offset(photo, generated, self._person(portrait).matte)
+        alignment = Portrait.aligned_photo(photo.shape[0])
+        return RestPictures(_frozen(photo), _frozen(generated), offset, alignment)
+
+    def _person(self, portrait: Portrait) -> RestPerson:
+        """The person in the aligned crop of the photo."""
+
+        def make() -> RestPerson:
+            matte = self._matte.person(_aligned(portrait))
+            side = matte.shape[0]
+            return rest_person(matte, (_HEAD[0] * side, _HEAD[1] * side), side)
+
+        return self._persons.get((portrait.id,), make)
+
+    def _place(self, portrait: Portrait, scene: Scene, rest: _Rest) -> HeadPlace:
+        """Where the head is in the region."""
+        place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
+        rows, columns = rest.region
+        return in_window(place, scene.alignment, np.array([columns.start, rows.start], np.float64))
+
+
+def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
+    """How a driven crop came out of the one at rest: by the mesh where only that moved."""
+    if move is None or not _is_known(move):
+        return follow(crop, generated)
+    return move.flow(crop, generated)
+
+
+def _is_known(move: FaceMove | None) -> bool:
+    """Whether a mesh says how everything moves."""
+    return move is not None and (move.posed is not None or not move.is_turned)
+
+
+def _region(scene: Scene) -> tuple[slice, slice]:
+    """Rows and columns of a scene's photo in which the head moves."""
+    height, width = scene.photo.shape[:2]
+    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0]
+    reach = _WINDOW / 2 * side_in_pixels(scene.alignment)
+    left, top = np.clip(np.floor(middle - reach), 0, [width, height]).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(middle + reach), 0, [width, height]).astype(int).tolist()
+    return slice(top, bottom), slice(left, right)
+
+
+def _within(window: PasteWindow, region: tuple[slice, slice]) -> tuple[slice, slice]:
+    top, left = region[0].start, region[1].start
+    return (
+        slice(window.rows.start - top, window.rows.stop - top),
+        slice(window.columns.start - left, window.columns.stop - left),
+    )
+
+
+def _person_around(matte: np.ndarray, scene: Scene, region: tuple[slice, slice]) -> RestPerson:
+    """The person of the aligned square in the matte (m, n) of a region of the scene.
+
+    The matte is square, whatever the region is.
+    """
+    rows, columns = region
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    unit = side_in_pixels(scene.alignment)
+    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0] - [columns.start, rows.start]
+    x, y = matte.shape[1] / width, matte.shape[0] / height
+    across, down = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
+    away = np.hypot(across / x - middle[0], down / y - middle[1]) / unit
+    near, far = _PERSON_REACH
+    reach = np.clip((far - away) / (far - near), 0, 1).astype(np.float32)
+    head = (float(middle[0] * x), float(middle[1] * y))
+    return rest_person(matte, head, unit * math.sqrt(x * y), reach)
+
+
+def _aligned(portrait: Portrait) -> np.ndarray:
+    return aligned_crop(portrait.photo, portrait.alignment, SIDE)
+
+
+def _frozen(picture: np.ndarray) -> np.ndarray:
+    picture = picture.copy()
+    picture.flags.writeable = False
+    return picture
+
+
+class _Memory(Generic[Value]):
+    """The last few results by portrait and size; threads may share it."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[tuple[str | int, ...], Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str | int, ...], make: Callable[[], Value]) -> Value:
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > _REMEMBERED:
+                self._values.popitem(last=False)
+        return value

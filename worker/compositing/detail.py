@@ -1,0 +1,322 @@
+"""What the generator misses of a photo, carried along with the face that it drives.
+
+With R the generator's picture at rest, P the photo, A the driven picture and f the flow that leads
+every point of A back to where it was in R, a frame is
+
+    A(x) + trust(x) · (P − R)(x + f(x)) + (1 − trust(x)) · colour(x)
+
+so that at rest it is P. Trust falls where the flow does not explain A: in a mouth that opens, on a
+lid that closes, on skin and background that come into view. There only the difference in colour
+between photo and generator is kept, taken from around. Everything here is a pure function of the
+pictures: nothing is tracked from frame to frame.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from photorig.worker.portraits.align import side_in_pixels
+
+from .coarse import Coarse, blended
+from .paste_back import PasteWindow, led
+
+SIDE = 256
+"""Pixels of the aligned square's side at which flow and trust are found, whatever the frame's size,
+so that preview and render carry the same detail to the same place."""
+
+_DISAGREEMENT = 25.0  # levels between the driven picture and the carried one at rest: not the same
+_ERRING = 1.5  # pixels by which there and back may differ, and a tenth of the way
+_STRETCH = 0.35  # change of the flow from pixel to pixel at which it tears
+_NEARBY = 1.5  # pixels over which these are averaged
+_COLOUR_REACH = 5.0  # pixels over which colour is told from detail
+_SPREAD = 8.0  # pixels over which it is taken from where the flow is trusted
+_NOISE = 1.0  # level by which the generator's pictures differ where nothing has changed
+_STRIP = 64  # rows at a time: what is worked on stays in the cache
+_LEAST_TRUST = 0.05  # around a point; below it the generator has its own colours
+
+
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Where a driven picture came from.
+
+    Attributes:
+        back: (SIDE, SIDE, 2) float32, x and y from a point of the driven picture to where it was
+            at rest, in sides of the aligned square.
+        trust: (SIDE, SIDE) float32 in [0, 1], how far that explains the picture.
+    """
+
+    back: np.ndarray
+    trust: np.ndarray
+
+    @property
+    def way(self) -> np.ndarray:
+        """(SIDE, SIDE) float32: how far the picture has moved around each point."""
+        return _near(cv2.magnitude(*cv2.split(self.back)))
+
+
+@dataclass(frozen=True, eq=False)
+class RestPictures:
+    """Photo and generator at rest in one raster of pixels.
+
+    Attributes:
+        photo: (h, w, 3) uint8.
+        generated: (h, w, 3) uint8, the generator's picture at rest in the same place.
+        offset: (SIDE, SIDE, 3) float32, by how much the photo's colours differ, on the person.
+        alignment: (2, 3) from the raster's pixels to the aligned square.
+    """
+
+    photo: np.ndarray
+    generated: np.ndarray
+    offset: np.ndarray
+    alignment: np.ndarray
+
+
+_one_thread = threading.Lock()
+
+
+def follow(driven: np.ndarray, rest: np.ndarray) -> Flow:
+    """How a driven picture came out of the one at rest, both (s, s, 3) uint8 of the generator.
+
+    Dense inverse search (Kroeger, Timofte, Dai and Van Gool 2016), there and back.
+    """
+    driven, rest = small(driven), small(rest)
+    after, before = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (driven, rest))
+    with _one_thread:
+        # The search goes by stripes, one a thread: the number of threads would change the result.
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            back = search.calc(after, before, None)
+            ahead = search.calc(before, after, None)
+        finally:
+            cv2.setNumThreads(threads)
+    return Flow(back / SIDE, _trust(driven, rest, back, ahead))
+
+
+def trusted(driven: np.ndarray, rest: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) float32 in [0, 1]: how far a flow that is known explains a driven picture.
+
+    Args:
+        driven, rest: (SIDE, SIDE, 3) uint8.
+        back: (SIDE, SIDE, 2) float32 in sides of the square, see `Flow.back`.
+    """
+    back = back * SIDE
+    return _trust_of(_near(_unlike(driven, rest, _sources(back))), back)
+
+
+def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE): how far the flow ``back`` (pixels) explains the driven picture."""
+    source = _sources(back)
+    there_and_back = back + cv2.remap(
+        ahead, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    erring = _squared(there_and_back) / (_ERRING**2 + 0.01 * _squared(back))
+    return _trust_of(_near(_unlike(driven, rest, source) + erring), back)
+
+
+def _unlike(driven: np.ndarray, rest: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE): how far a driven picture differs from what its flow takes from the one at rest,
+    squared; 1 is too much."""
+    carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    difference = cv2.absdiff(carried, driven).astype(np.float32)
+    return cv2.transform(difference * difference, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
+
+
+def _trust_of(doubt: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) trust in a flow (pixels), with the doubt (SIDE, SIDE) that there is already."""
+    smooth = _near(back)
+    slopes = [cv2.Sobel(smooth, cv2.CV_32F, 1 - axis, axis, scale=1 / 8) for axis in (0, 1)]
+    torn = (_squared(slopes[0]) + _squared(slopes[1])) / _STRETCH**2
+    return np.exp(-(doubt + torn)).astype(np.float32)
+
+
+def _squared(ways: np.ndarray) -> np.ndarray:
+    """Squared lengths (h, w) of vectors (h, w, 2)."""
+    return cv2.transform(ways * ways, np.ones((1, 2)))
+
+
+def small(picture: np.ndarray) -> np.ndarray:
+    """A square picture at the size at which flow is found."""
+    if picture.shape[0] == SIDE:
+        return picture
+    shrinks = picture.shape[0] > SIDE
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=way)
+
+
+def colour_offset(photo: np.ndarray, generated: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE, 3) float32: how the photo's colours differ from the generator's on the person.
+
+    Args:
+        photo, generated: (s, s, 3) uint8 aligned crops.
+        person: (m, m) float32, where the person is; the background's colours do not bleed in.
+    """
+    difference = small(photo).astype(np.float32) - small(generated)
+    weight = cv2.resize(person, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    return _spread(difference, weight, _COLOUR_REACH, 1e-2)
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A driven picture with the photo's detail.
+
+    Attributes:
+        picture: (h, w, 3) uint8.
+        sources: (h, w, 2) float32, the pixel at rest that each pixel came from, as OpenCV counts.
+        way: (h, w) float32, how far each pixel has come, in sides of the square.
+    """
+
+    picture: np.ndarray
+    sources: np.ndarray
+    way: np.ndarray
+
+
+def carried(
+    driven: np.ndarray, rest: RestPictures, flow: Flow, window: PasteWindow | None = None
+) -> Carried:
+    """The driven picture with what the photo has and the generator has not.
+
+    Args:
+        driven: (s, s, 3) uint8 of the generator.
+        window: where ``rest`` is a part of the photo: towards the edges of the square the photo
+            itself takes over, moved as the driven picture is.
+
+    Returns:
+        In the raster of ``rest``. It is the photo bit for bit where ``driven`` is the generator's
+        picture at rest, and far from the square.
+    """
+    everywhere = (slice(0, rest.photo.shape[0]), slice(0, rest.photo.shape[1]))
+    inner = everywhere if window is None else window.inner
+    sources, way = _moves(flow, rest.alignment, rest.photo.shape[:2], window is not None)
+    photo = _sampled(rest.photo, sources)
+    alignment = rest.alignment if window is None else window.inner_alignment
+    shape = photo[inner].shape[:2]
+    picture = in_raster(driven, alignment, shape)
+    generated = _sampled(rest.generated, sources[inner])
+    trust = in_raster(flow.trust, alignment, shape)
+    colours = in_raster(_colours(rest.offset, flow), alignment, shape)
+    change = _settled(cv2.subtract(picture, generated, dtype=cv2.CV_32F))
+    if window is not None:
+        shown = window.shown[inner]
+        trust = 1 - shown * (1 - trust)
+        weights = cv2.merge([shown] * 3)
+        change, colours = change * weights, colours * weights
+    explained = cv2.add(photo[inner], change, dtype=cv2.CV_8U)
+    photo[inner] = cv2.add(blended(picture, explained, trust), colours, dtype=cv2.CV_8U)
+    return Carried(photo, sources, way)
+
+
+def _settled(change: np.ndarray) -> np.ndarray:
+    """A change of the picture (h, w, 3) float32 without noise from pixel to pixel.
+
+    Both pictures are rounded, to bytes and, on some processors, on the way there. What differs by
+    no more than that around a pixel is replaced by its mean (Wiener's filter for local variance).
+    """
+    settled = np.empty_like(change)
+    height, around = change.shape[0], 2
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        first = max(top - around, 0)
+        strip = change[first : bottom + around]
+        fine = cv2.subtract(strip, cv2.GaussianBlur(strip, (3, 3), 0))
+        variance = cv2.blur(cv2.multiply(fine, fine), (3, 3))
+        noise = cv2.divide(fine, variance + _NOISE**2, scale=_NOISE**2)
+        settled[top:bottom] = cv2.subtract(strip, noise)[top - first : bottom - first]
+    return settled
+
+
+def _colours(offset: np.ndarray, flow: Flow) -> np.ndarray:
+    """(SIDE, SIDE, 3) float32: the part of the offset that is seen where the flow is not trusted.
+
+    It is smooth, so half the resolution is enough.
+    """
+    half = (SIDE // 2, SIDE // 2)
+    sources = _sources(flow.back * SIDE)
+    colours = cv2.remap(offset, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colours = cv2.resize(colours, half, interpolation=cv2.INTER_AREA)
+    trust = cv2.resize(flow.trust, half, interpolation=cv2.INTER_AREA)
+    spread = cv2.resize(_spread(colours, trust, _SPREAD / 2, _LEAST_TRUST), (SIDE, SIDE))
+    return np.asarray(spread * cv2.merge([1 - flow.trust] * 3))
+
+
+def _moves(
+    flow: Flow, alignment: np.ndarray, shape: tuple[int, int], is_led: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """`Carried.sources` and `Carried.way` in a raster: found at the flow's own resolution, for
+    they are smooth, and enlarged."""
+    coarse = Coarse.of(shape, side_in_pixels(alignment) / SIDE)
+    in_coarse = coarse.alignment(alignment)
+    back, way = (in_raster(field, in_coarse, coarse.shape) for field in (flow.back, flow.way))
+    if is_led:
+        follows = led(coarse.shape, in_coarse)
+        back, way = back * cv2.merge([follows, follows]), way * follows
+    sources = cv2.transform(back, np.linalg.inv(alignment[:, :2])) + coarse.positions
+    return coarse.enlarged(sources), coarse.enlarged(way)
+
+
+def _sampled(picture: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    return cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What lies in the aligned square (s, s, …) as it lies in a raster of pixels.
+
+    Args:
+        alignment: (2, 3) from the raster's pixels to the square.
+        shape: height and width of the raster.
+
+    Returns:
+        (h, w, …); it may be the square itself, which must not be written to.
+    """
+    size = square.shape[0]
+    if is_square(alignment, shape):
+        if shape[0] == size:
+            return square
+        way = cv2.INTER_AREA if shape[0] < size else cv2.INTER_LINEAR
+        return cv2.resize(square, (shape[1], shape[0]), interpolation=way)
+    pixels = side_in_pixels(alignment)
+    if pixels < size:  # shrink with an average first: warping alone would alias
+        size = max(round(pixels), 1)
+        square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+    matrix = alignment * size
+    # Pixel centre p + ½ to pixel index; OpenCV takes the matrix as the inverse map.
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    return cv2.warpAffine(
+        square,
+        matrix,
+        (shape[1], shape[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def is_square(alignment: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Whether a raster of that height and width is the aligned square itself, at some size."""
+    side = shape[0]
+    return side == shape[1] and np.allclose(alignment * side, np.eye(2, 3), rtol=0, atol=1e-6)
+
+
+def _sources(back: np.ndarray) -> np.ndarray:
+    """(h, w, 2) positions as OpenCV counts them, a flow (h, w, 2) away from each pixel."""
+    height, width = back.shape[:2]
+    source = back.copy()
+    source[..., 0] += np.arange(width, dtype=np.float32)
+    source[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    return source
+
+
+def _near(values: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(values, (0, 0), _NEARBY)
+
+
+def _spread(values: np.ndarray, weight: np.ndarray, reach: float, least: float) -> np.ndarray:
+    """Values (h, w, 3) averaged over a reach in pixels with a weight (h, w); towards 0 where there
+    is less weight than the least."""
+    total = cv2.GaussianBlur(weight, (0, 0), reach) + least
+    spread = cv2.GaussianBlur(values * cv2.merge([weight] * 3), (0, 0), reach)
+    return np.asarray(spread / cv2.merge([total] * 3))

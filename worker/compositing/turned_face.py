@@ -1,0 +1,245 @@
+"""A turned head in the photo's own pixels.
+
+When a head turns, a photo knows better than a generator what its person looks like: its pixels are
+carried on the turned mesh (turned_mesh.py), hair included, the neck bends along and the body stays.
+The generator shows what the photo has not: what opens in mouth and eyes, and skin that would be
+stretched too far, in the photo's colours. The person's matte is carried along; behind it is the
+photo, and the plate where the person was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from photorig.worker.portraits.align import side_in_pixels
+
+from .coarse import Coarse, blended
+from .face_move import FaceMove
+from .head_motion import HeadMotion, HeadPlace
+from .layers import beyond_edges, continued_beyond, gone_by, person_colours
+from .turned_mesh import LOW, PITCH, HeadFields, fields, head_turn, turn_degrees
+
+_BEGINS, _WHOLE = 0.0, 2.5
+"""Degrees between which the photo carried on the turned mesh takes over from what is shown of a
+head that looks as in the photo."""
+_PAD = 0.35  # sides of the square, how far beyond the photo a head may have been
+_COLOUR_REACH = 0.06  # sides of the square, from how far colours are told apart
+_COLOUR_SIDE = 128  # the same for the resolution at which that is done
+_GREATEST_ROLL = 3.0
+"""Degrees in the plane of the picture that are done along with the turn: heads of a generator tilt
+a little when they turn, and what takes that back should not cost sharpness."""
+_SQUARE_EDGE = 0.08  # sides, over which the generator's picture ends with the square
+_LEAST_TRUST = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class RestHead:
+    """A person at rest, with what goes on beyond the edges of the picture.
+
+    Attributes:
+        colours: (h + 2 pad, w + 2 pad, 3) uint8, the person's own colours.
+        matte: (h + 2 pad, w + 2 pad) float32.
+        pad: pixels more on each side.
+        alignment: (2, 3) from the picture's pixels, not counting these, to the aligned square.
+    """
+
+    colours: np.ndarray
+    matte: np.ndarray
+    pad: int
+    alignment: np.ndarray
+
+    @staticmethod
+    def of(photo: np.ndarray, matte: np.ndarray, alignment: np.ndarray) -> RestHead:
+        """Of a photo (h, w, 3) uint8 and the person's matte (h, w) float32."""
+        unit = side_in_pixels(alignment)
+        pad = round(_PAD * unit)
+        own = person_colours(photo, matte, max(round(_COLOUR_REACH * unit), 3), unit / _COLOUR_SIDE)
+        colours, around = continued_beyond(own, pad), beyond_edges(matte, pad, unit)
+        return RestHead(colours, around, pad, alignment)
+
+
+def turned_share(move: FaceMove) -> float:
+    """How far a frame shows the photo on the turned mesh: 0 for a head that is not turned."""
+    if not move.is_turned:
+        return 0.0
+    t = (turn_degrees(move) - _BEGINS) / (_WHOLE - _BEGINS)
+    t = min(max(t, 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def split_motion(motion: HeadMotion) -> tuple[HeadMotion, HeadMotion]:
+    """What of a motion in the picture is done with the turn, and what is left to be done after."""
+    roll = min(max(motion.roll, -_GREATEST_ROLL), _GREATEST_ROLL)
+    return (
+        HeadMotion(roll=roll, lead=motion.lead),
+        replace(motion, roll=motion.roll - roll, lead=(0.0, 0.0)),
+    )
+
+
+def turned_person(
+    photo: np.ndarray,
+    plate: np.ndarray,
+    matte: np.ndarray,
+    uncovered: np.ndarray,
+    head: RestHead,
+    drawn: np.ndarray,
+    drawn_matte: Callable[[], np.ndarray],
+    move: FaceMove,
+    place: HeadPlace,
+    motion: HeadMotion,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photo with the person's head turned, (h, w, 3) uint8, and the person's matte (h, w).
+
+    Args:
+        photo: (h, w, 3) uint8.
+        plate: (h, w, 3) uint8, the photo without the person.
+        matte: (h, w) float32, the person in the photo.
+        uncovered: (h, w) float32, where the plate may come into view, see `layers.with_fringe`.
+        drawn: (s, s, 3) uint8, the generator's picture of the aligned square, its landmarks at
+            ``move.target``.
+        drawn_matte: gives the person in it, (m, m) float32.
+        place: of the head in the square.
+        motion: see `split_motion`.
+    """
+    found = fields(head_turn(move, place, motion))
+    shape = photo.shape[:2]
+    coarse = Coarse.of((shape[0], shape[1]), side_in_pixels(head.alignment) / PITCH)
+    front, person, gone = _carried(head, found.back, coarse)
+    cover = coarse.enlarged(_on_raster(found.cover, coarse, head.alignment))
+    part = _box(cover > 0)
+    face, whole, way = _carried(head, found.back_face, coarse, part)
+    front[part] = blended(front[part], face, np.ascontiguousarray(cover[part]))
+    person[part] += cover[part] * (whole - person[part])
+    gone[part] += cover[part] * (way - gone[part])
+    has_moved = gone_by(gone)
+    person = _draw_unseen(front, person, drawn, drawn_matte, found, coarse, head.alignment)
+    behind = blended(photo, plate, has_moved * uncovered)
+    turned = blended(behind, front, person)
+    return blended(photo, turned, has_moved), matte + has_moved * (person - matte)
+
+
+def _carried(
+    head: RestHead,
+    back: np.ndarray,
+    coarse: Coarse,
+    part: tuple[slice, slice] = (slice(None), slice(None)),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Colours (h, w, 3) and matte (h, w) of a part of the picture moved by a field on the mesh's
+    raster, and how far each pixel has come, in sides."""
+    ways = _on_raster(back, coarse, head.alignment)
+    moves = cv2.transform(ways, np.linalg.inv(head.alignment[:, :2]))
+    sources = coarse.enlarged(moves + coarse.positions)[part] + np.float32(head.pad)
+    person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
+    colours = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
+    return colours, person, coarse.enlarged(cv2.magnitude(*cv2.split(ways)))[part]
+
+
+def _box(where: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that hold what is True."""
+    rows, columns = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
+    if not rows.size:
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _draw_unseen(
+    front: np.ndarray,
+    person: np.ndarray,
+    drawn: np.ndarray,
+    drawn_matte: Callable[[], np.ndarray],
+    found: HeadFields,
+    coarse: Coarse,
+    alignment: np.ndarray,
+) -> np.ndarray:
+    """Let the generator's picture be seen where the photo's pixels cannot be trusted, in the
+    colours of what is around; in place. Returns the person's matte."""
+    appears = coarse.enlarged(_on_raster(found.appears, coarse, alignment))
+    trust = coarse.enlarged(_on_raster(found.trust, coarse, alignment, 1.0))
+    unseen = (trust < 1) | ((appears > 0) & (person < 1))
+    rows, columns = _box(unseen)
+    if rows.stop == 0:
+        return person
+    reach = round(2 * _COLOUR_REACH * side_in_pixels(alignment))
+    top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
+    part = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
+    trust, mine, appears = trust[part], person[part], appears[part]
+    ways = coarse.enlarged(_on_raster(found.drawn, coarse, alignment))[part]
+    (a, b, c), (d, e, f) = alignment
+    x = np.arange(trust.shape[1], dtype=np.float32) + np.float32(left + 0.5)
+    y = (np.arange(trust.shape[0], dtype=np.float32) + np.float32(top + 0.5))[:, None]
+    at_x = np.float32(a) * x + np.float32(b) * y + np.float32(c) + ways[..., 0]
+    at_y = np.float32(d) * x + np.float32(e) * y + np.float32(f) + ways[..., 1]
+    shown = _sampled(drawn, at_x, at_y)
+    face = coarse.enlarged(_on_raster(found.face, coarse, alignment))[part]
+    if found.beyond.max() > _LEAST_TRUST:
+        beyond = coarse.enlarged(_on_raster(found.beyond, coarse, alignment))[part]
+        shows = _within_square(at_x, at_y)
+        mine = mine + beyond * (shows * _sampled(drawn_matte(), at_x, at_y) - mine)
+        trust = 1 - (1 - trust) * (face + (1 - face) * shows)
+    trust = trust * (1 - appears * (1 - mine))
+    carried = front[part]
+    skin = face * trust * mine
+    shown = cv2.add(shown, _colours(carried, shown, skin, alignment), dtype=cv2.CV_8U)
+    front[part] = blended(shown, carried, np.ascontiguousarray(trust))
+    person = person.copy()
+    person[part] = np.maximum(mine, appears)
+    return person
+
+
+def _sampled(square: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A picture of the square at places in its sides; beyond its edges, as at them."""
+    height, width = square.shape[:2]
+    at = (x * np.float32(width) - np.float32(0.5), y * np.float32(height) - np.float32(0.5))
+    way = cv2.INTER_CUBIC if square.ndim > 2 else cv2.INTER_LINEAR
+    return cv2.remap(square, *at, way, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _within_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """1 within the square, falling to 0 at its edges; places in its sides."""
+    edge = np.minimum(np.minimum(x, 1 - x), np.minimum(y, 1 - y)) / _SQUARE_EDGE
+    t = np.clip(edge, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t))
+
+
+def _colours(
+    carried: np.ndarray, shown: np.ndarray, skin: np.ndarray, alignment: np.ndarray
+) -> np.ndarray:
+    """(h, w, 3) float32: by how much the photo's colours differ where skin (h, w) of it is seen."""
+    factor = max(side_in_pixels(alignment) / _COLOUR_SIDE, 1.0)
+    height, width = skin.shape
+    small = (max(round(width / factor), 1), max(round(height / factor), 1))
+    weight = cv2.resize(skin, small, interpolation=cv2.INTER_AREA) + _LEAST_TRUST
+    first, second = (
+        cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for picture in (carried, shown)
+    )
+    weights = cv2.merge([weight] * 3)
+    reach = _COLOUR_REACH * _COLOUR_SIDE / 2
+    total = cv2.GaussianBlur(weights, (0, 0), reach)
+    difference = cv2.GaussianBlur((first - second) * weights, (0, 0), reach) / total
+    return np.asarray(cv2.resize(difference, (width, height)))
+
+
+def _on_raster(
+    values: np.ndarray, coarse: Coarse, alignment: np.ndarray, beyond: float = 0.0
+) -> np.ndarray:
+    """What is known on the mesh's raster, on a coarse raster of the picture."""
+    matrix = coarse.alignment(alignment)
+    matrix[:, 2] -= LOW
+    matrix *= PITCH
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
+    height, width = coarse.shape
+    return np.asarray(
+        cv2.warpAffine(
+            values,
+            matrix,
+            (width, height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(beyond,) * 4,
+        )
+    )

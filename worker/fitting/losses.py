@@ -1,0 +1,211 @@
+"""What a fitted image should show, and how far an image is from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from photorig.shared.errors import InputError
+from photorig.worker.faces.attributes import FaceAttributes
+from photorig.worker.faces.landmarker import FaceLandmarker, Region
+from photorig.worker.faces.recognition import Recognition, Sight, maps_apart
+from photorig.worker.faces.segmentation import Matte, refined
+from photorig.worker.generators.layers import haar
+from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
+
+SMALL, LARGE = 256, 1024
+
+_SURROUNDINGS = 0.15
+"""Weight of what is not the person: the photo's own background is put behind the face."""
+_BEYOND = 0.02  # weight of what lies outside the photo
+_RIM = 9  # pixels of 256 around the person that count as the person: hair has no sharp edge
+_FACE, _FACE_FEATHER = 2.0, 6.0  # more weight of the face; pixels of 256 in which it is lost
+_EYES, _EYES_FEATHER = 5.0, 2.0  # and of the eyes again: they are small, and looked at first
+_EYE_RIMS = ((33, 133, 159, 145, 160, 158, 144, 153), (263, 362, 386, 374, 387, 385, 373, 380))
+_SCALES = (1, 2, 4, 8, 32)  # the coarsest is about colour
+_WEAVE, _WEAVE_PIXELS = 8.0, 8
+"""Weight of a regular pattern, and over how many pixels it has to go on to be one.
+
+The generator's pictures are sums of wavelets. Few steps at a high rate leave the finest of them a
+little off all over: a weave that hardly counts in any one pixel, but is seen.
+"""
+
+
+@dataclass(frozen=True)
+class Onlookers:
+    """The networks that say what an image shows; frozen, on one device."""
+
+    landmarker: FaceLandmarker
+    recognition: Recognition
+    attributes: FaceAttributes
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What counts how much.
+
+    Attributes:
+        identity, look: weights of 1 − cosine between descriptors, of SFace and of FaceRes.
+        features: of the distance of SFace's maps, which want the face where the photo has it.
+    """
+
+    identity: float
+    look: float
+    features: float = 0.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """The aligned photo, and what was seen in it at 256².
+
+    Attributes:
+        small: (1, 3, 256, 256) in [0, 1].
+        detailed: (1, 3, d, d) in [0, 1], d at most 1024 and not above what the photo has.
+        weight: (1, 1, 256, 256), 1 on the person, more on the face, less behind, next to 0 beyond
+            the photo.
+        landmarks_px: (1, 478, 3) pixels of 256.
+        sight: what SFace sees.
+        look: (1, 1024) descriptor of length 1, by FaceRes.
+        regions: crop for the landmarker. The face stays where it is, so one serves all images.
+    """
+
+    small: Tensor
+    detailed: Tensor
+    weight: Tensor
+    landmarks_px: Tensor
+    sight: Sight
+    look: Tensor
+    regions: list[Region]
+
+
+def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: Matte) -> Target:
+    """The target of a photo (h, w, 3) uint8. Raises InputError where no face is in the crop."""
+    crop = aligned_crop(photo, alignment, SMALL)
+    small = as_tensor(crop)
+    # Detail that the photo does not have must not be asked for: it would be blur.
+    detail = LARGE
+    while detail > SMALL and detail > side_in_pixels(alignment):
+        detail //= 2
+    region = eyes.landmarker.detect(small)[0]
+    if region is None:
+        raise InputError(
+            "The face cannot be seen any more once it is aligned",
+            "Use a photo that shows the whole face from the front.",
+        )
+    person = torch.from_numpy(refined(matte.person(crop), crop))[None, None]
+    person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
+    with torch.no_grad():
+        landmarks = eyes.landmarker.measure(small, [region]).landmarks_px
+        sight = eyes.recognition.see(small, landmarks)
+        look = F.normalize(eyes.attributes(small, landmarks).descriptor)
+    weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * _inside(photo.shape[:2], alignment)
+    return Target(
+        small=small,
+        detailed=as_tensor(aligned_crop(photo, alignment, detail)),
+        weight=weight * _attention(landmarks),
+        landmarks_px=landmarks,
+        sight=sight,
+        look=look,
+        regions=[_region_around(landmarks)],
+    )
+
+
+def _inside(photo_size: tuple[int, int], alignment: np.ndarray) -> Tensor:
+    """(1, 1, 256, 256): 1 where the crop shows the photo, next to nothing beyond its edges."""
+    middles = (np.arange(SMALL) + 0.5) / SMALL
+    points = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
+    size = np.array(photo_size[::-1])
+    in_photo = to_photo(points, alignment) / size
+    is_inside = ((in_photo > 0) & (in_photo < 1)).all(1).reshape(1, 1, SMALL, SMALL)
+    return torch.from_numpy(np.where(is_inside, 1.0, _BEYOND).astype(np.float32))
+
+
+def _attention(landmarks_px: Tensor) -> Tensor:
+    """(1, 1, 256, 256): 1 away from the face, more on it, most on the eyes."""
+    points = landmarks_px[0, :, :2].round().int().numpy()
+    weight = 1 + _FACE * _filled([points], _FACE_FEATHER)
+    weight += _EYES * _filled([points[list(rims)] for rims in _EYE_RIMS], _EYES_FEATHER)
+    return torch.from_numpy(weight)[None, None]
+
+
+def _filled(shapes: Sequence[np.ndarray], feather: float) -> np.ndarray:
+    """(256, 256) float32, 1 within the hull of each of some point sets, 0 away from them."""
+    mask = np.zeros((SMALL, SMALL), np.float32)
+    for points in shapes:
+        cv2.fillConvexPoly(mask, cv2.convexHull(points), 1.0)
+    return cv2.GaussianBlur(mask, (0, 0), feather)
+
+
+def as_tensor(image: np.ndarray) -> Tensor:
+    """(h, w, 3) uint8 → (1, 3, h, w) in [0, 1]."""
+    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+def pixel_distance(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean absolute difference at several resolutions, added up; a weave counts more.
+
+    Args:
+        image, target: (1, 3, s, s).
+        weight: (1, 1, 256, 256).
+    """
+    size = image.shape[-1]
+    if size != weight.shape[-1]:
+        weight = F.interpolate(weight, size=(size, size), mode="bilinear")
+    difference = (image - target) * weight
+    finest = size // SMALL
+    distance = torch.zeros(())
+    for scale in (*(s for s in (1, 2) if s < finest), *(finest * s for s in _SCALES)):
+        distance = distance + _pooled(difference, scale).abs().mean()
+    return (distance + _WEAVE * _weave(image - target, weight)) / weight.mean()
+
+
+def _weave(difference: Tensor, weight: Tensor) -> Tensor:
+    """() weighted mean size of the finest wavelets (Haar's), as far as they are alike over some
+    pixels; of the two finest resolutions where the picture is larger than 256."""
+    total = torch.zeros(())
+    for level in (1,) if difference.shape[-1] == SMALL else (1, 2):
+        bands = haar(_pooled(difference, level))[:, difference.shape[1] :]
+        alike = _pooled(bands, _WEAVE_PIXELS).abs()
+        total = total + (alike * F.adaptive_avg_pool2d(weight, alike.shape[-1])).mean()
+    return total
+
+
+def _pooled(image: Tensor, factor: int) -> Tensor:
+    return image if factor == 1 else F.avg_pool2d(image, factor)
+
+
+def likeness(
+    image: Tensor, landmarks_px: Tensor, target: Target, eyes: Onlookers, weights: Likeness
+) -> Tensor:
+    """How much another person is seen in an image (1, 3, 256, 256).
+
+    Args:
+        landmarks_px: (1, 478, 3), where its face is.
+    """
+    sight = eyes.recognition.see(image, landmarks_px)
+    distance = weights.identity * (1 - (sight.identity * target.sight.identity).sum())
+    if weights.features:
+        distance = distance + weights.features * maps_apart(sight, target.sight)
+    if weights.look:
+        look = F.normalize(eyes.attributes(image, landmarks_px).descriptor)
+        distance = distance + weights.look * (1 - (look * target.look).sum())
+    return distance
+
+
+def misplacement(image: Tensor, target: Target, eyes: Onlookers) -> Tensor:
+    """Mean distance of the landmarks, pixels of 256, each axis."""
+    seen = eyes.landmarker.measure(image, target.regions).landmarks_px
+    return (seen - target.landmarks_px)[..., :2].abs().mean()
+
+
+def _region_around(landmarks_px: Tensor) -> Region:
+    """A crop for the landmarker around known landmarks: 1.5 times their box, upright."""
+    low, high = landmarks_px[0, :, :2].amin(0), landmarks_px[0, :, :2].amax(0)
+    centre = (low + high) / 2
+    return Region(float(centre[0]), float(centre[1]), 1.5 * float((high - low).max()), 0.0)

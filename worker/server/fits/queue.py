@@ -1,0 +1,148 @@
+"""Fits of all clients: who asked for which, and where the answers go.
+
+A fit takes about a minute. It is somebody else's work (``Fitter``), so that frames and heartbeats
+are answered meanwhile; what is here only keeps the books and never waits.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from photorig.shared.errors import InputError, PhotorigError, ProtocolError
+from photorig.shared.wire.messages import FitFaces, FitProgress, FitRequest, FittedPortrait
+
+from ..budget import ByteBudget, TooMuch
+
+MAX_FITS = 16
+"""Most fits that may wait or run, of all clients; each keeps its photos in memory."""
+MAX_FITS_OF_A_CLIENT = 4
+
+Asked = TypeVar("Asked")
+FitOutcome = FitProgress | FitFaces | FittedPortrait | PhotorigError
+
+
+@dataclass(frozen=True)
+class FitEvent:
+    """News of one fit. All but FitProgress end it."""
+
+    fit_id: int
+    outcome: FitOutcome
+
+
+class Fitter(Protocol):
+    """Makes portraits from photos. No method waits.
+
+    Attributes:
+        wake: may be set; called from any thread when there are events.
+        photos: most photos of one person that a fit takes.
+    """
+
+    wake: Callable[[], None]
+    photos: int
+
+    def start(self, fit_id: int, request: FitRequest) -> None:
+        """Begin a fit, at once or when those before it have ended."""
+
+    def cancel(self, fit_id: int) -> None:
+        """Nobody wants it any more: it ends within a second, with Cancelled as its last event."""
+
+    def events(self) -> list[FitEvent]:
+        """What has happened since the last call."""
+
+    def close(self) -> None:
+        """End everything at once."""
+
+
+@dataclass(frozen=True)
+class _Fit(Generic[Asked]):
+    asked: Asked
+    client: str
+    job: str
+    n_bytes: int
+
+
+class Fits(Generic[Asked]):
+    """The fits that wait or run.
+
+    Args:
+        fitter: None where this worker makes no portraits.
+        held: where the photos are counted that it keeps in memory.
+    """
+
+    def __init__(self, fitter: Fitter | None, held: ByteBudget) -> None:
+        self._fitter = fitter
+        self._held = held
+        self._forgotten: dict[int, _Fit[Asked]] = {}
+        self._fits: dict[int, _Fit[Asked]] = {}
+        self._ids = itertools.count(1)
+
+    @property
+    def photos(self) -> int:
+        """Most photos of one person that a fit takes, 0 where there are no fits."""
+        return 0 if self._fitter is None else self._fitter.photos
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._fits
+
+    def start(
+        self, asked: Asked, client: str, job: str, request: FitRequest, n_bytes: int = 0
+    ) -> None:
+        """Begin a fit.
+
+        Args:
+            asked: comes back with each of its answers.
+            n_bytes: that are held for its photos; they are given back when it has ended.
+
+        Raises:
+            InputError: this worker cannot do it.
+            ProtocolError: the name is taken, or there are too many fits.
+        """
+        if self._fitter is None:
+            raise InputError(
+                "This worker makes no portraits", "Make one with 'photorig fit PHOTO' instead."
+            )
+        if len(request.photos) > self._fitter.photos:
+            raise InputError(
+                f"This worker makes a portrait from {self._fitter.photos} photo at most",
+                "Choose the best one.",
+            )
+        if any((fit.client, fit.job) == (client, job) for fit in self._fits.values()):
+            raise ProtocolError(f"There already is a fit {job!r}")
+        of_client = sum(fit.client == client for fit in self._fits.values())
+        if len(self._fits) >= MAX_FITS or of_client >= MAX_FITS_OF_A_CLIENT:
+            raise TooMuch("Too many photos wait", "Wait for one to be done.")
+        fit_id = next(self._ids)
+        self._fits[fit_id] = _Fit(asked, client, job, n_bytes)
+        self._fitter.start(fit_id, request)
+
+    def end(self, client: str, job: str) -> None:
+        """Cancel a fit; it is answered with Cancelled. One that has ended already is no error."""
+        for fit_id, fit in self._fits.items():
+            if (fit.client, fit.job) == (client, job) and self._fitter is not None:
+                self._fitter.cancel(fit_id)
+
+    def forget(self, client: str) -> None:
+        """Cancel all fits of a client that has gone."""
+        for fit_id in [number for number, fit in self._fits.items() if fit.client == client]:
+            # Its photos are in memory until the fitter says that it has ended.
+            self._forgotten[fit_id] = self._fits.pop(fit_id)
+            if self._fitter is not None:
+                self._fitter.cancel(fit_id)
+
+    def news(self) -> Iterator[tuple[Asked, FitOutcome]]:
+        """What has happened since the last call, without what nobody wants any more."""
+        for event in [] if self._fitter is None else self._fitter.events():
+            fit = self._fits.get(event.fit_id)
+            if not isinstance(event.outcome, FitProgress):
+                self._ended(event.fit_id)
+            if fit is not None:
+                yield fit.asked, event.outcome
+
+    def _ended(self, fit_id: int) -> None:
+        fit = self._fits.pop(fit_id, None) or self._forgotten.pop(fit_id, None)
+        if fit is not None:
+            self._held.give_back(fit.client, fit.n_bytes)
