@@ -11,6 +11,7 @@ from .camera import mapping_rows, passes, properties
 from .head import job as head_jobs
 from .link import check as worker_check
 from .link import link as worker_link
+from .mapping import drivers
 from .mapping import health as mapping_health
 from .portrait import choice as portrait_choice
 from .portrait import fit as fit_jobs
@@ -23,6 +24,7 @@ from .ui import mapping_panel, overlay_panel, panels, preferences, render_status
 _ROOMS = (
     preferences,
     mapping_rows,
+    drivers,
     properties,
     mapping_health,
     portrait_choice,

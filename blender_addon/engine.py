@@ -10,10 +10,11 @@ from dataclasses import replace
 import bpy
 import numpy as np
 
-from .camera.frame_request import frame_request, portrait_of, scene_camera
-from .camera.passes import ENGINE, passes_of
+from .camera.passes import passes_of
 from .client.client import WorkerClient
+from .extension import ENGINE
 from .link.link import link
+from .mapping.frame_request import frame_request, portrait_of, scene_camera
 from .preview import rendered_view
 from .render import settings as render_settings
 from .render.colour import matte_pixels, render_pixels

@@ -3,7 +3,8 @@
 That folder may hold anything: a scene that somebody sent, and beside it a ``json.py`` or a
 ``photorig.exe``. Python takes modules from there (``-m``, ``-c``), Windows takes programs. So
 whatever we start stands in a folder of ours, its Python knows installed modules only, and programs
-are found in absolute folders only. Nothing is started elsewhere; tests/unit/shared/test_programs.py looks.
+are found in absolute folders only. Nothing is started elsewhere;
+tests/unit/shared/test_programs.py looks.
 """
 
 from __future__ import annotations

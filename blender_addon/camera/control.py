@@ -11,8 +11,8 @@ import bpy
 from ..shared.parameters.responses import BY_GEOMETRY, BY_LATENTS, BY_MESH, Response
 from ..shared.parameters.schema import Parameter
 from .extra_parameters import schema_of
-from .frame_request import neutral_to_render, parameters_to_render
 from .properties import photo_parameters, photo_reach
+from .values import neutral_to_render, parameters_to_render
 
 _FORMATS = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm", "coefficient": "{:.2f}"}
 _NOTHING = 0.005

@@ -53,6 +53,12 @@ def data_path(parameter: str) -> str:
     return f'["{bpy.utils.escape_identifier(property_name(parameter))}"]'
 
 
+def is_driven(camera: bpy.types.Camera, parameter: str) -> bool:
+    """Whether a driver, and so no keyframe, says a parameter's value."""
+    animation = camera.animation_data
+    return animation is not None and animation.drivers.find(data_path(parameter)) is not None
+
+
 def value_of(camera: bpy.types.Camera, parameter: Parameter) -> float:
     """The value as slider, keyframes or driver say; at rest where somebody removed it."""
     if parameter.id in ARKIT_52.index:

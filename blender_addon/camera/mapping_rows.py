@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rows of a mapping as a .blend file keeps them, on camera data.
 
-Any change of a row is compiled to drivers at once (drivers.py).
+Any change of a row is compiled to drivers at once (mapping/drivers.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,8 @@ _COMBINE_ITEMS = (
     ("MULTIPLY", "Multiply", "Scale what the rows above come to"),
 )
 _paused = 0
+_compile: list[Callable[[bpy.types.Camera], object]] = []
+"""What makes drivers of a camera's rows; it reads them, so it announces itself."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,20 @@ class RigRow:
     owner: bpy.types.Object
 
 
+def set_compiler(compiler: Callable[[bpy.types.Camera], object] | None) -> None:
+    """Who makes drivers of a camera's rows from now on; None: nobody."""
+    _compile[:] = [compiler] if compiler is not None else []
+
+
+def _compile_rows(camera: bpy.types.Camera) -> None:
+    for compiler in _compile:
+        compiler(camera)
+
+
 def compile_unless_paused(item: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
     """Callback of all properties that drivers depend on."""
     if not _paused:
-        from ..mapping.drivers import compile_mapping
-
-        compile_mapping(item.id_data)
+        _compile_rows(item.id_data)
 
 
 def _parameters(item: Any, _context: bpy.types.Context, text: str) -> list[tuple[str, str]]:
@@ -272,9 +282,7 @@ def changing(camera: bpy.types.Camera) -> Iterator[bpy.types.PropertyGroup]:
     """Change many rows and compile them once, at the end; yields the camera's settings."""
     with not_compiling():
         yield camera.photorig
-    from ..mapping.drivers import compile_mapping
-
-    compile_mapping(camera)
+    _compile_rows(camera)
 
 
 def row_of(item: PhotorigMappingRow) -> MappingRow:

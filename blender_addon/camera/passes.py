@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 
-ENGINE = "PHOTORIG"
+from ..extension import ENGINE
 
 
 @dataclass(frozen=True)

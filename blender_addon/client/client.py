@@ -381,7 +381,7 @@ class WorkerClient:
         content = self._portraits.get(portrait_id)
         return self._portrait_sources[portrait_id]() if content is None else content
 
-    def _end_job(self, name: str, is_open: bool) -> None:
+    def end_job(self, name: str, is_open: bool) -> None:
         self.forget_job(name)
         if is_open and self._control is not None:
             with contextlib.suppress(PhotorigError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..shared.errors import Cancelled, PhotorigError
 from ..shared.wire import message_forms as forms
@@ -11,9 +11,20 @@ from ..shared.wire.message_body import Form
 from ..shared.wire.messages import FrameReply, FrameRequest
 from ..shared.wire.picture_format import PictureFormat
 from ..shared.wire.protocol import Message
+from .channel import Channel
 
-if TYPE_CHECKING:
-    from .client import WorkerClient
+
+class Wire(Protocol):
+    """What a job needs of the connection that it runs over; WorkerClient has it."""
+
+    @property
+    def bulk(self) -> Channel: ...
+
+    def poll(self) -> None: ...
+
+    def end_job(self, name: str, is_open: bool) -> None:
+        """Tell the worker that nothing more of a job is wanted."""
+
 
 Codec = str | PictureFormat
 
@@ -31,7 +42,7 @@ class RenderJob:
 
     def __init__(
         self,
-        client: WorkerClient,
+        client: Wire,
         name: str,
         requests: Iterable[FrameRequest],
         codec: Codec | Callable[[FrameRequest], Codec],
@@ -129,4 +140,4 @@ class RenderJob:
         if self._ended:
             return
         self._ended = True
-        self._client._end_job(self._name, self._is_open)
+        self._client.end_job(self._name, self._is_open)

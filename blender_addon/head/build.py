@@ -11,20 +11,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
 from ..compat import plain_driver
+from ..extension import FOLDER
 from ..mapping.connect import connect_head_bone, connect_shape_keys
 from ..shared.errors import InputError
 from .board import add_board
 
 HEAD_BONE = "head"
 NECK_BONE = "neck"
-_DATA = Path(__file__).parent / "data" / "photorig_head.npz"
+_DATA = FOLDER / "data" / "photorig_head.npz"
 COLOURS = {
     "Skin": (0.72, 0.50, 0.40),
     "Lips": (0.52, 0.22, 0.20),
@@ -61,7 +61,10 @@ class HeadObjects:
 
 @cache
 def head_arrays() -> dict[str, np.ndarray]:
-    """Arrays of the data file, as worker/training/head_model/command.py writes them. Raises InputError."""
+    """Arrays of the data file, as worker/training/head_model/command.py writes them.
+
+    Raises InputError.
+    """
     try:
         with np.load(_DATA, allow_pickle=False) as arrays:
             return dict(arrays)

@@ -15,6 +15,7 @@ import numpy as np
 from ..camera.mapping_rows import row_of
 from ..camera.portrait_file import PortraitFile
 from ..camera.properties import photo_parameters
+from ..extension import PACKAGE
 from ..portrait.choice import choose_portrait
 from ..render.settings import use_picture_size
 from ..shared.files.writing import write_atomically
@@ -90,7 +91,7 @@ def pose_like_photo(head: HeadObjects) -> None:
 
 def _photo_image(portrait: PortraitFile) -> bpy.types.Image:
     """The photo as an image that is packed into the .blend file."""
-    folder = Path(bpy.utils.extension_path_user(__package__, path="photos", create=True))
+    folder = Path(bpy.utils.extension_path_user(PACKAGE, path="photos", create=True))
     path = folder / f"{portrait.id}.png"
     write_atomically(path, portrait.photo_png, private=True)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..camera.frame_request import portrait_of
 from ..client.head import HeadQuery
 from ..link.jobs import (
     TICK_SECONDS,
@@ -17,6 +16,7 @@ from ..link.jobs import (
     with_every_file,
 )
 from ..link.link import link
+from ..mapping.frame_request import portrait_of
 from ..shared.errors import InputError
 from .from_portrait import create_head
 

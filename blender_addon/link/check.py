@@ -23,11 +23,11 @@ from ..client.process import (
     find_program,
     worker_environment,
 )
-from ..extension import VERSION
+from ..extension import PACKAGE, VERSION
 from ..shared import programs
 from ..shared.errors import InputError, PhotorigError
-from ..ui.preferences import worker_options
 from .link import link, redraw_panels
+from .options import worker_options
 
 IDLE, RUNNING, DONE = "idle", "running", "done"
 _TIMEOUT = 300.0
@@ -83,7 +83,7 @@ class WorkerCheck:
         """
         self.cancel()
         program = worker_program().path
-        folder = Path(bpy.utils.extension_path_user(__package__, path="worker", create=True))
+        folder = Path(bpy.utils.extension_path_user(PACKAGE, path="worker", create=True))
         self._output = folder / f"check-{os.getpid()}.txt"
         command = [str(program), "doctor", *([] if with_speed else ["--no-speed"])]
         try:

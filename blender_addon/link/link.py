@@ -21,12 +21,13 @@ from .. import compat
 from ..camera import extra_parameters
 from ..client.client import WorkerClient
 from ..client.process import WorkerProcess, find_executable
+from ..extension import PACKAGE
 from ..shared.errors import Cancelled, ConnectionLost, InputError, PhotorigError
 from ..shared.parameters.responses import Response, responses_of
 from ..shared.parameters.schema import ARKIT_52, ParameterSchema
 from ..shared.wire.connection import ConnectionInfo, is_loopback, process_alive
 from ..shared.wire.messages import Welcome
-from ..ui import preferences
+from .options import worker_options
 
 _POLL_SECONDS = 0.25
 _START_TIMEOUT = 120.0
@@ -87,8 +88,8 @@ class WorkerLink:
             InputError: there is no such program, or it cannot be run.
         """
         self.stop()
-        options = preferences.worker_options()
-        folder = Path(bpy.utils.extension_path_user(__package__, path="worker", create=True))
+        options = worker_options()
+        folder = Path(bpy.utils.extension_path_user(PACKAGE, path="worker", create=True))
         _remove_leftovers(folder)
         # Each Blender has a worker of its own.
         name = f"worker-{os.getpid()}"
@@ -116,7 +117,7 @@ class WorkerLink:
             self.poll()
         if self.state in (READY, STARTING):
             return
-        if not preferences.worker_options().auto_start:
+        if not worker_options().auto_start:
             raise ConnectionLost("No worker is running", "Start it in the Photorig panel.")
         self.restart()
 
@@ -126,7 +127,7 @@ class WorkerLink:
         Raises:
             PhotorigError: as ``start`` and ``connect`` do.
         """
-        options = preferences.worker_options()
+        options = worker_options()
         if options.is_remote:
             self.connect(options.connection_file, options.host)
         else:

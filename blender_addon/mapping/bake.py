@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 
 from ..camera.extra_parameters import schema_of
-from ..camera.frame_request import slider_values, tag_sources
+from ..camera.values import slider_values
 from ..shared.errors import InputError
+from .frame_request import tag_sources
 from .keys import write_keys
 
 

@@ -11,6 +11,7 @@ import bpy
 
 from ..camera.extra_parameters import schema_of
 from ..camera.mapping_rows import RigRow, add_row, changing, remove_row, remove_rows
+from ..extension import FOLDER, PACKAGE
 from ..shared.errors import InputError
 from ..shared.mapping.presets import Coverage, Preset, coverage_of, detect, read_presets, suggested
 from ..shared.mapping.rows import BODY
@@ -18,14 +19,14 @@ from ..shared.parameters.schema import ARKIT_52, ParameterSchema
 from .head_bone import AUTO, HEAD_PARAMETERS, guess_head_bone, head_rows, object_rows
 from .rig import candidates, faces_first, rows_of
 
-_BUILT_IN = Path(__file__).parent / "presets"
+_BUILT_IN = FOLDER / "presets"
 _A_WHOLE_FACE = 20
 """Parameters from which on a mesh without an armature is taken for a head that turns by itself."""
 
 
 def user_preset_folder() -> Path:
     """Where a person's own presets are kept; made if missing."""
-    return Path(bpy.utils.extension_path_user(__package__, path="presets", create=True))
+    return Path(bpy.utils.extension_path_user(PACKAGE, path="presets", create=True))
 
 
 def all_presets() -> dict[str, Preset]:

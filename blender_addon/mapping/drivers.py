@@ -13,6 +13,7 @@ from typing import Any
 
 import bpy
 
+from ..camera import mapping_rows
 from ..camera.extra_parameters import data_path, restore, schema_of, set_value
 from ..camera.mapping_rows import (
     PhotorigMappingRow,
@@ -359,3 +360,11 @@ def rows_from_drivers(camera: bpy.types.Camera) -> ReadMapping:
         set_neutral(settings, kept | read.neutral)
         settings.use_mapping = True
     return read
+
+
+def register() -> None:
+    mapping_rows.set_compiler(compile_mapping)
+
+
+def unregister() -> None:
+    mapping_rows.set_compiler(None)

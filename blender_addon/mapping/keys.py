@@ -6,19 +6,13 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ..camera.extra_parameters import data_path, schema_of
+from ..camera.extra_parameters import data_path, is_driven, schema_of
 from ..compat import curve_of
 from ..shared.parameters.key_reduction import kept_keys
 
 _SPANS = {"coefficient": 1.0, "degree": 60.0, "centimetre": 10.0}
 """What a whole movement is in each unit; a tolerance is a part of it. In a unit that only a newer
 worker knows it is the way between the limits."""
-
-
-def is_driven(camera: bpy.types.Camera, parameter: str) -> bool:
-    """Whether a driver, and so no keyframe, says a parameter's value."""
-    animation = camera.animation_data
-    return animation is not None and animation.drivers.find(data_path(parameter)) is not None
 
 
 def key_face(camera: bpy.types.Camera, frame: int) -> int:

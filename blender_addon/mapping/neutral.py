@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import bpy
 
-from ..camera.extra_parameters import data_path, set_value
+from ..camera.extra_parameters import data_path, is_driven, set_value
 from ..camera.mapping_rows import changing, row_of
 from ..camera.properties import neutral_of, photo_parameters, rest_values, set_neutral
 from ..compat import curve_of
 from ..shared.errors import InputError
 from ..shared.mapping.rows import by_parameter, combined
-from .keys import is_driven
 from .rig import source_value
 from .turn_drivers import viewer_of
 

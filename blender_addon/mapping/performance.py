@@ -13,7 +13,6 @@ import bpy
 import numpy as np
 
 from ..camera.extra_parameters import schema_of
-from ..camera.frame_request import frame_requests
 from ..camera.properties import rest_values
 from ..shared.errors import InputError
 from ..shared.parameters.file import (
@@ -26,6 +25,7 @@ from ..shared.parameters.file import (
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.parameters.timeline import parse_rate, timeline
 from ..shared.wire.messages import FrameRequest
+from .frame_request import frame_requests
 from .keys import write_keys
 from .neutral import reset_to_photo
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import bpy
 
-from ..camera.passes import ENGINE
 from ..camera.portrait_file import SUFFIX, resolve
+from ..extension import ENGINE
 from ..link import jobs
 from ..link.link import link, redraw_panels
 from ..portrait import fit as fit_jobs

@@ -125,7 +125,7 @@ class PHOTORIG_OT_add_pose_library(PhotorigOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ..pose_library import LIBRARY, add_pose_library
+        from ..head.pose_library import LIBRARY, add_pose_library
 
         add_pose_library()
         self.report({"INFO"}, f"The asset library {LIBRARY!r} has them: show it in pose mode")

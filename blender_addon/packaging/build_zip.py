@@ -211,8 +211,8 @@ def check_stage(stage: Path, manifest: dict[str, object]) -> None:
     newest = str(manifest.get("blender_version_max", "99.0.0"))
     if version_numbers(str(manifest["blender_version_min"])) >= version_numbers(newest):
         problems.append("blender_version_max must be above blender_version_min")
-    if f'VERSION = "{manifest["version"]}"' not in (stage / "version.py").read_text():
-        problems.append("version.py and the manifest disagree")
+    if f'VERSION = "{manifest["version"]}"' not in (stage / "extension.py").read_text():
+        problems.append("extension.py and the manifest disagree")
     for path in sorted(stage.rglob("*.py")):
         text, name = path.read_text(), path.relative_to(stage)
         foreign = _FOREIGN_IMPORT.search(text)
@@ -238,7 +238,7 @@ def check_zip(path: Path, manifest: dict[str, object]) -> None:
         "__init__.py",
         "blender_manifest.toml",
         "LICENSE",
-        "shared/parameters/schema.py",
+        "shared/errors.py",
         BILL_NAME,
     } | wheels
     missing = needed - names

@@ -15,6 +15,7 @@ import bpy
 
 from ..camera.portrait_file import SUFFIX
 from ..client.fit import FitJob, start_fit
+from ..extension import PACKAGE
 from ..link.jobs import (
     TICK_SECONDS,
     Job,
@@ -186,7 +187,7 @@ def _read_photo(path: Path) -> bytes:
 def _folders_for(photo: Path) -> list[Path]:
     """Where the portrait may go, the best place first."""
     folders = [Path(bpy.data.filepath).parent] if bpy.data.filepath else []
-    user = bpy.utils.extension_path_user(__package__, path="portraits")
+    user = bpy.utils.extension_path_user(PACKAGE, path="portraits")
     return [*folders, photo.parent, Path(user)]
 
 

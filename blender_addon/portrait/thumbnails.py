@@ -13,6 +13,7 @@ import bpy.utils.previews
 import numpy as np
 
 from ..camera.portrait_file import PortraitFile
+from ..extension import PACKAGE
 from ..shared.errors import InputError
 from ..shared.files.writing import write_atomically
 
@@ -22,7 +23,7 @@ _previews: Any = None
 
 
 def _path_of(portrait_id: str) -> Path:
-    folder = bpy.utils.extension_path_user(__package__, path="thumbnails", create=True)
+    folder = bpy.utils.extension_path_user(PACKAGE, path="thumbnails", create=True)
     return Path(folder) / f"{portrait_id}.png"
 
 

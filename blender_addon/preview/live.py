@@ -16,19 +16,19 @@ from functools import partial
 import bpy
 from bpy.app.handlers import persistent
 
-from ..camera.frame_request import frame_request, scene_camera
 from ..camera.portrait_file import resolve
 from ..client.portrait_source import content_of, face_in_photo
 from ..link.link import STOPPED, link
+from ..link.options import preview_cache_bytes
+from ..mapping.frame_request import frame_request, scene_camera
 from ..shared.errors import PhotorigError
 from ..shared.wire.messages import FrameRequest
-from ..ui.preferences import preview_cache_bytes
 from . import preview_image, textures
 from .badge import Badge, WorkerState, badge_of
 from .follower import Follower, Wish
 from .frame_cache import FrameCache
 from .placement import corners_in_photo
-from .settings import Demand, areas_with_faces, demands, viewports
+from .settings import Demand, areas_with_faces, demands, viewports, when_changed
 
 _POLL_SECONDS = 0.008
 _START_SECONDS = 0.25
@@ -374,6 +374,8 @@ _HANDLERS = (
 
 def register() -> None:
     live.cache.limit = preview_cache_bytes()
+    when_changed(look_again)
+    when_changed(redraw_all_viewports)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
     look_again()

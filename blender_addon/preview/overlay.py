@@ -37,6 +37,8 @@ _REGIONS = {
 }
 _NOWHERE = Rectangle(0, 0, 0, 0)
 
+is_hovered = False
+"""Whether the mouse is over the picture; the gizmo says so."""
 _handle: Any = None
 _drawn: dict[int, Picture] = {}
 """The picture that was drawn last for each scene, while the next one is being prepared."""
@@ -230,10 +232,8 @@ def _corner(free: Rectangle) -> Rectangle:
 
 def _draw_edge(spot: Spot) -> None:
     """The frame, and the corner to scale by while the mouse is over the picture."""
-    from .overlay_gizmo import hovered
-
-    shapes.draw_frame(spot.picture, _HOVER if hovered() else _FRAME)
-    if hovered():
+    shapes.draw_frame(spot.picture, _HOVER if is_hovered else _FRAME)
+    if is_hovered:
         corner = spot.handle
         right, top = corner.x + corner.width, corner.y + corner.height
         x = corner.x if corner.x == spot.picture.x else right

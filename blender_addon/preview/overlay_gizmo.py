@@ -11,13 +11,6 @@ from . import live, overlay
 from .placement import Place, moved, scaled
 from .settings import PICTURE
 
-_is_hovered = False
-
-
-def hovered() -> bool:
-    """Whether the mouse is over the picture."""
-    return _is_hovered
-
 
 class PHOTORIG_GT_overlay(bpy.types.Gizmo):
     """The picture as something to grab. The overlay's draw handler draws it."""
@@ -87,9 +80,8 @@ def _spot(context: bpy.types.Context) -> overlay.Spot | None:
 
 
 def _set_hovered(is_hovered: bool) -> None:
-    global _is_hovered
-    if is_hovered != _is_hovered:
-        _is_hovered = is_hovered
+    if is_hovered != overlay.is_hovered:
+        overlay.is_hovered = is_hovered
         live.redraw_viewports()
 
 

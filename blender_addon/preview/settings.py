@@ -5,11 +5,12 @@ maximised area shares.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import bpy
 
+from ..extension import ENGINE
 from .placement import MAXIMUM_SCALE, MINIMUM_SCALE, Place
 
 PICTURE, SIDE, CAMERA, HEAD = "PICTURE", "SIDE", "CAMERA", "HEAD"
@@ -32,12 +33,18 @@ _QUICK_SIZES = (
 )
 
 
+_listeners: list[Callable[[], object]] = []
+
+
+def when_changed(callback: Callable[[], object]) -> None:
+    """Have this called whenever somebody chooses otherwise."""
+    _listeners.append(callback)
+
+
 def _changed(_settings: PhotorigViewSettings, context: bpy.types.Context) -> None:
     """Take the new choice into account at once."""
-    from . import live
-
-    live.look_again()
-    live.redraw_all_viewports()
+    for callback in _listeners:
+        callback()
 
 
 class PhotorigViewSettings(bpy.types.PropertyGroup):
@@ -171,8 +178,6 @@ def viewports(window: bpy.types.Window) -> Iterator[bpy.types.Area]:
 
 def is_rendered(area: bpy.types.Area, scene: bpy.types.Scene) -> bool:
     """Whether a viewport shows what Photorig renders."""
-    from ..engine import ENGINE
-
     shading = area.spaces.active.shading
     return bool(shading.type == "RENDERED" and scene.render.engine == ENGINE)
 
@@ -226,5 +231,6 @@ def register() -> None:
 
 
 def unregister() -> None:
+    _listeners.clear()
     del bpy.types.WorkSpace.photorig
     bpy.utils.unregister_class(PhotorigViewSettings)

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..camera.frame_request import portrait_of
+from ..mapping.frame_request import portrait_of
 from ..shared.errors import PhotorigError
 from ..shared.files.canvas import Canvas
 from ..shared.files.provenance import DIGITAL_SOURCE_TYPE

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from ..extension import VERSION
+from ..extension import ENGINE, VERSION
 from ..link.link import link
 from ..shared.errors import PhotorigError
 from ..shared.files.provenance import (
@@ -35,7 +35,7 @@ def _remember_start(*_arguments: object) -> None:
 @persistent
 def _add_provenance(scene: bpy.types.Scene, *_arguments: object) -> None:
     """After a file was written. Blender only logs what a handler raises, so nothing may."""
-    if scene.render.engine != "PHOTORIG":
+    if scene.render.engine != ENGINE:
         return
     model_id = link.welcome.model_id if link.welcome is not None else ""
     for path in _written_now(scene):

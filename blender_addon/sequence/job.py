@@ -16,7 +16,6 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .. import compat
-from ..camera.frame_request import for_each_frame, frame_request, portrait_of
 from ..camera.portrait_file import PortraitFile
 from ..client.render_job import RenderJob
 from ..link.jobs import (
@@ -29,12 +28,13 @@ from ..link.jobs import (
     with_every_file,
 )
 from ..link.link import FAILED, link, redraw_panels
+from ..link.redraw import redraw_status_bars
+from ..mapping.frame_request import for_each_frame, frame_request, portrait_of
 from ..render.settings import file_canvas
 from ..shared.errors import ConnectionLost, InputError, PhotorigError
 from ..shared.files.frame_index import FrameIndex, picture_key
 from ..shared.wire.messages import FrameReply, FrameRequest
 from ..shared.wire.picture_format import PictureFormat
-from ..ui.draw import redraw_status_bars
 from .files import SequenceFiles, sequence_files
 from .strip import find_strip, refresh_strip
 

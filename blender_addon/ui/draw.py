@@ -25,11 +25,3 @@ def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     column = layout.column(align=True)
     for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)
-
-
-def redraw_status_bars() -> None:
-    """The status bar belongs to no screen, so no area can be tagged: Blender draws it again when a
-    text for it is set, and "no text" is what is there anyway."""
-    for window in bpy.context.window_manager.windows:
-        with bpy.context.temp_override(window=window):
-            window.workspace.status_text_set(None)

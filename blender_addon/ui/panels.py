@@ -9,7 +9,7 @@ from ..camera.choice import camera_in_context
 from ..camera.control import Control, controls_of
 from ..camera.extra_parameters import draw_slider, schema_of
 from ..camera.properties import GROUPS, gain_property, photo_parameters
-from ..engine import ENGINE
+from ..extension import ENGINE
 from ..head import job as head_jobs
 from ..head.board import armature_in_context, has_board, may_have_board
 from ..link.link import link

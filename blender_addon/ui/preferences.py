@@ -4,38 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import bpy
 
-_PREVIEW_MEGABYTES = 512
-LOCAL, REMOTE = "LOCAL", "REMOTE"
-
-
-@dataclass(frozen=True)
-class WorkerOptions:
-    """How to start or reach the worker.
-
-    Attributes:
-        executable: path or name of the worker program; "" to look for it.
-        device: "auto", "cpu", "cuda" or "mps".
-        auto_start: whether a render may start the worker, or connect to it, by itself.
-        is_remote: whether it runs elsewhere and is only connected to.
-        connection_file: what it wrote there, copied to this computer.
-        host: of its computer, "" for the one in the file.
-    """
-
-    executable: str = ""
-    device: str = "auto"
-    auto_start: bool = True
-    is_remote: bool = False
-    connection_file: str = ""
-    host: str = ""
+from ..extension import PACKAGE
+from ..link.options import LOCAL, PREVIEW_MEGABYTES, REMOTE, preview_cache_bytes
+from ..preview.live import live
+from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
 
 
 def _preview_cache_changed(_preferences: PhotorigPreferences, _context: bpy.types.Context) -> None:
-    from ..preview.live import live
-
     live.cache.limit = preview_cache_bytes()
 
 
@@ -53,7 +31,7 @@ def _stays_there(name: str) -> Callable[[PhotorigPreferences, bpy.types.Context]
 class PhotorigPreferences(bpy.types.AddonPreferences):
     """Shown in Preferences > Add-ons > Photorig."""
 
-    bl_idname = __package__
+    bl_idname = PACKAGE
 
     place: bpy.props.EnumProperty(
         name="Worker Runs On",
@@ -114,15 +92,13 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
     preview_megabytes: bpy.props.IntProperty(
         name="Preview Cache (MB)",
         description="Memory for pictures of the face, so that a loop that was seen plays freely",
-        default=_PREVIEW_MEGABYTES,
+        default=PREVIEW_MEGABYTES,
         min=0,
         max=65536,
         update=_preview_cache_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
-
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "place", expand=True)
@@ -139,30 +115,6 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         draw_log(layout)
         if self.place == LOCAL:
             draw_check(layout)
-
-
-def worker_options() -> WorkerOptions:
-    """The preferences as plain data; the defaults where the extension runs without any."""
-    addon = bpy.context.preferences.addons.get(__package__)
-    if addon is None or addon.preferences is None:
-        return WorkerOptions()
-    chosen = addon.preferences
-    return WorkerOptions(
-        chosen.executable,
-        chosen.device,
-        chosen.auto_start,
-        chosen.place == REMOTE,
-        chosen.connection_file,
-        chosen.host,
-    )
-
-
-def preview_cache_bytes() -> int:
-    """How much memory pictures of the face may take."""
-    addon = bpy.context.preferences.addons.get(__package__)
-    if addon is None or addon.preferences is None:
-        return _PREVIEW_MEGABYTES << 20
-    return int(addon.preferences.preview_megabytes) << 20
 
 
 def register() -> None:

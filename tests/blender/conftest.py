@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -34,51 +35,6 @@ import bpy  # noqa: E402
 from portrait_files import write_portrait  # noqa: E402
 
 PACKAGE = "bl_ext.user_default.photorig"
-_MODULES = (
-    "bake",
-    "body_axes",
-    "colour",
-    "compat",
-    "connect",
-    "control",
-    "detection_dialog",
-    "drivers",
-    "engine",
-    "fit_jobs",
-    "fit_panel",
-    "frame_request",
-    "head_bone",
-    "jobs",
-    "mapping_health",
-    "mapping_panel",
-    "mapping_rows",
-    "neutral",
-    "overlay_panel",
-    "panels",
-    "photo_thumbnail",
-    "portrait_file",
-    "properties",
-    "render_jobs",
-    "render_settings",
-    "render_status",
-    "rig",
-    "sequencer",
-    "thumbnails",
-    "turn_drivers",
-    "worker_check",
-    "worker_link",
-    "worker_panel",
-)
-_SHARED = (
-    "canvas",
-    "connection",
-    "errors",
-    "mapping",
-    "parameters_file",
-    "provenance",
-    "responses",
-    "schema",
-)
 _exit_status = 1
 
 
@@ -111,7 +67,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     At a normal exit 4.2 crashes and 4.5 hangs for ever where any Python class is registered.
     """
-    link = sys.modules.get(f"{PACKAGE}.worker_link")
+    link = sys.modules.get(f"{PACKAGE}.link.link")
     if link is not None:
         link.link.stop()
     shutil.rmtree(_RESOURCES, ignore_errors=True)
@@ -146,14 +102,20 @@ def addon(extension_zip: Path) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def modules(addon: ModuleType) -> SimpleNamespace:
-    """The extension's modules by name; relative imports hide them from a plain import."""
-    loaded = {name: importlib.import_module(f"{PACKAGE}.{name}") for name in _MODULES}
-    for name in ("live", "preview_image", "overlay", "onion"):
-        loaded[name] = importlib.import_module(f"{PACKAGE}.preview.{name}")
-    for name in ("portrait", "mapping_presets"):
-        loaded[f"{name}_operators"] = importlib.import_module(f"{PACKAGE}.operators.{name}")
-    for name in _SHARED:
-        loaded[name] = importlib.import_module(f"{PACKAGE}.shared.{name}")
+    """The extension's modules by name; relative imports hide them from a plain import.
+
+    A name that two rooms have is preceded by its room's: ``sequence_job``, ``head_job``.
+    """
+    folder = Path(str(addon.__file__)).parent
+    files = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py")]
+    parts = [path.parts for path in files if path.name != "__init__"]
+    count = Counter(names[-1] for names in parts)
+    loaded = {
+        names[-1] if count[names[-1]] == 1 else "_".join(names[-2:]): importlib.import_module(
+            ".".join((PACKAGE, *names))
+        )
+        for names in parts
+    }
     return SimpleNamespace(package=PACKAGE, **loaded)
 
 
@@ -169,8 +131,7 @@ def scene(addon: ModuleType) -> Iterator[bpy.types.Scene]:
     scene.frame_start, scene.frame_end = 1, 4
     bpy.ops.photorig.use_exact_colours()
     yield scene
-    worker_link = importlib.import_module(f"{PACKAGE}.worker_link")
-    worker_link.link.stop()
+    importlib.import_module(f"{PACKAGE}.link.link").link.stop()
 
 
 def _worker_python() -> Path:
@@ -228,7 +189,7 @@ def card_worker(
     log.write_text("")
     os.environ.pop("PHOTORIG_TEST_DELAY", None)
     yield log
-    importlib.import_module(f"{PACKAGE}.worker_link").link.stop()
+    importlib.import_module(f"{PACKAGE}.link.link").link.stop()
     preferences.executable = preferences.connection_file = ""
     preferences.place = "LOCAL"
 

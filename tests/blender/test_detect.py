@@ -27,7 +27,11 @@ def own_presets(modules: SimpleNamespace) -> Iterator[Path]:
 
 
 def _arkit_face(scene: bpy.types.Scene, modules: SimpleNamespace) -> bpy.types.Object:
-    return add_face(scene, "Face", tuple(f"head__{name}" for name in modules.schema.ARKIT_NAMES))
+    return add_face(
+        scene,
+        "Face",
+        tuple(f"head__{name}" for name in modules.schema.ARKIT_NAMES),
+    )
 
 
 def test_a_face_and_its_armature_are_mapped_from_either_of_them(

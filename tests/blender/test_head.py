@@ -23,7 +23,7 @@ UPPER_LIP, LOWER_LIP, MOUTH_CORNER_LEFT = 13, 14, 291
 def head(addon: ModuleType, scene: bpy.types.Scene) -> Any:
     """The head in a scene without another camera."""
     bpy.data.objects.remove(scene.camera)
-    module = importlib.import_module(f"{addon.__name__}.head")
+    module = importlib.import_module(f"{addon.__name__}.head.build")
     return module.build_head(bpy.context)
 
 
@@ -110,7 +110,7 @@ def test_every_shape_key_drives_the_parameter_of_its_name(head: Any) -> None:
 @pytest.mark.parametrize("side", ["Left", "Right"])
 def test_the_lids_meet_in_a_blink(head: Any, addon: ModuleType, side: str) -> None:
     upper, lower = UPPER_LIDS[side], LOWER_LIDS[side]
-    data = importlib.import_module(f"{addon.__name__}.head").head_arrays()
+    data = importlib.import_module(f"{addon.__name__}.head.build").head_arrays()
     rim_of = {edge: rim for rim, edge, _ in data["lid_rims"].tolist()}
     rest = _in_picture(head)
     _show(head, f"eyeBlink{side}")
@@ -170,7 +170,7 @@ def test_the_eyes_follow_the_head(head: Any) -> None:
 
 
 def test_the_first_vertices_are_those_of_the_face_mesh(head: Any, addon: ModuleType) -> None:
-    data = importlib.import_module(f"{addon.__name__}.head").head_arrays()
+    data = importlib.import_module(f"{addon.__name__}.head.build").head_arrays()
     assert len(head.mesh.data.vertices) >= 468
     points = np.array([vertex.co for vertex in head.mesh.data.vertices])
     assert points[:468] == pytest.approx(data["vertices"][:468], abs=1e-6)
@@ -180,7 +180,7 @@ def test_the_first_vertices_are_those_of_the_face_mesh(head: Any, addon: ModuleT
 def test_its_camera_becomes_the_scenes_unless_that_shows_a_portrait(
     addon: ModuleType, scene: bpy.types.Scene
 ) -> None:
-    module = importlib.import_module(f"{addon.__name__}.head")
+    module = importlib.import_module(f"{addon.__name__}.head.build")
     first = module.build_head(bpy.context)
     assert scene.camera == first.camera
     first.camera.data.photorig.portrait_id = "0" * 64

@@ -23,9 +23,16 @@ POSE = {"headYaw": -20.0, "headPitch": 8.0, "headRoll": 5.0, "jawOpen": 0.4, "ey
 
 @pytest.fixture
 def rooms(addon: ModuleType) -> SimpleNamespace:
-    names = ("head", "likeness", "head_from_portrait", "head_jobs", "portrait_file")
-    loaded = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
-    loaded["messages"] = importlib.import_module(f"{addon.__name__}.shared.messages")
+    package = addon.__name__
+    names = {
+        "head": "head.build",
+        "likeness": "head.likeness",
+        "head_from_portrait": "head.from_portrait",
+        "head_jobs": "head.job",
+        "portrait_file": "camera.portrait_file",
+        "messages": "shared.wire.messages",
+    }
+    loaded = {name: importlib.import_module(f"{package}.{at}") for name, at in names.items()}
     return SimpleNamespace(**loaded)
 
 

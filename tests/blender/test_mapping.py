@@ -105,7 +105,7 @@ def test_a_control_that_goes_the_other_way_asks_for_no_opposite(
     jaw.keys["open"].value = -0.4
     evaluated(scene)
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    values = modules.frame_request.slider_values(scene.camera.evaluated_get(depsgraph).data)
+    values = modules.values.slider_values(scene.camera.evaluated_get(depsgraph).data)
     assert values[modules.schema.ARKIT_52.index["jawOpen"]] == 0
 
 

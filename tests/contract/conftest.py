@@ -14,17 +14,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "photorig_addon_client"
-MODULES = (
-    "channel",
-    "render_job",
-    "client",
-    "question",
-    "fit_client",
-    "previews",
-    "worker_process",
-    "portrait_file",
-)
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 from card_server import RunningServer, portrait_bytes  # noqa: E402
@@ -36,17 +25,21 @@ def addon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
     folder = tmp_path_factory.mktemp("addon")
     package = folder / PACKAGE
     shutil.copytree(ROOT / "shared", package / "shared")
-    (package / "__init__.py").touch()
-    for name in MODULES:
-        shutil.copy(ROOT / "blender_addon" / f"{name}.py", package)
+    shutil.copytree(ROOT / "blender_addon" / "client", package / "client")
+    (package / "camera").mkdir()
+    shutil.copy(ROOT / "blender_addon" / "camera" / "portrait_file.py", package / "camera")
     sys.path.insert(0, str(folder))
-    shared = ("connection", "errors", "messages", "picture_format", "schema")
-    names = (*MODULES, *(f"shared.{name}" for name in shared))
     modules = {
-        name.rpartition(".")[2]: importlib.import_module(f"{PACKAGE}.{name}") for name in names
+        ".".join(path.relative_to(package).with_suffix("").parts): path
+        for path in package.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    loaded = {
+        name.rpartition(".")[2]: importlib.import_module(f"{PACKAGE}.{name}")
+        for name in sorted(modules)
     }
     assert "bpy" not in sys.modules
-    yield SimpleNamespace(**modules)
+    yield SimpleNamespace(**loaded)
     sys.path.remove(str(folder))
 
 

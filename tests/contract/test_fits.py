@@ -34,7 +34,7 @@ def client(programs: Any, server: RunningServer, connect: Connect) -> Any:
 
 def fit(addon: SimpleNamespace, client: Any, task: str, **options: Any) -> Any:
     request = addon.messages.FitRequest((task.encode(),), "Anna", **options)
-    return addon.fit_client.start_fit(client, request)
+    return addon.fit.start_fit(client, request)
 
 
 def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -210,7 +210,7 @@ def test_the_program_ends_when_the_worker_is_killed(
     addon: SimpleNamespace, tmp_path: Path, programs: Callable[[], list[list[str]]]
 ) -> None:
     script = Path(__file__).with_name("card_server.py")
-    worker = addon.worker_process.WorkerProcess(
+    worker = addon.process.WorkerProcess(
         [sys.executable, script, "serve"],
         connection_file=tmp_path / "killed.json",
         log_file=tmp_path / "worker.log",
@@ -258,7 +258,7 @@ def test_more_photos_than_the_worker_takes_are_refused_before_they_are_sent(
 ) -> None:
     request = addon.messages.FitRequest((b"one", b"two"), "Anna")
     with pytest.raises(addon.errors.InputError, match="1 photo"):
-        addon.fit_client.start_fit(client, request)
+        addon.fit.start_fit(client, request)
 
 
 def test_several_photos_of_a_person_arrive_together(
@@ -268,7 +268,7 @@ def test_several_photos_of_a_person_arrive_together(
         client = connect(running.file)
         assert client.welcome.fit_photos == 3
         request = addon.messages.FitRequest((b"count", b"two", b"three"), "Anna")
-        job = addon.fit_client.start_fit(client, request)
+        job = addon.fit.start_fit(client, request)
         finish(job)
         assert job.portrait.note == "3"
 

@@ -71,7 +71,7 @@ def test_a_worker_started_in_that_folder_fits_without_its_modules(
     served: Path, hostile_folder: Path, connect: Callable[..., Any], addon: SimpleNamespace
 ) -> None:
     request = addon.messages.FitRequest((b"no picture",), "Nobody", None)
-    fit = addon.fit_client.start_fit(connect(served), request)
+    fit = addon.fit.start_fit(connect(served), request)
     deadline = time.monotonic() + SECONDS
     while not fit.done and time.monotonic() < deadline:
         fit.poll()

@@ -45,7 +45,7 @@ def fit(addon: SimpleNamespace, client: Any, picture: Image.Image, face: int | N
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=95)
     request = addon.messages.FitRequest((file.getvalue(),), "Nobody", face)
-    job = addon.fit_client.start_fit(client, request)
+    job = addon.fit.start_fit(client, request)
     deadline, job.seen = time.monotonic() + SECONDS, []
     while not job.done and time.monotonic() < deadline:
         job.poll()

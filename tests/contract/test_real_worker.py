@@ -116,8 +116,8 @@ def client(
 ) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("worker")
     program = Path(sysconfig.get_path("scripts")) / "photorig"
-    worker = addon.worker_process.WorkerProcess(
-        [addon.worker_process.find_executable(str(program)), "serve"],
+    worker = addon.process.WorkerProcess(
+        [addon.process.find_executable(str(program)), "serve"],
         connection_file=folder / "worker.json",
         log_file=folder / "worker.log",
         arguments=["--bundle", str(bundle_file), "--device", "cpu"],

@@ -39,7 +39,7 @@ def start(addon: SimpleNamespace, tmp_path: Path) -> Iterator[Callable[..., Any]
     started = []
 
     def make(*arguments: str, portraits: str = "portraits") -> Any:
-        worker = addon.worker_process.WorkerProcess(
+        worker = addon.process.WorkerProcess(
             [sys.executable, SCRIPT, "serve"],
             connection_file=tmp_path / "worker.json",
             log_file=tmp_path / "worker.log",
@@ -236,7 +236,7 @@ def test_a_worker_of_another_protocol_says_which_side_to_update(
 def test_a_worker_that_ends_while_starting_shows_the_end_of_its_log(
     addon: SimpleNamespace, tmp_path: Path
 ) -> None:
-    worker = addon.worker_process.WorkerProcess(
+    worker = addon.process.WorkerProcess(
         [sys.executable, "-c", "raise SystemExit('no such model')"],
         connection_file=tmp_path / "worker.json",
         log_file=tmp_path / "worker.log",
@@ -247,7 +247,7 @@ def test_a_worker_that_ends_while_starting_shows_the_end_of_its_log(
 
 
 def test_a_worker_that_takes_too_long_is_given_up(addon: SimpleNamespace, tmp_path: Path) -> None:
-    worker = addon.worker_process.WorkerProcess(
+    worker = addon.process.WorkerProcess(
         [sys.executable, "-c", "import time; time.sleep(60)"],
         connection_file=tmp_path / "worker.json",
         log_file=tmp_path / "worker.log",
@@ -265,7 +265,7 @@ def test_a_worker_that_takes_too_long_is_given_up(addon: SimpleNamespace, tmp_pa
 def test_a_program_that_is_not_there_is_named(
     addon: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = addon.worker_process.find_executable
+    find = addon.process.find_executable
     with pytest.raises(addon.errors.InputError, match="is not there"):
         find(str(tmp_path / "photorig"))
     monkeypatch.delenv("PHOTORIG_WORKER", raising=False)
@@ -282,7 +282,7 @@ def test_the_program_is_found_by_path_then_variable_then_search(
         program = tmp_path / name
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-    find = addon.worker_process.find_executable
+    find = addon.process.find_executable
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PHOTORIG_WORKER", str(tmp_path / "variable"))
     assert find(str(tmp_path / "given")).name == "given"

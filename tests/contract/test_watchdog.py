@@ -29,7 +29,7 @@ def start(addon: SimpleNamespace, tmp_path: Path) -> Iterator[Callable[[], Any]]
     started = []
 
     def make() -> Any:
-        worker = addon.worker_process.WorkerProcess(
+        worker = addon.process.WorkerProcess(
             [sys.executable, SCRIPT, "serve"],
             connection_file=tmp_path / "worker.json",
             log_file=tmp_path / "worker.log",

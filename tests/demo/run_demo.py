@@ -213,8 +213,8 @@ def measure(scene: object, frames: tuple[int, ...], sequence: float | None) -> S
     """Median milliseconds of a few frames, asked for one after the other."""
     import bpy
 
-    link = importlib.import_module(f"{PACKAGE}.worker_link").link
-    frame_request = importlib.import_module(f"{PACKAGE}.frame_request").frame_request
+    link = importlib.import_module(f"{PACKAGE}.link.link").link
+    frame_request = importlib.import_module(f"{PACKAGE}.mapping.frame_request").frame_request
     worker, round_trips = [], []
     for frame in (frames * N_MEASURED)[:N_MEASURED]:
         scene.frame_set(frame)
@@ -228,7 +228,7 @@ def measure(scene: object, frames: tuple[int, ...], sequence: float | None) -> S
 
 def stop_worker(log: Path) -> None:
     """End the worker that was started here; the end of what it wrote is kept for an engineer."""
-    module = sys.modules.get(f"{PACKAGE}.worker_link")
+    module = sys.modules.get(f"{PACKAGE}.link.link")
     if module is not None:
         log.write_text(module.link.log_tail())
         module.link.stop()

@@ -13,9 +13,9 @@ from card_server import SIZE, card, portrait_bytes
 from client_program import FRAMES
 from PIL import Image
 
-from photorig.shared.frame_index import INDEX_NAME, FrameIndex, picture_key
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.files.frame_index import INDEX_NAME, FrameIndex, picture_key
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 
 _PATIENCE_SECONDS = 10.0

@@ -16,9 +16,9 @@ from ledger import check_folder, leftovers
 from run import run_all, summary
 from schedules import ACTIONS, MATRIX, PHASES, schedule
 
-from photorig.shared.frame_index import FrameIndex, picture_key
-from photorig.shared.messages import FrameRequest
-from photorig.shared.schema import ARKIT_52
+from photorig.shared.files.frame_index import FrameIndex, picture_key
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 
 

@@ -144,10 +144,10 @@ def _extension() -> Any:
     """The extension's reader, as Blender has it, without Blender."""
     package = _folder() / "fuzz_extension"
     shutil.copytree(ROOT / "shared", package / "shared")
-    shutil.copy(ROOT / "blender_addon" / "portrait_file.py", package)
-    (package / "__init__.py").touch()
+    (package / "camera").mkdir()
+    shutil.copy(ROOT / "blender_addon" / "camera" / "portrait_file.py", package / "camera")
     sys.path.insert(0, str(_folder()))
-    return importlib.import_module("fuzz_extension.portrait_file")
+    return importlib.import_module("fuzz_extension.camera.portrait_file")
 
 
 def read_in_extension(content: bytes) -> None:

@@ -11,7 +11,15 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = "photorig_addon_preview"
-_MODULES = ("frame_cache", "follower", "placement", "badge", "display_pixels", "portrait_source")
+_MODULES = (
+    "client/portrait_source",
+    "preview/badge",
+    "preview/display_pixels",
+    "preview/follower",
+    "preview/frame_cache",
+    "preview/placement",
+    "render/colour",
+)
 
 
 def load() -> SimpleNamespace:
@@ -19,16 +27,14 @@ def load() -> SimpleNamespace:
     folder = Path(tempfile.mkdtemp(prefix="photorig-preview-"))
     package = folder / _PACKAGE
     shutil.copytree(ROOT / "shared", package / "shared")
-    (package / "preview").mkdir()
-    for init in (package, package / "preview"):
-        (init / "__init__.py").touch()
-    shutil.copy(ROOT / "blender_addon" / "colour.py", package)
     for name in _MODULES:
-        shutil.copy(ROOT / "blender_addon" / "preview" / f"{name}.py", package / "preview")
+        to = package / f"{name}.py"
+        to.parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "blender_addon" / f"{name}.py", to)
     sys.path.insert(0, str(folder))
     try:
-        names = [f"preview.{name}" for name in _MODULES]
-        names += ["shared.messages", "shared.errors", "colour"]
+        names = [name.replace("/", ".") for name in _MODULES]
+        names += ["shared.wire.messages", "shared.errors"]
         modules = {
             name.rpartition(".")[2]: importlib.import_module(f"{_PACKAGE}.{name}") for name in names
         }

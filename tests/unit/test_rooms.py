@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ ALL_FILES = [
 ]
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -102,22 +104,134 @@ def test_the_extension_leaves_the_import_path_alone(path: Path) -> None:
     assert "sys.path" not in {ast.unparse(node) for node in attributes}
 
 
-INNER_ROOMS = ("faces", "generators", "portraits", "reenactment", "registry")
+@pytest.mark.parametrize("room", ["blender_addon/client", "shared"])
+def test_what_speaks_the_wire_knows_no_blender(room: str) -> None:
+    blender = {"bpy", "blf", "bpy_extras", "mathutils", "gpu", "gpu_extras", "bmesh"}
+    for path in files_of(room):
+        assert not absolute_imports(path) & blender, shown(path)
 
 
 @pytest.mark.parametrize(
-    "path", [path for room in INNER_ROOMS for path in files_of(f"worker/{room}")], ids=shown
+    "path",
+    [
+        path
+        for path in files_of("worker")
+        if path.relative_to(ROOT).parts[1] not in ("server", "cli")
+    ],
+    ids=shown,
 )
-def test_models_know_neither_server_nor_command_line(path: Path) -> None:
-    for _, module in imports(path):
-        assert not re.search(r"(^|\.)(server|cli)(\.|$)", module), module
+def test_models_do_not_speak_zeromq(path: Path) -> None:
     assert "zmq" not in absolute_imports(path)
 
 
-@pytest.mark.parametrize("path", files_of("worker/server"), ids=shown)
-def test_the_server_does_not_know_the_command_line(path: Path) -> None:
-    for _, module in imports(path):
-        assert not re.search(r"(^|\.)cli(\.|$)", module), module
+# ---------------------------------------------------------------------------------------------
+# Floors: importing goes downwards only
+
+FLOORS = {
+    "worker": (
+        ("cli", "training"),
+        ("server", "evaluation"),
+        ("fitting",),
+        ("reenactment",),
+        ("compositing",),
+        ("media", "portraits"),
+        ("faces", "generators"),
+        ("importers", "registry"),
+        ("places", "preparation", "threads"),
+    ),
+    "blender_addon": (
+        ("ui", "operators"),
+        ("engine",),
+        ("head", "portrait", "preview", "render", "sequence"),
+        ("link", "mapping"),
+        ("camera", "client"),
+        ("compat", "extension"),
+    ),
+}
+"""Rooms from the top floor to the ground; a room may import those of its own floor and below."""
+
+MODULES = {
+    path.relative_to(ROOT).with_suffix("").as_posix().removesuffix("/__init__"): path
+    for room in ("shared", *FLOORS)
+    for path in files_of(room)
+    if "packaging" not in path.parts
+}
+"""Files by their path without suffix; a package by its folder."""
+
+
+def modules_imported(path: Path) -> Iterator[str]:
+    """Modules of ours that a file imports anywhere, for types alone too."""
+    for node in ast.walk(parsed(path)):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        parts = (node.module or "").split(".") if node.module else []
+        if node.level:
+            base = path.parents[node.level - 1].relative_to(ROOT).parts
+            # The extension's zip holds shared/ as a room of its own.
+            if base == ("blender_addon",) and parts[:1] == ["shared"]:
+                base = ()
+            parts = [*base, *parts]
+        elif parts[:1] == ["photorig"]:
+            parts = parts[1:]
+        else:
+            continue
+        for alias in node.names:
+            inner = "/".join([*parts, alias.name])
+            yield inner if inner in MODULES else "/".join(parts)
+
+
+def floor_of(module: str) -> int | None:
+    """0 is the top; None for what belongs to no room (a package's own __init__, shared)."""
+    top, _, rest = module.partition("/")
+    room = rest.partition("/")[0]
+    for number, rooms in enumerate(FLOORS.get(top, ())):
+        if room in rooms:
+            return number
+    return None
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_every_room_has_its_floor(room: str) -> None:
+    named = {name for floor in FLOORS[room] for name in floor}
+    there = {name.split("/")[1] for name in MODULES if name.startswith(f"{room}/")}
+    assert there == named
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_downwards_only(module: str) -> None:
+    here = floor_of(module)
+    if here is None:
+        return
+    for other in modules_imported(MODULES[module]):
+        there = floor_of(other)
+        if there is not None and other.partition("/")[0] == module.partition("/")[0]:
+            assert there >= here, f"{other} is above"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    needs = {name: set(modules_imported(path)) & set(MODULES) for name, path in MODULES.items()}
+    while True:
+        free = {name for name, others in needs.items() if not others & set(needs)}
+        if not free:
+            break
+        needs = {name: others for name, others in needs.items() if name not in free}
+    assert not needs, f"these stand in a circle, or need one: {sorted(needs)}"
+
+
+@pytest.mark.parametrize("path", files_of("worker"), ids=shown)
+def test_the_worker_imports_relatively_within_a_room_and_absolutely_beyond(path: Path) -> None:
+    parts = path.relative_to(ROOT).parts
+    within = f"photorig.{'.'.join(parts[:2])}"
+    for level, module in imports(path):
+        if level:
+            assert level <= len(parts) - 2 or len(parts) == 2, f"line with {module} leaves the room"
+        elif len(parts) > 2:
+            assert module != within and not module.startswith(f"{within}."), module
+
+
+@pytest.mark.parametrize("path", [*files_of("shared"), *files_of("blender_addon")], ids=shown)
+def test_what_is_in_the_zip_imports_relatively(path: Path) -> None:
+    assert not any(level == 0 and module.startswith("photorig") for level, module in imports(path))
 
 
 UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

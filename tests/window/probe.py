@@ -189,7 +189,7 @@ def rendered_sequence() -> Generator[float, None, float]:
     Raises:
         RuntimeError: the sequence failed; the text is what the panel says.
     """
-    jobs = importlib.import_module(f"{PACKAGE}.render_jobs")
+    jobs = importlib.import_module(f"{PACKAGE}.sequence.job")
     bpy.ops.photorig.render_to_sequencer()
     while not jobs.current.is_done:
         yield 0.1

@@ -47,8 +47,8 @@ def test_the_panels_are_in_the_sidebar(blender: WindowSession) -> None:
 
 def test_start_worker_starts_the_real_worker(blender: WindowSession) -> None:
     blender.press(*SIDEBAR, "photorig.start_worker")
-    blender.wait_for("module('worker_link').link.is_ready", 300, "the worker is ready")
-    assert blender.ask("answer = module('worker_link').link.welcome.model_id")
+    blender.wait_for("module('link.link').link.is_ready", 300, "the worker is ready")
+    assert blender.ask("answer = module('link.link').link.welcome.model_id")
     assert blender.find_button(*SIDEBAR, "photorig.stop_worker")
     blender.screenshot("worker")
 
@@ -149,9 +149,9 @@ def test_render_to_sequencer_makes_one_strip_of_all_frames(blender: WindowSessio
         """
     )
     blender.press(*SIDEBAR, "photorig.render_to_sequencer")
-    blender.wait_for("module('render_jobs').current is not None", 30, "a job")
-    blender.wait_for("module('render_jobs').current.is_done", 400, "all frames are rendered")
-    assert not blender.ask("answer = module('render_jobs').current.error")
+    blender.wait_for("module('sequence.job').current is not None", 30, "a job")
+    blender.wait_for("module('sequence.job').current.is_done", 400, "all frames are rendered")
+    assert not blender.ask("answer = module('sequence.job').current.error")
     assert len(list((blender.run / "shot").glob("*.png"))) == FRAMES
     strips = blender.ask(
         """

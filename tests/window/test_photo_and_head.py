@@ -22,11 +22,11 @@ from steps import (
 
 pytestmark = pytest.mark.timeout(1800)
 
-_FIT = "module('fit_jobs').current"
+_FIT = "module('portrait.fit').current"
 _PORTRAIT = "bpy.context.scene.camera.data.photorig.portrait_id"
 _WORST_DEGREES = 8.0
 """Between the photo and the grey head as a face finder sees it on the screen."""
-_HEAD = "module('head_jobs').current"
+_HEAD = "module('head.job').current"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_fit_shows_its_progress_and_can_be_cancelled(blender: WindowSession, p
     blender.wait_for(f"{_FIT}.progress > 0", 300, "the fit is under way")
     blender.screenshot("fit-progress")
     blender.press(*SIDEBAR, "photorig.cancel_fit")
-    blender.wait_for("not module('fit_jobs').is_running()", 30, "the fit has ended")
+    blender.wait_for("not module('portrait.fit').is_running()", 30, "the fit has ended")
     assert blender.find_button(*SIDEBAR, "photorig.fit_photo")
     assert blender.ask(f"answer = {_PORTRAIT}") == before
     assert not photo.with_suffix(".portrait").exists()
@@ -101,7 +101,7 @@ def test_a_head_is_made_in_the_likeness_of_the_portrait(blender: WindowSession) 
     in_photo = blender.ask(
         """
         settings = bpy.context.scene.camera.data.photorig
-        answer = module("properties").photo_parameters(settings)["headYaw"]
+        answer = module("camera.properties").photo_parameters(settings)["headYaw"]
         """
     )
     assert abs(measured_yaw(picture) - in_photo) < _WORST_DEGREES

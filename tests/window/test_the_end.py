@@ -16,7 +16,7 @@ _FAILURE = r"(?m)^Traceback|^\w*Error: |EXCEPTION_ACCESS|^\S+ +\S+ +\| ERROR"
 def test_stop_worker_leaves_blender_usable(blender: WindowSession) -> None:
     show_sidebar(blender, "Photorig")
     blender.press(*SIDEBAR, "photorig.stop_worker")
-    blender.wait_for("not module('worker_link').link.is_ready", 60, "the worker has ended")
+    blender.wait_for("not module('link.link').link.is_ready", 60, "the worker has ended")
     assert blender.find_button(*SIDEBAR, "photorig.start_worker")
 
 

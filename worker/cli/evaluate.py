@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _people(args: argparse.Namespace) -> int:
     from photorig.worker.evaluation.protocols.studio import Settings
-    from photorig.worker.evaluation.report.page import Other
+    from photorig.worker.evaluation.report.page_parts import Other
     from photorig.worker.evaluation.report.report_file import read_report
     from photorig.worker.evaluation.session import Plan, Session
 

@@ -6,14 +6,20 @@ import argparse
 import importlib
 
 TRAININGS = {
-    "preview-heads": ("preview_heads", "image heads of 256² and 512²"),
+    "preview-heads": ("preview_heads.training", "image heads of 256² and 512²"),
     "face-shapes": ("face_shapes.command", "the table of 52 shapes for the rig and the worker"),
-    "head-shapes": ("head_data", "the rigged head in the extension, from the table of shapes"),
+    "head-shapes": (
+        "head_model.command",
+        "the rigged head in the extension, from the shapes",
+    ),
     "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
     "encoder": ("encoder.command", "the encoder: an aligned photo to latents"),
     "transfer": ("transfer.command", "motion encoder and mapper of method transfer"),
     "stylemask": ("stylemask.command", "the mask networks of method stylemask"),
-    "judge": ("judge", "the maps through which the judge of `photorig evaluate` reads landmarks"),
+    "judge": (
+        "judge.command",
+        "the maps through which `photorig evaluate` reads landmarks",
+    ),
 }
 """Sub-command → (module of photorig.worker.training, summary)."""
 

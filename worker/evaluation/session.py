@@ -31,7 +31,8 @@ from .protocols.studio import Settings, Studio, open_studio
 from .protocols.sweeps import PERSON, sweep_tasks, swept_parameters
 from .protocols.together import together_figures, together_tasks
 from .report.gallery import draw_crosstalk, draw_failures, draw_sheets
-from .report.page import Other, page
+from .report.page import page
+from .report.page_parts import Other
 from .report.report_file import FILE_NAME, FORMAT, VERSION, read_report, write_report
 
 PAGE_NAME = "index.html"

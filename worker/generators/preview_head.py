@@ -49,8 +49,8 @@ HEAD_SHAPES = (HeadShape(256, 256, 11, 56), HeadShape(512, 128, 13, 32))
 class StyleEncoder(nn.Module):
     """Latents → style (b, N_STYLE): principal components of what the skipped layers see of them.
 
-    The projection is computed, not learned (worker/training/preview_heads/style_projection.py); a small layer
-    beside it gives the products of components that one modulation after the other makes.
+    The projection is computed, not learned (worker/training/preview_heads/style_projection.py); a
+    small layer beside it gives products of components, which one modulation after the other makes.
     """
 
     projection: Tensor

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from photorig.shared.files.portrait_layout import checked_text
 from photorig.shared.parameters.schema import ARKIT_NAMES
 
+from .check import check_magnitude
 from .eyeball import Eyeballs
 from .eyelids import ClosedLids
 from .mouth import MouthInterior
@@ -22,6 +24,12 @@ from .response import MIDDLE_TURN, TURNS
 N_LANDMARKS = 478
 ARRAYS = ("turned", "poses", "amounts", "moves", "gains")
 """Names of the arrays of a geometry, as files keep them."""
+_MOST_CONTROLS, _MOST_AMOUNTS = 400, 64
+_GREATEST_MOTION = 1e3
+_GREATEST_PLACE = 50.0
+"""Sides of the aligned square that a landmark may be away."""
+_GREATEST_PIXEL = 1e5
+"""Of what is kept of a mouth, and pixels along a centimetre of it."""
 FORM = 1
 """Of these arrays and of the parts beside them; a geometry of another form is left unread."""
 
@@ -110,6 +118,7 @@ class FaceGeometry:
 
     def check(self) -> None:
         """Raise ValueError unless the arrays can be used."""
+        checked_text(self.made_for)
         amounts = self.amounts.shape
         if (
             self.turned.shape != (2, TURNS)
@@ -127,9 +136,27 @@ class FaceGeometry:
             raise ValueError("a geometry that does not rise")
         if self.turned[:, MIDDLE_TURN].any() or not (self.amounts > 0).all():
             raise ValueError("a geometry without a face at rest")
+        if not (
+            1 <= self.moves.shape[0] <= _MOST_CONTROLS and 1 <= self.moves.shape[1] <= _MOST_AMOUNTS
+        ):
+            raise ValueError("a geometry of too many controls, or none")
+        for array in (self.turned, self.amounts, self.gains):
+            check_magnitude(array, _GREATEST_MOTION)
+        for array in (self.poses, self.moves):
+            check_magnitude(array, _GREATEST_PLACE)
         for part in (self.mouth, self.lids, self.eyeballs):
             if part is not None:
                 part.check()
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        if self.mouth is not None:
+            check_magnitude(self.mouth.lips, _GREATEST_PIXEL)
+            check_magnitude(self.mouth.scale, _GREATEST_PIXEL)
+            if float(self.mouth.scale[0]) < 1 / _GREATEST_PIXEL:
+                raise ValueError("a mouth without a size")
+        if self.lids is not None:
+            check_magnitude(self.lids.rise, _GREATEST_MOTION)
 
 
 def _spline(knots: np.ndarray, at: float) -> np.ndarray:

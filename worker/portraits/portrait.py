@@ -24,7 +24,12 @@ from photorig.shared.files.portrait_layout import (
     FORMAT,
     FORMAT_VERSION,
     HINT,
+    LONGEST_NAME,
     MAXIMUM_BYTES,
+    MAXIMUM_PARAMETERS,
+    check_alignment,
+    check_photo_size,
+    checked_text,
     name_to_keep,
     plain_png,
     read_header,
@@ -35,7 +40,7 @@ from photorig.shared.files.writing import write_atomically
 from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.worker.generators.tuning import WeightTuning
 
-from .check import check_portrait
+from .check import check_magnitude
 from .eyeball import ARRAYS as EYEBALL_ARRAYS
 from .eyeball import Eyeballs
 from .eyelids import ARRAYS as LID_ARRAYS
@@ -54,6 +59,9 @@ from .tuning import tuning_from_tensors, tuning_tensors
 _PARTS = {"mouth": MOUTH_ARRAYS, "lids": LID_ARRAYS, "eyeballs": EYEBALL_ARRAYS}
 """What is kept of a face, and the arrays of it."""
 THUMBNAIL_SIZE = 128
+_MOST_ROWS, _MOST_CHANNELS = 64, 4096
+_GREATEST_LATENT, _GREATEST_RESPONSE = 1e4, 1e5
+"""Magnitudes beyond which numbers mean nothing any more, and beyond which they could overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +122,35 @@ class Portrait:
             size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
         )
         return np.asarray(sampled)
+
+    def check(self) -> None:
+        """Raise ValueError unless all of it can be used.
+
+        The one check, before a portrait is kept or drawn: whoever made it may be a stranger.
+        What it lets through can be sent, stored and rendered at any size that memory allows, in a
+        time that the size explains. Sizes and types of a file were checked before it was read
+        (shared/files/portrait_layout.py); this is about what the arrays say.
+        """
+        checked_text(self.name, LONGEST_NAME)
+        for name in (self.model_id, self.schema_hash):
+            checked_text(name)
+        _check_code(self.latents, self.parameters)
+        if self.photo.ndim != 3 or self.photo.shape[2] != 3 or self.photo.dtype != np.uint8:
+            raise ValueError("a photo of a wrong form")
+        height, width = self.photo.shape[:2]
+        check_photo_size(width, height)
+        check_alignment(self.alignment, width, height)
+        for reference in self.references:
+            check_magnitude(reference.latents, _GREATEST_LATENT)
+            check_magnitude(reference.parameters, _GREATEST_LATENT)
+        response = self.response
+        if response is not None:
+            checked_text(response.bundle_id)
+            response.check(len(self.parameters))
+            for array in (response.moved, response.seen, response.turned, response.turns_seen):
+                check_magnitude(array, _GREATEST_RESPONSE)
+        if self.geometry is not None:
+            self.geometry.check()
 
     @staticmethod
     def aligned_photo(size: int) -> np.ndarray:
@@ -185,7 +222,7 @@ class Portrait:
                 ),
                 geometry=_geometry(metadata, tensors),
             )
-            check_portrait(portrait)
+            portrait.check()
         except InputError:
             raise
         except Exception as error:  # an edge: the file is a stranger's, and much of what reads it
@@ -193,6 +230,18 @@ class Portrait:
         # The id is that of the bytes read, not of what writing them again would give.
         portrait.__dict__["_bytes"] = content
         return portrait
+
+
+def _check_code(latents: np.ndarray, parameters: np.ndarray) -> None:
+    rows_and_channels = latents.shape
+    if latents.ndim != 2 or not (
+        1 <= rows_and_channels[0] <= _MOST_ROWS and 1 <= rows_and_channels[1] <= _MOST_CHANNELS
+    ):
+        raise ValueError("latents of a wrong shape")
+    if parameters.ndim != 1 or not 1 <= len(parameters) <= MAXIMUM_PARAMETERS:
+        raise ValueError("parameters of a wrong shape")
+    check_magnitude(latents, _GREATEST_LATENT)
+    check_magnitude(parameters, _GREATEST_LATENT)
 
 
 def measured_tensors(portrait: Portrait) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -225,7 +274,7 @@ def with_measured(
     """The portrait with what `measured_tensors` gave. Raises KeyError, TypeError or ValueError."""
     response, geometry = _response(metadata, tensors), _geometry(metadata, tensors)
     measured = replace(portrait, response=response, geometry=geometry)
-    check_portrait(measured)
+    measured.check()
     return measured
 
 

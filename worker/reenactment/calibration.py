@@ -11,6 +11,7 @@ from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import (
     KNOTS,
@@ -23,7 +24,6 @@ from photorig.worker.portraits.response import (
     believable,
     believable_turns,
 )
-from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 
@@ -64,7 +64,7 @@ def measure_response(
 ) -> PortraitResponse:
     """What the face does when each parameter moves alone, and when yaw and pitch move together,
     for the method ``calibrated``."""
-    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
+    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait.tuning), net3d)
     n = len(bundle.schema)
     moved = np.tile(np.linspace(-1, 1, KNOTS), (n, 1))
     seen = moved.copy()

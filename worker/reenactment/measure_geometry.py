@@ -14,6 +14,7 @@ from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators import Generator
 from photorig.worker.generators.regions import RegionalStyles
+from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.face_geometry import N_LANDMARKS, FaceGeometry, KnownParts
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import (
@@ -23,7 +24,6 @@ from photorig.worker.portraits.response import (
     PortraitResponse,
     believable_turns,
 )
-from photorig.worker.portraits.tuning import TunedGenerators
 
 from .bundle import ModelBundle
 from .calibration import (
@@ -67,7 +67,7 @@ def with_geometry(
     A face that is not found in the generator's picture is left as it is, to be driven as the
     average face.
     """
-    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait), net3d)
+    face = DrivenFace(portrait, bundle, TunedGenerators(generator).of(portrait.tuning), net3d)
     rest = face.look(np.zeros(len(bundle.schema)), RegionalStyles.none())
     if rest is None:
         return portrait

@@ -1,8 +1,8 @@
 """ARKit's amounts of a recorded face: those that bring its neutral mesh to where its landmarks are.
 
-Net3D's coefficients, even through their curves (shared/parameters/arkit_amounts.py), say how strong an
-expression is to within a third, and which shape it is not much better. The landmarks that they come
-from say where lids, lips and brows are. So amounts are those of the shape table that lay the
+Net3D's coefficients, even through their curves (shared/parameters/arkit_amounts.py), say how strong
+an expression is to within a third, and which shape it is not much better. The landmarks that they
+come from say where lids, lips and brows are. So amounts are those of the shape table that lay the
 person's neutral mesh over the landmarks of the frame, in the least squares sense, between 0 and 1,
 and near the coefficients as far as the landmarks leave it open: they know what a mesh hardly shows.
 It is the inverse of what driving does (face_target.py), so a face that is driven by its own

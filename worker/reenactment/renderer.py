@@ -17,9 +17,9 @@ from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, split_shift
 from photorig.worker.compositing.memory import check_memory
 from photorig.worker.generators import Generator, load_generator
+from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.tuning import TunedGenerators
 from photorig.worker.registry import fetching
 
 from .bundle import ModelBundle, load_bundle
@@ -169,7 +169,7 @@ class FaceRenderer:
         self._check(portrait, request)
         portrait = self._known(portrait, request)
         motion, shift = self._motion_and_shift(portrait, request)
-        size, generator = self._crop_size(portrait, request), self._generators.of(portrait)
+        size, generator = self._crop_size(portrait, request), self._generators.of(portrait.tuning)
         target = _target(portrait, shift, pictures)
         drive = self._method(request.method).drive(portrait, target)
         at_rest = None if drive.styles is None else drive.styles.at_rest()

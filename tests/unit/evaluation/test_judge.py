@@ -11,7 +11,7 @@ from PIL import Image
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_NAMES
-from photorig.worker.evaluation.judges import Judge
+from photorig.worker.evaluation.estimators.judge import Judge
 
 ASTRONAUT = Path(__file__).parents[2] / "data" / "astronaut.jpg"
 ALL = ("dlib-landmarks", "iris", "mobileface", "gear")

@@ -17,7 +17,8 @@ from photorig.worker.evaluation.metrics.drive_figures import pair_figures
 from photorig.worker.evaluation.metrics.goals import bars
 from photorig.worker.evaluation.report import report_file
 from photorig.worker.evaluation.report.markup import Markup, tag
-from photorig.worker.evaluation.report.page import Other, page
+from photorig.worker.evaluation.report.page import page
+from photorig.worker.evaluation.report.page_parts import Other
 
 from ..evaluation_fakes import FAMILY, person_piece, sweep_piece
 from .test_figures import BUNDLE, PEOPLE, pair_piece

@@ -27,7 +27,7 @@ def build_zip() -> ModuleType:
 @pytest.fixture
 def stage(tmp_path: Path) -> Path:
     """A small staged extension that breaks no rule."""
-    (tmp_path / "version.py").write_text('VERSION = "0.1.0"\n')
+    (tmp_path / "extension.py").write_text('VERSION = "0.1.0"\n')
     (tmp_path / "__init__.py").write_text("import bpy\n")
     return tmp_path
 

@@ -14,10 +14,11 @@ from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, to_uint8
 from photorig.worker.generators.openvino_backend import OpenVinoGenerator
 from photorig.worker.generators.torch_backend import TorchGenerator
+from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.generators.tuning import GREATEST_DELTA, WeightTuning, is_tunable
 from photorig.worker.generators.weights import GeneratorWeights, load_weights
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.tuning import MAXIMUM_BYTES, TunedGenerators
+from photorig.worker.portraits.tuning import MAXIMUM_BYTES
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from ..fakes import TinyGenerator, tiny_bundle, tiny_portrait
@@ -93,7 +94,8 @@ def test_going_back_to_a_portrait_does_not_tune_again() -> None:
     generators = TunedGenerators(generator)
     portraits = [replace(tiny_portrait(), tuning=brighter_by(i)) for i in (1, 2)]
     for portrait in portraits * 3:
-        assert generators.of(portrait).brighter == int(portrait.tuning.deltas["brightness"][0])  # type: ignore[attr-defined, union-attr]
+        level = int(portrait.tuning.deltas["brightness"][0])  # type: ignore[union-attr]
+        assert generators.of(portrait.tuning).brighter == level  # type: ignore[attr-defined]
     assert generator.times_tuned == 2
 
 
@@ -101,7 +103,7 @@ def test_only_the_last_few_tuned_generators_are_kept() -> None:
     generator = TunableGenerator()
     generators = TunedGenerators(generator)
     for level in (*range(5), 0):
-        generators.of(replace(tiny_portrait(), tuning=brighter_by(level)))
+        generators.of(brighter_by(level))
     assert generator.times_tuned == 6
 
 

@@ -19,7 +19,13 @@ from photorig.worker.training.preview_heads.style_projection import (
     StyleProjection,
     style_projection,
 )
-from photorig.worker.training.preview_heads.training import CROP, Crops, Lesson, Settings, crop_loss
+from photorig.worker.training.preview_heads.training import (
+    CROP,
+    Crops,
+    Lesson,
+    Settings,
+    crop_loss,
+)
 
 SETTINGS = Settings(lessons=4, pool=2, held_out=1, steps_per_lesson=1, crops=(2, 2))
 

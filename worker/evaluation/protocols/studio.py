@@ -237,8 +237,8 @@ def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:
     Raises:
         ModelError: dlib is not installed, or the weights of a judge cannot be had.
     """
+    from ..estimators.judge import Judge
     from ..estimators.person import N_IDENTITY, RACES
-    from ..judges import Judge
 
     judges = JudgeFamily(Judge(), schema, N_IDENTITY, len(RACES))
     return judges, Net3DFamily(net3d, schema)

@@ -13,9 +13,9 @@ from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.faces.segmentation import Matte, PersonMatte
+from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.portraits.tuning import TunedGenerators
 from photorig.worker.reenactment.known_faces import default_folder
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
 from photorig.worker.threads import THREADS_VARIABLE
@@ -62,7 +62,7 @@ class Bench:
 
     def inversion(self, portrait: Portrait, size: int) -> np.ndarray:
         """What the portrait's generator alone makes of it at rest, (size, size, 3) uint8."""
-        return self.generators.of(portrait).synthesize(portrait.latents[None], size)[0]
+        return self.generators.of(portrait.tuning).synthesize(portrait.latents[None], size)[0]
 
     def generator_size(self, portrait: Portrait) -> int:
         """The smallest size of the generator that holds all pixels the face has in the photo."""

@@ -25,7 +25,7 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.renderer import FaceRenderer
 
-from ..judges import Judge
+from ..estimators.judge import Judge
 from .likeness import PerceptualDistance, face_mask
 
 SIDE = 256

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..metrics.definitions import DEFINITIONS
@@ -12,15 +11,7 @@ from ..metrics.published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Pu
 from . import page_drive, page_parameters
 from .gallery import Figure
 from .markup import Content, joined, mark, picture, table, tag
-from .page_parts import bars_table, definitions, whole_page
-
-
-@dataclass(frozen=True)
-class Other:
-    """An earlier report that stands beside this one."""
-
-    label: str
-    report: dict[str, Any]
+from .page_parts import Other, bars_table, definitions, whole_page
 
 
 def page(report: dict[str, Any], others: Sequence[Other]) -> str:

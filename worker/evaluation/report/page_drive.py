@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..estimators.families import HEAD_ANGLES
 from .markup import Content, number, table, tag
-
-if TYPE_CHECKING:
-    from .page import Other
+from .page_parts import Other
 
 _POSES = {
     "all_upright": "pictures and drawn poses",

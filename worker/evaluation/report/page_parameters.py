@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..metrics.goals import judge_of
 from .markup import Content, mark, number, table, tag
-
-if TYPE_CHECKING:
-    from .page import Other
+from .page_parts import Other
 
 
 def sections(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:

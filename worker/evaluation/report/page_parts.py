@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..metrics.goals import Bar
@@ -22,6 +23,14 @@ figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #
 .yes { color: #0a7a33; font-weight: 700; } .no { color: #b3261e; font-weight: 700; }
 .unknown, .note { color: #666; } dt { font-weight: 600; } dd { margin: 0 0 .6rem 1rem; }
 """
+
+
+@dataclass(frozen=True)
+class Other:
+    """An earlier report that stands beside this one."""
+
+    label: str
+    report: dict[str, Any]
 
 
 def whole_page(title: str, parts: Sequence[Content]) -> str:

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_head(path: Path, shapes: FaceShapes, mesh: HeadMesh) -> None:
-    """The head in Blender's axes and metres: plain arrays, no pickle, for blender_addon/head/build.py.
+    """The head in Blender's axes and metres: plain arrays for blender_addon/head/build.py.
 
     Shape offsets are kept at half precision: a step of 2e-5 m at the strongest key.
     """

@@ -121,7 +121,7 @@ def test_two_processes_that_write_the_same_frames_never_meet(
 KILLED = """
 import os, sys
 from pathlib import Path
-from photorig.shared import writing
+from photorig.shared.files import writing
 if sys.argv[2] == "named":
     writing._NAMELESS = 0
 with writing.replacing(Path(sys.argv[1])) as file:
@@ -253,7 +253,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 CHECK = f"""
 import os, sys
 from pathlib import Path
-from photorig.shared import writing
+from photorig.shared.files import writing
 if os.getuid() == 0:
     os.setuid({NOBODY})
 try:

@@ -13,14 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from .board_layout import SIDES
-from .head import (
-    BLINK_RETREAT,
-    COLOURS,
-    IRIS_ANGLE,
-    PUPIL_ANGLE,
-    SQUINT_RETREAT,
-    head_arrays,
-)
+from .build import BLINK_RETREAT, COLOURS, IRIS_ANGLE, PUPIL_ANGLE, SQUINT_RETREAT, head_arrays
 
 EDGE = 128
 _FINE = 2

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..shared.mapping.presets import read_presets
+from ..shared.parameters.schema import ARKIT_52
 from .board_layout import CONTROLS, PREFIX, SIDES, board_pose
-from .shared.mapping_presets import read_presets
-from .shared.schema import ARKIT_52
 
 EXPRESSIONS, VISEMES = "Expressions", "Visemes"
 _HERE = Path(__file__).parent

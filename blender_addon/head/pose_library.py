@@ -16,11 +16,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..compat import new_curves
+from ..shared.files.writing import write_atomically
 from .board_layout import TRAVEL
-from .compat import new_curves
 from .face_poses import FacePose, face_poses
 from .pose_pictures import EDGE, picture_of
-from .shared.writing import write_atomically
 
 LIBRARY = "Photorig Faces"
 _FILE, _CATALOGS = "face-poses.blend", "blender_assets.cats.txt"

@@ -6,17 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import bpy
-import numpy as np
 
-from ..mapping.health import check_mapping
-from ..mapping.keys import is_driven
+from ..camera.extra_parameters import schema_of
+from ..camera.portrait_file import PortraitFile, read_portrait, resolve
+from ..camera.values import neutral_to_render, parameters_to_render
 from ..shared.errors import InputError
-from ..shared.parameters.adjustment import adjusted
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.wire.messages import FrameRequest
-from .extra_parameters import schema_of, value_of
-from .portrait_file import PortraitFile, read_portrait, resolve
-from .properties import GROUPS, gain_property, rest_values
+from .health import check_mapping
 
 
 def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
@@ -46,36 +43,6 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
         neutral=neutral_to_render(settings),
     )
-
-
-def neutral_to_render(settings: bpy.types.PropertyGroup) -> float:
-    """How much of the photo's own expression is taken away: in absolute mode there is none left."""
-    return float(settings.photo_neutral) if settings.mode == "RELATIVE" else 0.0
-
-
-def parameters_to_render(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of ``schema_of``, with the shot's gains and mirror."""
-    settings, schema = camera_data.photorig, schema_of(camera_data)
-    values = slider_values(camera_data)
-    origin = np.array(list(rest_values(settings).values()), np.float32)
-    gains = {group: getattr(settings, gain_property(group)) for group in GROUPS}
-    result = adjusted(values, origin, gains, settings.mirror, schema)
-    # Below 0 is the difference of two expressions; one that is seen is not below 0.
-    return result if settings.mode == "RELATIVE" else np.maximum(result, schema.minimum)
-
-
-def slider_values(camera_data: bpy.types.Camera) -> np.ndarray:
-    """(n,) float32 in the order and units of ``schema_of``, as sliders, keyframes or a rig say.
-
-    What a rig drives is within the sliders' limits: a control that goes both ways, up for one
-    parameter and down for another, does not mean less than nothing of the other.
-    """
-    schema = schema_of(camera_data)
-    values = np.array([value_of(camera_data, p) for p in schema.parameters], np.float32)
-    for position in np.flatnonzero(values < schema.minimum):
-        if is_driven(camera_data, schema.ids[position]):
-            values[position] = schema.minimum[position]
-    return values
 
 
 def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:

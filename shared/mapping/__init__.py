@@ -1,0 +1,1 @@
+"""A rig's controls to parameters: names, rows, expressions, presets."""

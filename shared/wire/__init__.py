@@ -1,0 +1,1 @@
+"""What crosses between Blender and worker: framing, messages, connection."""

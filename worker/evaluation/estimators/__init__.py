@@ -1,0 +1,1 @@
+"""Estimators that look at frames and that no training loss uses."""

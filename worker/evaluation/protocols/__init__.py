@@ -1,0 +1,1 @@
+"""What is rendered and measured in an evaluation, and the cached results of it."""

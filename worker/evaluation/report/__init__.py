@@ -1,0 +1,1 @@
+"""The report of an evaluation: its file, its pages, its pictures."""

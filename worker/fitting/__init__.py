@@ -1,0 +1,1 @@
+"""From photos to a portrait: the face chosen, aligned, encoded, inverted, tuned."""

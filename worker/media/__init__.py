@@ -1,0 +1,1 @@
+"""Reading and writing pictures and films: file types, colours, encodings."""

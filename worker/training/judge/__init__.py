@@ -1,0 +1,1 @@
+"""Trains the regression of one of the evaluation's estimators."""
