@@ -13,7 +13,7 @@ from steps import EMPTY_PIXELS, VIEWPORT, cut, measured_yaw, square
 pytestmark = pytest.mark.timeout(1500)
 
 _PREFERENCES = ("PREFERENCES", "WINDOW")
-_CHECK = "module('worker_check').check"
+_CHECK = "module('link.check').check"
 
 
 def test_f12_shows_the_face_of_the_frame(blender: WindowSession) -> None:
