@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -13,9 +12,9 @@ import pytest
 
 @pytest.fixture
 def rooms(addon: ModuleType, modules: SimpleNamespace) -> SimpleNamespace:
-    names = ("head", "board", "board_layout")
-    loaded = {name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
-    return SimpleNamespace(**loaded, modules=modules)
+    return SimpleNamespace(
+        head=modules.build, board=modules.board, board_layout=modules.board_layout, modules=modules
+    )
 
 
 @pytest.fixture
