@@ -7,14 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
+from ..extension import FOLDER
 from ..shared.mapping.presets import read_presets
 from ..shared.parameters.schema import ARKIT_52
 from .board_layout import CONTROLS, PREFIX, SIDES, board_pose
 
 EXPRESSIONS, VISEMES = "Expressions", "Visemes"
-_HERE = Path(__file__).parent
 _SPEECH = (
     *("jaw", "jaw_forward", "mouth", "close", "tongue", "pucker", "funnel", "upper_lip"),
     *("lower_lip", "press"),
@@ -43,10 +42,10 @@ class FacePose:
 @cache
 def face_poses() -> tuple[FacePose, ...]:
     """All that are shipped; expressions set everything but the gaze, visemes what speech moves."""
-    written = json.loads((_HERE / "data" / "face_poses.json").read_text(encoding="utf-8"))
+    written = json.loads((FOLDER / "data" / "face_poses.json").read_text(encoding="utf-8"))
     poses = [_pose(name, EXPRESSIONS, _both_sides(values)) for name, values in written.items()]
     visemes: dict[str, dict[str, float]] = {"viseme_sil": {}}
-    for row in read_presets(_HERE / "presets")["meta-visemes"].rows:
+    for row in read_presets(FOLDER / "presets")["meta-visemes"].rows:
         visemes.setdefault(row.controls[0], {})[row.parameter] = row.amount
     for control, values in visemes.items():
         poses.append(_pose(f"Viseme {control.removeprefix('viseme_')}", VISEMES, values))

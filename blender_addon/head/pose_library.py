@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 
 from ..compat import new_curves
+from ..extension import PACKAGE
 from ..shared.files.writing import write_atomically
 from .board_layout import TRAVEL
 from .face_poses import FacePose, face_poses
@@ -30,7 +31,7 @@ _NAMESPACE = uuid.UUID("5f0f3d0e-6f5e-4d7e-9a55-2f0c1e5d8b21")
 
 def library_folder() -> Path:
     """Where the library lies, in the extension's own folder; made if missing."""
-    return Path(bpy.utils.extension_path_user(__package__, path="poses", create=True))
+    return Path(bpy.utils.extension_path_user(PACKAGE, path="poses", create=True))
 
 
 def add_pose_library() -> Path:

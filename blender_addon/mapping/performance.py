@@ -118,8 +118,8 @@ def _scene_frames(
     counted = np.array([each.frame - frames[0].frame for each in frames], np.float64)
     if not frames_per_second:
         return counted
-    times = [each.time for each in frames]
-    if all(time is not None for time in times) and np.all(np.diff(times) > 0):
+    times = [each.time for each in frames if each.time is not None]
+    if len(times) == len(frames) and np.all(np.diff(times) > 0):
         seconds = np.array(times, np.float64)
     elif recording.rate is not None:
         before = frames[0].frame - 1 if recording.n_frames else 0

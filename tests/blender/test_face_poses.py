@@ -14,9 +14,14 @@ import pytest
 
 @pytest.fixture(scope="module")
 def rooms(addon: ModuleType) -> SimpleNamespace:
-    names = ("head", "board_layout", "face_poses", "pose_library", "pose_pictures")
+    names = {"head": "build"} | {
+        name: name for name in ("board_layout", "face_poses", "pose_library", "pose_pictures")
+    }
     return SimpleNamespace(
-        **{name: importlib.import_module(f"{addon.__name__}.{name}") for name in names}
+        **{
+            name: importlib.import_module(f"{addon.__name__}.head.{at}")
+            for name, at in names.items()
+        }
     )
 
 

@@ -62,9 +62,10 @@ def _load_imported(name: str, device: str, precision: str) -> Generator:
 
     weights = load_weights(name)
     if device == "cpu":
+        from photorig.worker.threads import thread_count
+
         from .openvino_backend import CompiledGraphs
         from .stylegan2.openvino_backend import OpenVinoStyleGan2
-        from .threads import thread_count
 
         return OpenVinoStyleGan2(weights, CompiledGraphs(thread_count()))
     from .stylegan2.backends import TorchStyleGan2
