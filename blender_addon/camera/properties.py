@@ -18,6 +18,7 @@ import bpy
 from ..compat import overridable, path_options
 from ..shared.errors import PhotorigError
 from ..shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from ..shared.wire.method_offers import DEFAULT_METHOD, MethodOffer
 from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
 from .portrait_file import read_portrait, resolve
@@ -233,6 +234,16 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             options=set(),
             update=_changed,
         ),
+        "method": bpy.props.StringProperty(
+            name="Method",
+            description="How the face is driven; the list is what the worker offers",
+            default=DEFAULT_METHOD,
+            maxlen=32,
+            options=set(),
+            search=_offered_methods,
+            search_options={"SUGGESTION"},
+            update=_changed,
+        ),
         "photo_neutral": bpy.props.FloatProperty(
             name="Neutral",
             description="Takes the photo's own expression away: at 1 the sliders begin from a face"
@@ -249,6 +260,16 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
     }
     fixed |= _mapping_properties() | _shot_properties()
     return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}
+
+
+offered_methods: list[MethodOffer] = []
+"""What the last worker offers; worker_link.py keeps it."""
+
+
+def _offered_methods(
+    settings: bpy.types.PropertyGroup, context: bpy.types.Context, text: str
+) -> list[tuple[str, str]]:
+    return [(offer.name, offer.sentence) for offer in offered_methods]
 
 
 class PhotorigCameraSettings(bpy.types.PropertyGroup):

@@ -18,7 +18,7 @@ from pathlib import Path
 import bpy
 
 from .. import compat
-from ..camera import extra_parameters
+from ..camera import extra_parameters, properties
 from ..client.client import WorkerClient
 from ..client.process import WorkerProcess, find_executable
 from ..extension import PACKAGE
@@ -27,6 +27,7 @@ from ..shared.parameters.responses import Response, responses_of
 from ..shared.parameters.schema import ARKIT_52, ParameterSchema
 from ..shared.wire.connection import ConnectionInfo, is_loopback, process_alive
 from ..shared.wire.messages import Welcome
+from ..shared.wire.method_offers import methods_of
 from .options import worker_options
 
 _POLL_SECONDS = 0.25
@@ -204,6 +205,7 @@ class WorkerLink:
         self.bundle_id = str(self.welcome.description.get("bundle_id", ""))
         self.schema = self.welcome.schema
         self.gives_passes = bool(self.welcome.passes)
+        properties.offered_methods[:] = methods_of(self.welcome.description)
         extra_parameters.learn_everywhere(self.schema)
         self.message = f"Ready: {self.welcome.backend} on {self.welcome.device}"
 

@@ -39,6 +39,7 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
         parameters=values[: len(ARKIT_52)],
         size="full" if settings.size == "FULL" else int(settings.size),
         mode=settings.mode.lower(),
+        method=settings.method,
         frame=frame,
         extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
         neutral=neutral_to_render(settings),

@@ -8,7 +8,7 @@ import bpy
 from ..camera.choice import camera_in_context
 from ..camera.control import Control, controls_of
 from ..camera.extra_parameters import draw_slider, schema_of
-from ..camera.properties import GROUPS, gain_property, photo_parameters
+from ..camera.properties import GROUPS, gain_property, offered_methods, photo_parameters
 from ..extension import ENGINE
 from ..head import job as head_jobs
 from ..head.board import armature_in_context, has_board, may_have_board
@@ -56,9 +56,22 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
     if settings.portrait_path:
         layout.prop(settings, "size")
         layout.prop(settings, "mode")
+        _draw_method(layout, settings)
         row = layout.row()
         row.active = settings.mode == "RELATIVE"
         row.prop(settings, "photo_neutral", slider=True)
+
+
+def _draw_method(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """How the face is driven, and what the worker says about that."""
+    layout.prop(settings, "method", icon="OPTIONS")
+    if not offered_methods:
+        return
+    sentences = {offer.name: offer.sentence for offer in offered_methods}
+    unknown = f"The worker has no method {settings.method!r}"
+    is_known = settings.method in sentences
+    sentence = sentences.get(settings.method, unknown)
+    draw_sentence(layout, sentence, "NONE" if is_known else "ERROR")
 
 
 def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

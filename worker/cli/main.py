@@ -34,6 +34,7 @@ COMMANDS = {
     "fit": "turn photos of a person into a portrait",
     "analyze": "measure head pose and expression in pictures or a video",
     "render": "render a portrait with the parameters of a file",
+    "methods": "list the ways in which faces are driven",
     "serve": "run the worker that Blender talks to",
     "models": "list, fetch and verify model weights",
     "doctor": "show devices, versions and measured speed",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from photorig.shared.errors import InputError
 from photorig.shared.files.writing import check_folder_writable, check_writable
 from photorig.shared.parameters.timeline import Timeline, parse_rate, timeline
+from photorig.shared.wire.method_offers import DEFAULT_METHOD
 
 from .progress import Progress
 from .wording import ranges
@@ -79,7 +80,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="A",
         help="how much of the photo's own expression to take away, 0 to 1 (0)",
     )
-    parser.add_argument("--method", default="regional", help="regional, calibrated or directions")
+    parser.add_argument(
+        "--method", default=DEFAULT_METHOD, help="'photorig methods' lists them (%(default)s)"
+    )
     parser.add_argument(
         "--fps",
         type=_rate,

@@ -34,6 +34,11 @@ class Generator(Protocol):
     backend: str
     device: str
 
+    @property
+    def style_rows(self) -> tuple[slice, ...]:
+        """Where each row's factors are in a vector of StyleSpace."""
+        ...
+
     def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray:
         """z (b, 512) standard normal → w (b, 512) float32, pulled towards the mean latent."""
         ...

@@ -9,7 +9,7 @@ from photorig.worker.threads import thread_count
 
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN, to_uint8
-from .style_space import Styles, style_vectors
+from .style_space import Styles, row_slices, style_vectors
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
@@ -38,6 +38,11 @@ class TorchGenerator:
     def expand(self, w: np.ndarray) -> np.ndarray:
         """See `Generator.expand`."""
         return expand_latents(w)
+
+    @property
+    def style_rows(self) -> tuple[slice, ...]:
+        """See `Generator.style_rows`."""
+        return row_slices(self._weights)
 
     def styles(self, latents: np.ndarray) -> np.ndarray:
         """See `Generator.styles`."""

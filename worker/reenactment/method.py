@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from photorig.shared.wire.method_offers import MethodOffer
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.portrait import Portrait
 
@@ -43,3 +44,8 @@ class MethodEntry:
     models: tuple[str, ...] = ()
     needs_picture: bool = False
     needs_geometry: bool = False
+
+    @property
+    def offer(self) -> MethodOffer:
+        """What a client is told."""
+        return MethodOffer(self.name, self.sentence, self.needs_picture)

@@ -8,15 +8,17 @@ method alike, and one that needs a picture gets one wherever a drive has none (s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
-from photorig.shared.errors import InputError
+from photorig.shared.errors import InputError, ModelError
 from photorig.worker.generators import Generator
+from photorig.worker.registry import card
 
-from . import calibrated, directions, regional
+from . import calibrated, directions, regional, stylemask
 from .bundle import ModelBundle
 from .method import Method, MethodEntry
 from .references import WithReferences
@@ -24,7 +26,7 @@ from .stand_in import WithStandIn
 
 log = logging.getLogger(__name__)
 
-_OWN = (regional, calibrated, directions)
+_OWN = (regional, calibrated, directions, stylemask)
 _PLUGINS = "photorig.methods"
 
 DEFAULT = regional.METHOD.name
@@ -51,6 +53,15 @@ def method_entry(name: str) -> MethodEntry:
         names = " or ".join(repr(known) for known in methods())
         raise InputError(f"There is no method {name!r}", f"Use {names}.")
     return methods()[name]
+
+
+def weights_id() -> str:
+    """Changes with the weights of any method."""
+    parts = []
+    for entry in methods().values():
+        with contextlib.suppress(ModelError):  # one that lacks its card cannot be used at all
+            parts += [file.sha256 for model in entry.models for file in card(model).files]
+    return "".join(parts)
 
 
 def load_method(name: str, bundle: ModelBundle, generator: Generator) -> Method:

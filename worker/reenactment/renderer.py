@@ -12,6 +12,7 @@ import numpy as np
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import FrameRequest
+from photorig.shared.wire.method_offers import told_methods
 from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, split_shift
@@ -25,7 +26,7 @@ from photorig.worker.registry import fetching
 from .bundle import ModelBundle, load_bundle
 from .known_faces import KnownFaces, measure_on
 from .method import Method
-from .methods import load_method, method_entry
+from .methods import load_method, method_entry, methods, weights_id
 from .reach import told_responses
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
@@ -111,7 +112,7 @@ class FaceRenderer:
     @property
     def model_id(self) -> str:
         """Changes whenever the same request would give other pixels."""
-        parts = self._regional_id + self.generator.pixels_id + self._stage.id
+        parts = self._regional_id + self.generator.pixels_id + self._stage.id + weights_id()
         pixels = hashlib.sha256(parts.encode()).hexdigest()
         return f"{pixels[:32]}-{self.generator.backend}"
 
@@ -130,6 +131,7 @@ class FaceRenderer:
             "device": self.generator.device,
             "sizes": list(self.generator.sizes),
             "responses": told_responses(self.bundle),
+            "methods": told_methods([entry.offer for entry in methods().values()]),
         }
 
     def render(
@@ -279,7 +281,7 @@ def _target(portrait: Portrait, shift: np.ndarray, pictures: DrivingPictures | N
     if pictures is None:
         return Target(shift)
     own = FacePicture(lambda: _own_crop(portrait), lambda: portrait.latents)
-    return Target(shift, pictures.picture, pictures.rest or own)
+    return Target(shift, pictures.picture, pictures.rest or own, pictures.strength)
 
 
 def _own_crop(portrait: Portrait) -> np.ndarray:

@@ -48,10 +48,12 @@ class DrivingPictures:
         picture: what drives.
         rest: what the source at rest is like, the driver's first frame for instance; None where the
             picture's pose and expression are wanted as they are.
+        strength: how much of what the picture adds is put on; 1 is all of it.
     """
 
     picture: FacePicture
     rest: FacePicture | None = None
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +64,13 @@ class Target:
         shift: (n,) float32 Δp, within the bundle's range for the portrait.
         picture: a face that shows it, where there is one.
         rest: a face that shows what the portrait shows at rest; there wherever a picture is.
+        strength: how much of what the picture adds is put on. Δp has its own strength already.
     """
 
     shift: np.ndarray
     picture: FacePicture | None = None
     rest: FacePicture | None = None
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

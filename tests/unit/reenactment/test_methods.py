@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,36 +20,16 @@ from photorig.worker.reenactment.target import Drive, DrivingPictures, FacePictu
 from ..fakes import TinyGenerator, tiny_bundle, tiny_portrait
 from ..stage_fakes import tiny_stage
 
-TOY = """
-from photorig.worker.reenactment.method import MethodEntry
-from photorig.worker.reenactment.target import Drive
-
-
-class Toy:
-    def drive(self, portrait, target):
-        return Drive(portrait.latents + target.shift.sum())
-
-
-METHOD = MethodEntry("toy", "Adds what all parameters come to.", lambda bundle, generator: Toy())
-"""
+TOY = Path(__file__).resolve().parents[2] / "data" / "toy_method"
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def toy(monkeypatch: pytest.MonkeyPatch):
     """A package beside Photorig that brings a method, as one that pip installed would."""
-    install_toy(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(TOY))
     registry.methods.cache_clear()
     yield
     registry.methods.cache_clear()
-
-
-def install_toy(folder: Path) -> None:
-    (folder / "toy_method.py").write_text(TOY)
-    info = folder / "toy_method-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-method\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[photorig.methods]\ntoy = toy_method:METHOD\n")
 
 
 class Seen:
@@ -105,12 +87,16 @@ def test_a_package_may_bring_a_method(toy: None) -> None:
 
 
 def test_a_package_whose_method_is_broken_costs_that_method_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shutil.copytree(TOY, tmp_path, dirs_exist_ok=True)
     (tmp_path / "toy_method.py").write_text("raise RuntimeError('broken')")
-    monkeypatch.delitem(__import__("sys").modules, "toy_method", raising=False)
+    monkeypatch.delitem(sys.modules, "toy_method", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.methods.cache_clear()
     assert list(registry.methods())[:2] == ["regional", "calibrated"]
     assert "toy" not in registry.methods()
+    registry.methods.cache_clear()
 
 
 def test_parameters_alone_are_played_by_the_mean_face(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,7 +136,7 @@ def test_full_size_leaves_the_photo_outside_the_face_alone(renderer: FaceRendere
         (replace(PORTRAIT, model_id="another"), request(), "another generator"),
         (replace(PORTRAIT, schema_hash="another"), request(), "other parameters"),
         (PORTRAIT, request(size=9), "size 9"),
-        (PORTRAIT, request(method="stylemask"), "no method"),
+        (PORTRAIT, request(method="magic"), "no method"),
     ],
     ids=["generator", "schema", "size", "method"],
 )
