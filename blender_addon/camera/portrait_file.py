@@ -41,8 +41,7 @@ class PortraitFile:
         id: SHA-256 (hex) of ``content``.
         name: what a person calls it.
         photo_size: (width, height) of the photo in pixels.
-        parameters: (m,) pose and expression in the photo, in the order of the schema that the
-            portrait was measured with.
+        parameters: pose and expression in the photo, value by parameter id.
         alignment: (6,) rows of the matrix from photo pixels to the unit square of the face.
         reach: lowest and highest value that this face was seen to show, by parameter; empty where
             that was not measured.
@@ -55,7 +54,7 @@ class PortraitFile:
     id: str
     name: str
     photo_size: tuple[int, int]
-    parameters: tuple[float, ...]
+    parameters: dict[str, float]
     alignment: tuple[float, ...]
     reach: dict[str, tuple[float, float]]
     reach_of: str
@@ -65,8 +64,7 @@ class PortraitFile:
     @property
     def named_parameters(self) -> dict[str, float]:
         """Value by parameter id; what a portrait of an earlier version lacks is at rest."""
-        measured = dict(zip(ARKIT_52.ids, self.parameters, strict=False))
-        return {p.id: measured.get(p.id, p.default) for p in ARKIT_52.parameters}
+        return {p.id: self.parameters.get(p.id, p.default) for p in ARKIT_52.parameters}
 
 
 def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:
@@ -117,17 +115,18 @@ def _described(path: Path, content: bytes) -> PortraitFile:
     # Blender's image loader knows much more of PNG than photos of portraits have.
     photo = plain_png(layout.bytes_of("photo.png"))
     width, height = png_size(photo)
-    alignment, parameters = layout.numbers("alignment"), _amounts(layout.numbers("parameters"))
+    alignment, readings = layout.numbers("alignment"), layout.numbers("parameters")
     check_alignment(np.reshape(alignment, (2, 3)), width, height)
-    if not 1 <= len(parameters) <= MAXIMUM_PARAMETERS:
-        raise ValueError(f"{len(parameters)} parameters")
-    reach = _reach(layout)
+    if not 1 <= len(readings) <= MAXIMUM_PARAMETERS:
+        raise ValueError(f"{len(readings)} parameters")
+    ids = layout.parameter_ids(len(readings))
+    reach = _reach(layout, ids)
     return PortraitFile(
         path=path,
         id=hashlib.sha256(content).hexdigest(),
         name=layout.text("name"),
         photo_size=(width, height),
-        parameters=parameters,
+        parameters=dict(zip(ids, _amounts(readings, ids), strict=True)),
         alignment=alignment,
         reach=reach,
         reach_of=layout.text("response_to") if reach else "",
@@ -136,15 +135,14 @@ def _described(path: Path, content: bytes) -> PortraitFile:
     )
 
 
-def _amounts(readings: tuple[float, ...]) -> tuple[float, ...]:
+def _amounts(readings: tuple[float, ...], ids: tuple[str, ...]) -> list[float]:
     """The file keeps what Net3D read; parameters are amounts."""
-    return tuple(amounts_of(np.array(readings, np.float32)).tolist())
+    return amounts_of(np.array(readings, np.float32), ids).tolist()
 
 
-def _reach(layout: PortraitLayout) -> dict[str, tuple[float, float]]:
+def _reach(layout: PortraitLayout, ids: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     names = ("response.lowest", "response.highest")
     if not all(name in layout.arrays for name in names) or "response_to" not in layout.metadata:
         return {}
-    lowest, highest = (layout.numbers(name) for name in names)
-    ends = zip(_amounts(lowest), _amounts(highest), strict=True)
-    return {p.id: end for p, end in zip(ARKIT_52.parameters, ends, strict=False)}
+    lowest, highest = (_amounts(layout.numbers(name), ids) for name in names)
+    return dict(zip(ids, zip(lowest, highest, strict=True), strict=True))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..parameters.schema import ARKIT_52, is_parameter_id
 from .strict_json import parse_json
 
 FORMAT = "photorig.portrait"
@@ -101,6 +102,20 @@ class PortraitLayout:
     def text(self, name: str) -> str:
         """A text of the metadata that names something. Raises ValueError."""
         return checked_text(self.metadata.get(name), LONGEST_NAME if name == "name" else 200)
+
+    def parameter_ids(self, count: int) -> tuple[str, ...]:
+        """What the ``count`` parameters are, by name. Portraits of before name none: theirs are
+        the first of the parameters that there have been from the start.
+
+        Raises:
+            ValueError: other names than parameters have, one twice, or not ``count``.
+        """
+        ids = self.metadata.get("parameter_ids", list(ARKIT_52.ids[:count]))
+        if not isinstance(ids, list) or len(ids) != count or len(set(map(str, ids))) != count:
+            raise ValueError("the parameters do not have a name each")
+        if not all(isinstance(name, str) and is_parameter_id(name) for name in ids):
+            raise ValueError("a parameter is called what none can be")
+        return tuple(ids)
 
     def _entry(self, name: str) -> tuple[str, tuple[int, ...], int, int]:
         if name not in self.arrays:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,11 @@ _GREATEST = 3.4e38
 """Beyond this a float32 is infinity."""
 _ID = re.compile(r"\w{1,60}")
 """What a parameter may be called: lists of them are written with spaces between."""
+
+
+def is_parameter_id(name: str) -> bool:
+    """Whether a parameter may be called so."""
+    return _ID.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,18 @@ class ParameterSchema:
         self.check(vector)
         return {name: float(value) for name, value in zip(self.ids, vector, strict=True)}
 
+    def taken_from(self, vector: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+        """A vector (…, m) of parameters with these ids in this schema's order: (…, n) float32.
+
+        What it does not hold is at rest; what this schema does not know is left out.
+        """
+        result = np.empty((*vector.shape[:-1], len(self)), np.float32)
+        result[:] = self.rest
+        for position, name in enumerate(ids):
+            if name in self.index:
+                result[..., self.index[name]] = vector[..., position]
+        return result
+
     def check(self, vector: np.ndarray) -> None:
         """Raise InputError unless ``vector`` is (n,) and finite."""
         if vector.shape != (len(self),):
@@ -178,7 +195,7 @@ def _read_parameter(entry: Mapping[str, Any]) -> Parameter:
     words = (parameter.label, parameter.group, parameter.unit, parameter.mirror)
     if not all(isinstance(word, str) and len(word) <= _LONGEST_WORD for word in words):
         raise ValueError("a parameter without label, group, unit or mirror")
-    if not _ID.fullmatch(parameter.id):
+    if not is_parameter_id(parameter.id):
         raise ValueError(f"{parameter.id!r} is no name")
     numbers = (parameter.minimum, parameter.default, parameter.maximum)
     if not all(math.isfinite(number) for number in numbers) or sorted(numbers) != list(numbers):

@@ -46,7 +46,6 @@ def portrait_bytes(seed: int) -> bytes:
         photo=random.integers(0, 256, (SIZE, SIZE, 3), np.uint8),
         alignment=Portrait.aligned_photo(SIZE),
         model_id="card",
-        schema_hash=ARKIT_52.hash,
         name=f"Nobody {seed}",
     ).to_bytes()
 

@@ -83,7 +83,6 @@ def portrait(generator: Any) -> Any:
         photo=generator.synthesize(latents[None], SIZE)[0],
         alignment=Portrait.aligned_photo(SIZE),
         model_id=generator.model_id,
-        schema_hash=ARKIT_52.hash,
         name="Nobody",
     )
 

@@ -133,7 +133,6 @@ def _portrait_seeds() -> list[bytes]:
         photo=random.integers(0, 256, (24, 32, 3), np.uint8),
         alignment=Portrait.aligned_photo(24),
         model_id="card",
-        schema_hash=ARKIT_52.hash,
         name="Nobody",
     )
     return [portrait.to_bytes()]

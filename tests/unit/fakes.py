@@ -72,7 +72,6 @@ def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:
         photo=random.integers(0, 256, (size, size, 3), np.uint8),
         alignment=np.array([[1 / side, 0, -0.5], [0, 1 / side, -0.5]]),
         model_id=MODEL_ID,
-        schema_hash=ARKIT_52.hash,
         name=f"tiny {seed}",
     )
 

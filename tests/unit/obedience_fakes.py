@@ -142,6 +142,5 @@ def neutral_portrait() -> Portrait:
         photo=photo,
         alignment=Portrait.aligned_photo(512),
         model_id=MODEL_ID,
-        schema_hash=ARKIT_52.hash,
         name="neutral",
     )

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from photorig.shared.errors import Cancelled, InputError
-from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.attributes import load_attributes
 from photorig.worker.faces.landmarker import load_landmarker
 from photorig.worker.faces.net3d import FaceMeasurement
@@ -160,7 +159,6 @@ def fit_portrait(
         photo=photo,
         alignment=alignment,
         model_id=models.generator.model_id,
-        schema_hash=ARKIT_52.hash,
         name=name,
         tuning=tuning,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.portrait import Portrait
@@ -46,6 +45,5 @@ def sample_portrait(
         photo=photo,
         alignment=Portrait.aligned_photo(size),
         model_id=generator.model_id,
-        schema_hash=ARKIT_52.hash,
         name=f"seed {seed}",
     )

@@ -38,6 +38,7 @@ from photorig.shared.files.portrait_layout import (
 from photorig.shared.files.reading import read_file
 from photorig.shared.files.writing import write_atomically
 from photorig.shared.parameters.arkit_amounts import amounts_of
+from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
 from photorig.worker.generators.tuning import WeightTuning
 
 from .check import check_magnitude
@@ -70,17 +71,17 @@ class Portrait:
 
     Attributes:
         latents: w_s, (n_rows, 512) float32 in W+.
-        parameters: (n,) float32 as Net3D read them on the photo, in the schema's order.
+        parameters: (n,) float32 as Net3D read them on the photo, in the order of parameter_ids.
         photo: (H, W, 3) uint8 sRGB, the whole photo.
         alignment: (2, 3) float64; photo pixel coordinates (x, y, 1) to the aligned crop, whose
             corners are (0, 0) and (1, 1).
         model_id: the generator that the latents belong to.
-        schema_hash: the parameter schema of ``parameters``.
         name: what a person calls it.
         response: how this face answers to a bundle, if that was measured.
         tuning: how the generator is tuned to this person; None: as it is.
         references: further photos of the person, as codes of the tuned generator.
         geometry: what this face's landmarks do when it is driven, if that was measured.
+        parameter_ids: n ids, what ``parameters`` are.
     """
 
     latents: np.ndarray
@@ -88,12 +89,12 @@ class Portrait:
     photo: np.ndarray
     alignment: np.ndarray
     model_id: str
-    schema_hash: str
     name: str
     response: PortraitResponse | None = None
     tuning: WeightTuning | None = None
     references: tuple[Reference, ...] = ()
     geometry: FaceGeometry | None = None
+    parameter_ids: tuple[str, ...] = ARKIT_52.ids
 
     @cached_property
     def id(self) -> str:
@@ -103,7 +104,30 @@ class Portrait:
     @cached_property
     def shown(self) -> np.ndarray:
         """p_s, (n,) float32: pose and expression in the photo, coefficients as ARKit's amounts."""
-        return amounts_of(self.parameters)
+        return amounts_of(self.parameters, self.parameter_ids)
+
+    def in_schema(self, schema: ParameterSchema) -> Portrait:
+        """The same portrait, under the same id, with its parameters in a schema's order.
+
+        A schema that has learned more finds the photo at rest in that, one that knows less does
+        without. What was measured of the face with other parameters is not known any more.
+        """
+        if self.parameter_ids == schema.ids:
+            return self
+        ids = self.parameter_ids
+        references = tuple(
+            replace(one, parameters=schema.taken_from(one.parameters, ids))
+            for one in self.references
+        )
+        portrait = replace(
+            self,
+            parameters=schema.taken_from(self.parameters, ids),
+            parameter_ids=schema.ids,
+            references=references,
+            response=None,
+        )
+        portrait.__dict__["id"] = self.id
+        return portrait
 
     @cached_property
     def thumbnail(self) -> np.ndarray:
@@ -132,8 +156,7 @@ class Portrait:
         (shared/files/portrait_layout.py); this is about what the arrays say.
         """
         checked_text(self.name, LONGEST_NAME)
-        for name in (self.model_id, self.schema_hash):
-            checked_text(name)
+        checked_text(self.model_id)
         _check_code(self.latents, self.parameters)
         if self.photo.ndim != 3 or self.photo.shape[2] != 3 or self.photo.dtype != np.uint8:
             raise ValueError("a photo of a wrong form")
@@ -163,7 +186,8 @@ class Portrait:
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "model_id": self.model_id,
-            "schema_hash": self.schema_hash,
+            "schema_hash": ARKIT_52.hash,  # what readers of before version 0.2 ask for
+            "parameter_ids": list(self.parameter_ids),
             "name": name_to_keep(self.name),
         }
         tensors: dict[str, np.ndarray] = {
@@ -213,7 +237,6 @@ class Portrait:
                 photo=photo,
                 alignment=tensors["alignment"],
                 model_id=layout.text("model_id"),
-                schema_hash=layout.text("schema_hash"),
                 name=layout.text("name"),
                 response=_response(metadata, tensors),
                 tuning=tuning_from_tensors(tensors),
@@ -221,6 +244,7 @@ class Portrait:
                     tensors, tensors["latents"], tensors["parameters"]
                 ),
                 geometry=_geometry(metadata, tensors),
+                parameter_ids=layout.parameter_ids(tensors["parameters"].size),
             )
             portrait.check()
         except InputError:

@@ -140,7 +140,7 @@ class FaceRenderer:
         """One frame.
 
         Args:
-            portrait: must belong to this generator and schema.
+            portrait: must belong to this generator.
             request: ``request.portrait`` is not read, it only names the portrait.
             pictures: that show what the parameters say, for methods that are driven by pictures.
 
@@ -155,6 +155,7 @@ class FaceRenderer:
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
+        portrait = portrait.in_schema(self.schema)
         driven = self._render(portrait, request)
         if request.size == "full":  # its matte is made of a face at rest, too
             check_memory(portrait)
@@ -169,7 +170,7 @@ class FaceRenderer:
         self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None = None
     ) -> _Driven:
         self._check(portrait, request)
-        portrait = self._known(portrait, request)
+        portrait = self._known(portrait.in_schema(self.schema), request)
         motion, shift = self._motion_and_shift(portrait, request)
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait.tuning)
         target = _target(portrait, shift, pictures)
@@ -194,6 +195,7 @@ class FaceRenderer:
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if
         relative, else p_t − p_s, without what the picture's geometry realises."""
+        portrait = portrait.in_schema(self.schema)
         return self._motion_and_shift(self._known(portrait, request), request)[1]
 
     def _motion_and_shift(
@@ -211,6 +213,7 @@ class FaceRenderer:
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""
+        portrait = portrait.in_schema(self.schema)
         if request.mode == "absolute":
             return (request.parameters - portrait.shown).astype(np.float32)
         shift = request.parameters - self.schema.rest
@@ -268,12 +271,6 @@ class FaceRenderer:
                 f"The portrait {portrait.name!r} was made with another generator",
                 "Fit the photo again with this worker.",
             )
-        if portrait.schema_hash != self.schema.hash:
-            raise InputError(
-                f"The portrait {portrait.name!r} was measured with other parameters",
-                "Fit the photo again with this worker.",
-            )
-        self.schema.check(portrait.parameters)
 
 
 def _target(portrait: Portrait, shift: np.ndarray, pictures: DrivingPictures | None) -> Target:

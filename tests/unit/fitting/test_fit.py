@@ -77,7 +77,7 @@ def test_a_portrait_holds_what_driving_needs(models, photo, face):
     assert np.array_equal(portrait.photo, photo)
     assert np.array_equal(portrait.alignment, align_face(face.landmarks))
     assert np.array_equal(portrait.parameters, face.parameters)
-    assert (portrait.name, portrait.schema_hash) == ("Eileen", ARKIT_52.hash)
+    assert (portrait.name, portrait.parameter_ids) == ("Eileen", ARKIT_52.ids)
     assert portrait.model_id == models.generator.model_id
     assert Portrait.from_bytes(portrait.to_bytes()).id == portrait.id
 

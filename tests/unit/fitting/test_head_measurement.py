@@ -45,7 +45,6 @@ def portrait_of(photo: np.ndarray, left: float) -> Portrait:
         photo=photo,
         alignment=np.array([[1 / 256, 0, -left / 256], [0, 1 / 256, -32 / 256]]),
         model_id="none",
-        schema_hash=ARKIT_52.hash,
         name="Nobody",
     )
 

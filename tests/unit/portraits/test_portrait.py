@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load, save
 
 from photorig.shared.errors import InputError
+from photorig.shared.parameters.schema import ARKIT_52, Parameter, arkit_schema
 from photorig.worker.portraits.portrait import Portrait
 
 from ..fakes import tiny_portrait
@@ -24,6 +26,37 @@ def test_a_portrait_comes_back_from_its_file_unchanged(tmp_path: Path) -> None:
     for name in ("latents", "parameters", "photo", "alignment"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(portrait, name))
     assert (loaded.name, loaded.model_id) == (portrait.name, portrait.model_id)
+
+
+GROWN = arkit_schema(
+    [Parameter("earWiggle", "Ear", "other", "coefficient", 0, 1, 0.25, "earWiggle")]
+)
+
+
+def test_a_schema_that_has_learned_more_finds_the_photo_at_rest_in_that() -> None:
+    parameters = np.linspace(0, 1, len(ARKIT_52), dtype=np.float32)
+    portrait = replace(tiny_portrait(), parameters=parameters)
+    grown = Portrait.from_bytes(portrait.to_bytes()).in_schema(GROWN)
+    np.testing.assert_array_equal(grown.parameters, [*parameters, np.float32(0.25)])
+    assert (grown.id, grown.parameter_ids) == (portrait.id, GROWN.ids)
+
+
+def test_a_schema_that_knows_less_or_another_order_takes_parameters_by_their_names() -> None:
+    parameters = np.linspace(0, 1, len(GROWN), dtype=np.float32)
+    portrait = replace(tiny_portrait(), parameters=parameters, parameter_ids=GROWN.ids[::-1])
+    known = Portrait.from_bytes(portrait.to_bytes()).in_schema(ARKIT_52)
+    np.testing.assert_array_equal(known.parameters, parameters[::-1][: len(ARKIT_52)])
+
+
+def test_a_portrait_of_before_that_names_no_parameters_has_the_first_of_them() -> None:
+    metadata = {"format": "photorig.portrait", "version": 1, "model_id": "m", "name": "n"}
+    tensors = load(tiny_portrait().to_bytes())
+    tensors["parameters"] = np.linspace(0, 1, 55, dtype=np.float32)
+    portrait = Portrait.from_bytes(
+        save(tensors, {"photorig": json.dumps(metadata | {"schema_hash": "of 55 parameters"})})
+    )
+    assert portrait.parameter_ids == ARKIT_52.ids[:55]
+    assert not portrait.in_schema(ARKIT_52).parameters[55:].any()
 
 
 def test_the_id_names_the_content() -> None:

@@ -117,7 +117,7 @@ class Studio:
             photo=photo,
             alignment=Portrait.aligned_photo(self.photo_size),
             model_id=self.renderer.generator.model_id,
-            schema_hash=self.schema.hash,
+            parameter_ids=self.schema.ids,
             name=f"evaluation {person}",
         )
         return self._measured(portrait, person) if self._wants_response else portrait

@@ -309,7 +309,7 @@ def as_portrait(bundle: ModelBundle, people: People, index: int) -> Portrait:
         photo=np.zeros((8, 8, 3), np.uint8),
         alignment=Portrait.aligned_photo(8),
         model_id=bundle.model_id,
-        schema_hash=bundle.schema.hash,
+        parameter_ids=bundle.schema.ids,
         name=f"person {index}",
     )
 
