@@ -33,6 +33,9 @@ _FADE = 0.6
 """Part of the way above the lid's edge at rest over which it ends there."""
 _UNDER = (-0.24, -0.08)
 """Units below the closed edge over which it ends there."""
+_HANGS = 0.07
+"""Units below the edge where lids meet at which the lashes of shut ones are seen: they hang over
+the lower lid."""
 _EDGE = 0.75
 """Pixels over which an edge is softened."""
 
@@ -88,7 +91,7 @@ class ClosedLids:
         part, down = np.broadcast_arrays(part, down)
         shut = float(smooth(np.array((eye.closed - _SHUTS) / (_SHUT - _SHUTS))))
         upper = frame.edge(0, part)
-        upper = upper + shut * (_arc(frame, part) - upper)
+        upper = upper + shut * (_arc(frame, part) + _HANGS * unit - upper)
         height = (upper - down) / unit
         across = (part - PARTS[0]) / (PARTS[1] - PARTS[0])
         ends = np.interp(across * COLUMNS - 0.5, np.arange(COLUMNS), self.rise[number])

@@ -109,13 +109,13 @@ class FaceTarget:
         weights[close] = min(weights[close], open_by)
         result = posed.astype(np.float64)
         result[:N_VERTICES] += pose.in_picture(np.tensordot(weights, self.offsets, 1))
-        self._look(result, amounts)
+        self._look(result, weights)
         return _lips_apart(result)
 
-    def _look(self, points: np.ndarray, amounts: np.ndarray) -> None:
+    def _look(self, points: np.ndarray, weights: np.ndarray) -> None:
         """Turn the irises, in place."""
         topology = _topology()
-        shift = np.tensordot(amounts.astype(np.float64), topology.shapes.gaze, 1)
+        shift = np.tensordot(weights, topology.shapes.gaze, 1)
         for number, side in enumerate(SIDES):
             upper, _ = topology.lids[side]
             across = points[upper[-1], :2] - points[upper[0], :2]

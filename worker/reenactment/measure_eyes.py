@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -51,6 +53,20 @@ _STRETCHED = (0.6, 1.3)
 """How far skin may be stretched so that brows come to lie on each other."""
 _LASH = 0.7
 """How much darker than skin lashes are."""
+_LASHES_WITHIN, _LASHES_ALONG = 0.16, (0.02, 0.96)
+"""Widths from the landmarks' edge, and parts along it, where lashes are looked for."""
+_LASHES_AMONG = 9.0
+"""Texels over which skin is that lashes are darker than."""
+_LASHES_NEAR, _LASHES_EVEN = 400.0, 4.0
+"""Levels that a width away squared, and a texel's jump squared, are worth."""
+_LASHES_BENT = 4
+"""Degree of the curve of lashes."""
+_LASHES_HIGH = 0.028
+"""Half the height, in widths of the eye, of the line where lids meet."""
+_HAIRS, _HAIR, _FANNED, _HAIRY = 40, 0.075, 0.16, 0.75
+"""Lashes: how many, how long and how far fanned out in widths of the eye, and how dark."""
+_LASHES_DARK, _LASHES_DARKER = 0.55, 0.72
+"""Light that they send on at most, a part of the skin's, and what is left of that."""
 _OWN_COLOUR = 0.35
 """How much of its own colours is kept, beside those of the skin around."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -130,7 +146,8 @@ def _closed_lids(
         longer = np.clip(under[0] / np.maximum(under[1], 0.05), *_STRETCHED)
         like = _rolled_out(stretched, there)
         lowered = there.edge(0, _parts()) - at_rest.edge(0, _parts())
-        taken = _rolled_out(picture, own, longer)
+        lashes = _lash_line(_rolled_out(picture, own, longer))
+        taken = _rolled_out(picture, own, longer, lashes)
         matched = _in_colours_of(like, taken, height, lowered / there.width)
         x, y = _places(there)
         matched -= _sampled(offset, x * _COLOUR_SIDE / _SIZE, y * _COLOUR_SIDE / _SIZE)
@@ -195,23 +212,61 @@ def _rise(under_brow: np.ndarray) -> np.ndarray:
     return np.clip(_BELOW_BROW * under_brow, _LEAST_RISE, _MOST_RISE)
 
 
-def _places(frame: EyeFrame, longer: np.ndarray | float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def _places(
+    frame: EyeFrame, longer: np.ndarray | float = 1.0, raised: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
     """(ROWS, COLUMNS) x and y, pixels, of the skin's texels around a closed lid's edge.
 
     Args:
         longer: (COLUMNS,) how much longer everything above the edge is than texels are.
+        raised: (COLUMNS,) widths that the edge is above where the landmarks have it.
     """
     part = np.broadcast_to(_parts(), (ROWS, COLUMNS))
-    edge = (frame.edge(0, _parts()) + frame.edge(1, _parts())) / 2
+    edge = (frame.edge(0, _parts()) + frame.edge(1, _parts())) / 2 - raised * frame.width
     heights = np.where(_heights() > 0, longer, 1.0) * _heights()
     return frame.outwards(part, edge - heights * frame.width)
 
 
 def _rolled_out(
-    picture: np.ndarray, frame: EyeFrame, longer: np.ndarray | float = 1.0
+    picture: np.ndarray,
+    frame: EyeFrame,
+    longer: np.ndarray | float = 1.0,
+    raised: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """(ROWS, COLUMNS, 3) float32 of a picture around a closed lid's edge."""
-    return _sampled(picture, *_places(frame, longer)).astype(np.float32)
+    return _sampled(picture, *_places(frame, longer, raised)).astype(np.float32)
+
+
+def _lash_line(skin: np.ndarray) -> np.ndarray:
+    """(COLUMNS,) widths above the landmarks' edge at which the lashes of rolled out skin (ROWS,
+    COLUMNS, 3) are: landmarks of shut eyes miss them by a fifth of the eye's opening.
+
+    The darkest line along the lid that does not jump, by dynamic programming; a smooth curve
+    through it.
+    """
+    light = cv2.GaussianBlur(skin @ _LUMA, (0, 0), sigmaX=2.0, sigmaY=1.0)
+    dark = cv2.GaussianBlur(light, (0, 0), sigmaX=2.0, sigmaY=_LASHES_AMONG) - light
+    heights, parts = _heights()[:, 0], _parts()
+    rows = np.flatnonzero(np.abs(heights) < _LASHES_WITHIN)
+    columns = np.flatnonzero((parts > _LASHES_ALONG[0]) & (parts < _LASHES_ALONG[1]))
+    dark = np.maximum(dark[np.ix_(rows, columns)], 0) - _LASHES_NEAR * heights[rows, None] ** 2
+    best, came = dark[:, 0].copy(), np.zeros(dark.shape, np.int64)
+    places = np.arange(len(rows))
+    jumps = _LASHES_EVEN * (places[:, None] - places) ** 2
+    for column in range(1, len(columns)):
+        reached = best - jumps
+        came[:, column] = reached.argmax(1)
+        best = reached.max(1) + dark[:, column]
+    path = [int(best.argmax())]
+    for column in range(len(columns) - 1, 0, -1):
+        path.append(int(came[path[-1], column]))
+    line = heights[rows[path[::-1]]]
+    weight = np.maximum(dark[path[::-1], np.arange(len(columns))], 0) + 1.0
+    curve = np.polynomial.Polynomial.fit(parts[columns], line, _LASHES_BENT, w=weight)
+    ends = parts[columns[0]], parts[columns[-1]]
+    fades = smooth((parts - PARTS[0]) / (ends[0] - PARTS[0]))
+    fades = fades * smooth((PARTS[1] - parts) / (PARTS[1] - ends[1]))
+    return np.asarray(curve(np.clip(parts, *ends)) * fades)
 
 
 def _sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -245,11 +300,48 @@ def _in_colours_of(
     gains = np.exp(_diffused(np.log((near + 8) / (far + 8)), weight))
     matched = taken * np.clip(gains, *_GAINS)
     light = np.maximum(matched @ _LUMA, 1.0)[..., None]
+    matched *= _lashed(light[..., 0])[..., None] / light
+    light = np.maximum(matched @ _LUMA, 1.0)[..., None]
     around = _diffused(near / np.maximum(near @ _LUMA, 1.0)[..., None], weight)
     usual = cv2.GaussianBlur(light, (0, 0), 12.0)[..., None]
     lash = smooth((usual - light) / (_LASH * usual))
-    around += 0.5 * lash * (1 - around)  # lashes are less the skin's colour than black
+    around += 0.35 * lash * (1 - around)  # lashes are less the skin's colour than black
     return np.asarray(light * (around + _OWN_COLOUR * (matched / light - around)))
+
+
+def _lashed(light: np.ndarray) -> np.ndarray:
+    """(ROWS, COLUMNS) light of closed lids with lashes that are as dark as lashes are: what an
+    untuned generator makes of them is often half transparent."""
+    usual = cv2.GaussianBlur(light.astype(np.float32), (0, 0), 12.0)
+    lash = _lashes()
+    seen = np.minimum(light, usual * (1 - (1 - _LASHES_DARK) * lash))
+    return np.asarray(seen * (1 - (1 - _LASHES_DARKER) * lash))
+
+
+@functools.cache
+def _lashes() -> np.ndarray:
+    """(ROWS, COLUMNS) how far each texel of a shut lid is lashes: a line where lids meet, which
+    thins towards the corners, and hairs that hang from it and fan out."""
+    fine = 4
+    columns, rows = COLUMNS * fine, ROWS * fine
+    strokes = np.zeros((rows, columns), np.float32)
+
+    def place(part: float, height: float) -> tuple[int, int]:
+        across = (part - PARTS[0]) / (PARTS[1] - PARTS[0])
+        return round(across * columns * 16), round((ABOVE - height) / (ABOVE + BELOW) * rows * 16)
+
+    jitter = np.random.default_rng(0).uniform(-1, 1, (_HAIRS, 2))
+    for number, (aside, longer) in enumerate(jitter):
+        root = 0.02 + 0.94 * (number + 0.5 + 0.4 * aside) / _HAIRS
+        length = _HAIR * (1 + 0.3 * longer) * (1.15 - 0.6 * root)
+        tip = root + _FANNED * (root - 0.62) * length / _HAIR
+        cv2.line(strokes, place(root, 0.01), place(tip, -length), 1.0, fine // 2, cv2.LINE_AA, 4)
+    hairs = cv2.resize(strokes, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+    parts = _parts()
+    thick = _LASHES_HIGH * (0.35 + 0.65 * smooth((parts + 0.05) / 0.3) * smooth((1 - parts) / 0.45))
+    line = smooth(1.5 - np.abs(_heights()) / thick) * smooth((parts + 0.03) / 0.1)
+    line = line * smooth((0.99 - parts) / 0.1)
+    return np.asarray(np.maximum(line, _HAIRY * hairs))
 
 
 def _diffused(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from photorig.worker.faces.face_topology import N_VERTICES
 from photorig.worker.portraits.face_geometry import FaceGeometry
 
 from .calibration import SIZE, DrivenFace
-from .face_target import FaceTarget
+from .face_target import SIDES, FaceTarget
 from .regional import FaceDriver
 
 GREATEST = {
@@ -31,8 +31,12 @@ see; lids and irises are looked after by themselves."""
 
 SEEN = tuple(GREATEST)
 
-USUAL = {"noseSneerLeft": 1.15, "noseSneerRight": 1.15, "cheekPuff": 1.25}
-"""The same for what only optical flow sees: on all faces alike (docs/measurements.md)."""
+USUAL = {
+    "cheekPuff": 1.25,
+    **{f"noseSneer{side}": 1.15 for side in SIDES},
+    **{f"eyeLook{way}{side}": 1.12 for way in ("In", "Out", "Up", "Down") for side in SIDES},
+}
+"""The same for what no landmarker sees well: on all faces alike (docs/measurements.md)."""
 
 _LEAST_SHARE = 0.4
 """Of a motion; what is seen of less was not seen."""

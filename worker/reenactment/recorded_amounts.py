@@ -58,6 +58,13 @@ _OPEN, _WIDE_OPEN = 0.3, 0.7
 _FAITH, _FAITH_IN_EYES = 10.0, 0.7
 """How much a coefficient's word counts: squared cm of landmarks that amount 1 away from it weighs.
 Eyes are small: by the same measure their landmarks would say nothing."""
+_USUALLY_OPEN, _IS_OPEN = 80, 0.85
+"""Percentile of its openings that an eye is usually open, and part of that which still is."""
+_SHUTS = {"eyeSquint": (0.2, 0.55), "cheekSquint": (0.2, 0.55), "eyeLookDown": (0.6, 0.85)}
+"""Parts of that which lids have closed between which these are no longer believed, and a blink is
+what closes them: an eye that looks down is half shut, too."""
+_MOST_CLOSED = 0.9
+"""How far shut lids are seen to have closed: landmarks leave them a little open."""
 _UNSEEN = ("tongueOut",)
 """What no landmark shows, though its shape moves some."""
 
@@ -75,7 +82,12 @@ def recorded_parameters(faces: Sequence[FaceMeasurement | None]) -> list[np.ndar
     if len(seen) < 2:
         return [None if face is None else amounts_of(face.parameters) for face in faces]
     neutral = NeutralFace.of(seen)
-    return [None if face is None else neutral.parameters(face) for face in faces]
+    found = [None if face is None else neutral.parameters(face) for face in faces]
+    lids = RecordedLids.of(neutral, seen, [values for values in found if values is not None])
+    return [
+        None if face is None or values is None else lids.shut(face, values)
+        for face, values in zip(faces, found, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +158,14 @@ class NeutralFace:
             amounts = _between_0_and_1(matrix, vector)
         return amounts
 
+    def openings(self, face: FaceMeasurement) -> np.ndarray:
+        """(2,) cm between the lids of right and left eye, as large as this face."""
+        points = face.landmarks.astype(np.float64) * _UP_AND_NEAR
+        vertices = _Pose.of(self.vertices, points).taken_off(points[:N_VERTICES])
+        edges = [lid_edges(side) for side in SIDES]
+        gaps = [np.maximum((vertices[u] - vertices[w])[1:-1, 1], 0).mean() for u, w in edges]
+        return np.array(gaps)
+
     def _gaze(self, points: np.ndarray, amounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(4, 52) what coefficients do to the irises, and (4,) where those are, as far as the lids
         let them be seen."""
@@ -154,6 +174,73 @@ class NeutralFace:
         gaze = load_face_shapes().gaze.astype(np.float64)
         looks = (gaze * seen[:, None]).reshape(_N, 4).T
         return looks, ((_iris_places(points) - self.irises) * seen[:, None]).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedLids:
+    """What the eyes of a recording do when they do not blink.
+
+    The lids' landmarks say how far an eye is shut, yet not by what: a squint, a look down and half
+    a blink close it as well as a blink does. Given to all of them, a blink of a recording is half a
+    blink on a face that does not squint. So an eye that shuts shuts by its blink, and the others
+    stay what they usually are.
+
+    Attributes:
+        neutral: the face.
+        opening: (2,) cm that the right and the left eye are usually open.
+        others: (2, n) what the amounts of `_narrowing` usually are.
+    """
+
+    neutral: NeutralFace
+    opening: np.ndarray
+    others: np.ndarray
+
+    @staticmethod
+    def of(
+        neutral: NeutralFace, faces: Sequence[FaceMeasurement], found: Sequence[np.ndarray]
+    ) -> RecordedLids:
+        """Of all frames' faces and parameters (n,)."""
+        step = max(len(faces) // _LOOKED_AT, 1)
+        openings = np.array([neutral.openings(face) for face in faces[::step]])
+        usual = np.percentile(openings, _USUALLY_OPEN, axis=0)
+        others = []
+        for eye in range(len(SIDES)):
+            amounts = np.array(found[::step])[:, _narrowing()[0][eye]]
+            others.append(np.median(amounts[openings[:, eye] > _IS_OPEN * usual[eye]], axis=0))
+        return RecordedLids(neutral, usual, np.array(others))
+
+    def shut(self, face: FaceMeasurement, parameters: np.ndarray) -> np.ndarray:
+        """Parameters (n,) float32 of a frame with the blinks that its lids show."""
+        result = parameters.copy()
+        positions, closing = _narrowing()
+        closed = np.clip(1 - self.neutral.openings(face) / self.opening, 0, 1)
+        for eye, side in enumerate(SIDES):
+            own, usual = positions[eye], self.others[eye]
+            begins, ends = np.array(list(_SHUTS.values())).T
+            shuts = np.clip((closed[eye] - begins) / (ends - begins), 0, 1)
+            result[own] += shuts * (np.minimum(usual, result[own]) - result[own])
+            narrower = float(closing[eye] @ (result[own] - usual))
+            blink = ARKIT_52.index[f"eyeBlink{side}"]
+            seen = np.clip(closed[eye] / _MOST_CLOSED - narrower, 0, 1)
+            result[blink] += shuts.max() * (seen - result[blink])
+        return result
+
+
+@functools.cache
+def _narrowing() -> tuple[np.ndarray, np.ndarray]:
+    """(2, n) positions of what narrows the right and the left eye besides a blink, and how much of
+    its opening each takes."""
+    shapes = load_face_shapes()
+    positions, closing = [], []
+    for side in SIDES:
+        names = [f"{name}{side}" for name in _SHUTS]
+        upper, lower = lid_edges(side)
+        gap = shapes.face[upper[1:-1], 1] - shapes.face[lower[1:-1], 1]
+        moves = [shapes.of(name)[:, 1] for name in names]
+        taken = [(m[lower[1:-1]] - m[upper[1:-1]]).mean() / gap.mean() for m in moves]
+        positions.append([ARKIT_52.index[name] for name in names])
+        closing.append(taken)
+    return np.array(positions), np.array(closing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,10 +102,10 @@ CONTROLS: tuple[Control, ...] = (
 _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 """Longest shifts, by kind of region, up to which the generator draws faces."""
 
-EYES = 8
+EYES = 9
 """Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
-GAINS = 7
+GAINS = 8
 """Rises whenever gains are measured in another way (measure_gains.py)."""
 
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])

@@ -54,6 +54,8 @@ def frame(
 
 
 SHOWN = {"jawOpen": 0.5, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.7, "eyeBlinkLeft": 1.0}
+_SHUT = {"eyeBlink": 0.6, "eyeSquint": 1.0}
+"""Read so, lids are shut."""
 REST = [frame({}, at=300 + i) for i in range(8)]
 
 
@@ -73,6 +75,26 @@ def test_a_shut_eye_is_a_full_blink_and_the_other_one_open() -> None:
     assert seen is not None
     shut, other = found(seen, "eyeBlinkRight", "eyeBlinkLeft")
     assert shut > 0.9 and other < 0.1
+
+
+def test_eyes_that_shut_shut_by_blinks_though_their_owner_squints() -> None:
+    squints = [frame({"eyeSquintLeft": 0.5, "eyeSquintRight": 0.5}) for _ in range(8)]
+    both = {f"{name}{side}": value for side in ("Left", "Right") for name, value in _SHUT.items()}
+    *_, seen = recorded_parameters([*squints, frame(both)])
+    usual, *_ = recorded_parameters(squints)
+    assert seen is not None and usual is not None
+    assert min(found(seen, "eyeBlinkLeft", "eyeBlinkRight")) > 0.95
+    np.testing.assert_allclose(
+        found(seen, "eyeSquintLeft"), found(usual, "eyeSquintLeft"), atol=0.1
+    )
+
+
+def test_an_eye_that_looks_down_does_not_blink() -> None:
+    look = {"eyeLookDownLeft": 0.9, "eyeLookDownRight": 0.9}
+    *_, seen = recorded_parameters([*REST, frame(look)])
+    assert seen is not None
+    assert found(seen, *look) == pytest.approx([0.9, 0.9], abs=0.1)
+    assert max(found(seen, "eyeBlinkLeft", "eyeBlinkRight")) < 0.15
 
 
 def test_a_look_aside_is_where_the_irises_are() -> None:
