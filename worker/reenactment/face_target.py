@@ -31,6 +31,10 @@ _LEAST_OPENING = 0.03
 """Part of the opening at rest below which lids do not come."""
 _GREATEST_LIDS = 2.0
 """How much further than the head's own lids those of a person may be taken to open."""
+_ALONE = 0.15
+"""By how much more a smile goes that the other side does not share."""
+_HELD, _LAUGH = 0.3, 0.5
+"""By how much more it goes over an open jaw, and the amount of jawOpen that has all of it."""
 _EYE_REACH, _EYE_FADE = 2.6, 0.9
 """cm from an eye's middle within which its lids decide, and over which that ends."""
 _LID_REACH = 0.7
@@ -103,6 +107,7 @@ class FaceTarget:
         weights = amounts.astype(np.float64)
         if self.gains is not None:
             weights = weights * self.gains
+            _smile_held(weights, shapes)
         # Lips that have nothing left to close would fold.
         jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
         open_by = max(weights[jaw], 0.0) + self._opening
@@ -125,6 +130,18 @@ class FaceTarget:
                 along = -across
             up = np.array([along[1], -along[0]])
             points[IRISES[side], :2] += shift[number, 0] * along + shift[number, 1] * up
+
+
+def _smile_held(weights: np.ndarray, shapes: FaceShapes) -> None:
+    """Longer smiles where one side smiles alone or the jaw is open, in place.
+
+    The skin between both sides follows half of a smile on one side, so that less of it is seen; and
+    a jaw drags the corners down that a smile holds up in a laugh.
+    """
+    left, right = (shapes.index[f"mouthSmile{side}"] for side in ("Left", "Right"))
+    apart = min(abs(float(weights[left] - weights[right])), 1.0)
+    opened = min(max(float(weights[shapes.index["jawOpen"]]), 0.0), _LAUGH)
+    weights[[left, right]] *= (1 + _ALONE * apart) * (1 + _HELD * opened)
 
 
 def _eye_distance(points: np.ndarray) -> float:

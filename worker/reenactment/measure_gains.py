@@ -32,8 +32,9 @@ see; lids and irises are looked after by themselves."""
 SEEN = tuple(GREATEST)
 
 USUAL = {
-    "cheekPuff": 1.25,
-    **{f"noseSneer{side}": 1.15 for side in SIDES},
+    "cheekPuff": 1.45,
+    **{f"noseSneer{side}": 1.25 for side in SIDES},
+    **{f"browOuterUp{side}": 1.15 for side in SIDES},
     **{f"eyeLook{way}{side}": 1.12 for way in ("In", "Out", "Up", "Down") for side in SIDES},
 }
 """The same for what no landmarker sees well: on all faces alike (docs/measurements.md)."""

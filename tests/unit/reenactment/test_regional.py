@@ -244,11 +244,25 @@ def test_amount_one_is_full_motion_in_distances_of_the_eyes(scale: float) -> Non
 
 def test_a_shape_that_is_not_seen_in_full_is_given_more() -> None:
     gains = np.ones(52, np.float32)
-    gains[ARKIT_NAMES.index("mouthSmileLeft")] = 1.2
+    gains[ARKIT_NAMES.index("mouthFrownLeft")] = 1.2
     rest = landmarks()
-    more = FaceTarget(rest, gains).landmarks(amounts(mouthSmileLeft=0.5), rest, FacePose.of(rest))
-    usual = target_of(rest, mouthSmileLeft=0.6)
+    more = FaceTarget(rest, gains).landmarks(amounts(mouthFrownLeft=0.5), rest, FacePose.of(rest))
+    usual = target_of(rest, mouthFrownLeft=0.6)
     np.testing.assert_allclose(more, usual, atol=1e-7)
+
+
+def test_a_smile_on_one_side_and_in_a_laugh_is_given_more() -> None:
+    rest, gains = landmarks(), np.ones(52, np.float32)
+
+    def corner(**values: float) -> float:
+        moved = FaceTarget(rest, gains).landmarks(amounts(**values), rest, FacePose.of(rest))
+        return float(rest[291, 1] - moved[291, 1])
+
+    alone = corner(mouthSmileLeft=0.8, mouthSmileRight=0.8)
+    assert corner(mouthSmileLeft=0.8) == pytest.approx(1.12 * alone, rel=0.02)
+    jaw = corner(jawOpen=0.35)
+    laugh = corner(mouthSmileLeft=0.8, mouthSmileRight=0.8, jawOpen=0.35)
+    assert laugh - jaw == pytest.approx(1.105 * alone, rel=0.02)
 
 
 def test_amounts_are_linear_to_one() -> None:

@@ -44,7 +44,7 @@ def jaw_weight(clay: Clay, lips: Callable[[LipGrid], np.ndarray]) -> np.ndarray:
 
 def _parting(lips: LipGrid) -> np.ndarray:
     """The lower lip hangs on the jaw, the corners between, the upper lip hardly follows."""
-    corner = 0.45
+    corner = 0.33
     below = corner + (1 - corner) * (1 - lips.across**2) ** 0.85
     above = corner * np.abs(lips.across) ** 2.2
     return np.where(lips.part < 0, below, np.where(lips.part > 0, above, corner))
