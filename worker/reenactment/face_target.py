@@ -33,8 +33,10 @@ _GREATEST_LIDS = 2.0
 """How much further than the head's own lids those of a person may be taken to open."""
 _ALONE = 0.15
 """By how much more a smile goes that the other side does not share."""
+_PRESSED = 0.6
+"""How far lips press that are asked to close by all of it though they are shut."""
 _HELD, _LAUGH = 0.3, 0.5
-"""By how much more it goes over an open jaw, and the amount of jawOpen that has all of it."""
+"""By how much more a smile goes over an open jaw, and the amount of jawOpen that has all of it."""
 _EYE_REACH, _EYE_FADE = 2.6, 0.9
 """cm from an eye's middle within which its lids decide, and over which that ends."""
 _LID_REACH = 0.7
@@ -108,14 +110,20 @@ class FaceTarget:
         if self.gains is not None:
             weights = weights * self.gains
             _smile_held(weights, shapes)
-        # Lips that have nothing left to close would fold.
-        jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
-        open_by = max(weights[jaw], 0.0) + self._opening
-        weights[close] = min(weights[close], open_by)
+        self._close(weights, shapes)
         result = posed.astype(np.float64)
         result[:N_VERTICES] += pose.in_picture(np.tensordot(weights, self.offsets, 1))
         self._look(result, weights)
         return _lips_apart(result)
+
+    def _close(self, weights: np.ndarray, shapes: FaceShapes) -> None:
+        """Lips that have nothing left to close would fold: they press, in place."""
+        close = shapes.index["mouthClose"]
+        open_by = max(weights[shapes.index["jawOpen"]], 0.0) + self._opening
+        beyond = max(weights[close] - open_by, 0.0)
+        weights[close] -= beyond
+        for side in SIDES:
+            weights[shapes.index[f"mouthPress{side}"]] += _PRESSED * beyond
 
     def _look(self, points: np.ndarray, weights: np.ndarray) -> None:
         """Turn the irises, in place."""

@@ -311,6 +311,12 @@ def test_closing_a_mouth_that_is_closed_folds_nothing() -> None:
     assert np.abs(closed - landmarks()).max() < 0.4 * np.abs(open_and_closed - landmarks()).max()
 
 
+def test_a_mouth_that_is_closed_presses_its_lips() -> None:
+    closed = target_of(landmarks(), mouthClose=1.0) - landmarks()
+    pressed = target_of(landmarks(), mouthPressLeft=0.6, mouthPressRight=0.6) - landmarks()
+    assert np.abs(closed).max() > 0.5 * np.abs(pressed).max()
+
+
 def test_eyes_look_to_the_side_that_is_asked_for() -> None:
     left = target_of(landmarks(), eyeLookOutLeft=1.0, eyeLookInRight=1.0) - landmarks()
     width = np.linalg.norm(landmarks()[263, :2] - landmarks()[362, :2])
