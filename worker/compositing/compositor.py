@@ -55,7 +55,7 @@ from .paste_back import PasteWindow, from_corner, paste_window
 from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 11
+VERSION = 12
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -289,7 +289,7 @@ class PortraitStage:
         key = (portrait.id, size)
         head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
-        along, left = split_motion(motion)
+        along, left = split_motion(motion, move.tilt)
         drawn = (crop, lambda: self._matte.person(small(crop)))
         picture, person = turned_person(
             photo, rest.plate, rest.matte, rest.uncovered, head, *drawn, move, place, along

@@ -45,6 +45,9 @@ class FaceMove:
             it is not known.
         lids, eyeballs: what is seen where eyes shut and look; None where only the generator does.
         mouth: what is seen between lips that part; None where only the generator draws it.
+        rotation: (3, 3) by how much the head is to be turned, y up and z near; None where only
+            its landmarks tell.
+        tilt: degrees counter-clockwise by which the generator rolls the head along with that.
     """
 
     rest: np.ndarray
@@ -57,6 +60,8 @@ class FaceMove:
     mouth: MouthInterior | None = None
     lids: ClosedLids | None = None
     eyeballs: Eyeballs | None = None
+    rotation: np.ndarray | None = None
+    tilt: float = 0.0
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""

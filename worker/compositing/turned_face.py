@@ -20,7 +20,7 @@ from photorig.worker.portraits.align import side_in_pixels
 from .coarse import Coarse, blended
 from .face_move import FaceMove
 from .head_motion import HeadMotion, HeadPlace
-from .layers import beyond_edges, continued_beyond, gone_by, person_colours
+from .layers import beyond_edges, continued_beyond, gone_by, grown, person_colours
 from .turned_mesh import LOW, PITCH, HeadFields, fields, head_turn, turn_degrees
 
 _BEGINS, _WHOLE = 0.0, 2.5
@@ -30,10 +30,16 @@ _PAD = 0.35  # sides of the square, how far beyond the photo a head may have bee
 _COLOUR_REACH = 0.06  # sides of the square, from how far colours are told apart
 _COLOUR_SIDE = 128  # the same for the resolution at which that is done
 _GREATEST_ROLL = 3.0
-"""Degrees in the plane of the picture that are done along with the turn: heads of a generator tilt
-a little when they turn, and what takes that back should not cost sharpness."""
+"""Degrees in the plane of the picture that are done along with the turn, so that a little of it
+does not cost sharpness."""
 _SQUARE_EDGE = 0.08  # sides, over which the generator's picture ends with the square
 _LEAST_TRUST = 0.02
+_RIM = 0.012
+"""Sides of the square: so near to the person's edge skin that comes into view is not believed."""
+_UNLIKE = 25.0
+"""Levels by which two pictures of the same skin hardly differ more than they do in the mean."""
+_DRAWN_EDGE = (0.25, 0.75)
+"""Shares of the matte of the generator's picture between which its person's edge is seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +48,13 @@ class RestHead:
 
     Attributes:
         colours: (h + 2 pad, w + 2 pad, 3) uint8, the person's own colours.
-        matte: (h + 2 pad, w + 2 pad) float32.
+        mattes: (h + 2 pad, w + 2 pad, 2) float32: of the person, and of what is well inside of it.
         pad: pixels more on each side.
         alignment: (2, 3) from the picture's pixels, not counting these, to the aligned square.
     """
 
     colours: np.ndarray
-    matte: np.ndarray
+    mattes: np.ndarray
     pad: int
     alignment: np.ndarray
 
@@ -58,8 +64,9 @@ class RestHead:
         unit = side_in_pixels(alignment)
         pad = round(_PAD * unit)
         own = person_colours(photo, matte, max(round(_COLOUR_REACH * unit), 3), unit / _COLOUR_SIDE)
-        colours, around = continued_beyond(own, pad), beyond_edges(matte, pad, unit)
-        return RestHead(colours, around, pad, alignment)
+        around = beyond_edges(matte, pad, unit)
+        inside = cv2.GaussianBlur(grown(around, -_RIM * unit), (0, 0), max(_RIM / 2 * unit, 0.5))
+        return RestHead(continued_beyond(own, pad), cv2.merge([around, inside]), pad, alignment)
 
 
 def turned_share(move: FaceMove) -> float:
@@ -71,13 +78,15 @@ def turned_share(move: FaceMove) -> float:
     return t * t * (3 - 2 * t)
 
 
-def split_motion(motion: HeadMotion) -> tuple[HeadMotion, HeadMotion]:
-    """What of a motion in the picture is done with the turn, and what is left to be done after."""
-    roll = min(max(motion.roll, -_GREATEST_ROLL), _GREATEST_ROLL)
-    return (
-        HeadMotion(roll=roll, lead=motion.lead),
-        replace(motion, roll=motion.roll - roll, lead=(0.0, 0.0)),
-    )
+def split_motion(motion: HeadMotion, tilt: float) -> tuple[HeadMotion, HeadMotion]:
+    """What of a motion in the picture is done with the turn, and what is left to be done after.
+
+    Args:
+        tilt: degrees that the motion takes back of what only the generator does.
+    """
+    whole = motion.roll + tilt
+    roll = min(max(whole, -_GREATEST_ROLL), _GREATEST_ROLL)
+    return HeadMotion(roll=roll), replace(motion, roll=whole - roll, lead=(0.0, 0.0))
 
 
 def turned_person(
@@ -108,15 +117,15 @@ def turned_person(
     found = fields(head_turn(move, place, motion))
     shape = photo.shape[:2]
     coarse = Coarse.of((shape[0], shape[1]), side_in_pixels(head.alignment) / PITCH)
-    front, person, gone = _carried(head, found.back, coarse)
+    front, mattes, gone = _carried(head, found.back, coarse)
     cover = coarse.enlarged(_on_raster(found.cover, coarse, head.alignment))
     part = _box(cover > 0)
     face, whole, way = _carried(head, found.back_face, coarse, part)
     front[part] = blended(front[part], face, np.ascontiguousarray(cover[part]))
-    person[part] += cover[part] * (whole - person[part])
+    mattes[part] += cover[part][..., None] * (whole - mattes[part])
     gone[part] += cover[part] * (way - gone[part])
     has_moved = gone_by(gone)
-    person = _draw_unseen(front, person, drawn, drawn_matte, found, coarse, head.alignment)
+    person = _draw_unseen(front, mattes, drawn, drawn_matte, found, coarse, head.alignment)
     behind = blended(photo, plate, has_moved * uncovered)
     turned = blended(behind, front, person)
     return blended(photo, turned, has_moved), matte + has_moved * (person - matte)
@@ -128,14 +137,14 @@ def _carried(
     coarse: Coarse,
     part: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Colours (h, w, 3) and matte (h, w) of a part of the picture moved by a field on the mesh's
-    raster, and how far each pixel has come, in sides."""
+    """Colours (h, w, 3) and mattes (h, w, 2) of a part of the picture moved by a field on the
+    mesh's raster, and how far each pixel has come, in sides."""
     ways = _on_raster(back, coarse, head.alignment)
     moves = cv2.transform(ways, np.linalg.inv(head.alignment[:, :2]))
     sources = coarse.enlarged(moves + coarse.positions)[part] + np.float32(head.pad)
-    person = cv2.remap(head.matte, sources, None, cv2.INTER_LINEAR)
+    mattes = cv2.remap(head.mattes, sources, None, cv2.INTER_LINEAR)
     colours = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
-    return colours, person, coarse.enlarged(cv2.magnitude(*cv2.split(ways)))[part]
+    return colours, mattes, coarse.enlarged(cv2.magnitude(*cv2.split(ways)))[part]
 
 
 def _box(where: np.ndarray) -> tuple[slice, slice]:
@@ -148,7 +157,7 @@ def _box(where: np.ndarray) -> tuple[slice, slice]:
 
 def _draw_unseen(
     front: np.ndarray,
-    person: np.ndarray,
+    mattes: np.ndarray,
     drawn: np.ndarray,
     drawn_matte: Callable[[], np.ndarray],
     found: HeadFields,
@@ -157,9 +166,10 @@ def _draw_unseen(
 ) -> np.ndarray:
     """Let the generator's picture be seen where the photo's pixels cannot be trusted, in the
     colours of what is around; in place. Returns the person's matte."""
+    person, inside = cv2.split(mattes)
     appears = coarse.enlarged(_on_raster(found.appears, coarse, alignment))
     trust = coarse.enlarged(_on_raster(found.trust, coarse, alignment, 1.0))
-    unseen = (trust < 1) | ((appears > 0) & (person < 1))
+    unseen = (trust < 1) | ((appears > 0) & (inside < 1))
     rows, columns = _box(unseen)
     if rows.stop == 0:
         return person
@@ -178,14 +188,15 @@ def _draw_unseen(
     if found.beyond.max() > _LEAST_TRUST:
         beyond = coarse.enlarged(_on_raster(found.beyond, coarse, alignment))[part]
         shows = _within_square(at_x, at_y)
-        mine = mine + beyond * (shows * _sampled(drawn_matte(), at_x, at_y) - mine)
+        low, high = _DRAWN_EDGE
+        sharp = np.clip((_sampled(drawn_matte(), at_x, at_y) - low) / (high - low), 0, 1)
+        mine = mine + beyond * (shows * sharp - mine)
         trust = 1 - (1 - trust) * (face + (1 - face) * shows)
-    trust = trust * (1 - appears * (1 - mine))
+    trust = trust * (1 - appears * (1 - inside[part]))
     carried = front[part]
     skin = face * trust * mine
     shown = cv2.add(shown, _colours(carried, shown, skin, alignment), dtype=cv2.CV_8U)
     front[part] = blended(shown, carried, np.ascontiguousarray(trust))
-    person = person.copy()
     person[part] = np.maximum(mine, appears)
     return person
 
@@ -208,19 +219,23 @@ def _within_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _colours(
     carried: np.ndarray, shown: np.ndarray, skin: np.ndarray, alignment: np.ndarray
 ) -> np.ndarray:
-    """(h, w, 3) float32: by how much the photo's colours differ where skin (h, w) of it is seen."""
+    """(h, w, 3) float32: by how much the photo's colours differ where skin (h, w) of it is seen;
+    further away, and where something else than skin seems to differ, as on the whole of it."""
     factor = max(side_in_pixels(alignment) / _COLOUR_SIDE, 1.0)
     height, width = skin.shape
     small = (max(round(width / factor), 1), max(round(height / factor), 1))
-    weight = cv2.resize(skin, small, interpolation=cv2.INTER_AREA) + _LEAST_TRUST
+    weight = cv2.resize(skin, small, interpolation=cv2.INTER_AREA)
     first, second = (
         cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32)
         for picture in (carried, shown)
     )
-    weights = cv2.merge([weight] * 3)
+    apart = first - second
+    whole = (apart * weight[..., None]).sum((0, 1)) / max(float(weight.sum()), _LEAST_TRUST)
+    unlike = cv2.transform((apart - whole) ** 2, np.full((1, 3), 1 / (3 * _UNLIKE**2)))
+    weights = cv2.merge([weight * np.exp(-unlike)] * 3)
     reach = _COLOUR_REACH * _COLOUR_SIDE / 2
-    total = cv2.GaussianBlur(weights, (0, 0), reach)
-    difference = cv2.GaussianBlur((first - second) * weights, (0, 0), reach) / total
+    total = cv2.GaussianBlur(weights, (0, 0), reach) + _LEAST_TRUST
+    difference = cv2.GaussianBlur((apart - whole) * weights, (0, 0), reach) / total + whole
     return np.asarray(cv2.resize(difference, (width, height)))
 
 

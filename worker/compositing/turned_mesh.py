@@ -21,7 +21,7 @@ from photorig.worker.faces.geometry import HEAD_PIVOT
 
 from .face_mesh import FacePose
 from .face_move import FaceMove
-from .head_motion import HeadMotion, HeadPlace, head_similarity
+from .head_motion import CAMERA_DISTANCE, HeadMotion, HeadPlace, head_similarity
 from .mesh_raster import interpolated, painted
 
 PITCH = 256
@@ -42,11 +42,6 @@ _JAW, _EAR = -0.75, 0.0
 everything turns with the head."""
 _FACE_REACH_CM = 6.0
 """How far outside the face it is felt that the face is not quite where a rigid turn has it."""
-_SMOOTH_CM = 2.0
-"""Below it a difference between the generator's face and the person's own is not taken over."""
-_MORE = 1.03
-"""How much further the photo's pixels are turned than the generator's landmarks: estimators see
-that much less of a turn in what a photo shows from the front (docs/measurements.md)."""
 _ALONG = 7
 """Border vertices over which what the rings take from the border is averaged."""
 
@@ -54,7 +49,7 @@ _STRETCHED = (1.9, 3.4)
 """Area of a part of the face by its area at rest from which on it is not trusted, to not at all."""
 _HAIR_STRETCHED = (3.0, 5.0)
 """The same around the face."""
-_FACING = 0.12
+_FACING = 0.25
 """Cosine to the camera's axis in the photo below which pixels lose trust."""
 _HIDDEN_CM = (0.8, 1.8)
 """By how much the face has to be nearer than another part of the head to hide it in the photo."""
@@ -125,10 +120,9 @@ class HeadFields:
 
 def turn_degrees(move: FaceMove) -> float:
     """By how much a head is turned or nods, without its roll; 0 where that is not known."""
-    if move.posed is None:
+    if move.rotation is None and move.posed is None:
         return 0.0
-    turn = FacePose.of(move.posed).rotation @ FacePose.of(move.rest).rotation.T
-    return float(np.degrees(np.arccos(np.clip(turn[2, 2], -1.0, 1.0))))
+    return float(np.degrees(np.arccos(np.clip(_turn_of(move)[2, 2], -1.0, 1.0))))
 
 
 def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
@@ -136,45 +130,97 @@ def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
 
     Args:
         place: of the head in the aligned square, whose side is 1.
-        motion: how the head moves in the picture besides; its lead is taken from it.
+        motion: how the head moves in the picture besides; the mesh turns on its neck, so that its
+            lead is of no account.
     """
     posed = move.target if move.posed is None else move.posed
-    pose, turned_pose = FacePose.of(move.rest), FacePose.of(posed)
-    rotation = turned_pose.rotation @ pose.rotation.T
-    still = _with_rings(move.rest, pose)
-    pivot = _pivot(move.rest, pose)
-    rigid = (still - pivot) @ rotation.T + pivot
-    difference = _smoothed(posed[:N_VERTICES] * _FLIP - rigid[:N_VERTICES])
-    further = cv2.Rodrigues(_MORE * cv2.Rodrigues(rotation)[0])[0]
-    rigid = (still - pivot) @ further.T + pivot
-    face = rigid[:N_VERTICES] + difference
-    expression = (move.target - posed)[:N_VERTICES] * _FLIP
-    led = _Similarity.of(place, motion)
-    on_neck = _Similarity.of(place, replace(motion, lead=(0.0, 0.0)))
-    turned = on_neck.applied(rigid)
-    border = np.array(FACE_BORDER)
-    led_face = led.applied(face)
-    missing = _averaged(led_face[border] - turned[border])
-    expressed = led.turned(expression)
-    pulled = _averaged(expressed[border])
-    turned[:N_VERTICES] = led_face + expressed
-    follow = _follows(still)
-    n = len(border)
+    pose, drawn_pose = FacePose.of(move.rest), FacePose.of(posed)
+    rotation = _turn_of(move)
+    still, pivot = _with_rings(move.rest, pose), _pivot(move.rest, pose)
+    in_picture = _Similarity.of(place, replace(motion, lead=(0.0, 0.0)))
+    view = _View.of(move.rest, pose, place)
+    turned = in_picture.applied(view.turned(still, rotation, pivot))
+    # An expression is that of the generator's face, which may be turned less, or more.
+    carried = rotation @ pose.rotation @ drawn_pose.rotation.T * (pose.scale / drawn_pose.scale)
+    expressed = in_picture.turned((move.target - posed)[:N_VERTICES] * _FLIP @ carried.T)
+    turned[:N_VERTICES] += expressed
+    pulled = _averaged(expressed[list(FACE_BORDER)])
+    follow, n = _follows(still), len(FACE_BORDER)
     for ring, centimetres in enumerate(_RINGS_CM):
         own = slice(N_VERTICES + ring * n, N_VERTICES + (ring + 1) * n)
-        share = max(0.0, 1 - float(centimetres) / _FACE_REACH_CM)
-        turned[own] += share * missing
         turned[own] += (follow[own, None] - 1) * (turned[own] - still[own])
-        turned[own] += 0.6 * share * pulled
-    drawn = led.undone(turned)
-    drawn[:N_VERTICES] = move.target[:N_VERTICES] * _FLIP
+        turned[own] += 0.6 * max(0.0, 1 - float(centimetres) / _FACE_REACH_CM) * pulled
+    drawn = _drawn(still, pivot, follow, move, posed)
     looked = [
-        float(np.linalg.norm((move.target - posed)[eye.iris.start, :2])) / pose.scale
+        float(np.linalg.norm((move.target - posed)[eye.iris.start, :2])) / drawn_pose.scale
         for eye in move.eyes
     ]
-    trust = _trust(still, turned, np.concatenate([led_face, turned[N_VERTICES:]]), looked, pose)
+    alone = turned.copy()
+    alone[:N_VERTICES] -= expressed
+    trust = _trust(still, turned, alone, looked, pose)
     rest, wanted, seen = (points[:, :2] * _FLIP[:2] for points in (still, turned, drawn))
     return HeadTurn(rest, wanted, seen, turned[:, 2], trust, _appearing(still, turned))
+
+
+def _turn_of(move: FaceMove) -> np.ndarray:
+    """(3, 3) by how much the head is turned, y up and z near."""
+    if move.rotation is not None:
+        return move.rotation
+    posed = move.target if move.posed is None else move.posed
+    return np.asarray(FacePose.of(posed).rotation @ FacePose.of(move.rest).rotation.T)
+
+
+def _drawn(
+    still: np.ndarray, pivot: np.ndarray, follow: np.ndarray, move: FaceMove, posed: np.ndarray
+) -> np.ndarray:
+    """(v, 3) where the generator has drawn each vertex: it turns a head about its face, and lets
+    neck and shoulders wander."""
+    pose, drawn_pose = FacePose.of(move.rest), FacePose.of(posed)
+    turn = drawn_pose.rotation @ pose.rotation.T * (drawn_pose.scale / pose.scale)
+    middles = (landmarks[:N_VERTICES].mean(0) * _FLIP for landmarks in (move.rest, posed))
+    before, after = middles
+    wanders = (pivot - before) @ turn.T + after - pivot
+    drawn = still + wanders
+    drawn += follow[:, None] * ((still - before) @ turn.T + after - drawn)
+    drawn[:N_VERTICES] = move.target[:N_VERTICES] * _FLIP
+    return np.asarray(drawn)
+
+
+@dataclass(frozen=True)
+class _View:
+    """How a camera at the distance of a portrait sees a head that turns: what comes nearer is seen
+    larger. Lengths in sides of the square, y up and z near.
+
+    Attributes:
+        axis: (2,) where the camera's axis goes through the picture.
+        near: z of what is seen as large as it is in the photo.
+        distance: from there to the camera.
+    """
+
+    axis: np.ndarray
+    near: float
+    distance: float
+
+    @staticmethod
+    def of(landmarks: np.ndarray, pose: FacePose, place: HeadPlace) -> _View:
+        """For a face (478, 3) in the photo."""
+        near = -float(landmarks[:N_VERTICES, 2].mean())
+        return _View(place.centre * _FLIP[:2], near, CAMERA_DISTANCE * pose.scale)
+
+    def turned(self, points: np.ndarray, rotation: np.ndarray, pivot: np.ndarray) -> np.ndarray:
+        """Points (v, 3) as they are seen when they are turned (3, 3) about a pivot (3,)."""
+        away = self._in_space(points) - (centre := self._in_space(pivot[None])[0])
+        return self._seen(away @ rotation.T + centre)
+
+    def _in_space(self, points: np.ndarray) -> np.ndarray:
+        return self._scaled(points, 1 - (points[:, 2:] - self.near) / self.distance)
+
+    def _seen(self, points: np.ndarray) -> np.ndarray:
+        return self._scaled(points, 1 / (1 - (points[:, 2:] - self.near) / self.distance))
+
+    def _scaled(self, points: np.ndarray, factor: np.ndarray) -> np.ndarray:
+        plane = self.axis + (points[:, :2] - self.axis) * factor
+        return np.concatenate([plane, points[:, 2:]], 1)
 
 
 def fields(head: HeadTurn) -> HeadFields:
@@ -188,7 +234,8 @@ def fields(head: HeadTurn) -> HeadFields:
     trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
     appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
     beyond = (1 - face) * (1 - trust)
-    trust, face, appears, beyond = map(_softened, (trust, face, appears, beyond))
+    trust, face, beyond = map(_softened, (trust, face, beyond))
+    appears = cv2.GaussianBlur(appears, (0, 0), _OUTLINE)
     return HeadFields(
         _continued(back, 1 - face),
         _continued(back, face),
@@ -231,9 +278,6 @@ class _Similarity:
 
     def turned(self, offsets: np.ndarray) -> np.ndarray:
         return self._mapped(offsets, self.a, 0)
-
-    def undone(self, points: np.ndarray) -> np.ndarray:
-        return self._mapped(points, 1 / self.a, -self.b / self.a)
 
     @staticmethod
     def _mapped(points: np.ndarray, a: complex, b: complex) -> np.ndarray:
@@ -296,19 +340,6 @@ def _pivot(landmarks: np.ndarray, pose: FacePose) -> np.ndarray:
     canonical = _canonical().vertices.astype(np.float64)
     away = (np.array(HEAD_PIVOT) - canonical.mean(0)) @ pose.rotation.T
     return np.asarray(face.mean(0) + pose.scale * away)
-
-
-@functools.cache
-def _kernel() -> np.ndarray:
-    """(468, 468) weights that average over the face."""
-    points = _canonical().vertices.astype(np.float64)
-    squares = ((points[:, None] - points[None]) ** 2).sum(-1)
-    weights = np.exp(-squares / (2 * _SMOOTH_CM**2))
-    return np.asarray(weights / weights.sum(1, keepdims=True))
-
-
-def _smoothed(offsets: np.ndarray) -> np.ndarray:
-    return np.asarray(_kernel() @ offsets)
 
 
 def _averaged(values: np.ndarray) -> np.ndarray:

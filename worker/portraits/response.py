@@ -67,6 +67,12 @@ class PortraitResponse:
         given[list(angles)] = self._turn_for(wanted[list(angles)].astype(np.float64))
         return given.astype(np.float32)
 
+    @property
+    def farthest_turns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest motion (2,) of yaw and of pitch that was seen of this face."""
+        yaw, pitch = self.turns_seen[:, MIDDLE_TURN, YAW], self.turns_seen[MIDDLE_TURN, :, PITCH]
+        return np.array([yaw[0], pitch[0]]), np.array([yaw[-1], pitch[-1]])
+
     def tilt(self, given: np.ndarray, angles: tuple[int, int]) -> float:
         """Degrees of headRoll that come along with a motion (n,) that is given."""
         yaw, pitch = given[list(angles)].astype(np.float64)

@@ -33,6 +33,9 @@ FORMAT = "photorig.directions"
 FORMAT_VERSION = 2
 
 REALISED_BY = ("latents", "geometry", "none")
+MESH_TURNS = ((35.0, 50.0), (20.0, 40.0))
+"""Degrees of yaw and of pitch by which a photo's pixels can be turned on their mesh, and how far a
+face may then look away from the camera."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ class ModelBundle:
         where it was measured, else the range that most faces have.
 
         A face that already shows more than was trained may keep it, and may show less. Where its
-        mesh is known, it moves by the whole of every shape, whatever the photo shows already.
+        mesh is known, it moves by the whole of every shape, whatever the photo shows already, and
+        turns farther than the generator: its pixels are the photo's.
         """
         source, response = portrait.shown, self.response_of(portrait)
         known = self if response is None else response
@@ -153,7 +157,19 @@ class ModelBundle:
         if response is not None and portrait.geometry is not None:
             lowest = np.where(self.is_coefficient, 0, lowest)
             highest = np.where(self.is_coefficient, source + 1, highest)
+            lowest, highest = self.with_mesh_turns(source, lowest, highest)
         return np.minimum(lowest, source), np.maximum(highest, source)
+
+    def with_mesh_turns(
+        self, source: np.ndarray, lowest: np.ndarray, highest: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest values (n,) of a face that shows ``source`` (n,), with the turns that
+        its mesh can make of the photo."""
+        lowest, highest = lowest.copy(), highest.copy()
+        for angle, (away, most) in zip(self.head_angles, MESH_TURNS, strict=True):
+            lowest[angle] = min(lowest[angle], max(source[angle] - away, -most))
+            highest[angle] = max(highest[angle], min(source[angle] + away, most))
+        return lowest, highest
 
     def within_range(self, portrait: Portrait, shift: np.ndarray) -> np.ndarray:
         """(n,) float32: Δp held to what the portrait's face can reach."""

@@ -21,7 +21,11 @@ class Calibrated:
         self._bundle = bundle
 
     def drive(self, portrait: Portrait, target: Target) -> Drive:
-        motion, response = self.motion(portrait, target.shift), self._bundle.response_of(portrait)
+        return self.moved(portrait, self.motion(portrait, target.shift))
+
+    def moved(self, portrait: Portrait, motion: np.ndarray) -> Drive:
+        """The whole code moved by a motion (n,)."""
+        response = self._bundle.response_of(portrait)
         tilt = 0.0 if response is None else response.tilt(motion, self._bundle.head_angles)
         return Drive(self._bundle.shifted(portrait.latents, motion), tilt=tilt)
 

@@ -88,7 +88,7 @@ def with_geometry(
         lids,
         eyeballs,
     )
-    gains = measured_gains(face, driver_with(geometry, RegionalShifts(bundle)))
+    gains = measured_gains(face, driver_with(geometry, RegionalShifts(bundle), portrait.parameters))
     return replace(portrait, response=response, geometry=replace(geometry, gains=gains))
 
 
@@ -118,6 +118,7 @@ def _response(
     # A change by 1 is the rig's whole motion, whatever the photo shows already.
     lowest = np.where(bundle.is_coefficient, 0.0, lowest)
     highest = np.where(bundle.is_coefficient, source + 1.0, highest)
+    lowest, highest = bundle.with_mesh_turns(source, lowest, highest)
     even = np.tile(np.linspace(-1, 1, KNOTS), (len(bundle.schema), 1))
     lowest, highest = np.minimum(lowest, source), np.maximum(highest, source)
     arrays = (even, even, turned, turns_seen, lowest, highest)

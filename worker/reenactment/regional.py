@@ -30,8 +30,11 @@ from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts
 from .target import Drive, Target
 
-VERSION = 5
+VERSION = 6
 """Rises whenever the same geometry and parameters would give another picture."""
+_FURTHER = np.array([1.13, 0.92])
+"""How far landmarks of real frames have turned, to the side and up, seen from a portrait's
+distance, for each degree that Net3D reads there (docs/measurements.md)."""
 
 
 def pixels_id(shifts: RegionalShifts) -> str:
@@ -58,11 +61,23 @@ class Regional:
         if driver is None:
             return self._calibrated.drive(portrait, Target(shift))
         # Expressions move regions; what is left moves the whole code.
-        turning = np.where(self._bundle.is_coefficient, np.float32(0), shift)
-        whole = self._calibrated.drive(portrait, Target(turning))
-        motion = self._calibrated.motion(portrait, turning)
+        motion = self._turn(portrait, driver, shift)
+        whole = self._calibrated.moved(portrait, motion)
         face = driver.drive(motion[list(self._bundle.head_angles)], shift)
         return replace(whole, styles=face.styles, move=face.move)
+
+    def _turn(self, portrait: Portrait, driver: FaceDriver, shift: np.ndarray) -> np.ndarray:
+        """(n,) motion of the whole code for Δp (n,): its turn, as far as the generator was seen to
+        turn this face. The mesh may turn it farther."""
+        turn, response = np.zeros_like(shift), self._bundle.response_of(portrait)
+        angles = list(self._bundle.head_angles)
+        turn[angles] = shift[angles]
+        motion = self._bundle.motion(portrait.parameters, turn)
+        if response is not None:
+            motion[angles] = np.clip(motion[angles], *response.farthest_turns)
+            motion = response.give(motion, self._bundle.head_angles)
+        motion[angles] = np.clip(motion[angles], *driver.geometry.turned[:, [0, -1]].T)
+        return self._bundle.bearable(motion)
 
 
 METHOD = MethodEntry(
@@ -92,11 +107,13 @@ class FaceDriver:
 
     Attributes:
         positions: (52,) of the ARKit coefficients in the schema.
+        angles: (2,) degrees of headYaw and headPitch in the photo.
     """
 
     geometry: FaceGeometry
     shifts: RegionalShifts
     positions: np.ndarray
+    angles: np.ndarray
 
     @cached_property
     def _target(self) -> FaceTarget:
@@ -107,7 +124,7 @@ class FaceDriver:
 
         Args:
             turn: (2,) motion of headYaw and headPitch that the generator is given.
-            shift: (n,) Δp; only its coefficients are read.
+            shift: (n,) Δp; its coefficients, and how far the head is to be turned.
         """
         amounts = shift[self.positions].astype(np.float32)
         posed = self.geometry.posed(float(turn[0]), float(turn[1]))
@@ -122,13 +139,38 @@ class FaceDriver:
             seen = posed + pose.carried(moves, self._target.pose)
             wanted = self._target.landmarks(amounts, posed, pose)
             wanted = settled_lids(wanted, seen, posed, known.eyeballs)
-        rest, is_turned = self.geometry.rest, bool(turn.any())
+        rest, turned_by = self.geometry.rest, shift[list(self.shifts.bundle.head_angles)]
         parts = (self.geometry.mouth, self.geometry.lids, self.geometry.eyeballs)
         mouth, lids, eyeballs = parts if amounts.any() else (None, None, None)
         move = FaceMove(
-            rest, seen, wanted, pose.scale, is_turned, _eyes(), posed, mouth, lids, eyeballs
+            rest,
+            seen,
+            wanted,
+            pose.scale,
+            bool(turned_by.any()),
+            _eyes(),
+            posed,
+            mouth,
+            lids,
+            eyeballs,
+            _rotation(self.angles, turned_by),
         )
         return FaceDrive(styles, move)
+
+
+def _rotation(angles: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """(3, 3), y up and z near: from a head turned by (2,) degrees of yaw and pitch to one turned by
+    as much and a change (2,). Its roll in the photo stays, before both."""
+    before = np.asarray(angles, np.float64)
+    before, after = _turn(*before), _turn(*(before + change * _FURTHER))
+    return np.asarray(after @ before.T)
+
+
+def _turn(yaw: float, pitch: float) -> np.ndarray:
+    """(3, 3) Ry(yaw) · Rx(pitch) of degrees."""
+    (cy, cp), (sy, sp) = (f(np.radians([yaw, pitch])) for f in (np.cos, np.sin))
+    across = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    return np.asarray(across @ np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]]))
 
 
 def _eyes() -> tuple[Eye, ...]:
@@ -141,10 +183,13 @@ def driver_of(portrait: Portrait, shifts: RegionalShifts) -> FaceDriver | None:
     geometry = portrait.geometry
     if geometry is None or geometry.made_for != shifts.id:
         return None
-    return driver_with(geometry, shifts)
+    return driver_with(geometry, shifts, portrait.parameters)
 
 
-def driver_with(geometry: FaceGeometry, shifts: RegionalShifts) -> FaceDriver:
-    """What drives a face with this geometry."""
-    index = shifts.bundle.schema.index
-    return FaceDriver(geometry, shifts, np.array([index[name] for name in ARKIT_NAMES]))
+def driver_with(
+    geometry: FaceGeometry, shifts: RegionalShifts, parameters: np.ndarray
+) -> FaceDriver:
+    """What drives a face with this geometry, of which the photo shows parameters (n,)."""
+    index, angles = shifts.bundle.schema.index, list(shifts.bundle.head_angles)
+    positions = np.array([index[name] for name in ARKIT_NAMES])
+    return FaceDriver(geometry, shifts, positions, parameters[angles])

@@ -188,6 +188,7 @@ class FaceRenderer:
         motion, move = replace(motion, roll=motion.roll - drive.tilt), drive.move
         crop = generator.synthesize(drive.latents[None], size, drive.styles)[0]
         if move is not None:
+            move = replace(move, tilt=drive.tilt)
             crop = move.applied(crop)
         frame = self._stage.frame(portrait, request.size, crop, motion, rest, move)
         return _Driven(frame, crop, motion, rest, move)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from photorig.worker.compositing.turned_mesh import (
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
 from photorig.worker.reenactment.face_target import lid_edges
 
-from ..face_fakes import SCALE, face, place, turned_move
+from ..face_fakes import SCALE, face, place, rotation, turned_move
 
 pytestmark = pytest.mark.weights("face-landmarker")
 
@@ -128,17 +130,40 @@ def test_an_eye_that_closes_is_the_generators() -> None:
     assert at(fields(head).trust, head.turned[other[4]]) > 0.9
 
 
-def test_a_roll_and_the_turn_on_the_neck_go_along() -> None:
-    motion = HeadMotion(roll=2.0, x=1.0, lead=(1.5, -0.5))
-    along, left = split_motion(motion)
-    assert along == HeadMotion(roll=2.0, lead=(1.5, -0.5))
+def test_a_little_roll_goes_along_and_what_only_the_generator_does_is_not_taken_back() -> None:
+    along, left = split_motion(HeadMotion(roll=-1.0, x=1.0, lead=(1.5, -0.5)), tilt=3.0)
+    assert along == HeadMotion(roll=2.0)
     assert left == HeadMotion(x=1.0)
-    _, more = split_motion(HeadMotion(roll=-20.0))
+    _, more = split_motion(HeadMotion(roll=-20.0), tilt=0.0)
     assert more.roll == -17.0
+
+
+def test_a_head_turns_on_its_neck_however_the_generator_leads_its_face() -> None:
     move = turned_move(0, 10)
     led, unled = (head_turn(move, place(), HeadMotion(lead=lead)) for lead in ((1.0, 0.0), (0, 0)))
-    way = (led.turned - unled.turned)[:N_VERTICES, 0] / SCALE
-    np.testing.assert_allclose(way, 1.0, atol=1e-6)
+    np.testing.assert_array_equal(led.turned, unled.turned)
+
+
+@pytest.mark.parametrize("generators", [0.0, 8.0, 25.0])
+def test_a_head_turns_as_far_as_is_asked_whatever_the_generator_draws(generators: float) -> None:
+    move = replace(turned_move(0, generators), rotation=rotation(20))
+    head, alike = head_turn(move, place(), HeadMotion()), turned(0, 20)
+    np.testing.assert_allclose(head.turned, alike.turned, atol=1e-9)
+    np.testing.assert_allclose(head.drawn[:N_VERTICES], move.target[:N_VERTICES, :2], atol=1e-9)
+    assert turn_degrees(move) == pytest.approx(20)
+
+
+def test_what_comes_nearer_to_the_camera_is_seen_larger() -> None:
+    head = turned(0, 20)
+
+    def width(points: np.ndarray, one: int, other: int) -> float:
+        return float(np.linalg.norm(points[one] - points[other]))
+
+    right, left = (
+        width(head.turned, *eye) / width(head.rest, *eye) for eye in ((33, 133), (263, 362))
+    )
+    flat = np.cos(np.radians(20))
+    assert right > flat > left, "the subject's right eye comes nearer when the nose turns left"
 
 
 def pictures() -> tuple[np.ndarray, np.ndarray]:

@@ -77,10 +77,19 @@ def test_what_is_beyond_reach_is_told_of_this_face() -> None:
         lowest=np.full(len(ARKIT_52), -0.1, np.float32),
         highest=np.full(len(ARKIT_52), 0.3, np.float32),
     )
-    turned = replace(PORTRAIT, parameters=ARKIT_52.vector({"headYaw": 0.25}), response=narrow)
+    parameters = ARKIT_52.vector({"headYaw": 0.25})
+    turned = replace(PORTRAIT, parameters=parameters, response=narrow, geometry=None)
     told = sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": 2.0}))["headYaw"]
     assert "on this face, whose photo shows 0°" in told
     assert "most faces go from" in told, "for this one goes less far"
+
+
+def test_a_mesh_turns_a_photo_farther_than_its_generator_does() -> None:
+    for shown, ends in ((10.0, "−35° … 35°"), (-40.0, "−10° … 41°")):
+        turned = replace(PORTRAIT, parameters=ARKIT_52.vector({"headYaw": shown}))
+        assert not sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": 34.0}))
+        told = sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": -60.0}))["headYaw"]
+        assert f"is held within {ends} of change on this face" in told
 
 
 def test_without_a_mesh_the_bundle_decides() -> None:

@@ -213,6 +213,26 @@ def test_both_halves_of_the_mouth_are_all_of_it() -> None:
     assert halves[middle[1], middle[0]] == pytest.approx(1)
 
 
+def test_the_head_turns_as_asked_where_the_generator_can_turn_it_no_farther() -> None:
+    portrait = measured()
+    angles = []
+    for asked in (10.0, 20.0, 30.0):
+        turn = drive(portrait, headYaw=asked).move.rotation
+        angles.append(np.degrees(np.arctan2(turn[0, 2], turn[2, 2])))
+    np.testing.assert_allclose(np.array(angles) / angles[0], [1, 2, 3], rtol=1e-6)
+    drawn = [
+        FacePose.of(drive(portrait, headYaw=asked).move.posed).rotation[0, 2]
+        for asked in (15.0, 30.0)
+    ]
+    assert drawn[1] <= np.sin(np.radians(15)) + 1e-6, "beyond its grid nothing is known of a face"
+    portrait = replace(portrait, response=response(bundle_id=BUNDLE.id))
+    lowest, highest = BUNDLE.reach(portrait)
+    yaw = ARKIT_52.index["headYaw"]
+    own = float(portrait.shown[yaw])
+    assert highest[yaw] - own >= 35
+    assert own - lowest[yaw] >= 35
+
+
 def test_masks_follow_a_turned_head() -> None:
     turned = landmarks(25.0)
     masks = region_masks(turned).masks
