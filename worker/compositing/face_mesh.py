@@ -19,6 +19,8 @@ import numpy as np
 from photorig.worker.faces.canonical import CanonicalFace, load_canonical_face
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
 
+from .mesh_raster import interpolated, painted
+
 SIDE = 256
 """Pixels of the aligned square's side at which fields are found."""
 
@@ -32,12 +34,8 @@ _RINGS_ASIDE = 0.45
 """The same at the sides and above, as a part of that: nothing there stretches with a jaw."""
 _ALONG = 7
 """Border vertices over which the rings' motion is averaged."""
-_BITS = 4
-"""Of the fractions of a pixel in which corners of triangles are counted."""
 _LEAST_MOVE = 1e-3
 """Pixels below which a vertex stands still."""
-_FLAT = 0.25
-"""Square pixels, twice the area of a triangle that has all but vanished."""
 _SOFTENED = 0.6
 """Pixels over which the kinks between triangles are softened."""
 
@@ -144,66 +142,16 @@ def fields(target: np.ndarray, sources: Sequence[np.ndarray], scale: float) -> l
         still = source[:N_VERTICES, :2]
         there = _with_rings(still, sources[0][:N_VERTICES, :2], scale) * SIDE
         moves.append(there - points)
-    depth = np.full(len(points), np.inf)
-    depth[:N_VERTICES] = target[:, 2]
+    nearness = np.full(len(points), -np.inf)
+    nearness[:N_VERTICES] = -target[:, 2]
     goes = np.any([np.abs(move).max(1) > _LEAST_MOVE for move in moves], axis=0)
     triangles = _triangles()
     triangles = triangles[goes[triangles].any(1)]
     if not len(triangles):
         return [np.zeros((SIDE, SIDE, 2), np.float32) for _ in sources]
-    rows, columns, numbers = _painted(points, depth, triangles)
-    results = []
-    for move in moves:
-        result = np.zeros((SIDE, SIDE, 2), np.float32)
-        result[rows, columns] = _interpolated(rows, columns, numbers, points, move, triangles)
-        results.append(_soft(result))
-    return results
-
-
-def _painted(
-    points: np.ndarray, depth: np.ndarray, triangles: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and number of the nearest triangle of all pixels that one of them covers."""
-    index = np.full((SIDE, SIDE), -1, np.int32)
-    limit = 8 * SIDE  # far outside the picture: beyond it fixed point numbers would overflow
-    corners = np.round((np.clip(points, -limit, limit) - 0.5) * 2**_BITS).astype(np.int32)
-    corners = corners[triangles]
-    with np.errstate(invalid="ignore"):
-        order = np.argsort(-depth[triangles].mean(1), kind="stable")
-    for number in order.tolist():
-        cv2.fillConvexPoly(index, corners[number], number, cv2.LINE_8, _BITS)
-    rows, columns = np.nonzero(index >= 0)
-    return rows, columns, index[rows, columns]
-
-
-def _interpolated(
-    rows: np.ndarray,
-    columns: np.ndarray,
-    numbers: np.ndarray,
-    points: np.ndarray,
-    displacement: np.ndarray,
-    triangles: np.ndarray,
-) -> np.ndarray:
-    """(m, 2) float32 displacement of pixels, affine on each triangle."""
-    corners, moves = points[triangles], displacement[triangles]
-    edges = np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 1)
-    changes = np.stack([moves[:, 1] - moves[:, 0], moves[:, 2] - moves[:, 0]], 1)
-    determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    inverse = np.empty_like(edges)
-    inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
-    inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
-    # Triangles that have all but vanished may point anywhere: they go as their corners do.
-    flat = np.abs(determinant) < _FLAT
-    slopes = (inverse / np.where(flat, 1, determinant)[:, None, None]) @ changes
-    slopes[flat] = 0
-    middle = corners.mean(1)
-    maps = np.empty((len(triangles), 6), np.float32)
-    maps[:, :2] = moves.mean(1) - np.einsum("ti,tij->tj", middle, slopes)
-    maps[:, 2:] = slopes.reshape(-1, 4)
-    chosen = np.take(maps, numbers, axis=0)
-    x = (columns + np.float32(0.5))[:, None].astype(np.float32)
-    y = (rows + np.float32(0.5))[:, None].astype(np.float32)
-    return np.asarray(chosen[:, :2] + x * chosen[:, 2:4] + y * chosen[:, 4:])
+    index = painted(points, nearness, triangles, (SIDE, SIDE))
+    found = interpolated(index, points, np.concatenate(moves, 1), triangles)
+    return [_soft(field) for field in np.split(found, len(moves), 2)]
 
 
 def _soft(displacement: np.ndarray) -> np.ndarray:

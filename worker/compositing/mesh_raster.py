@@ -7,8 +7,10 @@ import numpy as np
 
 _BITS = 4
 """Of the fractions of a pixel in which corners of triangles are counted."""
-_WILD = 12.0
-"""Change of a value from pixel to pixel that only triangles make which have all but vanished."""
+_FARTHEST = 4096
+"""Pixels: beyond them corners stand still, for fixed point numbers would overflow."""
+_FLAT = 0.25
+"""Square pixels, twice the area of a triangle that has all but vanished."""
 
 
 def painted(
@@ -20,7 +22,8 @@ def painted(
         points: (v, 2) pixels; depth: (v,) the greater the nearer; triangles: (t, 3); shape: (m, n).
     """
     index = np.zeros(shape, np.int32)
-    corners = np.round((np.clip(points, -4096, 4096) - 0.5) * 2**_BITS).astype(np.int32)[triangles]
+    points = np.clip(points, -_FARTHEST, _FARTHEST) - 0.5
+    corners = np.round(points * 2**_BITS).astype(np.int32)[triangles]
     order = np.argsort(depth[triangles].mean(1), kind="stable")
     for number in order.tolist():
         cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
@@ -28,26 +31,31 @@ def painted(
 
 
 def interpolated(
-    index: np.ndarray, points: np.ndarray, moves: np.ndarray, triangles: np.ndarray
+    index: np.ndarray, points: np.ndarray, values: np.ndarray, triangles: np.ndarray
 ) -> np.ndarray:
-    """(m, n, c) float32, moves (v, c) affine on each triangle (t, 3) of ``index``."""
-    corners, values = points[triangles], moves[triangles]
-    edges = corners[:, 1:] - corners[:, :1]
-    changes = values[:, 1:] - values[:, :1]
+    """(m, n, c) float32, values (v, c) affine on each triangle (t, 3) of ``index``, else 0."""
+    maps, count = _affine(points[triangles], values[triangles]), values.shape[1]
+    rows, columns = np.nonzero(index)
+    chosen = np.take(maps, index[rows, columns] - 1, axis=0)
+    x = (columns + np.float32(0.5))[:, None].astype(np.float32)
+    y = (rows + np.float32(0.5))[:, None].astype(np.float32)
+    result = np.zeros((*index.shape, count), np.float32)
+    along, down = chosen[:, count : 2 * count], chosen[:, 2 * count :]
+    result[rows, columns] = chosen[:, :count] + x * along + y * down
+    return result
+
+
+def _affine(corners: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(t, 3 c) float32 of triangles with corners (t, 3, 2) and values (t, 3, c): offset, change
+    along x and along y."""
+    edges, changes = corners[:, 1:] - corners[:, :1], values[:, 1:] - values[:, :1]
     determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
-    sign = np.where(determinant < 0, -1.0, 1.0)
-    determinant = sign * np.maximum(np.abs(determinant), 1e-3)
     inverse = np.empty_like(edges)
     inverse[:, 0, 0], inverse[:, 0, 1] = edges[:, 1, 1], -edges[:, 0, 1]
     inverse[:, 1, 0], inverse[:, 1, 1] = -edges[:, 1, 0], edges[:, 0, 0]
-    slopes = (inverse / determinant[:, None, None]) @ changes
     # Triangles that have all but vanished may point anywhere: they go where their middle goes.
-    wild = np.abs(slopes).max((1, 2)) > _WILD
-    slopes[wild] = 0
+    flat = np.abs(determinant) < _FLAT
+    slopes = (inverse / np.where(flat, 1, determinant)[:, None, None]) @ changes
+    slopes[flat] = 0
     offsets = values.mean(1) - np.einsum("ti,tic->tc", corners.mean(1), slopes)
-    maps = np.zeros((len(slopes) + 1, 3, moves.shape[1]), np.float32)
-    maps[1:, :2], maps[1:, 2] = slopes, offsets
-    chosen = maps[index]
-    x = np.arange(index.shape[1], dtype=np.float32)[None, :, None] + 0.5
-    y = np.arange(index.shape[0], dtype=np.float32)[:, None, None] + 0.5
-    return np.asarray(x * chosen[:, :, 0] + y * chosen[:, :, 1] + chosen[:, :, 2])
+    return np.concatenate([offsets, slopes[:, 0], slopes[:, 1]], 1).astype(np.float32)

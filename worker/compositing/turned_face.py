@@ -19,9 +19,10 @@ from photorig.worker.portraits.align import side_in_pixels
 
 from .coarse import Coarse, blended
 from .face_move import FaceMove
+from .head_mesh import LOW, PITCH
 from .head_motion import HeadMotion, HeadPlace
 from .layers import beyond_edges, continued_beyond, gone_by, grown, person_colours
-from .turned_mesh import LOW, PITCH, HeadFields, fields, head_turn, turn_degrees
+from .turned_mesh import HeadFields, fields, head_turn, turn_degrees
 
 _BEGINS, _WHOLE = 0.0, 2.5
 """Degrees between which the photo carried on the turned mesh takes over from what is shown of a
@@ -114,7 +115,7 @@ def turned_person(
         place: of the head in the square.
         motion: see `split_motion`.
     """
-    found = fields(head_turn(move, place, motion))
+    found = fields(head_turn(move, place, motion), move.covered)
     shape = photo.shape[:2]
     coarse = Coarse.of((shape[0], shape[1]), side_in_pixels(head.alignment) / PITCH)
     front, mattes, gone = _carried(head, found.back, coarse)

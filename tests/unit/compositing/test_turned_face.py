@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.worker.compositing.face_move import FaceMove
+from photorig.worker.compositing.head_mesh import LOW, PITCH
 from photorig.worker.compositing.head_motion import HeadMotion
 from photorig.worker.compositing.turned_face import (
     RestHead,
@@ -17,8 +18,6 @@ from photorig.worker.compositing.turned_face import (
     turned_share,
 )
 from photorig.worker.compositing.turned_mesh import (
-    LOW,
-    PITCH,
     HeadFields,
     HeadTurn,
     fields,
@@ -128,6 +127,19 @@ def test_an_eye_that_closes_is_the_generators() -> None:
     assert at(fields(head).trust, head.turned[upper[4]]) < 0.3
     other = lid_edges("Left")[0]
     assert at(fields(head).trust, head.turned[other[4]]) > 0.9
+
+
+def test_what_is_kept_of_an_eye_is_seen_where_the_generators_picture_has_it() -> None:
+    head = turned(0, 15)
+    eye = head.drawn[list(lid_edges("Right")[0])].mean(0)
+    covered = np.zeros((100, 100), np.float32)
+    column, row = (100 * eye).astype(int)
+    covered[row - 3 : row + 3, column - 3 : column + 3] = 1
+    there = head.turned[list(lid_edges("Right")[0])].mean(0)
+    assert at(fields(head).trust, there) > 0.9
+    assert at(fields(head, covered).trust, there) < 0.1
+    other = head.turned[list(lid_edges("Left")[0])].mean(0)
+    assert at(fields(head, covered).trust, other) > 0.9
 
 
 def test_a_little_roll_goes_along_and_what_only_the_generator_does_is_not_taken_back() -> None:
