@@ -6,7 +6,7 @@ Blender calls ``register`` and ``unregister``; nothing else happens when this pa
 
 from __future__ import annotations
 
-from . import engine, operators
+from . import engine, operators, translation
 from .camera import mapping_rows, passes, properties
 from .head import job as head_jobs
 from .link import check as worker_check
@@ -17,11 +17,12 @@ from .portrait import choice as portrait_choice
 from .portrait import fit as fit_jobs
 from .portrait import thumbnails
 from .preview import live, overlay, overlay_gizmo, settings
-from .render import written_files
+from .render import scene, written_files
 from .sequence import job as render_jobs
-from .ui import mapping_panel, overlay_panel, panels, preferences, render_status
+from .ui import manual, mapping_panel, overlay_panel, panels, preferences, render_status
 
 _ROOMS = (
+    translation,
     preferences,
     mapping_rows,
     drivers,
@@ -34,6 +35,7 @@ _ROOMS = (
     head_jobs,
     operators,
     passes,
+    scene,
     engine,
     written_files,
     render_jobs,
@@ -46,6 +48,7 @@ _ROOMS = (
     panels,
     mapping_panel,
     overlay_panel,
+    manual,
 )
 """In the order of their needs: preferences first, because the worker link reads them."""
 

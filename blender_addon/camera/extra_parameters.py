@@ -17,9 +17,11 @@ import bpy
 
 from ..shared.errors import InputError
 from ..shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from ..translation import said
 
 PREFIX = "photorig_"
 _STEPS = {"degree": 1.0, "centimetre": 0.1, "coefficient": 0.01}
+_UNIT_SIGNS = {"degree": "°", "centimetre": "cm"}
 _PRECISIONS = {"degree": 1, "centimetre": 2, "coefficient": 3}
 
 
@@ -94,13 +96,19 @@ def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
 def draw_slider(layout: bpy.types.UILayout, camera: bpy.types.Camera, parameter: Parameter) -> None:
     """The number as animators expect it, its name inside, with a dot for keyframes beside it."""
     if parameter.id in ARKIT_52.index:
-        layout.prop(camera.photorig, parameter.id, slider=True)
+        layout.prop(camera.photorig, parameter.id, text=_with_unit(parameter), slider=True)
         layout.prop_decorator(camera.photorig, parameter.id)
     elif property_name(parameter.id) in camera:
-        layout.prop(camera, data_path(parameter.id), text=parameter.label, slider=True)
+        layout.prop(camera, data_path(parameter.id), text=_with_unit(parameter), slider=True)
         layout.prop_decorator(camera, data_path(parameter.id))
     else:
         layout.label(text=f"{parameter.label} was removed from the camera's custom properties")
+
+
+def _with_unit(parameter: Parameter) -> str:
+    """The label, and the unit of what is no share: Blender has none for angles in degrees."""
+    sign = _UNIT_SIGNS.get(parameter.unit)
+    return said(parameter.label) + (f" ({sign})" if sign else "")
 
 
 def learn(camera: bpy.types.Camera, schema: ParameterSchema) -> None:

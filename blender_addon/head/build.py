@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import bpy
@@ -108,8 +108,7 @@ def build_head(
     camera = camera or _add_camera(collection, name, armature)
     _add_light(collection, name, armature)
     armature.location = scene.cursor.location
-    connect_shape_keys(camera.data, mesh)
-    connect_head_bone(camera.data, armature, HEAD_BONE)
+    _connect(camera.data, mesh, armature)
     if scene.camera is None or not scene.camera.data.photorig.portrait_id:
         scene.camera = camera
     for item in context.selected_objects:
@@ -119,6 +118,87 @@ def build_head(
     if use_board:
         add_board(context, armature)
     return HeadObjects(mesh, armature, camera, tuple(eyes))
+
+
+def heads_in(scene: bpy.types.Scene) -> list[HeadObjects]:
+    """The heads of this kind in a scene that can be changed, however they are named by now."""
+    return [
+        head
+        for item in scene.objects
+        if item.type == "ARMATURE" and (head := _head_of(scene, item)) is not None
+    ]
+
+
+def head_of_camera(scene: bpy.types.Scene, camera: bpy.types.Camera) -> HeadObjects | None:
+    """The head that a camera's portrait belongs to: the one that drives the camera, else the only
+    one in the scene that shows nobody else."""
+    portrait = camera.photorig.portrait_id
+    heads = heads_in(scene)
+    for head in heads:
+        if any(row.owner == head.mesh for row in camera.photorig.mapping):
+            return head
+    free = [h for h in heads if h.camera.data.photorig.portrait_id in ("", portrait)]
+    return free[0] if len(free) == 1 else None
+
+
+def _head_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> HeadObjects | None:
+    n_vertices = len(head_arrays()["vertices"])
+    children = [item for item in armature.children if item.is_editable]
+    faces = [
+        item
+        for item in children
+        if item.type == "MESH"
+        and item.data.shape_keys is not None
+        and len(item.data.vertices) == n_vertices
+        and item.data.is_editable
+    ]
+    eyes = [each for each in children if each.type == "MESH" and each.parent_bone == HEAD_BONE]
+    if len(faces) != 1 or len(eyes) != 2 or HEAD_BONE not in armature.data.bones:
+        return None
+    eyes.sort(key=lambda eye: eye.location.x)  # the person's right one is at the picture's left
+    cameras = [item for item in children if item.type == "CAMERA"]
+    camera = cameras[0] if cameras else _driven_camera(scene, faces[0])
+    return None if camera is None else HeadObjects(faces[0], armature, camera, tuple(eyes))
+
+
+def _driven_camera(scene: bpy.types.Scene, face: bpy.types.Object) -> bpy.types.Object | None:
+    for item in scene.objects:
+        if item.type == "CAMERA" and any(r.owner == face for r in item.data.photorig.mapping):
+            return item
+    return None
+
+
+def reshape(head: HeadObjects, shape: Mapping[str, np.ndarray]) -> None:
+    """Give a head that is there another face. Its keyframes, its drivers and its place stay.
+
+    Args:
+        shape: arrays that take the place of the built-in head's (``head_arrays``).
+    """
+    data = {**head_arrays(), **shape}
+    mesh = head.mesh.data
+    mesh.vertices.foreach_set("co", data["vertices"].astype(np.float32).ravel())
+    blocks = mesh.shape_keys.key_blocks
+    mesh.shape_keys.reference_key.data.foreach_set("co", data["vertices"].astype("f4").ravel())
+    for key_name, offsets in zip(data["key_names"], data["key_offsets"], strict=True):
+        block = blocks.get(str(key_name))
+        if block is not None:
+            positions = data["vertices"] + offsets.astype(np.float32)
+            block.data.foreach_set("co", positions.astype(np.float32).ravel())
+    mesh.update()
+    for eye, side, centre in zip(head.eyes, ("Right", "Left"), data["eye_centres"], strict=True):
+        _place_eye(eye, side, Vector(centre.tolist()), head.mesh)
+
+
+def add_camera(head: HeadObjects, name: str) -> HeadObjects:
+    """The head with a camera of its own in front of the face, which it drives, too."""
+    camera = _add_camera(head.armature.users_collection[0], name, head.armature)
+    _connect(camera.data, head.mesh, head.armature)
+    return replace(head, camera=camera)
+
+
+def _connect(camera: bpy.types.Camera, mesh: bpy.types.Object, armature: bpy.types.Object) -> None:
+    connect_shape_keys(camera, mesh)
+    connect_head_bone(camera, armature, HEAD_BONE)
 
 
 def _material(name: str) -> bpy.types.Material:
@@ -216,7 +296,6 @@ def _add_eye(
     # A child's space lies at the bone's tail; undone, the eye is placed in the armature's axes.
     tail = bone.matrix_local @ Matrix.Translation((0, bone.length, 0))
     eye.matrix_parent_inverse = tail.inverted()
-    eye.location = centre
     eye.lock_location = eye.lock_rotation = (True, True, True)
     outwards = 1 if side == "Left" else -1
     to_side, to_top = head_arrays()["gaze_angles"].tolist()
@@ -225,10 +304,16 @@ def _add_eye(
     upwards = f"(eyeLookDown - eyeLookUp) * {to_top:.6f}"
     _drive(eye, ("rotation_euler", 2), sideways, keys, face)
     _drive(eye, ("rotation_euler", 0), upwards, keys, face)
+    _place_eye(eye, side, centre, face)
+    return eye
+
+
+def _place_eye(eye: bpy.types.Object, side: str, centre: Vector, face: bpy.types.Object) -> None:
+    """Where an eye is at rest, and how far it goes back under closing lids."""
+    eye.location = centre
     lids = {"eyeBlink": f"eyeBlink{side}", "eyeSquint": f"eyeSquint{side}"}
     retreat = f"eyeBlink * {BLINK_RETREAT} + eyeSquint * {SQUINT_RETREAT}"
     _drive(eye, ("location", 1), f"{centre.y:.6f} + {retreat}", lids, face)
-    return eye
 
 
 def _drive(

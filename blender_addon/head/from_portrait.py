@@ -7,6 +7,7 @@ No rig is needed to start with: its keyframes drive the photo it was made of.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -16,14 +17,15 @@ from ..camera.mapping_rows import row_of
 from ..camera.portrait_file import PortraitFile
 from ..camera.properties import photo_parameters
 from ..extension import PACKAGE
+from ..mapping.neutral import reset_to_photo
 from ..portrait.choice import choose_portrait
-from ..render.settings import use_picture_size
+from ..render.settings import use_picture_size_once
 from ..shared.files.writing import write_atomically
 from ..shared.mapping.rows import BONE, LOCATIONS, SHAPE_KEY
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.wire.messages import HeadMeasurement
-from .board import add_board
-from .build import HEAD_BONE, HeadObjects, build_head, head_arrays
+from .board import add_board, has_board, remove_board
+from .build import HEAD_BONE, HeadObjects, add_camera, build_head, head_arrays, reshape
 from .likeness import FIELD_OF_VIEW, Likeness, iris_landmarks, likeness, white_landmarks
 
 _PHOTO_SLOTS = ("Skin", "Lips", "Brows")
@@ -31,16 +33,39 @@ _SAMPLED_EDGE = 1024
 _BACKGROUND_ALPHA = 0.5
 _WHITE, _WHITE_SHARE = 0.7, 0.45
 _LETTERS = "XYZ"
+_PHOTO_MARK = "photorig_photo"
+"""Custom property of an image that came with a head."""
+
+
+@dataclass(frozen=True)
+class HeadWish:
+    """How a head is to be made.
+
+    Attributes:
+        mode: of its camera. In absolute mode the rig and its board are posed like the photo, in
+            relative mode the photo is what the rig shows at rest; either way the picture is the
+            photo until the rig moves.
+        size: what its camera renders; see properties.SIZES.
+        framing: see properties.FRAMINGS.
+        replaces: a head that takes on the portrait's shape and keeps its keyframes, its pose where
+            it has some, its drivers and its place; None for a new one at the 3D cursor.
+    """
+
+    mode: str = "ABSOLUTE"
+    size: str = "FULL"
+    framing: str = "FIT"
+    replaces: HeadObjects | None = None
 
 
 def create_head(
-    context: bpy.types.Context, portrait: PortraitFile, measured: HeadMeasurement
+    context: bpy.types.Context,
+    portrait: PortraitFile,
+    measured: HeadMeasurement,
+    wish: HeadWish | None = None,
 ) -> HeadObjects:
-    """Add the head of a portrait at the 3D cursor, with a camera that sees it as the photo's did.
+    """Make the head of a portrait, with a camera that sees it as the photo's did.
 
-    The rig and its control board are posed like the photo and the camera works in absolute mode,
-    so that its picture is the photo until the rig moves. The camera becomes the scene's; the one
-    before it stays.
+    The camera becomes the scene's; the one before it stays.
 
     Raises:
         InputError: the built-in head's data cannot be read, or the portrait is gone.
@@ -53,7 +78,8 @@ def create_head(
         "key_offsets": shape.key_offsets,
         "eye_centres": shape.eye_centres,
     }
-    head = build_head(context, f"{portrait.name} Head", arrays)
+    wish = wish or HeadWish()
+    head = _new_or_replaced(context, f"{portrait.name} Head", arrays, wish.replaces)
     photo = _photo_image(portrait)
     colours = _Colours(photo)
     _paint(head.mesh, shape, photo, colours.at(measured.landmarks[:468], measured))
@@ -66,16 +92,43 @@ def create_head(
             "White": _brightened(colours.at(white_landmarks(measured), measured, 0.8)),
         },
     )
-    _set_camera(context, head, portrait, shape, photo)
-    pose_like_photo(head)
-    add_board(context, head.armature)
+    _set_camera(head, portrait, shape, photo, wish)
+    context.scene.camera = head.camera
+    use_picture_size_once(context.scene, head.camera.data)
+    if wish.replaces is None or (has_board(head.armature) and not _is_animated(head)):
+        remove_board(context, head.armature)
+        pose_like_photo(head)
+        add_board(context, head.armature)
+    elif not _is_animated(head):
+        pose_like_photo(head)
     return head
 
 
+def _new_or_replaced(
+    context: bpy.types.Context,
+    name: str,
+    arrays: dict[str, np.ndarray],
+    before: HeadObjects | None,
+) -> HeadObjects:
+    if before is None:
+        return build_head(context, name, arrays)
+    reshape(before, arrays)
+    # A camera that somebody placed stays there.
+    is_its_own = before.camera.parent == before.armature
+    return before if is_its_own else add_camera(before, f"{name} Camera")
+
+
+def _is_animated(head: HeadObjects) -> bool:
+    owners = (head.armature.animation_data, head.mesh.data.shape_keys.animation_data)
+    return any(each and (each.action or len(each.nla_tracks)) for each in owners)
+
+
 def pose_like_photo(head: HeadObjects) -> None:
-    """Give the rig the pose and expression of the portrait that its camera shows."""
+    """Give the rig the pose in which its camera's picture is the photo: the photo's own, or the
+    rest pose in relative mode."""
     settings = head.camera.data.photorig
-    photo = photo_parameters(settings) or {}
+    is_relative = settings.mode == "RELATIVE"
+    photo = {} if is_relative else photo_parameters(settings) or {}
     bone = head.armature.pose.bones[HEAD_BONE]
     for item in settings.mapping:
         row = row_of(item)
@@ -100,6 +153,7 @@ def _photo_image(portrait: PortraitFile) -> bpy.types.Image:
     finally:
         path.unlink(missing_ok=True)
     image.name = f"{portrait.name} Photo"
+    image[_PHOTO_MARK] = portrait.id
     return image
 
 
@@ -191,11 +245,11 @@ def _brightened(colour: tuple[float, float, float]) -> tuple[float, float, float
 
 
 def _set_camera(
-    context: bpy.types.Context,
     head: HeadObjects,
     portrait: PortraitFile,
     shape: Likeness,
     photo: bpy.types.Image,
+    wish: HeadWish,
 ) -> None:
     """The camera sees the head where the photo does, with the photo behind it."""
     camera = head.camera
@@ -206,15 +260,11 @@ def _set_camera(
     data.angle_y = math.radians(FIELD_OF_VIEW)
     data.clip_start = 0.01
     data.show_background_images = True
-    background = data.background_images.new()
+    ours = [each for each in data.background_images if each.image and _PHOTO_MARK in each.image]
+    background = ours[0] if ours else data.background_images.new()
     background.image, background.alpha = photo, _BACKGROUND_ALPHA
     background.frame_method, background.display_depth = "STRETCH", "BACK"
     choose_portrait(data, portrait.path)
-    data.photorig.size, data.photorig.mode = "FULL", "ABSOLUTE"
-    photo_values = photo_parameters(data.photorig) or {}
-    driven = set(data.photorig.mapped_parameters.split())
-    for name, value in photo_values.items():
-        if name in ARKIT_52.index and name not in driven:
-            setattr(data.photorig, name, value)
-    context.scene.camera = camera
-    use_picture_size(context.scene, data)
+    data.photorig.size, data.photorig.mode = wish.size, wish.mode
+    data.photorig.framing = wish.framing
+    reset_to_photo(data)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 
 from ..client.head import HeadQuery
@@ -18,7 +20,8 @@ from ..link.jobs import (
 from ..link.link import link
 from ..mapping.frame_request import portrait_of
 from ..shared.errors import InputError
-from .from_portrait import create_head
+from .build import heads_in
+from .from_portrait import HeadWish, create_head
 
 
 class HeadJob(Job):
@@ -26,12 +29,19 @@ class HeadJob(Job):
 
     Attributes:
         portrait: the portrait's file.
+        made: one sentence once it is.
         scene: session number of the scene it goes into; see jobs.data_block.
     """
 
-    def __init__(self, context: bpy.types.Context, camera: bpy.types.Camera) -> None:
-        """Raises InputError where the camera's portrait cannot be read."""
+    def __init__(
+        self, context: bpy.types.Context, camera: bpy.types.Camera, mode: str, replaces: int
+    ) -> None:
+        """See ``start``. Raises InputError where the camera's portrait cannot be read."""
         super().__init__()
+        settings = camera.photorig
+        self._wish = HeadWish(mode or settings.mode, settings.size, settings.framing)
+        self._replaces = replaces
+        self.made = ""
         self.portrait = portrait_of(camera)
         self.scene = context.scene.session_uid
         self._query: HeadQuery | None = None
@@ -42,7 +52,7 @@ class HeadJob(Job):
         if self.error:
             return self.error
         if self.is_done:
-            return f"The head of {self.portrait.name} was made"
+            return self.made
         return "Measuring the head" if self._query is not None else "Waiting for the worker"
 
     @property
@@ -83,7 +93,16 @@ class HeadJob(Job):
         if bpy.context.mode != "OBJECT":
             raise InputError("The head cannot be added in this mode", "Leave edit or pose mode.")
         assert query.head is not None
-        create_head(bpy.context, self.portrait, query.head)
+        scene = bpy.context.scene
+        same = [h for h in heads_in(scene) if h.armature.session_uid == self._replaces]
+        if self._replaces and not same:
+            raise InputError("The head that was to be replaced is gone", "Create it again.")
+        wish = replace(self._wish, replaces=same[0] if same else None)
+        head = create_head(bpy.context, self.portrait, query.head, wish)
+        self.made = (
+            f"The head of {self.portrait.name} was made."
+            f" {head.camera.name} is the scene's camera now, in {wish.mode.lower()} mode"
+        )
 
     def _stop(self) -> None:
         if self._query is not None:
@@ -98,8 +117,15 @@ def is_running() -> bool:
     return current is not None and not current.is_done
 
 
-def start(context: bpy.types.Context, camera: bpy.types.Camera) -> HeadJob:
+def start(
+    context: bpy.types.Context, camera: bpy.types.Camera, mode: str = "", replaces: int = 0
+) -> HeadJob:
     """Begin; a timer moves it on where there is a user interface.
+
+    Args:
+        camera: whose portrait, size and framing the head's camera gets.
+        mode: of the head's camera; "" for this camera's.
+        replaces: session number of the armature of a head that takes on the new shape, 0 for none.
 
     Raises:
         InputError: another head is being made, or the portrait cannot be read.
@@ -108,7 +134,7 @@ def start(context: bpy.types.Context, camera: bpy.types.Camera) -> HeadJob:
     global current
     if is_running():
         raise InputError("A head is being made", "Wait for it.")
-    job = HeadJob(context, camera)
+    job = HeadJob(context, camera, mode, replaces)
     link.start_if_wanted()
     current = job
     keep_ticking(_tick)

@@ -16,6 +16,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..shared.errors import ConnectionLost, PhotorigError
+from ..translation import said
 from .link import link, redraw_panels
 
 TICK_SECONDS = 0.1
@@ -148,17 +149,19 @@ def with_every_file(forget: Callable[[], None]) -> Callable[..., None]:
     return handler
 
 
-def time_left(progress: float, seconds: float) -> str:
-    """ ", 40 s left" behind what a job says; "" as long as that cannot be known.
+def with_time_left(stage: str, progress: float, seconds: float) -> str:
+    """What a job is at, and how much longer it takes as soon as that can be known.
 
     Args:
         progress: how much is done, from 0 to 1.
         seconds: how long that took.
     """
     if progress < 0.05 or progress >= 1 or seconds < 3:
-        return ""
+        return said(stage)
     left = seconds * (1 - progress) / progress
-    return f", {left / 60:.0f} min left" if left > 90 else f", {left:.0f} s left"
+    if left > 90:
+        return said("{stage}, {count} min left", stage=said(stage), count=round(left / 60))
+    return said("{stage}, {count} s left", stage=said(stage), count=round(left))
 
 
 def run_to_end(job: Job, report: Callable[[str], None] | None = None) -> None:

@@ -56,3 +56,11 @@ def preview_cache_bytes() -> int:
     if addon is None or addon.preferences is None:
         return PREVIEW_MEGABYTES << 20
     return int(addon.preferences.preview_megabytes) << 20
+
+
+def shot_picture() -> str:
+    """What a camera renders that is given its first face; see render.settings.begin_shot."""
+    addon = bpy.context.preferences.addons.get(PACKAGE)
+    if addon is None or addon.preferences is None:
+        return "PHOTO"
+    return str(addon.preferences.shot_picture)

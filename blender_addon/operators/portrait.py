@@ -8,7 +8,7 @@ import bpy
 from ..camera.control import controls_of
 from ..camera.portrait_file import SUFFIX, resolve
 from ..link.link import link
-from ..portrait.choice import choose_portrait
+from ..portrait.choice import give_portrait
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 
@@ -32,8 +32,9 @@ class PHOTORIG_OT_load_portrait(PhotorigOperator, bpy.types.Operator):
         return choose_file(self, context)
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        portrait = choose_portrait(camera_data_in_context(context), resolve(self.filepath))
-        self.report({"INFO"}, f"Loaded {portrait.name}")
+        camera = camera_data_in_context(context)
+        portrait, told = give_portrait(camera, resolve(self.filepath))
+        self.report({"INFO"}, ". ".join(filter(None, (f"Loaded {portrait.name}", told))))
         return {"FINISHED"}
 
 

@@ -8,6 +8,7 @@ import bpy
 from ..camera.choice import camera_in_context
 from ..head import job as head_jobs
 from ..head.board import add_board, armature_in_context, remove_board
+from ..head.build import build_head, head_of_camera
 from ..link import jobs
 from ..portrait import fit as fit_jobs
 from .base import PhotorigOperator, camera_data_in_context
@@ -36,8 +37,6 @@ class PHOTORIG_OT_add_head(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        from ..head.build import build_head
-
         head = build_head(
             context, self.name, use_board=self.use_board, camera=_camera_without_rig(context)
         )
@@ -61,6 +60,23 @@ class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
     bl_label = "Create Head from Portrait"
     bl_options = {"REGISTER"}
 
+    replace: bpy.props.BoolProperty(
+        name="Replace the Head",
+        description="Give the head that is there the portrait's shape; its keyframes, its drivers"
+        " and its place stay. Off, another head is added",
+        default=True,
+    )
+    mode: bpy.props.EnumProperty(
+        name="Mode",
+        description="How the head's camera works",
+        items=(
+            ("KEEP", "As the Camera", "The mode of the camera that has the portrait"),
+            ("ABSOLUTE", "Absolute", "The head is posed like the photo: what it does is seen"),
+            ("RELATIVE", "Relative", "The head at rest is the photo as it is"),
+        ),
+        default="KEEP",
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         camera = camera_in_context(context)
@@ -76,11 +92,37 @@ class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        job = head_jobs.start(context, camera_data_in_context(context))
+        camera, mode = camera_data_in_context(context), self.mode
+        before = head_of_camera(context.scene, camera) if self.replace else None
+        job = head_jobs.start(
+            context,
+            camera,
+            "" if mode == "KEEP" else mode,
+            0 if before is None else before.armature.session_uid,
+        )
         if bpy.app.background:
             jobs.run_to_end(job)
             self.report({"INFO"}, job.summary)
         return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.mode = "ABSOLUTE"
+        return context.window_manager.invoke_props_dialog(self, width=360)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """What there is, what becomes of it, and how the camera will work."""
+        layout = self.layout
+        camera = camera_data_in_context(context)
+        head = head_of_camera(context.scene, camera)
+        if head is not None:
+            layout.prop(self, "replace")
+            kept = (
+                "keeps its keyframes and its place" if self.replace else "stays beside the new one"
+            )
+            layout.label(text=f"{head.armature.name} {kept}", icon="INFO", translate=False)
+        column = layout.column()
+        column.use_property_split = True
+        column.prop(self, "mode")
 
 
 class PHOTORIG_OT_add_board(PhotorigOperator, bpy.types.Operator):

@@ -29,6 +29,7 @@ ROOT = ADDON.parent
 sys.path.insert(0, str(ROOT / ".ci"))
 
 from bill_of_materials import bill_of_materials, component, inside  # noqa: E402
+from guide_pages import write_guide  # noqa: E402
 from lock_file import FOLDER, WORKER, licences, pin_of, sha256  # noqa: E402
 
 WHEEL_CACHE = ROOT / ".build" / "wheels"
@@ -106,6 +107,7 @@ def stage_extension(stage: Path, generation: Generation, platform_name: str) -> 
     """Lay out a folder as it will be in the zip; returns its manifest."""
     shutil.copytree(ADDON, stage, ignore=_LEFT_OUT)
     shutil.copytree(ROOT / "shared", stage / "shared", ignore=_LEFT_OUT)
+    write_guide(ROOT / "docs" / "guide", stage / "guide")
     wheel = fetch_wheel(generation, platform_name)
     (stage / "wheels").mkdir()
     shutil.copy(wheel, stage / "wheels")
@@ -238,6 +240,7 @@ def check_zip(path: Path, manifest: dict[str, object]) -> None:
         "__init__.py",
         "blender_manifest.toml",
         "LICENSE",
+        "guide/index.html",
         "shared/errors.py",
         BILL_NAME,
     } | wheels

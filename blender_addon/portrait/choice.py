@@ -15,6 +15,8 @@ from ..camera.extra_parameters import learn
 from ..camera.portrait_file import PortraitFile, read_portrait, resolve
 from ..camera.properties import same_portrait
 from ..link.link import link
+from ..link.options import shot_picture
+from ..render.settings import begin_shot
 from .thumbnails import make_thumbnail
 
 
@@ -48,6 +50,21 @@ def choose_portrait(camera: bpy.types.Camera, path: Path) -> PortraitFile:
     learn(camera, link.schema)
     make_thumbnail(portrait)
     return portrait
+
+
+def give_portrait(camera: bpy.types.Camera, path: Path) -> tuple[PortraitFile, str]:
+    """Let a camera show this portrait. One that showed none is set as the preferences say for new
+    shots; what has been set on a camera stays.
+
+    Returns:
+        The portrait, and a sentence about what was set beyond the camera, "" without.
+
+    Raises:
+        InputError: as ``choose_portrait``.
+    """
+    is_first = not camera.photorig.portrait_path
+    portrait = choose_portrait(camera, path)
+    return portrait, begin_shot(camera, shot_picture()) if is_first else ""
 
 
 def stored_path(path: Path) -> str:

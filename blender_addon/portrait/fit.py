@@ -23,14 +23,14 @@ from ..link.jobs import (
     keep_ticking,
     move_on,
     stop_ticking,
-    time_left,
     with_every_file,
+    with_time_left,
 )
 from ..link.link import link
 from ..shared.errors import InputError
 from ..shared.files.writing import write_atomically
 from ..shared.wire.messages import FitFaces, FitRequest
-from .choice import choose_portrait
+from .choice import give_portrait
 from .photo_thumbnail import photo_thumbnail
 
 PHOTO_SUFFIXES: tuple[str, ...] = (
@@ -96,8 +96,8 @@ class PhotoFit(Job):
             return f"{self.photos[0].name} shows several faces. Whose portrait shall it be?"
         if self._job is None:
             return "Waiting for the worker"
-        left = time_left(self.progress, time.monotonic() - self._began)
-        return f"{self._job.progress.stage}{left}"
+        seconds = time.monotonic() - self._began
+        return with_time_left(self._job.progress.stage, self.progress, seconds)
 
     @property
     def shown(self) -> tuple[str, int]:
@@ -161,7 +161,9 @@ class PhotoFit(Job):
         if camera is None or not camera.is_editable:
             self.note = f"{self.note} The camera {self.camera_name!r} is not here.".strip()
             return
-        choose_portrait(camera, path)
+        _, told = give_portrait(camera, path)
+        if told:
+            self.note = f"{self.note} {told}.".strip()
         if not bpy.app.background:
             bpy.ops.ed.undo_push(message="Fit Photo")
 

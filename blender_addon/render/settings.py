@@ -13,6 +13,8 @@ from ..shared.files.canvas import Canvas
 from ..shared.files.provenance import DIGITAL_SOURCE_TYPE
 
 SOURCE_TYPE = DIGITAL_SOURCE_TYPE
+PHOTO, FILL = "PHOTO", "FILL"
+_BLENDERS_SIZE = 1920, 1080, 100
 _LOSSLESS = ("TIFF", "OPEN_EXR", "OPEN_EXR_MULTILAYER")
 
 
@@ -37,16 +39,27 @@ def colour_problem(scene: bpy.types.Scene) -> str:
 
 def use_exact_colours(scene: bpy.types.Scene) -> None:
     """Make rendered files hold the worker's bytes; a lossless format that was chosen stays."""
+    use_exact_view(scene)
+    if scene.render.image_settings.file_format not in _LOSSLESS:
+        compat.use_png_output(scene)
+        if scene.render.film_transparent:
+            scene.render.image_settings.color_mode = "RGBA"
+
+
+def use_exact_view(scene: bpy.types.Scene) -> None:
+    """Show and save the worker's colours as they are."""
     scene.display_settings.display_device = "sRGB"
     view = scene.view_settings
     view.view_transform = "Standard"
     view.look = "None"
     view.exposure, view.gamma, view.use_curve_mapping = 0, 1, False
     scene.render.dither_intensity = 0
-    if scene.render.image_settings.file_format not in _LOSSLESS:
-        compat.use_png_output(scene)
-        if scene.render.film_transparent:
-            scene.render.image_settings.color_mode = "RGBA"
+
+
+def use_blenders_view(scene: bpy.types.Scene) -> None:
+    """Show colours as a new scene of Blender's does."""
+    scene.view_settings.view_transform = "AgX"
+    scene.render.dither_intensity = 1
 
 
 def canvas_of(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> Canvas:
@@ -122,6 +135,43 @@ def picture_size(camera_data: bpy.types.Camera) -> tuple[int, int]:
     if size == "FULL":
         return portrait_of(camera_data).photo_size
     return int(size), int(size)
+
+
+def begin_shot(camera_data: bpy.types.Camera, picture: str) -> str:
+    """Set a camera that shows its first face as the preferences say, and the scenes it renders.
+
+    Args:
+        picture: PHOTO or FILL.
+
+    Returns:
+        A sentence about what was set beyond the camera, "" where nothing was.
+
+    Raises:
+        InputError: the portrait cannot be read.
+    """
+    camera_data.photorig.size, camera_data.photorig.framing = "FULL", "FILL"
+    told = ""
+    for scene in bpy.data.scenes if picture == PHOTO else ():
+        is_shown = scene.camera is not None and scene.camera.data == camera_data
+        if is_shown and scene.is_editable and use_picture_size_once(scene, camera_data):
+            width, height = picture_size(camera_data)
+            told = f"The scene is {width} × {height} pixels now, as the photo"
+    return told
+
+
+def use_picture_size_once(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> bool:
+    """As ``use_picture_size``, if nobody has chosen a resolution. Returns whether it did."""
+    is_open = _has_blenders_size(scene)
+    if is_open:
+        use_picture_size(scene, camera_data)
+    return is_open
+
+
+def _has_blenders_size(scene: bpy.types.Scene) -> bool:
+    """Whether the resolution is a new scene's, which nobody has chosen."""
+    render = scene.render
+    size = (render.resolution_x, render.resolution_y, render.resolution_percentage)
+    return size == _BLENDERS_SIZE and render.pixel_aspect_x == render.pixel_aspect_y
 
 
 def use_picture_size(scene: bpy.types.Scene, camera_data: bpy.types.Camera) -> None:

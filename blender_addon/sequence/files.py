@@ -13,6 +13,7 @@ import bpy
 from ..shared.errors import InputError
 from ..shared.files.frame_index import file_name
 from ..shared.wire.picture_format import DEPTHS, EXTENSIONS, PictureFormat
+from ..translation import said
 
 _CODECS = {
     "PNG": "png",
@@ -86,9 +87,9 @@ def told_folder(scene: bpy.types.Scene) -> str:
     """Where frames go, for a person; the part that says so in a path that names files, too."""
     path = output_path(scene)
     if not bpy.data.filepath and path in _BLENDERS_OWN:
-        return f"{path or '/tmp/'}: save the file to have them beside it"
+        return said("{folder}: save the file to have them beside it", folder=path or "/tmp/")
     if not bpy.data.filepath and path.startswith("//"):
-        return "a folder beside the file: save it first"
+        return said("a folder beside the file: save it first")
     return re.sub(r"(?<=[/\\])[^/\\]*$", "", path)
 
 

@@ -24,8 +24,8 @@ from ..link.jobs import (
     keep_ticking,
     move_on,
     stop_ticking,
-    time_left,
     with_every_file,
+    with_time_left,
 )
 from ..link.link import FAILED, link, redraw_panels
 from ..link.redraw import redraw_status_bars
@@ -170,13 +170,12 @@ class SequenceJob(Job):
         if self._index is None:
             return "Waiting for the worker"
         found = f", {self.reused} of them found finished" if self.reused else ""
-        return f"{self.finished} of {self.total} frames{found}{self._time_left()}"
-
-    def _time_left(self) -> str:
+        told = f"{self.finished} of {self.total} frames{found}"
         left = self.total - self.finished
         if self.is_done or not left or self._made < 3:
-            return ""
-        return time_left(self._made / (self._made + left), time.monotonic() - self._began)
+            return told
+        progress = self._made / (self._made + left)
+        return with_time_left(told, progress, time.monotonic() - self._began)
 
     @property
     def is_behind(self) -> bool:

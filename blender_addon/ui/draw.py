@@ -9,6 +9,8 @@ import bpy
 
 _ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _USUAL_WIDTH = 400
+_WIDE_LETTERS = 0x2E80
+"""From here on letters are as wide as two: Chinese, Japanese, Korean."""
 
 
 def region_width() -> float:
@@ -19,9 +21,15 @@ def region_width() -> float:
 
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    """A sentence in as many lines as the region needs; Blender cuts long labels short."""
+    """A sentence in as many lines as the region needs; Blender cuts long labels short.
+
+    It is said in the person's language where that is known.
+    """
+    text = bpy.app.translations.pgettext_iface(text)
     letters = int((region_width() - _ICON_PIXELS) / _LETTER_PIXELS)
+    if any(ord(letter) >= _WIDE_LETTERS for letter in text):
+        letters //= 2
     lines = textwrap.wrap(text, max(16, letters))
     column = layout.column(align=True)
     for number, line in enumerate(lines):
-        column.label(text=line, icon="BLANK1" if number else icon)
+        column.label(text=line, icon="BLANK1" if number else icon, translate=False)

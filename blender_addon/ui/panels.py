@@ -18,6 +18,7 @@ from ..render.settings import colour_problem
 from ..sequence import job as render_jobs
 from ..sequence.files import told_folder
 from ..shared.parameters.schema import ARKIT_52
+from ..translation import said
 from .draw import draw_sentence, region_width
 from .fit_panel import draw_fit
 from .render_panel import draw_framing
@@ -170,7 +171,7 @@ def draw_sequence(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         row.operator("photorig.cancel_render", text="", icon="X")
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
-    draw_sentence(layout, f"Frames go to {told_folder(scene)}", "FILE_FOLDER")
+    draw_sentence(layout, said("Frames go to {folder}", folder=told_folder(scene)), "FILE_FOLDER")
     if job is not None:
         draw_sentence(layout, job.summary, "ERROR" if job.error else "CHECKMARK")
 
@@ -231,7 +232,7 @@ def draw_camera(
     """Which camera everything below edits, and whether a render shows it."""
     layout.label(text=camera.name, icon="CAMERA_DATA", translate=False)
     if scene.camera is not None and scene.camera != camera:
-        draw_sentence(layout, f"Renders show {scene.camera.name}", "INFO")
+        draw_sentence(layout, said("Renders show {camera}", camera=scene.camera.name), "INFO")
 
 
 def _waits_for_rig(camera: bpy.types.Camera) -> bool:
@@ -244,10 +245,11 @@ def _waits_for_rig(camera: bpy.types.Camera) -> bool:
 def _draw_head_buttons(layout: bpy.types.UILayout, rig: bpy.types.Object | None) -> None:
     """A head to pose: of the portrait, or the built-in one; of a selected one its face controls."""
     job = head_jobs.current
-    if job is not None and (job.error or not job.is_done):
-        draw_sentence(layout, job.summary, "ERROR" if job.error else "TIME")
+    if job is not None:
+        icon = "ERROR" if job.error else "CHECKMARK" if job.is_done else "TIME"
+        draw_sentence(layout, job.summary, icon)
     layout.operator("photorig.create_head", icon="USER")
-    layout.operator("photorig.add_head", icon="ADD")
+    layout.operator("photorig.add_head", text="Add Photorig Head", icon="ADD")
     if rig is not None and has_board(rig):
         layout.operator("photorig.add_pose_library", icon="ASSET_MANAGER")
     elif rig is not None and may_have_board(rig):
@@ -291,10 +293,10 @@ class PHOTORIG_PT_render(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        layout.prop(context.scene.photorig, "exact_colours")
         problem = colour_problem(context.scene)
         if problem:
             draw_sentence(layout, problem, "ERROR")
-            layout.operator("photorig.use_exact_colours")
         draw_framing(layout, context.scene)
         draw_sequence(layout, context.scene)
         draw_worker_state(layout)

@@ -78,6 +78,25 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
             " Empty for the address in the connection file"
         ),
     )
+    shot_picture: bpy.props.EnumProperty(
+        name="New Shots",
+        description="What a camera renders that is given its first face, without black bars",
+        items=(
+            (
+                "PHOTO",
+                "Full Photo",
+                "The whole photo. A scene whose resolution nobody has chosen takes the photo's;"
+                " any other is filled",
+            ),
+            (
+                "FILL",
+                "Fill the Scene",
+                "The photo fills the scene's resolution, which stays; what juts out is cut off"
+                " around the face",
+            ),
+        ),
+        default="PHOTO",
+    )
     auto_start: bpy.props.BoolProperty(
         name="Start Automatically",
         description="Start the worker, or connect to it, when a render needs it",
@@ -111,6 +130,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "device")
         layout.prop(self, "auto_start")
         layout.prop(self, "preview_megabytes")
+        layout.prop(self, "shot_picture", expand=True)
         draw_worker_state(layout)
         draw_log(layout)
         if self.place == LOCAL:

@@ -235,18 +235,18 @@ def test_a_refused_render_takes_the_last_ones_success_away(
 @pytest.mark.parametrize(
     ("progress", "seconds", "told"),
     [
-        (0.0, 100, ""),
-        (0.04, 100, ""),
-        (0.5, 2, ""),
-        (0.5, 40, ", 40 s left"),
-        (0.25, 60, ", 3 min left"),
-        (1.0, 60, ""),
+        (0.0, 100, "Fitting"),
+        (0.04, 100, "Fitting"),
+        (0.5, 2, "Fitting"),
+        (0.5, 40, "Fitting, 40 s left"),
+        (0.25, 60, "Fitting, 3 min left"),
+        (1.0, 60, "Fitting"),
     ],
 )
 def test_the_time_left(
     modules: SimpleNamespace, progress: float, seconds: float, told: str
 ) -> None:
-    assert modules.jobs.time_left(progress, seconds) == told
+    assert modules.jobs.with_time_left("Fitting", progress, seconds) == told
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

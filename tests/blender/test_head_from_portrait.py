@@ -175,11 +175,117 @@ def test_the_operator_asks_the_worker_and_builds_the_head(
     shot: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     before = shot.camera
-    bpy.ops.photorig.create_head()
+    bpy.ops.photorig.create_head(mode="ABSOLUTE")
     assert shot.camera != before
+    assert shot.camera.data.photorig.mode == "ABSOLUTE"
     assert shot.camera.data.photorig.portrait_id == before.data.photorig.portrait_id
     assert len(shot.camera.data.photorig.mapped_parameters.split()) > 40
     assert before.data.photorig.mode == "RELATIVE", "the camera before stays as it was"
+
+
+@pytest.mark.parametrize(("size", "mode"), [("256", "RELATIVE"), ("FULL", "ABSOLUTE")])
+def test_size_mode_framing_and_resolution_stay_what_they_were(
+    shot: bpy.types.Scene, size: str, mode: str
+) -> None:
+    settings = shot.camera.data.photorig
+    settings.size, settings.mode, settings.framing = size, mode, "FILL"
+    shot.render.resolution_x, shot.render.resolution_y = 640, 360
+    bpy.ops.photorig.create_head()
+    made = shot.camera.data.photorig
+    assert (made.size, made.mode, made.framing) == (size, mode, "FILL")
+    assert (shot.render.resolution_x, shot.render.resolution_y) == (640, 360)
+
+
+@pytest.mark.parametrize("mode", ["RELATIVE", "ABSOLUTE"])
+def test_in_either_mode_the_first_picture_is_the_photo(
+    scene: bpy.types.Scene, portrait: Path, rooms: Any, modules: SimpleNamespace, mode: str
+) -> None:
+    file = rooms.portrait_file.read_portrait(portrait)
+    wish = rooms.head_from_portrait.HeadWish(mode=mode)
+    head = rooms.head_from_portrait.create_head(
+        bpy.context, file, measured(rooms, modules, width=0.9), wish
+    )
+    bpy.context.view_layer.update()
+    data = head.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    request = modules.frame_request.frame_request(data, 1)
+    wanted = modules.schema.ARKIT_52.vector(POSE if mode == "ABSOLUTE" else {})
+    np.testing.assert_allclose(request.parameters, wanted, atol=2e-4)
+
+
+def heads(rooms: Any) -> list[Any]:
+    return list(rooms.head.heads_in(bpy.context.scene))
+
+
+def test_a_head_that_is_there_takes_on_the_shape_and_keeps_its_keyframes(
+    shot: bpy.types.Scene, rooms: Any
+) -> None:
+    """The grey head was posed first, then its likeness was wanted."""
+    bpy.ops.photorig.add_head()
+    (grey,) = heads(rooms)
+    bone = grey.armature.pose.bones["head"]
+    for frame, angle in ((1, 0.0), (4, 0.3)):
+        bone.rotation_euler[1] = angle
+        bone.keyframe_insert("rotation_euler", frame=frame)
+    before = np.array([vertex.co for vertex in grey.mesh.data.vertices])
+    grey.armature.location.x = 2.0
+    bpy.ops.photorig.create_head()
+    (head,) = heads(rooms)
+    assert head.armature == grey.armature and head.mesh == grey.mesh
+    assert head.armature.location.x == 2.0
+    shaped = np.array([vertex.co for vertex in head.mesh.data.vertices])
+    assert np.abs(shaped - before).max() > 1e-4
+    shot.frame_set(4)
+    data = shot.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    assert data.photorig.headYaw == pytest.approx(math.degrees(0.3), abs=0.01)
+    assert shot.camera.data.photorig.portrait_id
+    keys = head.mesh.data.shape_keys.key_blocks
+    assert (
+        np.abs(np.subtract(keys["jawOpen"].data[152].co, keys["Basis"].data[152].co)).max() > 0.01
+    )
+
+
+def test_the_likeness_made_again_is_the_same_head(shot: bpy.types.Scene, rooms: Any) -> None:
+    for _ in range(2):
+        bpy.ops.photorig.create_head(mode="ABSOLUTE")
+    assert len(heads(rooms)) == 1
+    assert len(shot.camera.data.background_images) == 1
+
+
+def test_another_head_is_added_where_that_is_wanted(shot: bpy.types.Scene, rooms: Any) -> None:
+    bpy.ops.photorig.add_head()
+    bpy.ops.photorig.create_head(replace=False)
+    assert len(heads(rooms)) == 2
+
+
+def test_the_head_of_another_person_is_never_replaced(
+    shot: bpy.types.Scene, rooms: Any, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    bpy.ops.photorig.create_head()
+    (first,) = heads(rooms)
+    points = [tuple(vertex.co) for vertex in first.mesh.data.vertices]
+    other = bpy.data.objects.new("B", bpy.data.cameras.new("B"))
+    shot.collection.objects.link(other)
+    path = write_portrait(tmp_path / "b.portrait", modules.schema.ARKIT_52.hash, seed=9)
+    other.data.photorig.portrait_path = str(path)
+    bpy.context.view_layer.objects.active = other
+    bpy.ops.photorig.create_head()
+    assert len(heads(rooms)) == 2
+    assert [tuple(vertex.co) for vertex in first.mesh.data.vertices] == points
+
+
+def test_the_button_asks_first(shot: bpy.types.Scene, modules: SimpleNamespace) -> None:
+    bpy.ops.photorig.add_head()
+    kind = modules.operators_rig.PHOTORIG_OT_create_head
+    asked: list[Any] = []
+    manager = SimpleNamespace(invoke_props_dialog=lambda each, width: asked.append(each))
+    operator = SimpleNamespace(mode="KEEP", replace=True)
+    kind.invoke(operator, SimpleNamespace(window_manager=manager), None)
+    assert asked == [operator]
+    layout, rna = FakeLayout(), bpy.ops.photorig.create_head.get_rna_type()
+    owner = SimpleNamespace(bl_rna=rna, layout=layout, mode="ABSOLUTE", replace=True)
+    kind.draw(owner, bpy.context)
+    assert "Photorig Head Rig keeps its keyframes and its place" in layout.texts
+    assert layout.has("prop", "mode") and layout.has("prop", "replace")
 
 
 def test_without_a_portrait_the_button_says_what_is_missing(scene: bpy.types.Scene) -> None:

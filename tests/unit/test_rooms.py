@@ -145,7 +145,7 @@ FLOORS = {
         ("head", "portrait", "preview", "render", "sequence"),
         ("link", "mapping"),
         ("camera", "client"),
-        ("compat", "extension"),
+        ("compat", "extension", "translation"),
     ),
 }
 """Rooms from the top floor to the ground; a room may import those of its own floor and below."""
