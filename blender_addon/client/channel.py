@@ -120,7 +120,7 @@ class Channel:
             self._wait(deadline, should_cancel)
             self.receive()
         welcome = forms.read_welcome(answer)
-        if welcome.nonce != self._connection.nonce:
+        if not self._connection.is_paired and welcome.nonce != self._connection.nonce:
             raise ConnectionLost(
                 "Another worker answers where the connection file points", "Start the worker again."
             )

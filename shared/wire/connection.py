@@ -25,6 +25,8 @@ from ..files.writing import make_private_folder, write_atomically
 from .protocol import VERSION
 
 FORMAT = "photorig.connection"
+PAIRED_NONCE = "paired"
+"""In the place of a launch's own, for a worker that was paired and is known by its key."""
 _MAX_BYTES = 64 << 10
 _LONGEST_TEXT = 1000
 _MOST_PID = 1 << 31
@@ -55,9 +57,15 @@ class ConnectionInfo:
     version: tuple[int, int] = VERSION
 
     @property
+    def is_paired(self) -> bool:
+        """Whether this outlasts a launch of the worker; its pid and nonce are not known then."""
+        return self.nonce == PAIRED_NONCE
+
+    @property
     def is_local(self) -> bool:
         """Whether ``pid`` names a process of this computer."""
-        return self.machine == platform.node() and is_loopback(self.control)
+        local = self.machine == platform.node() and is_loopback(self.control)
+        return local and not self.is_paired
 
     @property
     def is_stale(self) -> bool:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +22,18 @@ from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
 from photorig.shared.wire.connection import ConnectionInfo
 from photorig.shared.wire.messages import FrameRequest, MessageLimits
 from photorig.shared.wire.picture_format import PictureFormat
+from photorig.worker.cli.serve import reachable_options
 from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.fits.process import ProcessFitter
-from photorig.worker.server.launch import ServerOptions, StopSignal, end_at_once, serve
+from photorig.worker.server.launch import (
+    DEFAULT_BIND,
+    ServerOptions,
+    StopSignal,
+    end_at_once,
+    serve,
+)
 from photorig.worker.server.portrait_store import PortraitStore
 from photorig.worker.server.watchdog import PATIENCE_SECONDS, WorkerHung
 
@@ -107,7 +115,9 @@ class RunningServer:
         limits: MessageLimits | None = None,
         fit_program: Sequence[str] = FIT_PROGRAM,
         fit_photos: int = 1,
+        **options: Any,
     ) -> None:
+        """Further arguments are those of ServerOptions."""
         self.renderer = CardRenderer()
         self.file = folder / "worker.json"
         self.portraits = PortraitStore(folder / "portraits", Portrait.from_bytes)
@@ -116,6 +126,7 @@ class RunningServer:
         self._stop = StopSignal()
         self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
         self._limits = limits
+        self._options = options
         self._fitter = ProcessFitter(fit_program, fit_photos)
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -135,7 +146,7 @@ class RunningServer:
         assert self.reason == "the test is over", "the server died"
 
     def _run(self) -> None:
-        options = ServerOptions(self.file, worker="card server")
+        options = ServerOptions(self.file, worker="card server", **self._options)
         self.reason = serve(
             options,
             self._executor,
@@ -161,6 +172,8 @@ def main() -> None:
     parser.add_argument("--idle-minutes", type=float, default=0.0)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--frame-seconds", type=float, default=PATIENCE_SECONDS)
+    parser.add_argument("--bind")
+    parser.add_argument("--allow-clients", type=Path)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     portraits = PortraitStore(args.portraits, Portrait.from_bytes)
@@ -171,7 +184,9 @@ def main() -> None:
         parent_pid=args.parent_pid,
         end_with_stdin=args.end_with_stdin,
         idle_minutes=args.idle_minutes,
+        bind=args.bind or DEFAULT_BIND,
         patience_seconds=args.frame_seconds,
+        **reachable_options(args),
     )
     fitter = ProcessFitter(FIT_PROGRAM)
     try:

@@ -21,7 +21,7 @@ import numpy as np
 
 from photorig.shared.parameters.schema import Parameter, ParameterSchema
 from photorig.shared.wire import message_forms as forms
-from photorig.shared.wire import portrait_forms
+from photorig.shared.wire import pairing, portrait_forms
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.message_forms import ErrorReport
 from photorig.shared.wire.messages import (
@@ -197,6 +197,11 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         ),
         "head": (Header("head", "w14", re="c13"), portrait_forms.head_form(HEAD)),
         "bye": (Header("bye", "c10"), empty),
+        "pair": (Header("pair", "c1"), pairing.pair_form("anna on laptop", "c" * 40)),
+        "paired": (
+            Header("paired", "w1", re="c1"),
+            pairing.paired_form("studio", "w" * 40, 45000, 45001),
+        ),
     }
 
 

@@ -72,7 +72,7 @@ class Replay:
 
     def _wait(self, line: Said, re: str) -> None:
         """Until what was answered then has been answered now, a kind at a time."""
-        kind, deadline = line.message.header.kind, time.monotonic() + 20
+        kind, deadline = line.message.header.kind, time.monotonic() + 60
         while not any(one.header.kind == kind for one in self._answers.get((line.on, re), [])):
             assert time.monotonic() < deadline, f"no {kind} as an answer to {re}"
             if self._socket(line).poll(100):

@@ -36,6 +36,7 @@ COMMANDS = {
     "render": "render a portrait with the parameters of a file",
     "methods": "list the ways in which faces are driven",
     "serve": "run the worker that Blender talks to",
+    "pair": "let a Blender on another computer use this worker",
     "models": "list, fetch and verify model weights",
     "doctor": "show devices, versions and measured speed",
     "train": "train the project's own weights",

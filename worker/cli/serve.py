@@ -6,13 +6,12 @@ import argparse
 import importlib.metadata
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from zmq.utils import z85
 
 from photorig.shared import programs
 from photorig.shared.errors import InputError
-from photorig.shared.files.text_files import read_any_text
 from photorig.shared.wire.connection import ConnectionInfo
 from photorig.shared.wire.messages import MAX_FIT_PHOTOS
 from photorig.shared.wire.picture_format import PictureFormat
@@ -23,7 +22,6 @@ from .log_setup import start_log
 
 log = logging.getLogger(__name__)
 
-_MAX_KEYS_BYTES = 1 << 20
 FIT_PROGRAM = "photorig.worker.server.fits.program"
 
 
@@ -43,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--allow-clients",
         type=Path,
         metavar="FILE",
-        help="public keys of further clients, one a line; needed to listen beyond this computer",
+        help="public keys of further clients, one a line, instead of those that were paired",
     )
     parser.add_argument(
         "--connection-file",
@@ -105,12 +103,12 @@ def run(args: argparse.Namespace) -> int:
     options = ServerOptions(
         connection_file=args.connection_file or default_connection_file(),
         bind=args.bind or DEFAULT_BIND,
-        allowed_keys=read_client_keys(args.allow_clients) if args.allow_clients else (),
         parent_pid=args.parent_pid,
         idle_minutes=args.idle_minutes,
         end_with_stdin=args.end_with_stdin,
         worker=f"photorig {_version()}",
         patience_seconds=args.frame_seconds,
+        **reachable_options(args),
     )
     bind_addresses(options)  # refuse a wrong address before the model is loaded
 
@@ -155,24 +153,31 @@ def default_connection_file() -> Path:
 
 
 def read_client_keys(path: Path) -> tuple[str, ...]:
-    """CURVE public keys (Z85), one a line; ``#`` begins a comment. Raises InputError."""
-    lines = read_any_text(
-        path, "Give a text file with one key a line.", _MAX_KEYS_BYTES
-    ).splitlines()
-    keys = []
-    for number, line in enumerate(lines, start=1):
-        # Z85 itself contains '#', so a comment needs a line of its own or a space before it.
-        key = "" if line.startswith("# ") else line.split(" #")[0].strip()
-        if not key:
-            continue
-        try:
-            is_key = len(z85.decode(key)) == 32
-        except (KeyError, ValueError):
-            is_key = False
-        if not is_key:
-            raise InputError(f"{path}, line {number}: this is no key", "A key has 40 characters.")
-        keys.append(key)
-    return tuple(keys)
+    """CURVE public keys (Z85) of a file. Raises InputError."""
+    from photorig.worker.server.allow_list import read_clients
+
+    return tuple(client.key for client in read_clients(path))
+
+
+def reachable_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Who may come, and by which key they know us, where other computers can reach the address.
+
+    Raises:
+        InputError: a file with keys cannot be read.
+    """
+    if args.allow_clients:
+        return {"allowed_keys": read_client_keys(args.allow_clients)}
+    if args.bind is None:
+        return {}
+    from photorig.worker.server.allow_list import AllowList
+    from photorig.worker.server.identity import load_identity
+
+    from .pair import clients_file, identity_file
+
+    allowed = AllowList(clients_file())
+    if not allowed.clients():  # nobody was paired, so a new key does
+        return {}
+    return {"allow_list": allowed, "identity": load_identity(identity_file())}
 
 
 def _say_ready(info: ConnectionInfo) -> None:

@@ -33,6 +33,7 @@ from photorig.shared.wire.connection import (
 )
 from photorig.shared.wire.messages import MessageLimits
 
+from .allow_list import AllowList
 from .endpoint import Endpoint, KeyGuard, KeyPair
 from .executor import Executor
 from .fits.queue import Fitter
@@ -57,8 +58,10 @@ class ServerOptions:
         connection_file: written when ready, removed at the end.
         bind: address of the control endpoint. The bulk endpoint takes the next port, or another
             one of the system's choice.
-        allowed_keys: public keys (Z85) let in besides the connection file's; needed for an address
-            that other computers can reach.
+        allowed_keys: public keys (Z85) let in besides the connection file's.
+        allow_list: further keys, which may come and go while the server runs; either is needed for
+            an address that other computers can reach.
+        identity: the worker's key pair, by which other computers know it; new if None.
         parent_pid: end when this process has ended.
         idle_minutes: end after so long without work; 0 means never.
         end_with_stdin: end when standard input is closed.
@@ -69,6 +72,8 @@ class ServerOptions:
     connection_file: Path
     bind: str = DEFAULT_BIND
     allowed_keys: tuple[str, ...] = ()
+    allow_list: AllowList | None = None
+    identity: KeyPair | None = None
     parent_pid: int | None = None
     idle_minutes: float = 0.0
     end_with_stdin: bool = False
@@ -104,15 +109,17 @@ def serve(
     if not zmq.has("curve"):
         raise InputError("This ZeroMQ has no encryption (CURVE)", "Install pyzmq from PyPI.")
     allow_many_files()
-    server_keys, client_keys = KeyPair.new(), KeyPair.new()
+    server_keys, client_keys = options.identity or KeyPair.new(), KeyPair.new()
     context: zmq.Context[Any] = zmq.Context()
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(context.destroy, 0)
-        guard = KeyGuard(context, (client_keys.public, *options.allowed_keys))
+        fixed, removable = (client_keys.public, *options.allowed_keys), options.allow_list
+        guard = KeyGuard(context, fixed, removable or frozenset())
+        again = guard if removable is not None else None
         # Frames of a client that does not read are bounded by credits on the bulk endpoint, but on
         # the control endpoint only by this mark.
-        control = Endpoint(context, control_address, server_keys, limits.control_bytes, 32)
-        bulk = Endpoint(context, bulk_address, server_keys, limits.bulk_bytes, 1000)
+        control = Endpoint(context, control_address, server_keys, limits.control_bytes, 32, again)
+        bulk = Endpoint(context, bulk_address, server_keys, limits.bulk_bytes, 1000, again)
         info = ConnectionInfo(
             control=local_address(control.address),
             bulk=local_address(bulk.address),
@@ -182,10 +189,11 @@ def bind_addresses(options: ServerOptions) -> tuple[str, str]:
         raise InputError(f"The address {options.bind!r} cannot be used", hint)
     if port > 65534:
         raise InputError(f"Port {port} leaves none for the second endpoint", hint)
-    if not is_loopback(f"tcp://{host}:{port}") and not options.allowed_keys:
+    is_known = options.allowed_keys or (options.allow_list and options.allow_list.clients())
+    if not is_loopback(f"tcp://{host}:{port}") and not is_known:
         raise InputError(
-            f"Other computers could reach {options.bind}, so the clients' keys must be listed",
-            "Give --allow-clients FILE with one public key a line, or leave --bind out.",
+            f"Other computers could reach {options.bind}, and no client is known yet",
+            f"Run 'photorig pair --bind {options.bind}' first, or leave --bind out.",
         )
     if port == 0:
         return f"tcp://{host}:*", f"tcp://{host}:*"
