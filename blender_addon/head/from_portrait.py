@@ -22,11 +22,12 @@ from ..portrait.choice import choose_portrait
 from ..render.settings import use_picture_size_once
 from ..shared.files.writing import write_atomically
 from ..shared.mapping.rows import BONE, LOCATIONS, SHAPE_KEY
+from ..shared.parameters.head import FIELD_OF_VIEW
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.wire.messages import HeadMeasurement
 from .board import add_board, has_board, remove_board
 from .build import HEAD_BONE, HeadObjects, add_camera, build_head, head_arrays, reshape
-from .likeness import FIELD_OF_VIEW, Likeness, iris_landmarks, likeness, white_landmarks
+from .likeness import Likeness, iris_landmarks, likeness, white_landmarks
 
 _PHOTO_SLOTS = ("Skin", "Lips", "Brows")
 _SAMPLED_EDGE = 1024

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..shared.parameters.head import FIELD_OF_VIEW
 from ..shared.wire.messages import HeadMeasurement
 
 N_FACE = 468
-FIELD_OF_VIEW = 63.0  # degrees, vertical: of the camera that HeadMeasurement speaks of
 METRES = 0.01
 _LIDS = {
     "Right": (33, 246, 161, 160, 159, 158, 157, 173, 133, 7, 163, 144, 145, 153, 154, 155),

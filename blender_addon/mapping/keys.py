@@ -10,10 +10,6 @@ from ..camera.extra_parameters import data_path, is_driven, schema_of
 from ..compat import curve_of
 from ..shared.parameters.key_reduction import kept_keys
 
-_SPANS = {"coefficient": 1.0, "degree": 60.0, "centimetre": 10.0}
-"""What a whole movement is in each unit; a tolerance is a part of it. In a unit that only a newer
-worker knows it is the way between the limits."""
-
 
 def key_face(camera: bpy.types.Camera, frame: int) -> int:
     """Key all parameters that nothing drives, as they are now. Returns how many."""
@@ -44,8 +40,7 @@ def write_keys(
     if tolerance is not None:
         schema = schema_of(camera)
         described = schema.parameters[schema.index[parameter]]
-        span = _SPANS.get(described.unit, described.maximum - described.minimum)
-        kept = kept_keys(frames, values, tolerance * span)
+        kept = kept_keys(frames, values, tolerance * described.full_move)
         frames, values = frames[kept], values[kept]
     path = data_path(parameter)
     curve = curve_of(camera, path)

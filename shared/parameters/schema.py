@@ -25,6 +25,13 @@ _LONGEST_WORD = 200
 _MOST_PARAMETERS = 1000
 _GREATEST = 3.4e38
 """Beyond this a float32 is infinity."""
+_FULL_MOVES = {
+    "degree": 25.0,
+    "centimetre": 5.0,
+    "coefficient": 1.0,
+    "headPitch": 15.0,
+    "headRoll": 30.0,
+}
 _ID = re.compile(r"\w{1,60}")
 """What a parameter may be called: lists of them are written with spaces between."""
 
@@ -63,6 +70,12 @@ class Parameter:
         """Lowest value that means something. Coefficients of a face are not below 0, but the
         difference of two faces is, and in relative mode that is what they are."""
         return min(self.minimum, -self.maximum if self.unit == "coefficient" else self.minimum)
+
+    @property
+    def full_move(self) -> float:
+        """What counts as a whole movement, in its unit; all of its range in an unknown one."""
+        known = _FULL_MOVES.get(self.id, _FULL_MOVES.get(self.unit))
+        return self.maximum - self.minimum if known is None else known
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,13 @@ class ParameterSchema:
     def rest(self) -> np.ndarray:
         """(n,) float32, the vector of defaults."""
         return np.array([parameter.default for parameter in self.parameters], np.float32)
+
+    @cached_property
+    def full_moves(self) -> np.ndarray:
+        """(n,) float64, what counts as a whole movement of each parameter: yaw 25°, pitch 15°,
+        roll 30°, 5 cm, coefficient 1. Degrees and coefficients are compared by it, and a
+        tolerance is a part of it."""
+        return np.array([parameter.full_move for parameter in self.parameters], np.float64)
 
     @cached_property
     def hash(self) -> str:

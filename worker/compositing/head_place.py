@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from photorig.worker.faces.geometry import FIELD_OF_VIEW, HEAD_PIVOT
+from photorig.shared.parameters.head import FIELD_OF_VIEW, HEAD_PIVOT
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
 from photorig.worker.portraits.portrait import Portrait

@@ -14,12 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-HEAD_PIVOT = (0.0, -7.5, -3.0)
-"""The point a head turns about, cm in the axes of the canonical face: the upper neck. A head's
-translation is this point's, so that turning and tilting a head does not shift it."""
+from photorig.shared.parameters.head import FIELD_OF_VIEW
 
 _DEGREES = 180 / math.pi
-FIELD_OF_VIEW = 63.0  # degrees, vertical: the camera MediaPipe's face geometry assumes
 
 
 def crop(images: Tensor, regions: Tensor, size: int, padding: str = "border") -> Tensor:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from photorig.shared.parameters.head import HEAD_PIVOT
 from photorig.shared.parameters.schema import ARKIT_52, HEAD_TRANSLATION
 
-from .geometry import HEAD_PIVOT
 from .net3d import MINIMUM_FACE, FaceMeasurement, choose_face
 
 PLAY = np.array([0.12, 0.2, 0.5])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from photorig.shared.parameters.head import HEAD_PIVOT
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.worker.faces.geometry import HEAD_PIVOT
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.tracking import PLAY, HeadTranslation, measure_frames
 

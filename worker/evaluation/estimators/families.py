@@ -12,12 +12,11 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from photorig.shared.parameters.schema import ARKIT_NAMES, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_NAMES, HEAD_ANGLES, ParameterSchema
 from photorig.worker.faces.descriptor import face_chips, load_descriptor
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D, choose_face
 
 N_POINTS = 68
-HEAD_ANGLES = ("headYaw", "headPitch", "headRoll")
 
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)  # corners, the subject's sides
 _RIGHT_LIDS, _LEFT_LIDS, _LIPS = (159, 145), (386, 374), (13, 14)

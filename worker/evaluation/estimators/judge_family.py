@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_NAMES, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_NAMES, HEAD_ANGLES, ParameterSchema
 
-from .families import HEAD_ANGLES, Reading, blank_reading
+from .families import Reading, blank_reading
 
 _RIGHT_EYE, _LEFT_EYE = ((36, 39), (42, 45))  # corners among the 68, the subject's sides
 

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from photorig.shared.errors import ModelError
+from photorig.shared.parameters.head import FIELD_OF_VIEW
 from photorig.shared.parameters.schema import ARKIT_NAMES
 from photorig.worker.faces import geometry
 
@@ -34,7 +35,6 @@ EYE_PLACES = np.array(
 )
 """(2, 7) where they stand in ARKit's order."""
 
-_FIELD_OF_VIEW = 63.0  # degrees, vertical: the camera that Net3D's angles are measured in
 _LIPS = (62, 66)  # inner middle of upper and lower lip
 _UPPER_LID, _LOWER_LID = [11, 12, 13], [3, 4, 5]  # opposite points of the iris network
 _PER_DEGREE = 0.02  # makes angles vary about as much as all points of an eye together
@@ -141,7 +141,7 @@ def frame_rotation(face: UprightFace, size: tuple[int, int]) -> np.ndarray:
         size: height and width of the photo.
     """
     height, width = size
-    unit = 2 * np.tan(np.radians(_FIELD_OF_VIEW) / 2) / height
+    unit = 2 * np.tan(np.radians(FIELD_OF_VIEW) / 2) / height
     x, y = (face.photo_landmarks.mean(0) - [width / 2, height / 2]) * unit
     clockwise = np.degrees(np.arctan2(face.to_photo[1, 0], face.to_photo[0, 0]))
     ray = np.array([-np.degrees(np.arctan(x)), np.degrees(np.arctan(y / np.hypot(1, x))), 0.0])

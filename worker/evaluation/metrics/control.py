@@ -12,7 +12,7 @@ from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from ..protocols.pieces import Piece
-from ..protocols.sweeps import AGAIN, REST, SWEEP_COLUMNS, fractions, full_moves, swept_parameters
+from ..protocols.sweeps import AGAIN, REST, SWEEP_COLUMNS, fractions, swept_parameters
 from . import statistics
 from .agreement import Agreement, agreements
 from .identity import SamePerson, identity_figures
@@ -104,7 +104,7 @@ def control_figures(
     frames = swept_frames(bundle.schema, people, sweeps, family)
     same_person = SamePerson.of(people, family)
     units = agreements(bundle.schema, people, family)
-    full = full_moves(bundle.schema)
+    full = bundle.schema.full_moves
     matrix = np.full((len(bundle.schema),) * 2, np.nan)
     parameters = {}
     for position in swept_parameters(bundle):

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_NAMES, ParameterSchema
+from photorig.shared.parameters.schema import ARKIT_NAMES, HEAD_ANGLES, ParameterSchema
 
-from ..estimators.families import HEAD_ANGLES
 from ..protocols.drive import IMAGE, ROLL, TURN
 from ..protocols.pieces import Piece
 from ..protocols.sweeps import REST

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from photorig.shared.parameters.schema import HEAD_ANGLES
 from photorig.worker.reenactment.bundle import ModelBundle
 
-from ..estimators.families import HEAD_ANGLES
 from ..protocols.pieces import Task
 from .control import SweptFrames
 from .drive_figures import Pairs

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ParameterSchema
+from photorig.shared.parameters.schema import HEAD_ANGLES, ParameterSchema
 
-from ..estimators.families import HEAD_ANGLES
 from ..metrics.placement import TRANSLATION
 from .pieces import Piece, Task
 from .studio import Studio

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from photorig.shared.parameters.arkit_amounts import readings_of
-from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
 
@@ -28,15 +27,6 @@ FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Of the trained range, for what goes one way; rest is the fifth level."""
 SIGNED_FRACTIONS = (-1.0, -0.5, 0.5, 1.0)
 _STRANGER = 1 << 20  # index far from all people that are measured
-
-_FULL_MOVE = {"degree": 25.0, "centimetre": 5.0, "coefficient": 1.0}
-_FULL_MOVE_OF = {"headPitch": 15.0, "headRoll": 30.0}
-
-
-def full_moves(schema: ParameterSchema) -> np.ndarray:
-    """(n,) what counts as a full move in each parameter's unit: yaw 25°, pitch 15°, roll 30°,
-    5 cm, coefficient 1. Crosstalk compares degrees and coefficients by it."""
-    return np.array([_FULL_MOVE_OF.get(p.id, _FULL_MOVE[p.unit]) for p in schema.parameters])
 
 
 def swept_parameters(bundle: ModelBundle) -> list[int]:

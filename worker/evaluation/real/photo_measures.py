@@ -9,12 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from photorig.shared.parameters.schema import HEAD_ANGLES
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.search import find_faces
 from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_aligned
 from photorig.worker.portraits.portrait import Portrait
 
-from ..estimators.families import HEAD_ANGLES, Reading
+from ..estimators.families import Reading
 from ..metrics import statistics
 from ..metrics.ceilings import photographed_again
 from .bench import Bench, crop_tile, head_tile

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..estimators.families import HEAD_ANGLES
+from photorig.shared.parameters.schema import HEAD_ANGLES
+
 from .markup import Content, number, table, tag
 from .page_parts import Other
 

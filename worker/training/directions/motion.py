@@ -21,8 +21,8 @@ from .curves import Curve
 
 SOFTNESS = 0.004
 
-FULL_ANGLE: dict[str, float] = {"headYaw": 25.0, "headPitch": 15.0}
-"""Degrees of a full move."""
+LEARNED_ANGLES = ("headYaw", "headPitch")
+"""What else a head does the picture's geometry does: that is measured, not learned."""
 
 USUAL_AND_FULL: dict[str, tuple[float, float]] = {
     "browDown": (0.08, 0.78),
@@ -58,20 +58,15 @@ USUAL_AND_FULL: dict[str, tuple[float, float]] = {
 """Coefficient at rest and in a full move: the median of 4,000 generated faces (or what is needed to
 be seen at all), and about as far as optimising single portraits could go and still look natural."""
 
-FULL_COEFFICIENT = 1.0
-FULL_OF_GEOMETRY = {"headRoll": 30.0, "headX": 5.0, "headY": 5.0, "headZ": 5.0}
-"""Degrees and centimetres; what the picture's geometry does is measured, not learned."""
-
 
 def full_move(schema: ParameterSchema) -> Tensor:
     """(n,) a full move of each parameter in its unit; compares degrees with coefficients."""
-    full = FULL_ANGLE | FULL_OF_GEOMETRY
-    return torch.tensor([full.get(name, FULL_COEFFICIENT) for name in schema.ids])
+    return torch.tensor(schema.full_moves, dtype=torch.float32)
 
 
 def learnable(schema: ParameterSchema) -> list[int]:
     """Positions of the parameters for which directions are learned."""
-    return [i for i, name in enumerate(schema.ids) if name in FULL_ANGLE or _key(name)]
+    return [i for i, name in enumerate(schema.ids) if name in LEARNED_ANGLES or _key(name)]
 
 
 def _key(name: str) -> str | None:
@@ -98,8 +93,9 @@ class MotionScale:
     def __init__(self, schema: ParameterSchema, positions: list[int]) -> None:
         self.positions = positions
         names = [schema.ids[position] for position in positions]
-        self.is_angle = torch.tensor([name in FULL_ANGLE for name in names])
-        self._angle = torch.tensor([FULL_ANGLE.get(name, 1.0) for name in names])
+        self.is_angle = torch.tensor([name in LEARNED_ANGLES for name in names])
+        full_angles = schema.full_moves[positions].astype("float32")
+        self._angle = torch.where(self.is_angle, torch.from_numpy(full_angles), 1.0)
         ends = torch.tensor([USUAL_AND_FULL.get(_key(name) or "", (0.0, 0.5)) for name in names])
         usual, full = softened_logit(ends[:, 0]), softened_logit(ends[:, 1])
         self._usual, self._span = usual, full - usual

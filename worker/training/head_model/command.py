@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from photorig.shared.parameters.head import HEAD_PIVOT
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.faces.face_topology import EYE_RADIUS
 
 from .head_builder import MATERIALS
-from .head_mesh import PIVOT, HeadMesh, build_head_mesh
+from .head_mesh import HeadMesh, build_head_mesh
 
 DATA_FILE = Path("blender_addon/data/photorig_head.npz")
 METRES = 0.01
@@ -68,7 +69,7 @@ def write_head(path: Path, shapes: FaceShapes, mesh: HeadMesh) -> None:
         eye_centres=blender_axes(mesh.eye_centres).astype(np.float32),
         eye_radius=np.float32(EYE_RADIUS * METRES),
         gaze_angles=gaze_angles(shapes).astype(np.float32),
-        pivot=blender_axes(np.array(PIVOT)).astype(np.float32),
+        pivot=blender_axes(np.array(HEAD_PIVOT)).astype(np.float32),
         key_names=np.array(shapes.names),
         key_offsets=offsets.astype(np.float16),
     )

@@ -24,9 +24,6 @@ from photorig.worker.faces.face_topology import (
 from .head_builder import BROWS, LIPS, SKIN, Builder
 from .head_openings import add_lid_rims, add_mouth, add_teeth, add_tongue
 
-PIVOT = (0.0, -3.0, -4.5)
-"""Where the head turns and nods: the top of the neck, a little below and behind the ears."""
-
 _SKULL_RINGS = 9
 _MIDDLE_HEIGHT = 1.0
 _LEAVE_ABOVE, _LEAVE_BELOW = 8.0, 4.5  # how far a strip keeps its first direction, cm
