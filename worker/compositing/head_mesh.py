@@ -10,9 +10,9 @@ import functools
 
 import numpy as np
 
+from photorig.shared.parameters.head import HEAD_PIVOT
 from photorig.worker.faces.canonical import CanonicalFace, load_canonical_face
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
-from photorig.worker.faces.geometry import HEAD_PIVOT
 
 from .face_mesh import FacePose
 
