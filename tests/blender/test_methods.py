@@ -78,7 +78,8 @@ def test_a_method_that_a_package_brings_is_offered_chosen_and_rendered(
     settings.method = "toy"
     toy = still(scene, tmp_path / "toy.png")
     assert np.abs(toy.astype(int) - plain).max() > 20
-    (tmp_path / "one.jsonl").write_text('{"parameters": {"headYaw": 10.0, "jawOpen": 0.5}}\n')
+    asked = '{"frame": 1, "parameters": {"headYaw": 10.0, "jawOpen": 0.5}}'
+    (tmp_path / "one.jsonl").write_text(asked + "\n")
     out = tmp_path / "cli"
     _photorig(
         program, "render", person, tmp_path / "one.jsonl", "--out", out, "--size", 256,
@@ -93,7 +94,7 @@ def test_a_method_that_the_worker_lacks_is_refused_with_those_it_has(
     shot_of_person.camera.data.photorig.method = "magic"
     camera = shot_of_person.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     request = modules.frame_request.frame_request(camera, 1)
-    link = modules.worker_link.link
+    link = modules.link.link
     link.start_if_wanted()
     link.wait_until_ready(lambda: False)
     link.client.upload_portrait(modules.frame_request.portrait_of(camera).content)

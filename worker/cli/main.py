@@ -34,6 +34,7 @@ COMMANDS = {
     "fit": "turn photos of a person into a portrait",
     "analyze": "measure head pose and expression in pictures or a video",
     "render": "render a portrait with the parameters of a file",
+    "reenact": "let footage of one person drive a portrait of another",
     "methods": "list the ways in which faces are driven",
     "serve": "run the worker that Blender talks to",
     "pair": "let a Blender on another computer use this worker",

@@ -112,8 +112,8 @@ class _Job:
 
 
 def run(args: argparse.Namespace) -> int:
-    is_movie = _is_movie(args.out)
-    if args.passes and is_movie:
+    as_movie = is_movie(args.out)
+    if args.passes and as_movie:
         raise InputError("Passes are written as pictures", "Give a folder instead of a movie.")
     if args.neutral_frame is not None and args.mode != RELATIVE_TO_FIRST:
         raise InputError(
@@ -121,17 +121,17 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.neutral and args.mode == "absolute":
         raise InputError("In mode absolute nothing is left of the photo", "Leave --neutral out.")
-    if is_movie:
+    if as_movie:
         check_writable(args.out, "film.mp4", 1 << 20)
     else:
         check_folder_writable(args.out, 1 << 20)
-    job = _prepare(args, is_movie)
+    job = _prepare(args, as_movie)
     _warn_beyond_range(job)
     started = time.perf_counter()
     if job.timeline is not None:
         from photorig.worker.media.movie import write_movie
 
-        _tell_gaps(job.timeline)
+        tell_gaps(job.timeline)
         rendered = write_movie(args.out, _frames(job), job.timeline.rate, job.timeline.times)
     else:
         rendered = _write_folder(args.out, job, with_passes=args.passes)
@@ -152,7 +152,7 @@ def _rate(text: str) -> Fraction:
         ) from error
 
 
-def _is_movie(out: Path) -> bool:
+def is_movie(out: Path) -> bool:
     """Whether the name is that of a film; else it is that of a folder.
 
     Raises:
@@ -173,7 +173,7 @@ def _is_movie(out: Path) -> bool:
     return False
 
 
-def _tell_gaps(film: Timeline) -> None:
+def tell_gaps(film: Timeline) -> None:
     for numbers, what in (
         (film.bridged, "bridged from the pose before to the pose after"),
         (film.held, "held at the nearest pose"),
@@ -192,7 +192,7 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import load_renderer
 
-    size = _size(args.size)
+    size = size_of(args.size)
     portrait = Portrait.load(args.portrait)
     renderer = load_renderer(args.device)
     lines, recording = read_recording(args.parameters, renderer.schema)
@@ -215,12 +215,13 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
         )
         for line in (lines if film is None else film.frames)
     ]
-    return _Job(renderer, _measured(args, portrait, renderer), requests, film)
+    portrait = measured(args.portrait, args.method, portrait, renderer)
+    return _Job(renderer, portrait, requests, film)
 
 
-def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
-    """The portrait with what its face does; one that lacks it, a quick one or one of an earlier
-    version, is measured now and kept beside the old file."""
+def measured(path: Path, method: str, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
+    """The portrait of a file with what its face does; one that lacks it, a quick one or an older
+    one, is measured now and kept beside the old file."""
     from photorig.worker.reenactment.known_faces import KnownFaces, default_folder, measure_on
     from photorig.worker.reenactment.measure_geometry import LOOKS
     from photorig.worker.reenactment.methods import method_entry
@@ -228,7 +229,7 @@ def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRender
     faces = KnownFaces(
         renderer.bundle, measure_on(renderer.bundle, renderer.generator), default_folder()
     )
-    if not method_entry(args.method).needs_geometry or not faces.needs_measuring(portrait):
+    if not method_entry(method).needs_geometry or not faces.needs_measuring(portrait):
         return portrait
     renderer.check_portrait(portrait)
     with contextlib.ExitStack() as cleanup:
@@ -236,25 +237,25 @@ def _measured(args: argparse.Namespace, portrait: Portrait, renderer: FaceRender
         @functools.cache  # at the first look: what was kept from before needs none
         def progress() -> Progress:
             kind = "a quick portrait, or one of an earlier version"
-            print(f"{args.portrait} is {kind}: measuring its face, once.", file=sys.stderr)
+            print(f"{path} is {kind}: measuring its face, once.", file=sys.stderr)
             return cleanup.enter_context(Progress("pictures", LOOKS))
 
-        measured = faces.known(portrait, lambda: progress().advance())
-    if faces.needs_measuring(measured):
+        result = faces.known(portrait, lambda: progress().advance())
+    if faces.needs_measuring(result):
         print(
             "Warning: no face is found in what the generator makes of it: it is driven by the "
             "method calibrated, and less far.",
             file=sys.stderr,
         )
         return portrait
-    _keep_beside(args.portrait, measured)
-    return measured
+    _keep_beside(path, result)
+    return result
 
 
-def _keep_beside(path: Path, measured: Portrait) -> None:
+def _keep_beside(path: Path, portrait: Portrait) -> None:
     """Write the updated portrait beside the old one, which stays; no file is ever replaced."""
     base = re.sub(r"\.updated(-\d+)?$", "", path.stem)
-    content = measured.to_bytes()
+    content = portrait.to_bytes()
     for number in itertools.count(1):
         ending = "updated" if number == 1 else f"updated-{number}"
         updated = path.with_name(f"{base}.{ending}.portrait")
@@ -264,14 +265,14 @@ def _keep_beside(path: Path, measured: Portrait) -> None:
             if updated.read_bytes() == content:
                 return
     try:
-        measured.save(updated)
+        portrait.save(updated)
     except InputError as error:
         print(f"Note: the updated portrait is not kept: {error.message}.", file=sys.stderr)
     else:
         print(f"Wrote the updated portrait to {updated}; the old file stays.", file=sys.stderr)
 
 
-def _size(text: str) -> int | Literal["full"]:
+def size_of(text: str) -> int | Literal["full"]:
     if text == "full":
         return "full"
     try:

@@ -15,6 +15,7 @@ TRAININGS = {
     "directions": ("directions.command", "the direction matrix: parameters to latent shifts"),
     "encoder": ("encoder.command", "the encoder: an aligned photo to latents"),
     "transfer": ("transfer.command", "motion encoder and mapper of method transfer"),
+    "stylespace": ("stylespace.command", "the 32 channels of method stylespace"),
     "stylemask": ("stylemask.command", "the mask networks of method stylemask"),
     "judge": (
         "judge.command",

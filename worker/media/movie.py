@@ -17,6 +17,8 @@ from photorig.shared.errors import InputError
 from photorig.shared.files.provenance import DIGITAL_SOURCE_TYPE
 from photorig.shared.files.writing import explained, replacing
 
+from .soundtrack import Soundtrack
+
 NOTE = f"Made with AI. IPTC DigitalSourceType: {DIGITAL_SOURCE_TYPE}"
 
 
@@ -31,6 +33,7 @@ class MovieKind:
         least: of them that a frame can last.
         options: of the codec.
         settings: of the container.
+        sound: codec of a soundtrack; "" where there can be none.
     """
 
     container: str
@@ -40,16 +43,23 @@ class MovieKind:
     least: int = 1
     options: dict[str, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    sound: str = ""
 
 
 _H264 = {"crf": "16"}
 _TAGS = {"movflags": "use_metadata_tags"}
 KINDS = {
-    ".mp4": MovieKind("mp4", "libx264", "yuv420p", 90_000, 1, _H264, _TAGS),
-    ".mov": MovieKind("mov", "libx264", "yuv420p", 90_000, 1, _H264, _TAGS),
-    ".mkv": MovieKind("matroska", "libx264", "yuv420p", 1000, 1, _H264),
+    ".mp4": MovieKind("mp4", "libx264", "yuv420p", 90_000, 1, _H264, _TAGS, "aac"),
+    ".mov": MovieKind("mov", "libx264", "yuv420p", 90_000, 1, _H264, _TAGS, "aac"),
+    ".mkv": MovieKind("matroska", "libx264", "yuv420p", 1000, 1, _H264, sound="aac"),
     ".webm": MovieKind(
-        "webm", "libvpx-vp9", "yuv420p", 1000, 1, {"crf": "24", "b": "0", "cpu-used": "4"}
+        "webm",
+        "libvpx-vp9",
+        "yuv420p",
+        1000,
+        1,
+        {"crf": "24", "b": "0", "cpu-used": "4"},
+        sound="libopus",
     ),
     # Players show what is to last a hundredth for ten.
     ".gif": MovieKind("gif", "gif", "pal8", 100, 2),
@@ -64,6 +74,7 @@ def write_movie(
     frames: Iterable[np.ndarray],
     frames_per_second: float | Fraction,
     times: Sequence[float] | None = None,
+    sound: Path | None = None,
 ) -> int:
     """Write (height, width, 3) uint8 frames of one size as a film; returns how many.
 
@@ -75,6 +86,7 @@ def write_movie(
     Args:
         path: its suffix, one of KINDS, says what is made.
         times: seconds from the start by frame, growing, where they do not keep the rate.
+        sound: a film whose sound goes along, if it has any and this kind can carry it.
 
     Raises:
         InputError: there are no frames, or the file cannot be written.
@@ -85,7 +97,7 @@ def write_movie(
     rate = Fraction(frames_per_second).limit_denominator(1001)
     with replacing(path) as file:
         try:
-            count = _write(file, kind, frames, rate, times)
+            count = _write(file, kind, frames, rate, times, sound)
         except (OSError, av.FFmpegError) as error:
             with explained(path):
                 raise OSError(error.errno, error.strerror or str(error)) from error
@@ -105,6 +117,7 @@ def _write(
     frames: Iterable[np.ndarray],
     rate: Fraction,
     times: Sequence[float] | None,
+    sound: Path | None,
 ) -> int:
     remaining = iter(frames)
     first = next(remaining, None)
@@ -123,6 +136,7 @@ def _write(
         stream.pix_fmt = kind.pixels
         if ticks is not None:
             stream.codec_context.time_base = Fraction(1, ticks)
+        track = Soundtrack.of(sound, container, kind.sound) if sound and kind.sound else None
         palette = _Palette(stream) if kind.codec == "gif" else None
         durations: dict[int, int] = {}
         last = -kind.least
@@ -139,6 +153,8 @@ def _write(
             for ready in [frame] if palette is None else palette.of(frame):
                 container.mux(_lasting(stream.encode(ready), durations))
         container.mux(_lasting(stream.encode(), durations))
+        if track is not None:
+            track.copy(float(_seconds(count, rate, times)))
     if kind.codec == "gif":
         _add_comment(file)
     return count

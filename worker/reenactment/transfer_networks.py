@@ -1,9 +1,9 @@
 """The networks of method ``transfer``: a motion encoder, and a mapper into W+.
 
-Jahoda and Čech, "Two encoders and a mapper" (arXiv 2504.13021): what a driver does and who somebody
-is are encoded each for itself, side by side, and one linear layer a row makes the code of the one
-doing the other. The identity encoder is the project's photo encoder (fitting); the motion encoder
-looks through the frozen landmark network of Net3D, which sees real faces and generated ones alike.
+Jahoda and Čech, arXiv 2504.13021: what a driver does and who somebody is are encoded each for
+itself, and one linear layer a row makes the code of the one doing the other. The identity encoder
+is the project's photo encoder, or a whole fit; the motion encoder looks through the frozen landmark
+network of Net3D, which sees real faces and generated ones alike.
 """
 
 from __future__ import annotations
@@ -50,23 +50,26 @@ class MotionEncoder(nn.Module):
 
 
 class TransferNetworks(nn.Module):
-    """Motion encoder and mapper. At the start the mapper copies the identity's code."""
+    """Motion encoder and mapper.
+
+    The paper's mapper reads both codes, the identity's in full. It is linear, so what it takes off
+    an identity's code is what that picture itself shows of motion; said in this way, a source that
+    is driven by its own picture stays what it is, and half of the weights are not needed.
+    """
 
     def __init__(self, n_rows: int, w_dim: int) -> None:
         super().__init__()
         self.motion = MotionEncoder(n_rows, w_dim)
-        self.of_motion = nn.Parameter(0.02 * torch.randn(n_rows, w_dim, w_dim) / w_dim**0.5)
-        self.of_identity = nn.Parameter(torch.eye(w_dim).repeat(n_rows, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(n_rows, w_dim))
+        self.mapper = nn.Parameter(0.02 * torch.randn(n_rows, w_dim, w_dim) / w_dim**0.5)
 
-    def forward(self, landmarks: Tensor, identity: Tensor) -> Tensor:
-        """Landmarks of drivers (b, 478, 3) and codes of sources (b, n_rows, w_dim) → latents."""
-        own = torch.einsum("brw,rwv->brv", identity, self.of_identity)
-        return own + self.motion_part(landmarks) + self.bias
+    def forward(self, driver: Tensor, source: Tensor, identity: Tensor) -> Tensor:
+        """Landmarks of drivers and of sources (b, 478, 3), codes of sources (b, n_rows, w_dim), to
+        latents."""
+        return identity + self.motion_part(driver) - self.motion_part(source)
 
     def motion_part(self, landmarks: Tensor) -> Tensor:
-        """(b, n_rows, w_dim) what drivers (b, 478, 3) add to a code."""
-        return torch.einsum("brw,rwv->brv", self.motion(landmarks), self.of_motion)
+        """(b, n_rows, w_dim) what faces (b, 478, 3) add to a code by what they do."""
+        return torch.einsum("brw,rwv->brv", self.motion(landmarks), self.mapper)
 
 
 @torch.no_grad()

@@ -31,7 +31,7 @@ from ..two_stages import MatrixTeacher, StageSettings, add_stage_arguments, trai
 from .training import TransferObjective
 
 SETTINGS = StageSettings(
-    matrix_steps=3000, matrix_batch=64, matrix_rate=6e-4, picture_steps=500, weight_decay=0.0
+    matrix_steps=3000, matrix_batch=64, matrix_rate=6e-4, picture_steps=250, weight_decay=0.0
 )
 
 

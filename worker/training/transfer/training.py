@@ -50,13 +50,14 @@ class TransferObjective:
         wanted[:, : shift.shape[1]] += shift
         own = (source // FRAMES == driver // FRAMES)[:, None, None]
         wanted = torch.where(own, self._people.latents[driver], wanted)
-        made = self._networks(self._shown(driver, random), identity)
+        made = self._networks(self._shown(driver, random), self._shown(source, random), identity)
         return {"matrix": ((made - wanted) / self._usual).square().mean()}
 
     def picture_terms(self, count: int, random: torch.Generator) -> dict[str, Tensor]:
         source, driver, identity = self._pairs(count, random)
         shown = self._shown(driver, random)
-        images = rendered(self._observers.network, self._networks(shown, identity))
+        latents = self._networks(shown, self._shown(source, random), identity)
+        images = rendered(self._observers.network, latents)
         wanted = self._loss.wanted(self._people, source, driver)
         seen = self._loss.seen(images, wanted)
         terms = self._loss.of(images, seen, wanted)

@@ -1,0 +1,1 @@
+"""Choosing the channels of method stylespace: ``photorig train stylespace``."""
