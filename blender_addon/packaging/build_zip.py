@@ -26,7 +26,7 @@ from pathlib import Path
 
 ADDON = Path(__file__).resolve().parent.parent
 ROOT = ADDON.parent
-sys.path.insert(0, str(ROOT / ".ci"))
+sys.path[:0] = [str(ROOT / ".ci"), str(ADDON / "packaging")]
 
 from bill_of_materials import bill_of_materials, component, inside  # noqa: E402
 from guide_pages import write_guide  # noqa: E402

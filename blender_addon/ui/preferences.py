@@ -10,6 +10,7 @@ import bpy
 from ..extension import PACKAGE
 from ..link.options import LOCAL, PREVIEW_MEGABYTES, REMOTE, preview_cache_bytes
 from ..preview.live import live
+from .manual import page_url
 from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
 
 
@@ -131,6 +132,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "auto_start")
         layout.prop(self, "preview_megabytes")
         layout.prop(self, "shot_picture", expand=True)
+        layout.operator("wm.url_open", text="Documentation", icon="HELP").url = page_url()
         draw_worker_state(layout)
         draw_log(layout)
         if self.place == LOCAL:
