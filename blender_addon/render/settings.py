@@ -149,9 +149,12 @@ def begin_shot(camera_data: bpy.types.Camera, picture: str) -> str:
     Raises:
         InputError: the portrait cannot be read.
     """
-    camera_data.photorig.size, camera_data.photorig.framing = "FULL", "FILL"
+    settings = camera_data.photorig
+    for name, value in (("size", "FULL"), ("framing", "FILL")):
+        if not settings.is_property_set(name):  # a script may have prepared the camera
+            setattr(settings, name, value)
     told = ""
-    for scene in bpy.data.scenes if picture == PHOTO else ():
+    for scene in bpy.data.scenes if picture == PHOTO and settings.size == "FULL" else ():
         is_shown = scene.camera is not None and scene.camera.data == camera_data
         if is_shown and scene.is_editable and use_picture_size_once(scene, camera_data):
             width, height = picture_size(camera_data)

@@ -27,9 +27,10 @@ def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:
     """
     text = bpy.app.translations.pgettext_iface(text)
     letters = int((region_width() - _ICON_PIXELS) / _LETTER_PIXELS)
-    if any(ord(letter) >= _WIDE_LETTERS for letter in text):
-        letters //= 2
-    lines = textwrap.wrap(text, max(16, letters))
+    n_wide = sum(ord(letter) >= _WIDE_LETTERS for letter in text)
+    letters = letters * len(text) // max(1, len(text) + n_wide)
+    lines = textwrap.wrap(text, max(10 if n_wide else 16, letters))
     column = layout.column(align=True)
+    below = "BLANK1" if icon != "NONE" else icon
     for number, line in enumerate(lines):
-        column.label(text=line, icon="BLANK1" if number else icon, translate=False)
+        column.label(text=line, icon=below if number else icon, translate=False)

@@ -87,8 +87,9 @@ def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
     if photo is None:
         return
     for name in ("headYaw", "headPitch", "headRoll"):
-        label = ARKIT_52.parameters[ARKIT_52.index[name]].label
-        column.label(text=f"{label} {round(photo[name])}°".replace("-", "−"))
+        label = said(ARKIT_52.parameters[ARKIT_52.index[name]].label)
+        angle = f"{label} {round(photo[name])}°".replace("-", "−")
+        column.label(text=angle, translate=False)
 
 
 def draw_parameters(layout: bpy.types.UILayout, camera: bpy.types.Camera, place: str) -> None:

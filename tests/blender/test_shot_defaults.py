@@ -133,6 +133,13 @@ def test_a_camera_that_was_set_up_keeps_what_was_set(
     assert size_of(new_scene) == (160, 90)
 
 
+def test_what_a_script_has_set_before_stays(new_scene: bpy.types.Scene, wide: Path) -> None:
+    new_scene.camera.data.photorig.size = "256"
+    bpy.ops.photorig.load_portrait(filepath=str(wide))
+    assert new_scene.camera.data.photorig.size == "256"
+    assert size_of(new_scene) == (1920, 1080)
+
+
 @pytest.mark.parametrize("size", [(1920, 1080), (1000, 1500), (1500, 500)])
 def test_there_are_no_black_bars(
     new_scene: bpy.types.Scene,
