@@ -156,7 +156,7 @@ class NeutralFace:
             matrix[:_N, :_N] += looks.T @ looks + np.diag(faith)
             vector[:_N] += looks.T @ places + faith * read
             amounts = _between_0_and_1(matrix, vector)
-        return amounts
+        return _one_way(amounts)
 
     def openings(self, face: FaceMeasurement) -> np.ndarray:
         """(2,) cm between the lids of right and left eye, as large as this face."""
@@ -224,6 +224,17 @@ class RecordedLids:
             seen = np.clip(closed[eye] / _MOST_CLOSED - narrower, 0, 1)
             result[blink] += shuts.max() * (seen - result[blink])
         return result
+
+
+def _one_way(amounts: np.ndarray) -> np.ndarray:
+    """Amounts (52,) of eyes that do not look two opposite ways at once: what up and down have in
+    common moves no iris, and lids hardly."""
+    result = amounts.copy()
+    for side in SIDES:
+        for pair in (("Up", "Down"), ("In", "Out")):
+            both = [ARKIT_NAMES.index(f"eyeLook{way}{side}") for way in pair]
+            result[both] -= result[both].min()
+    return result
 
 
 @functools.cache

@@ -104,6 +104,13 @@ def test_a_look_aside_is_where_the_irises_are() -> None:
     assert found(seen, *look) == pytest.approx([0.9, 0.9], abs=0.1)
 
 
+def test_no_eye_looks_up_and_down_at_once() -> None:
+    squints = {"eyeSquintLeft": 0.6, "eyeWideLeft": 0.5, "eyeLookUpLeft": 0.4}
+    for seen in recorded_parameters([*REST, frame(squints, read=0.3)]):
+        assert seen is not None
+        assert min(found(seen, "eyeLookUpLeft", "eyeLookDownLeft")) == 0
+
+
 def test_what_no_landmark_shows_is_as_net3d_reads_it() -> None:
     *_, seen = recorded_parameters([*REST, frame({"tongueOut": 0.0})])
     assert seen is not None
