@@ -24,6 +24,7 @@ from photorig.shared.wire.messages import FrameRequest, MessageLimits
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.cli.serve import reachable_options
 from photorig.worker.media.encoding import encode_picture
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.server.executor import LocalExecutor
 from photorig.worker.server.fits.process import ProcessFitter
@@ -52,7 +53,7 @@ def portrait_bytes(seed: int) -> bytes:
         latents=random.normal(size=(16, 512)).astype(np.float32),
         parameters=random.uniform(0, 1, len(ARKIT_52)).astype(np.float32),
         photo=random.integers(0, 256, (SIZE, SIZE, 3), np.uint8),
-        alignment=Portrait.aligned_photo(SIZE),
+        alignment=Alignment.upright(SIZE),
         model_id="card",
         name=f"Nobody {seed}",
     ).to_bytes()

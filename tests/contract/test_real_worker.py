@@ -73,6 +73,7 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def portrait(generator: Any) -> Any:
+    from photorig.worker.portraits.alignment import Alignment
     from photorig.worker.portraits.portrait import Portrait
 
     noise = np.random.default_rng(4).normal(size=(1, generator.w_dim)).astype(np.float32)
@@ -81,7 +82,7 @@ def portrait(generator: Any) -> Any:
         latents=latents,
         parameters=ARKIT_52.rest,
         photo=generator.synthesize(latents[None], SIZE)[0],
-        alignment=Portrait.aligned_photo(SIZE),
+        alignment=Alignment.upright(SIZE),
         model_id=generator.model_id,
         name="Nobody",
     )

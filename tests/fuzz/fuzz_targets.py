@@ -32,6 +32,7 @@ from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.connection import FORMAT, ConnectionInfo
 from photorig.shared.wire.protocol import Message, decode
 from photorig.worker.media.reading import read_picture
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cards import read_card
 
@@ -131,7 +132,7 @@ def _portrait_seeds() -> list[bytes]:
         latents=random.normal(size=(2, 512)).astype(np.float32),
         parameters=np.zeros(len(ARKIT_52), np.float32),
         photo=random.integers(0, 256, (24, 32, 3), np.uint8),
-        alignment=Portrait.aligned_photo(24),
+        alignment=Alignment.upright(24),
         model_id="card",
         name="Nobody",
     )

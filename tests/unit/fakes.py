@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 from photorig.worker.reenactment.methods import load_method
@@ -70,7 +71,7 @@ def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:
         latents=random.standard_normal((16, 512)).astype(np.float32) * 0.1,
         parameters=random.uniform(0, 0.2, len(ARKIT_52)).astype(np.float32),
         photo=random.integers(0, 256, (size, size, 3), np.uint8),
-        alignment=np.array([[1 / side, 0, -0.5], [0, 1 / side, -0.5]]),
+        alignment=Alignment(np.array([[1 / side, 0, -0.5], [0, 1 / side, -0.5]])),
         model_id=MODEL_ID,
         name=f"tiny {seed}",
     )

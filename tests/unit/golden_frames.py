@@ -26,6 +26,7 @@ from PIL import Image
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.generators import load_generator
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, load_bundle
 from photorig.worker.reenactment.regional_controls import RegionalShifts
@@ -117,7 +118,7 @@ def _measured() -> Portrait:
     face = cv2.resize(sampled.photo, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     photo = cv2.warpAffine(face, _IN_PHOTO, (width, height), borderMode=cv2.BORDER_REFLECT)
     in_square = cv2.invertAffineTransform(_IN_PHOTO) / _SIDE
-    portrait = replace(sampled, photo=photo, alignment=in_square)
+    portrait = replace(sampled, photo=photo, alignment=Alignment(in_square))
     return with_geometry(portrait, load_bundle(), generator, net3d)
 
 

@@ -12,6 +12,7 @@ from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.evaluation.estimators.families import Reading, blank_reading
 from photorig.worker.evaluation.real.bench import Bench
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from .fakes import MODEL_ID
@@ -140,7 +141,7 @@ def neutral_portrait() -> Portrait:
         latents=np.zeros((16, 512), np.float32),
         parameters=np.zeros(len(ARKIT_52), np.float32),
         photo=photo,
-        alignment=Portrait.aligned_photo(512),
+        alignment=Alignment.upright(512),
         model_id=MODEL_ID,
         name="neutral",
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from photorig.worker.portraits.align import aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 Size = int | Literal["full"]
@@ -22,12 +22,12 @@ class Scene:
 
     Attributes:
         photo: (h, w, 3) uint8, not writeable.
-        alignment: (2, 3) from its pixels to the aligned square.
+        alignment: from its pixels to the aligned square.
         cut: rows and columns of the frame.
     """
 
     photo: np.ndarray
-    alignment: np.ndarray
+    alignment: Alignment
     cut: tuple[slice, slice]
 
 
@@ -42,14 +42,11 @@ def scene_of(portrait: Portrait, size: Size) -> Scene:
         return Scene(portrait.photo, portrait.alignment, (everything, everything))
     left, top, right, bottom = (round(size * reach) for reach in _known_around(portrait))
     most = round(size * _AROUND)
-    wide = size + 2 * most
-    # From the square to the one around it, then sampled like any aligned crop.
-    around = (portrait.alignment * size + [[0, 0, most], [0, 0, most]]) / wide
-    photo = aligned_crop(portrait.photo, around, wide)
-    photo[most:-most, most:-most] = aligned_crop(portrait.photo, portrait.alignment, size)
+    photo = portrait.alignment.widened(size, most).crop(portrait.photo, size + 2 * most)
+    photo[most:-most, most:-most] = portrait.alignment.crop(portrait.photo, size)
     photo = photo[most - top : most + size + bottom, most - left : most + size + right]
     photo.flags.writeable = False
-    alignment = np.array([[1 / size, 0, -left / size], [0, 1 / size, -top / size]])
+    alignment = Alignment.upright(size, left, top)
     return Scene(photo, alignment, (slice(top, top + size), slice(left, left + size)))
 
 
@@ -58,7 +55,7 @@ def _known_around(portrait: Portrait) -> tuple[float, float, float, float]:
     `_AROUND`."""
     height, width = portrait.photo.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-    (top_left, top_right, bottom_right, bottom_left) = to_aligned(corners, portrait.alignment)
+    (top_left, top_right, bottom_right, bottom_left) = portrait.alignment.to_square(corners)
     # Of a tilted photo what is there over the whole length of a side.
     beyond = (
         -max(top_left[0], bottom_left[0]),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from photorig.worker.portraits.alignment import Alignment
+
 
 @dataclass(frozen=True)
 class Coarse:
@@ -49,10 +51,9 @@ class Coarse:
         as OpenCV counts them; not writeable."""
         return _positions(self)
 
-    def alignment(self, alignment: np.ndarray) -> np.ndarray:
-        """(2, 3) from the raster's pixels, of one (2, 3) from the picture's."""
-        linear = alignment[:, :2] * self.factor
-        return np.column_stack([linear, alignment[:, 2] - self.margin * linear.sum(1)])
+    def alignment(self, alignment: Alignment) -> Alignment:
+        """From the raster's pixels, of one from the picture's."""
+        return alignment.coarser(self.factor, self.margin)
 
     def enlarged(self, field: np.ndarray) -> np.ndarray:
         """A field (m, n, …) float32 on the raster as it lies on the picture (h, w, …)."""

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from photorig.worker.faces.segmentation import Matte, PersonMatte, refined
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from .canvas import Scene, Size, scene_of
@@ -32,8 +32,6 @@ from .detail import (
     carried,
     colour_offset,
     follow,
-    in_raster,
-    is_square,
     small,
 )
 from .face_move import FaceMove
@@ -51,7 +49,7 @@ from .layers import (
     with_fringe,
     with_surroundings,
 )
-from .paste_back import PasteWindow, from_corner, paste_window
+from .paste_back import PasteWindow, paste_window
 from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
@@ -110,7 +108,7 @@ class _Rest:
         around, shown = beyond[window.inner], window.shown[window.inner]
         seams = []
         for seam in (surrounded, alone):
-            seam = in_raster(seam, window.inner_alignment, shown.shape)
+            seam = window.inner_alignment.placed(seam, shown.shape)
             whole = beyond.copy()
             whole[window.inner] = around + shown * (seam - around)
             seams.append(whole)
@@ -127,9 +125,9 @@ class _Rest:
     def aligned_crop(self, picture: np.ndarray) -> np.ndarray:
         """The aligned square (SIDE, SIDE, 3) of a picture of the window."""
         inner = picture[self.window.inner]
-        if is_square(self.window.inner_alignment, inner.shape):
+        if self.window.inner_alignment.is_whole(inner.shape):
             return small(inner)
-        return aligned_crop(picture, self.window.alignment, SIDE)
+        return self.window.alignment.crop(picture, SIDE)
 
 
 class PortraitStage:
@@ -159,7 +157,7 @@ class PortraitStage:
         """What is seen when nothing is asked for: the photo, or its aligned crop of that size."""
         if size == "full":
             return portrait.photo.copy()
-        return aligned_crop(portrait.photo, portrait.alignment, size)
+        return portrait.alignment.crop(portrait.photo, size)
 
     def frame(
         self,
@@ -239,7 +237,7 @@ class PortraitStage:
         """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
         arguments as of `frame`."""
         crop, generated = (self._toned(portrait, picture) for picture in (crop, rest()))
-        photo = aligned_crop(portrait.photo, portrait.alignment, crop.shape[0])
+        photo = portrait.alignment.crop(portrait.photo, crop.shape[0])
         pictures = self._pictures(portrait, photo, generated)
         return carried(crop, pictures, _flow(crop, generated, move)).picture
 
@@ -285,7 +283,7 @@ class PortraitStage:
         """The region (h, w, 3) with the head turned in it, the person's matte in it, and how the
         head still has to move."""
         photo, (rows, columns) = scene.photo[rest.region], rest.region
-        alignment = from_corner(scene.alignment, columns.start, rows.start)
+        alignment = scene.alignment.from_corner(columns.start, rows.start)
         key = (portrait.id, size)
         head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
@@ -323,13 +321,13 @@ class PortraitStage:
             lambda: self._pictures(portrait, _aligned(portrait), small(generated)),
         )
         photo = scene.photo[window.rows, window.columns]
-        in_photo = _frozen(in_raster(generated, window.alignment, photo.shape))
+        in_photo = _frozen(window.alignment.placed(generated, photo.shape))
         pictures = RestPictures(photo, in_photo, aligned.offset, window.alignment)
-        region, unit = _region(scene), side_in_pixels(scene.alignment)
+        region, unit = _region(scene), scene.alignment.side
         around = scene.photo[region]
         matte = refined(_person_around(self._matte.person(around), scene, region).matte, around)
         part = _within(window, region)
-        square = refined(in_raster(person.matte, window.alignment, photo.shape), photo)
+        square = refined(window.alignment.placed(person.matte, photo.shape), photo)
         matte[part] += window.shown * (square - matte[part])
         matte = finer_matte(around, matte, unit)
         plate = _frozen(background(around, matte, unit))
@@ -342,7 +340,7 @@ class PortraitStage:
     ) -> RestPictures:
         """Aligned crops of photo and generator at rest."""
         offset = colour_offset(photo, generated, self._person(portrait).matte)
-        alignment = Portrait.aligned_photo(photo.shape[0])
+        alignment = Alignment.upright(photo.shape[0])
         return RestPictures(_frozen(photo), _frozen(generated), offset, alignment)
 
     def _person(self, portrait: Portrait) -> RestPerson:
@@ -377,8 +375,8 @@ def _is_known(move: FaceMove | None) -> bool:
 def _region(scene: Scene) -> tuple[slice, slice]:
     """Rows and columns of a scene's photo in which the head moves."""
     height, width = scene.photo.shape[:2]
-    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0]
-    reach = _WINDOW / 2 * side_in_pixels(scene.alignment)
+    middle = scene.alignment.middle
+    reach = _WINDOW / 2 * scene.alignment.side
     left, top = np.clip(np.floor(middle - reach), 0, [width, height]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(middle + reach), 0, [width, height]).astype(int).tolist()
     return slice(top, bottom), slice(left, right)
@@ -399,8 +397,8 @@ def _person_around(matte: np.ndarray, scene: Scene, region: tuple[slice, slice])
     """
     rows, columns = region
     height, width = rows.stop - rows.start, columns.stop - columns.start
-    unit = side_in_pixels(scene.alignment)
-    middle = to_photo(np.array([[0.5, 0.5]]), scene.alignment)[0] - [columns.start, rows.start]
+    unit = scene.alignment.side
+    middle = scene.alignment.middle - [columns.start, rows.start]
     x, y = matte.shape[1] / width, matte.shape[0] / height
     across, down = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
     away = np.hypot(across / x - middle[0], down / y - middle[1]) / unit
@@ -411,7 +409,7 @@ def _person_around(matte: np.ndarray, scene: Scene, region: tuple[slice, slice])
 
 
 def _aligned(portrait: Portrait) -> np.ndarray:
-    return aligned_crop(portrait.photo, portrait.alignment, SIDE)
+    return portrait.alignment.crop(portrait.photo, SIDE)
 
 
 def _frozen(picture: np.ndarray) -> np.ndarray:

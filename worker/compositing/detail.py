@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from photorig.worker.portraits.align import side_in_pixels
+from photorig.worker.portraits.alignment import Alignment
 
 from .coarse import Coarse, blended
 from .paste_back import PasteWindow, led
@@ -66,13 +66,13 @@ class RestPictures:
         photo: (h, w, 3) uint8.
         generated: (h, w, 3) uint8, the generator's picture at rest in the same place.
         offset: (SIDE, SIDE, 3) float32, by how much the photo's colours differ, on the person.
-        alignment: (2, 3) from the raster's pixels to the aligned square.
+        alignment: from the raster's pixels to the aligned square.
     """
 
     photo: np.ndarray
     generated: np.ndarray
     offset: np.ndarray
-    alignment: np.ndarray
+    alignment: Alignment
 
 
 _one_thread = threading.Lock()
@@ -196,10 +196,10 @@ def carried(
     photo = _sampled(rest.photo, sources)
     alignment = rest.alignment if window is None else window.inner_alignment
     shape = photo[inner].shape[:2]
-    picture = in_raster(driven, alignment, shape)
+    picture = alignment.placed(driven, shape)
     generated = _sampled(rest.generated, sources[inner])
-    trust = in_raster(flow.trust, alignment, shape)
-    colours = in_raster(_colours(rest.offset, flow), alignment, shape)
+    trust = alignment.placed(flow.trust, shape)
+    colours = alignment.placed(_colours(rest.offset, flow), shape)
     change = _settled(cv2.subtract(picture, generated, dtype=cv2.CV_32F))
     if window is not None:
         shown = window.shown[inner]
@@ -245,60 +245,22 @@ def _colours(offset: np.ndarray, flow: Flow) -> np.ndarray:
 
 
 def _moves(
-    flow: Flow, alignment: np.ndarray, shape: tuple[int, int], is_led: bool
+    flow: Flow, alignment: Alignment, shape: tuple[int, int], is_led: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """`Carried.sources` and `Carried.way` in a raster: found at the flow's own resolution, for
     they are smooth, and enlarged."""
-    coarse = Coarse.of(shape, side_in_pixels(alignment) / SIDE)
+    coarse = Coarse.of(shape, alignment.side / SIDE)
     in_coarse = coarse.alignment(alignment)
-    back, way = (in_raster(field, in_coarse, coarse.shape) for field in (flow.back, flow.way))
+    back, way = (in_coarse.placed(field, coarse.shape) for field in (flow.back, flow.way))
     if is_led:
         follows = led(coarse.shape, in_coarse)
         back, way = back * cv2.merge([follows, follows]), way * follows
-    sources = cv2.transform(back, np.linalg.inv(alignment[:, :2])) + coarse.positions
+    sources = cv2.transform(back, alignment.to_pixels) + coarse.positions
     return coarse.enlarged(sources), coarse.enlarged(way)
 
 
 def _sampled(picture: np.ndarray, sources: np.ndarray) -> np.ndarray:
     return cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-
-
-def in_raster(square: np.ndarray, alignment: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What lies in the aligned square (s, s, …) as it lies in a raster of pixels.
-
-    Args:
-        alignment: (2, 3) from the raster's pixels to the square.
-        shape: height and width of the raster.
-
-    Returns:
-        (h, w, …); it may be the square itself, which must not be written to.
-    """
-    size = square.shape[0]
-    if is_square(alignment, shape):
-        if shape[0] == size:
-            return square
-        way = cv2.INTER_AREA if shape[0] < size else cv2.INTER_LINEAR
-        return cv2.resize(square, (shape[1], shape[0]), interpolation=way)
-    pixels = side_in_pixels(alignment)
-    if pixels < size:  # shrink with an average first: warping alone would alias
-        size = max(round(pixels), 1)
-        square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
-    matrix = alignment * size
-    # Pixel centre p + ½ to pixel index; OpenCV takes the matrix as the inverse map.
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    return cv2.warpAffine(
-        square,
-        matrix,
-        (shape[1], shape[0]),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-
-
-def is_square(alignment: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Whether a raster of that height and width is the aligned square itself, at some size."""
-    side = shape[0]
-    return side == shape[1] and np.allclose(alignment * side, np.eye(2, 3), rtol=0, atol=1e-6)
 
 
 def _sources(back: np.ndarray) -> np.ndarray:

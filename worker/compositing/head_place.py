@@ -10,7 +10,7 @@ import torch
 
 from photorig.shared.parameters.head import FIELD_OF_VIEW, HEAD_PIVOT
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from .head_motion import HeadPlace
@@ -49,7 +49,7 @@ class LandmarkedHeads:
         """See `HeadFinder.find`. Raises ModelError where the weights cannot be had."""
         if self._landmarker is None:
             self._landmarker = load_landmarker()
-        crop = aligned_crop(portrait.photo, portrait.alignment, _MEASURED_SIZE)
+        crop = portrait.alignment.crop(portrait.photo, _MEASURED_SIZE)
         pixels = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
         (region,) = self._landmarker.detect(pixels)
         if region is None:
@@ -82,11 +82,11 @@ def place_of(transform: np.ndarray) -> HeadPlace:
     )
 
 
-def in_window(place: HeadPlace, alignment: np.ndarray, corner: np.ndarray) -> HeadPlace:
+def in_window(place: HeadPlace, alignment: Alignment, corner: np.ndarray) -> HeadPlace:
     """A place in the unit square as it lies in the photo, counted from a window's corner (2,)."""
     points = np.stack([place.pivot, place.chin, place.centre, place.centre + [1, 0]])
-    pivot, chin, centre, right = to_photo(points, alignment) - corner
-    side = side_in_pixels(alignment)
+    pivot, chin, centre, right = alignment.to_photo(points) - corner
+    side = alignment.side
     axis = complex(*(right - centre)) / side
     return HeadPlace(
         pivot, chin, place.chin_radius * side, centre, place.pixels_per_cm * side, side, axis

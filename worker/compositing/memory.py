@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 
 from photorig.shared.errors import InputError
-from photorig.worker.portraits.align import side_in_pixels
 from photorig.worker.portraits.portrait import Portrait
 
 _BYTES_OF_REGION, _BYTES_OF_PHOTO = 160, 12
@@ -29,7 +28,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 def frame_bytes(portrait: Portrait) -> int:
     """About how much memory it takes to drive the face in the whole photo."""
     height, width = portrait.photo.shape[:2]
-    reach = _REGION * side_in_pixels(portrait.alignment)
+    reach = _REGION * portrait.alignment.side
     region = min(reach, width) * min(reach, height)
     return int(_BYTES_OF_REGION * region + _BYTES_OF_PHOTO * width * height)
 

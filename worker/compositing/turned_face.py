@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from photorig.worker.portraits.align import side_in_pixels
+from photorig.worker.portraits.alignment import Alignment
 
 from .coarse import Coarse, blended
 from .face_move import FaceMove
@@ -51,18 +51,18 @@ class RestHead:
         colours: (h + 2 pad, w + 2 pad, 3) uint8, the person's own colours.
         mattes: (h + 2 pad, w + 2 pad, 2) float32: of the person, and of what is well inside of it.
         pad: pixels more on each side.
-        alignment: (2, 3) from the picture's pixels, not counting these, to the aligned square.
+        alignment: from the picture's pixels, not counting these, to the aligned square.
     """
 
     colours: np.ndarray
     mattes: np.ndarray
     pad: int
-    alignment: np.ndarray
+    alignment: Alignment
 
     @staticmethod
-    def of(photo: np.ndarray, matte: np.ndarray, alignment: np.ndarray) -> RestHead:
+    def of(photo: np.ndarray, matte: np.ndarray, alignment: Alignment) -> RestHead:
         """Of a photo (h, w, 3) uint8 and the person's matte (h, w) float32."""
-        unit = side_in_pixels(alignment)
+        unit = alignment.side
         pad = round(_PAD * unit)
         own = person_colours(photo, matte, max(round(_COLOUR_REACH * unit), 3), unit / _COLOUR_SIDE)
         around = beyond_edges(matte, pad, unit)
@@ -117,7 +117,7 @@ def turned_person(
     """
     found = fields(head_turn(move, place, motion), move.covered)
     shape = photo.shape[:2]
-    coarse = Coarse.of((shape[0], shape[1]), side_in_pixels(head.alignment) / PITCH)
+    coarse = Coarse.of((shape[0], shape[1]), head.alignment.side / PITCH)
     front, mattes, gone = _carried(head, found.back, coarse)
     cover = coarse.enlarged(_on_raster(found.cover, coarse, head.alignment))
     part = _box(cover > 0)
@@ -141,7 +141,7 @@ def _carried(
     """Colours (h, w, 3) and mattes (h, w, 2) of a part of the picture moved by a field on the
     mesh's raster, and how far each pixel has come, in sides."""
     ways = _on_raster(back, coarse, head.alignment)
-    moves = cv2.transform(ways, np.linalg.inv(head.alignment[:, :2]))
+    moves = cv2.transform(ways, head.alignment.to_pixels)
     sources = coarse.enlarged(moves + coarse.positions)[part] + np.float32(head.pad)
     mattes = cv2.remap(head.mattes, sources, None, cv2.INTER_LINEAR)
     colours = cv2.remap(head.colours, sources, None, cv2.INTER_CUBIC)
@@ -163,7 +163,7 @@ def _draw_unseen(
     drawn_matte: Callable[[], np.ndarray],
     found: HeadFields,
     coarse: Coarse,
-    alignment: np.ndarray,
+    alignment: Alignment,
 ) -> np.ndarray:
     """Let the generator's picture be seen where the photo's pixels cannot be trusted, in the
     colours of what is around; in place. Returns the person's matte."""
@@ -174,12 +174,12 @@ def _draw_unseen(
     rows, columns = _box(unseen)
     if rows.stop == 0:
         return person
-    reach = round(2 * _COLOUR_REACH * side_in_pixels(alignment))
+    reach = round(2 * _COLOUR_REACH * alignment.side)
     top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
     part = (slice(top, rows.stop + reach), slice(left, columns.stop + reach))
     trust, mine, appears = trust[part], person[part], appears[part]
     ways = coarse.enlarged(_on_raster(found.drawn, coarse, alignment))[part]
-    (a, b, c), (d, e, f) = alignment
+    (a, b, c), (d, e, f) = alignment.matrix
     x = np.arange(trust.shape[1], dtype=np.float32) + np.float32(left + 0.5)
     y = (np.arange(trust.shape[0], dtype=np.float32) + np.float32(top + 0.5))[:, None]
     at_x = np.float32(a) * x + np.float32(b) * y + np.float32(c) + ways[..., 0]
@@ -218,11 +218,11 @@ def _within_square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _colours(
-    carried: np.ndarray, shown: np.ndarray, skin: np.ndarray, alignment: np.ndarray
+    carried: np.ndarray, shown: np.ndarray, skin: np.ndarray, alignment: Alignment
 ) -> np.ndarray:
     """(h, w, 3) float32: by how much the photo's colours differ where skin (h, w) of it is seen;
     further away, and where something else than skin seems to differ, as on the whole of it."""
-    factor = max(side_in_pixels(alignment) / _COLOUR_SIDE, 1.0)
+    factor = max(alignment.side / _COLOUR_SIDE, 1.0)
     height, width = skin.shape
     small = (max(round(width / factor), 1), max(round(height / factor), 1))
     weight = cv2.resize(skin, small, interpolation=cv2.INTER_AREA)
@@ -241,21 +241,7 @@ def _colours(
 
 
 def _on_raster(
-    values: np.ndarray, coarse: Coarse, alignment: np.ndarray, beyond: float = 0.0
+    values: np.ndarray, coarse: Coarse, alignment: Alignment, beyond: float = 0.0
 ) -> np.ndarray:
     """What is known on the mesh's raster, on a coarse raster of the picture."""
-    matrix = coarse.alignment(alignment)
-    matrix[:, 2] -= LOW
-    matrix *= PITCH
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
-    height, width = coarse.shape
-    return np.asarray(
-        cv2.warpAffine(
-            values,
-            matrix,
-            (width, height),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(beyond,) * 4,
-        )
-    )
+    return coarse.alignment(alignment).warped(values, coarse.shape, PITCH, LOW, beyond)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from photorig.worker.faces.net3d import FaceMeasurement
-from photorig.worker.portraits.align import align_face, aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 
 _SIDE = 128
 _INNER = 0.86  # the hull of the landmarks, without its rim: hair and background begin there
@@ -31,9 +31,9 @@ def in_light_of(
 
 def _colours(photo: np.ndarray, face: FaceMeasurement) -> tuple[np.ndarray, np.ndarray]:
     """(3,) mean and (3,) standard deviation of the skin's levels, eyes and mouth included."""
-    alignment = align_face(face.landmarks)
-    crop = aligned_crop(photo, alignment, _SIDE)
-    places = to_aligned(np.asarray(face.landmarks, np.float64)[:, :2], alignment) * _SIDE
+    alignment = Alignment.of_face(face.landmarks)
+    crop = alignment.crop(photo, _SIDE)
+    places = alignment.to_square(np.asarray(face.landmarks, np.float64)[:, :2]) * _SIDE
     places = places.mean(0) + _INNER * (places - places.mean(0))
     mask = np.zeros(crop.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(np.rint(places).astype(np.int32)), 1)

@@ -26,7 +26,7 @@ from photorig.worker.faces.search import find_faces
 from photorig.worker.faces.tracking import measure_frames
 from photorig.worker.media.footage import Footage, TimedPicture
 from photorig.worker.media.reading import read_footage
-from photorig.worker.portraits.align import align_face, aligned_crop
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 from photorig.worker.reenactment.target import PICTURE_SIDE, FacePicture
 
@@ -135,7 +135,7 @@ class DrivingFootage:
 
 
 def _face_picture(picture: np.ndarray, face: FaceMeasurement, encoder: PhotoEncoder) -> FacePicture:
-    crop = aligned_crop(picture, align_face(face.landmarks), PICTURE_SIDE)
+    crop = Alignment.of_face(face.landmarks).crop(picture, PICTURE_SIDE)
     return FacePicture(lambda: crop, lambda: encoded(encoder, crop))
 
 

@@ -162,7 +162,7 @@ class PhotoEncoder(nn.Module):
         """Latents whose pictures resemble the photos.
 
         Args:
-            images: (b, 3, 256, 256) RGB in [0, 1], aligned as portraits/align.py does it.
+            images: (b, 3, 256, 256) RGB in [0, 1], aligned as portraits/alignment.py does it.
             render: makes pictures of latents. With it, each round looks at the picture of its code
                 and corrects the code by what differs; it takes as long as rendering does.
             rounds: how many corrections.

@@ -22,7 +22,7 @@ from photorig.worker.faces.recognition import load_recognition
 from photorig.worker.faces.segmentation import Matte, PersonMatte
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
 from photorig.worker.generators.tuning import WeightTuning
-from photorig.worker.portraits.align import align_face, side_in_pixels
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, load_bundle
 
@@ -146,8 +146,8 @@ def fit_portrait(
         Cancelled: ``should_cancel`` said so.
     """
     settings = settings or FitSettings()
-    alignment = align_face(face.landmarks)
-    _check_size(side_in_pixels(alignment))
+    alignment = Alignment.of_face(face.landmarks)
+    _check_size(alignment.side)
     target = target_of(photo, alignment, models.eyes, models.matte)
     on_step = CountedSteps(settings.total, on_progress, should_cancel)
     with torch.no_grad():

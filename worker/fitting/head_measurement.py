@@ -15,7 +15,7 @@ from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.landmarker import N_MESH
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
-from photorig.worker.portraits.align import align_face
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 
@@ -43,17 +43,14 @@ class HeadMeasurer:
         return _measurement(_nearest(faces, portrait.alignment), portrait.photo.shape[:2])
 
 
-def _nearest(faces: list[FaceMeasurement], alignment: np.ndarray) -> FaceMeasurement:
+def _nearest(faces: list[FaceMeasurement], alignment: Alignment) -> FaceMeasurement:
     """The face that the portrait was made of: the one whose aligned square is most like its own."""
 
-    def corners(matrix: np.ndarray) -> np.ndarray:
-        inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
-        return (inverse @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]]))[:2]
+    def away(face: FaceMeasurement) -> float:
+        own = Alignment.of_face(face.landmarks).corners
+        return float(np.abs(own - alignment.corners).max())
 
-    wanted = corners(alignment)
-    return min(
-        faces, key=lambda face: float(np.abs(corners(align_face(face.landmarks)) - wanted).max())
-    )
+    return min(faces, key=away)
 
 
 def _measurement(face: FaceMeasurement, size: tuple[int, int]) -> HeadMeasurement:

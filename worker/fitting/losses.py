@@ -17,7 +17,7 @@ from photorig.worker.faces.landmarker import FaceLandmarker, Region
 from photorig.worker.faces.recognition import Recognition, Sight, maps_apart
 from photorig.worker.faces.segmentation import Matte, refined
 from photorig.worker.generators.layers import haar
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_photo
+from photorig.worker.portraits.alignment import Alignment
 
 SMALL, LARGE = 256, 1024
 
@@ -84,13 +84,13 @@ class Target:
     regions: list[Region]
 
 
-def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: Matte) -> Target:
+def target_of(photo: np.ndarray, alignment: Alignment, eyes: Onlookers, matte: Matte) -> Target:
     """The target of a photo (h, w, 3) uint8. Raises InputError where no face is in the crop."""
-    crop = aligned_crop(photo, alignment, SMALL)
+    crop = alignment.crop(photo, SMALL)
     small = as_tensor(crop)
     # Detail that the photo does not have must not be asked for: it would be blur.
     detail = LARGE
-    while detail > SMALL and detail > side_in_pixels(alignment):
+    while detail > SMALL and detail > alignment.side:
         detail //= 2
     region = eyes.landmarker.detect(small)[0]
     if region is None:
@@ -107,7 +107,7 @@ def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: 
     weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * _inside(photo.shape[:2], alignment)
     return Target(
         small=small,
-        detailed=as_tensor(aligned_crop(photo, alignment, detail)),
+        detailed=as_tensor(alignment.crop(photo, detail)),
         weight=weight * _attention(landmarks),
         landmarks_px=landmarks,
         sight=sight,
@@ -116,12 +116,12 @@ def target_of(photo: np.ndarray, alignment: np.ndarray, eyes: Onlookers, matte: 
     )
 
 
-def _inside(photo_size: tuple[int, int], alignment: np.ndarray) -> Tensor:
+def _inside(photo_size: tuple[int, int], alignment: Alignment) -> Tensor:
     """(1, 1, 256, 256): 1 where the crop shows the photo, next to nothing beyond its edges."""
     middles = (np.arange(SMALL) + 0.5) / SMALL
     points = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
     size = np.array(photo_size[::-1])
-    in_photo = to_photo(points, alignment) / size
+    in_photo = alignment.to_photo(points) / size
     is_inside = ((in_photo > 0) & (in_photo < 1)).all(1).reshape(1, 1, SMALL, SMALL)
     return torch.from_numpy(np.where(is_inside, 1.0, _BEYOND).astype(np.float32))
 

@@ -17,7 +17,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement
-from photorig.worker.portraits.align import align_face
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import Reference
 from photorig.worker.reenactment.bundle import ModelBundle
@@ -134,7 +134,7 @@ def _inverted(
 
 def _target(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> Target:
     try:
-        return target_of(photo, align_face(other.face.landmarks), models.eyes, models.matte)
+        return target_of(photo, Alignment.of_face(other.face.landmarks), models.eyes, models.matte)
     except InputError as error:
         raise InputError(f"{other.name}: {error.message}", error.hint) from error
 
@@ -146,14 +146,9 @@ def _driven(portrait: Portrait, parameters: np.ndarray, bundle: ModelBundle) -> 
     return bundle.shifted(portrait.latents, motion)
 
 
-def _shown(face: FaceMeasurement, alignment: np.ndarray) -> np.ndarray:
+def _shown(face: FaceMeasurement, alignment: Alignment) -> np.ndarray:
     """(n,) float32: parameters of a face once its aligned square lies as that of ``alignment``."""
     shown = face.parameters.astype(np.float32, copy=True)
     shown[_TRANSLATION] = 0
-    shown[_ROLL] += _roll(alignment) - _roll(align_face(face.landmarks))
+    shown[_ROLL] += alignment.roll - Alignment.of_face(face.landmarks).roll
     return shown
-
-
-def _roll(alignment: np.ndarray) -> float:
-    """Degrees, counter-clockwise, by which an aligned square lies turned in its photo."""
-    return -math.degrees(math.atan2(alignment[0, 1], alignment[0, 0]))

@@ -11,7 +11,7 @@ import torch
 from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.recognition import Recognition
-from photorig.worker.portraits.align import align_face, aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.reference import MOST_REFERENCES
 
 from .losses import SMALL, as_tensor
@@ -38,9 +38,9 @@ class FurtherPhoto:
 
 def descriptor(photo: np.ndarray, face: FaceMeasurement, recognition: Recognition) -> np.ndarray:
     """(128,) of length 1: who a face in a photo (h, w, 3) uint8 is."""
-    alignment = align_face(face.landmarks)
-    crop = as_tensor(aligned_crop(photo, alignment, SMALL))
-    places = to_aligned(np.asarray(face.landmarks, np.float64)[:, :2], alignment) * SMALL
+    alignment = Alignment.of_face(face.landmarks)
+    crop = as_tensor(alignment.crop(photo, SMALL))
+    places = alignment.to_square(np.asarray(face.landmarks, np.float64)[:, :2]) * SMALL
     with torch.no_grad():
         found: np.ndarray = recognition(crop, torch.from_numpy(places).float()[None])[0].numpy()
     return found

@@ -7,6 +7,7 @@ import numpy as np
 from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import Generator
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 MAXIMUM_SEED = 2**32 - 1
@@ -43,7 +44,7 @@ def sample_portrait(
         latents=np.ascontiguousarray(latents, np.float32),
         parameters=measurement.parameters,
         photo=photo,
-        alignment=Portrait.aligned_photo(size),
+        alignment=Alignment.upright(size),
         model_id=generator.model_id,
         name=f"seed {seed}",
     )

@@ -11,7 +11,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.landmarker import N_MESH
 from photorig.worker.faces.net3d import FaceMeasurement
-from photorig.worker.portraits.align import align_face, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from .visibility import measure_visibility
@@ -158,7 +158,7 @@ class Subject:
         return said + self._closer_look(face)
 
     def _closer_look(self, face: FaceMeasurement) -> list[str]:
-        alignment = align_face(face.landmarks)
+        alignment = Alignment.of_face(face.landmarks)
         seen = measure_visibility(self.photo, face, alignment, self.analyze)
         if seen.is_hidden:
             raise InputError(
@@ -229,10 +229,10 @@ class Subject:
 
     def _neighbours(self, number: int) -> list[FaceMeasurement]:
         """Other faces within the aligned square of this one."""
-        alignment = align_face(self.faces[number].landmarks)
+        alignment = Alignment.of_face(self.faces[number].landmarks)
         others = [face for i, face in enumerate(self.faces) if i != number]
         nearest = [
-            np.abs(to_aligned(face.landmarks[:N_MESH, :2], alignment) - 0.5).max(1).min()
+            np.abs(alignment.to_square(face.landmarks[:N_MESH, :2]) - 0.5).max(1).min()
             for face in others
         ]
         return [face for face, away in zip(others, nearest, strict=True) if away < _REACH]

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from photorig.worker.faces.net3d import FaceMeasurement
-from photorig.worker.portraits.align import aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 
 _SIZE = 256
 _RIGHT_EYE = (226, 247, 30, 29, 27, 28, 56, 190, 243, 112, 26, 22, 23, 24, 110, 25)
@@ -79,18 +79,18 @@ class Visibility:
 def measure_visibility(
     photo: np.ndarray,
     face: FaceMeasurement,
-    alignment: np.ndarray,
+    alignment: Alignment,
     analyze: Callable[[np.ndarray], list[FaceMeasurement]],
 ) -> Visibility:
     """Look at a face closely; about 50 ms.
 
     Args:
         photo: (h, w, 3) uint8 sRGB.
-        alignment: of this face, see align.py.
+        alignment: of this face, see alignment.py.
         analyze: `Net3D.analyze`.
     """
-    crop = aligned_crop(photo, alignment, _SIZE)
-    points = to_aligned(face.landmarks[:, :2].astype(np.float64), alignment) * _SIZE
+    crop = alignment.crop(photo, _SIZE)
+    points = alignment.to_square(face.landmarks[:, :2].astype(np.float64)) * _SIZE
     smooth = cv2.GaussianBlur(crop, (0, 0), 1.0).astype(np.float32) / 255
     lab = cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB)
     cheeks = max(float(_around(lab, points, _CHEEKS)[0]), 1.0)

@@ -41,6 +41,7 @@ from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
 from photorig.worker.generators.tuning import WeightTuning
 
+from .alignment import Alignment
 from .check import check_magnitude
 from .eyeball import ARRAYS as EYEBALL_ARRAYS
 from .eyeball import Eyeballs
@@ -73,8 +74,7 @@ class Portrait:
         latents: w_s, (n_rows, 512) float32 in W+.
         parameters: (n,) float32 as Net3D read them on the photo, in the order of parameter_ids.
         photo: (H, W, 3) uint8 sRGB, the whole photo.
-        alignment: (2, 3) float64; photo pixel coordinates (x, y, 1) to the aligned crop, whose
-            corners are (0, 0) and (1, 1).
+        alignment: from the photo to the aligned square.
         model_id: the generator that the latents belong to.
         name: what a person calls it.
         response: how this face answers to a bundle, if that was measured.
@@ -87,7 +87,7 @@ class Portrait:
     latents: np.ndarray
     parameters: np.ndarray
     photo: np.ndarray
-    alignment: np.ndarray
+    alignment: Alignment
     model_id: str
     name: str
     response: PortraitResponse | None = None
@@ -132,20 +132,7 @@ class Portrait:
     @cached_property
     def thumbnail(self) -> np.ndarray:
         """(128, 128, 3) uint8, the aligned crop, for buttons and lists."""
-        matrix = np.linalg.inv(np.vstack([self.alignment, [0, 0, 1]]))[:2] / THUMBNAIL_SIZE
-        matrix[:, 2] *= THUMBNAIL_SIZE
-        size = (THUMBNAIL_SIZE, THUMBNAIL_SIZE)
-        image = Image.fromarray(self.photo)
-        scale = int(np.hypot(*matrix[:, 0]))
-        if scale > 1:
-            # An affine transform samples single pixels, so shrink first to keep it smooth.
-            image = image.reduce(scale)
-            matrix = matrix / scale
-        coefficients = tuple(matrix.ravel().tolist())
-        sampled = image.transform(
-            size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
-        )
-        return np.asarray(sampled)
+        return self.alignment.crop(self.photo, THUMBNAIL_SIZE)
 
     def check(self) -> None:
         """Raise ValueError unless all of it can be used.
@@ -162,7 +149,7 @@ class Portrait:
             raise ValueError("a photo of a wrong form")
         height, width = self.photo.shape[:2]
         check_photo_size(width, height)
-        check_alignment(self.alignment, width, height)
+        check_alignment(self.alignment.matrix, width, height)
         for reference in self.references:
             check_magnitude(reference.latents, _GREATEST_LATENT)
             check_magnitude(reference.parameters, _GREATEST_LATENT)
@@ -174,11 +161,6 @@ class Portrait:
                 check_magnitude(array, _GREATEST_RESPONSE)
         if self.geometry is not None:
             self.geometry.check()
-
-    @staticmethod
-    def aligned_photo(size: int) -> np.ndarray:
-        """The alignment of a photo that already is an aligned ``size`` × ``size`` crop."""
-        return np.array([[1 / size, 0, 0], [0, 1 / size, 0]], np.float64)
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -193,7 +175,7 @@ class Portrait:
         tensors: dict[str, np.ndarray] = {
             "latents": np.ascontiguousarray(self.latents, np.float32),
             "parameters": np.ascontiguousarray(self.parameters, np.float32),
-            "alignment": np.ascontiguousarray(self.alignment, np.float64),
+            "alignment": np.ascontiguousarray(self.alignment.matrix, np.float64),
             "photo.png": np.frombuffer(_png_bytes(self.photo), np.uint8),
         }
         said, measured = measured_tensors(self)
@@ -235,7 +217,7 @@ class Portrait:
                 latents=tensors["latents"],
                 parameters=tensors["parameters"],
                 photo=photo,
-                alignment=tensors["alignment"],
+                alignment=Alignment(tensors["alignment"]),
                 model_id=layout.text("model_id"),
                 name=layout.text("name"),
                 response=_response(metadata, tensors),

@@ -13,7 +13,6 @@ from photorig.shared.parameters.schema import ARKIT_NAMES
 from photorig.worker.compositing.face_mesh import FacePose, field, moved
 from photorig.worker.faces.face_topology import RIGHT_BROW
 from photorig.worker.generators.regions import RegionalStyles
-from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.portraits.eye_frame import PARTS as INNER_PARTS
 from photorig.worker.portraits.eye_frame import Eye, EyeFrame, smooth
 from photorig.worker.portraits.eyeball import Eyeballs
@@ -83,7 +82,7 @@ def eye_parts(
         rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
     """
     portrait = face.portrait
-    photo = aligned_crop(portrait.photo, portrait.alignment, _PHOTO)
+    photo = portrait.alignment.crop(portrait.photo, _PHOTO)
     drawn = face.generator.synthesize(portrait.latents[None], _COLOUR_SIDE, RegionalStyles.none())[
         0
     ]

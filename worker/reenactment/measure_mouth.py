@@ -9,7 +9,6 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_NAMES
 from photorig.worker.compositing.face_mesh import FacePose
 from photorig.worker.generators.regions import RegionalStyles
-from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.portraits.mouth import LOWER, UPPER, MouthInterior, mouth_of
 
 from .calibration import DrivenFace
@@ -84,7 +83,7 @@ def _like_photo(
     picture: np.ndarray, landmarks: np.ndarray, face: DrivenFace, rest: np.ndarray
 ) -> np.ndarray:
     """The picture in the colours that the photo has around the mouth."""
-    photo = aligned_crop(face.portrait.photo, face.portrait.alignment, _SIZE)
+    photo = face.portrait.alignment.crop(face.portrait.photo, _SIZE)
     gains = _skin(photo, rest) / np.maximum(_skin(picture, landmarks), 1.0)
     brighter = gains.mean()
     gains = brighter * np.sqrt(gains / brighter)  # teeth take on less of a light's colour than skin

@@ -19,7 +19,6 @@ from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, spl
 from photorig.worker.compositing.memory import check_memory
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.tuned_generators import TunedGenerators
-from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry import fetching
 
@@ -252,7 +251,7 @@ class FaceRenderer:
         if request.size != "full":
             return request.size
         # As many pixels as the face has in the photo, rounded up to what the generator makes.
-        pixels = 1 / np.sqrt(abs(np.linalg.det(portrait.alignment[:, :2])))
+        pixels = portrait.alignment.side
         fitting = [size for size in self.generator.sizes if size >= pixels - 0.5]
         return min(fitting, default=max(self.generator.sizes))
 
@@ -284,7 +283,7 @@ def _target(portrait: Portrait, shift: np.ndarray, pictures: DrivingPictures | N
 
 def _own_crop(portrait: Portrait) -> np.ndarray:
     """(256, 256, 3) uint8 of the photo."""
-    return aligned_crop(portrait.photo, portrait.alignment, PICTURE_SIDE)
+    return portrait.alignment.crop(portrait.photo, PICTURE_SIDE)
 
 
 def load_renderer(

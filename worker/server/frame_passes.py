@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.wire.messages import FramePass, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
-from photorig.worker.portraits.align import side_in_pixels
 
 
 class Passes(Protocol):
@@ -56,23 +54,7 @@ def with_passes(
     if "face" in request.passes:
         pixels["face"] = made.face
         if request.size == "full":
-            pixels["face"] = _in_photo(made.face, portrait.alignment, image.shape[:2])
+            pixels["face"] = portrait.alignment.placed(made.face, image.shape, beyond=0)
     if picture_format.transparent:
         image = np.dstack([image, made.matte])
     return image, tuple(FramePass(name, pixels[name]) for name in request.passes)
-
-
-def _in_photo(face: np.ndarray, alignment: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """The aligned square (s, s, 3) where it lies in a photo of (height, width), black around it.
-
-    Args:
-        alignment: (2, 3) from photo pixels to the unit square.
-    """
-    side = max(1, round(side_in_pixels(alignment)))
-    if side < face.shape[0]:  # warping alone would alias
-        face = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
-    to_square = np.asarray(alignment, np.float64) * face.shape[0]
-    # OpenCV counts from pixel centres: p' = M (p + ½) − ½
-    to_square[:, 2] += to_square[:, :2] @ [0.5, 0.5] - 0.5
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(face, to_square, (size[1], size[0]), flags=flags)

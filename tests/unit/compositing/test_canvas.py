@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from photorig.worker.compositing.canvas import scene_of
-from photorig.worker.portraits.align import aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from ..fakes import tiny_portrait
@@ -21,7 +21,7 @@ def portrait(turn: float = 0.0, centre: tuple[float, float] = (60.0, 50.0)) -> P
     photo = np.random.default_rng(0).integers(0, 256, (100, 120, 3), np.uint8)
     cos, sin = np.cos(np.radians(turn)), np.sin(np.radians(turn))
     linear = np.array([[cos, sin], [-sin, cos]]) / 40
-    alignment = np.column_stack([linear, 0.5 - linear @ centre])
+    alignment = Alignment(np.column_stack([linear, 0.5 - linear @ centre]))
     return replace(tiny_portrait(), photo=photo, alignment=alignment)
 
 
@@ -35,7 +35,7 @@ def test_a_whole_photo_is_its_own_scene() -> None:
 def test_the_frame_of_a_crop_is_the_aligned_crop_bit_for_bit(turn: float) -> None:
     made = portrait(turn)
     scene = scene_of(made, SIZE)
-    crop = aligned_crop(made.photo, made.alignment, SIZE)
+    crop = made.alignment.crop(made.photo, SIZE)
     np.testing.assert_array_equal(scene.photo[scene.cut], crop)
 
 
@@ -46,7 +46,7 @@ def test_around_a_crop_lies_what_the_photo_has_there() -> None:
     scene = scene_of(made, 40)  # a pixel of the crop is one of the photo
     assert scene.photo.shape == (56, 56, 3)
     np.testing.assert_allclose(scene.photo.astype(int), made.photo[22:78, 32:88], atol=1)
-    corner = to_aligned(np.array([[8.0, 8.0]]), scene.alignment)
+    corner = scene.alignment.to_square(np.array([[8.0, 8.0]]))
     np.testing.assert_allclose(corner, [[0, 0]], atol=1e-9)
 
 
@@ -58,5 +58,5 @@ def test_nothing_is_made_up_beyond_the_edges_of_the_photo() -> None:
 
 def test_a_photo_that_is_a_crop_has_nothing_around_it() -> None:
     made = replace(portrait(), photo=portrait().photo[:40, :40])
-    scene = scene_of(replace(made, alignment=Portrait.aligned_photo(40)), 40)
+    scene = scene_of(replace(made, alignment=Alignment.upright(40)), 40)
     np.testing.assert_array_equal(scene.photo, made.photo)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from photorig.worker.compositing.coarse import Coarse, blended
+from photorig.worker.portraits.alignment import Alignment
 
 
 @pytest.mark.parametrize("shape", [(100, 130), (257, 64)])
@@ -20,17 +21,13 @@ def test_positions_enlarged_are_those_of_the_pixels(shape: tuple[int, int], fact
 
 
 def test_a_coarse_raster_is_aligned_as_its_picture() -> None:
-    alignment = np.array([[0.01, 0.002, -0.3], [-0.002, 0.01, 0.1]])
+    alignment = Alignment(np.array([[0.01, 0.002, -0.3], [-0.002, 0.01, 0.1]]))
     coarse = Coarse.of((90, 120), 3)
     middles = coarse.positions.reshape(-1, 2) + 0.5
     rows, columns = np.indices(coarse.shape)
     pixels = np.stack([columns, rows], -1).reshape(-1, 2) + 0.5
     there = coarse.alignment(alignment)
-    np.testing.assert_allclose(
-        pixels @ there[:, :2].T + there[:, 2],
-        middles @ alignment[:, :2].T + alignment[:, 2],
-        atol=1e-5,
-    )
+    np.testing.assert_allclose(there.to_square(pixels), alignment.to_square(middles), atol=1e-5)
 
 
 def test_blends_are_exact_at_both_ends() -> None:

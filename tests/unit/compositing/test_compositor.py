@@ -9,6 +9,7 @@ import pytest
 
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.target import Target
 
 pytestmark = pytest.mark.weights("random-face", "face-landmarker", "person-matte")
@@ -40,9 +41,7 @@ def portrait(renderer: Any, net3d: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def rest(renderer: Any, portrait: Any) -> np.ndarray:
-    from photorig.worker.portraits.align import aligned_crop
-
-    return aligned_crop(portrait.photo, portrait.alignment, SIZE)
+    return portrait.alignment.crop(portrait.photo, SIZE)
 
 
 def render(renderer: Any, portrait: Any, size: int | str = SIZE, **values: float) -> np.ndarray:
@@ -205,7 +204,7 @@ def test_in_the_whole_photo_the_head_moves_and_the_rest_of_the_photo_stays(
     photo = np.full((400, 420, 3), 90, np.uint8)
     photo[..., 1] += np.arange(420, dtype=np.uint8) // 4
     photo[100:356, 80:336] = rest
-    alignment = np.array([[1 / 256, 0, -80 / 256], [0, 1 / 256, -100 / 256]])
+    alignment = Alignment(np.array([[1 / 256, 0, -80 / 256], [0, 1 / 256, -100 / 256]]))
     placed = replace(portrait, photo=photo, alignment=alignment)
     frame = render(renderer, placed, "full", headRoll=-25.0)
     np.testing.assert_array_equal(frame[:20], photo[:20])

@@ -12,10 +12,9 @@ from photorig.worker.compositing.detail import (
     carried,
     colour_offset,
     follow,
-    in_raster,
 )
 from photorig.worker.compositing.paste_back import PasteWindow, paste_window
-from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.alignment import Alignment
 
 PERSON = np.ones((SIDE, SIDE), np.float32)
 
@@ -36,7 +35,7 @@ def shifted(picture: np.ndarray, x: float, y: float = 0.0) -> np.ndarray:
 
 def rest_pictures(photo: np.ndarray, generated: np.ndarray) -> RestPictures:
     offset = colour_offset(photo, generated, PERSON)
-    return RestPictures(photo, generated, offset, Portrait.aligned_photo(photo.shape[0]))
+    return RestPictures(photo, generated, offset, Alignment.upright(photo.shape[0]))
 
 
 GENERATED = skin(0)
@@ -111,10 +110,9 @@ def test_a_shade_of_a_level_all_over_is_kept() -> None:
 
 def placed(size: int = 500) -> tuple[RestPictures, PasteWindow, np.ndarray]:
     """A photo that shows the generator's face with grain, twice as large, in its middle."""
-    alignment = np.array([[1 / 512, 0, 0.0], [0, 1 / 512, 0.0]])
-    alignment[:, 2] = 0.5 - alignment[:, :2] @ [size / 2, size / 2]
+    alignment = Alignment.upright(512, size / 2 - 256, size / 2 - 256)
     window = paste_window((size, size), alignment)
-    generated = in_raster(GENERATED, alignment, (size, size))
+    generated = alignment.placed(GENERATED, (size, size))
     grain = np.random.default_rng(5).integers(-20, 21, (size, size, 3))
     photo = np.clip(generated.astype(int) + grain, 0, 255).astype(np.uint8)
     window = paste_window((size, size), alignment)

@@ -11,6 +11,7 @@ import pytest
 from photorig.shared.errors import InputError
 from photorig.worker.compositing import memory
 from photorig.worker.compositing.memory import available_bytes, check_memory, frame_bytes
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from ..fakes import tiny_portrait
@@ -19,7 +20,7 @@ from ..fakes import tiny_portrait
 def photo_of(width: int, height: int, side: float) -> Portrait:
     """A portrait with a photo of that size, which takes no memory itself."""
     photo = np.broadcast_to(np.uint8(127), (height, width, 3))
-    alignment = np.array([[1 / side, 0, 0.5 - width / 2 / side], [0, 1 / side, 0]])
+    alignment = Alignment(np.array([[1 / side, 0, 0.5 - width / 2 / side], [0, 1 / side, 0]]))
     return replace(tiny_portrait(), photo=photo, alignment=alignment)
 
 

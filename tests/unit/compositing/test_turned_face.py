@@ -25,6 +25,7 @@ from photorig.worker.compositing.turned_mesh import (
     turn_degrees,
 )
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.face_target import lid_edges
 
 from ..face_fakes import SCALE, face, place, rotation, turned_move
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.weights("face-landmarker")
 NOSE, CHIN, RIGHT_TEMPLE, LEFT_TEMPLE = 4, 152, 127, 356
 N = len(FACE_BORDER)
 SIDE = 200
-ALIGNMENT = np.array([[1 / SIDE, 0, 0.0], [0, 1 / SIDE, 0.0]])
+ALIGNMENT = Alignment.upright(SIDE)
 
 
 def turned(rest: float, yaw: float, target: np.ndarray | None = None) -> HeadTurn:

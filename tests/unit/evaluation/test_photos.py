@@ -18,6 +18,7 @@ from photorig.worker.evaluation.real.photo_figures import bars, in_time, spread
 from photorig.worker.evaluation.real.photo_measures import CONTROLS, answer, measure_portrait
 from photorig.worker.evaluation.real.photos import PhotoRun
 from photorig.worker.evaluation.report.report_file import read_report
+from photorig.worker.portraits.alignment import Alignment
 
 from ..fakes import tiny_portrait
 from ..real_fakes import BrightnessFamily, MiddleFace, tiny_bench
@@ -139,7 +140,7 @@ def test_the_mask_of_a_face_holds_its_landmarks_and_not_the_corners() -> None:
 def test_tiles_show_the_head_at_the_same_size() -> None:
     photo = np.zeros((100, 100, 3), np.uint8)
     photo[40:60, 40:60] = 255
-    alignment = np.array([[1 / 40, 0, -0.75], [0, 1 / 40, -0.75]])  # the square 30 to 70
+    alignment = Alignment(np.array([[1 / 40, 0, -0.75], [0, 1 / 40, -0.75]]))  # the square 30 to 70
     crop = np.ascontiguousarray(photo[30:70, 30:70])
     from_photo, from_crop = head_tile(photo, alignment, 130), crop_tile(crop, 130)
     bright = [(tile[65] > 128).all(-1)[15:-15].sum() for tile in (from_photo, from_crop)]

@@ -25,7 +25,7 @@ from photorig.worker.fitting.fit import (
 )
 from photorig.worker.fitting.joint_tuning import tuned_network
 from photorig.worker.generators.tuning import is_tunable
-from photorig.worker.portraits.align import align_face, aligned_crop
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 ASTRONAUT = Path(__file__).parents[2] / "data" / "astronaut.jpg"
@@ -61,7 +61,7 @@ def image_of(models: FitModels, portrait: Portrait) -> np.ndarray:
 @pytest.mark.slow
 def test_a_few_steps_bring_the_image_close_to_the_photo(models, photo, face):
     portrait = fit_portrait(photo, face, "Eileen", models, replace(QUICK, steps=16))
-    target = aligned_crop(photo, portrait.alignment, 256) / 255
+    target = portrait.alignment.crop(photo, 256) / 255
     mean = replace(portrait, latents=np.tile(models.generator.mean_latent.numpy(), (16, 1)))
     face_only = slice(64, 208)  # what lies behind the person is not looked for
     error, at_first = (
@@ -75,7 +75,7 @@ def test_a_portrait_holds_what_driving_needs(models, photo, face):
     portrait = fit_portrait(photo, face, "Eileen", models, QUICK)
     assert portrait.latents.shape == (16, 512) and portrait.latents.dtype == np.float32
     assert np.array_equal(portrait.photo, photo)
-    assert np.array_equal(portrait.alignment, align_face(face.landmarks))
+    assert np.array_equal(portrait.alignment, Alignment.of_face(face.landmarks))
     assert np.array_equal(portrait.parameters, face.parameters)
     assert (portrait.name, portrait.parameter_ids) == ("Eileen", ARKIT_52.ids)
     assert portrait.model_id == models.generator.model_id
@@ -120,7 +120,7 @@ def test_the_quick_way_moves_the_weights_and_comes_closer_than_a_code_can(models
     quick = fit_portrait(photo, face, "a", models, settings)
     code = fit_portrait(photo, face, "a", models, replace(settings, rate_with_code=0.0))
     assert quick.tuning is not None and code.tuning is None
-    target = aligned_crop(photo, quick.alignment, 256) / 255
+    target = quick.alignment.crop(photo, 256) / 255
     generator = tuned_network(models.generator, quick.tuning)
     errors = [
         np.abs(image_of(replace(models, generator=one), portrait) - target)[64:208, 64:208].mean()

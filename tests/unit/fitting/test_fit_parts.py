@@ -13,6 +13,7 @@ from photorig.worker.fitting.optimizer import Descent
 from photorig.worker.fitting.pivotal_tuning import _within
 from photorig.worker.fitting.rehearsed_motions import rehearsed_motions
 from photorig.worker.generators.tuning import is_tunable
+from photorig.worker.portraits.alignment import Alignment
 
 from ..fakes import tiny_bundle
 
@@ -87,7 +88,7 @@ def test_the_eyes_count_most_and_the_face_more_than_what_is_around_it() -> None:
 
 
 def test_what_lies_beyond_the_photo_hardly_counts() -> None:
-    alignment = np.array([[1 / 100, 0, 0.5], [0, 1 / 100, 0]])  # the photo begins in the middle
+    alignment = Alignment.upright(100, left=-50)  # the photo begins in the middle
     weight = _inside((100, 100), alignment)[0, 0]
     assert (weight[:, 129:] == 1).all()
     assert (weight[:, :127] < 0.05).all()

@@ -10,6 +10,7 @@ import pytest
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 pytestmark = pytest.mark.weights("random-face", "face-landmarker")
@@ -43,7 +44,7 @@ def portrait_of(photo: np.ndarray, left: float) -> Portrait:
         latents=np.zeros((16, 512), np.float32),
         parameters=ARKIT_52.rest,
         photo=photo,
-        alignment=np.array([[1 / 256, 0, -left / 256], [0, 1 / 256, -32 / 256]]),
+        alignment=Alignment(np.array([[1 / 256, 0, -left / 256], [0, 1 / 256, -32 / 256]])),
         model_id="none",
         name="Nobody",
     )

@@ -15,7 +15,7 @@ from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
 from photorig.worker.fitting.subject import PoseRange, Subject, eye_distance, part_outside
 from photorig.worker.fitting.visibility import Visibility, measure_visibility
-from photorig.worker.portraits.align import align_face, aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 
 ASTRONAUT = Path(__file__).parents[2] / "data" / "astronaut.jpg"
 RANGE = PoseRange(-32.0, 32.0, -18.0, 18.0)
@@ -172,7 +172,7 @@ def painted(photo: np.ndarray, face: FaceMeasurement, part: str) -> np.ndarray:
 
 
 def measured(photo: np.ndarray, face: FaceMeasurement, net3d: Net3D) -> Visibility:
-    return measure_visibility(photo, face, align_face(face.landmarks), net3d.analyze)
+    return measure_visibility(photo, face, Alignment.of_face(face.landmarks), net3d.analyze)
 
 
 def test_a_face_that_is_seen_well_is_neither_hidden_nor_blurred(photo, net3d):
@@ -230,11 +230,11 @@ def test_a_photo_turned_by_twenty_degrees_gives_the_same_crop_and_another_roll(p
     tilted = look_at(tilted_photo, net3d).choose()
     roll = tilted.parameters[2] - straight.parameters[2]
     assert roll == pytest.approx(20, abs=2)
-    before, after = align_face(straight.landmarks), align_face(tilted.landmarks)
+    before, after = Alignment.of_face(straight.landmarks), Alignment.of_face(tilted.landmarks)
     corners = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
-    in_straight = (corners - before[:, 2]) @ np.linalg.inv(before[:, :2]).T
+    in_straight = before.corners
     in_tilted = in_straight @ turning[:, :2].T + turning[:, 2]
-    assert to_aligned(in_tilted, after) == pytest.approx(corners, abs=0.03)
-    one, other = aligned_crop(large, before, 128), aligned_crop(tilted_photo, after, 128)
+    assert after.to_square(in_tilted) == pytest.approx(corners, abs=0.03)
+    one, other = before.crop(large, 128), after.crop(tilted_photo, 128)
     inner = np.s_[24:104, 24:104]
     assert np.abs(one[inner].astype(float) - other[inner]).mean() < 8

@@ -25,7 +25,7 @@ from photorig.shared.files.portrait_layout import (
     read_layout,
 )
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.worker.portraits.align import aligned_crop
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.face_geometry import FORM
 from photorig.worker.portraits.portrait import Portrait
 
@@ -240,7 +240,7 @@ def test_a_crop_far_outside_of_a_small_photo_takes_no_time(
 ) -> None:
     photo = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
     started = time.thread_time()
-    assert aligned_crop(photo, square(side, x, y), 256).shape == (256, 256, 3)
+    assert Alignment(square(side, x, y)).crop(photo, 256).shape == (256, 256, 3)
     assert time.thread_time() - started < 3
 
 

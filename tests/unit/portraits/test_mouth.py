@@ -131,7 +131,7 @@ def test_a_mouth_that_cannot_be_is_refused(
 
     from photorig.worker.portraits.portrait import Portrait
 
-    from .fakes import tiny_portrait
+    from ..fakes import tiny_portrait
 
     damaged = replace(geometry(), mouth=replace(mouth, **change))
     portrait = replace(tiny_portrait(), geometry=damaged)
@@ -144,7 +144,7 @@ def test_a_portrait_keeps_its_mouth(mouth: MouthInterior) -> None:
 
     from photorig.worker.portraits.portrait import Portrait
 
-    from .fakes import tiny_portrait
+    from ..fakes import tiny_portrait
 
     portrait = replace(tiny_portrait(), geometry=replace(geometry(), mouth=mouth))
     again = Portrait.from_bytes(portrait.to_bytes()).geometry

@@ -11,7 +11,6 @@ import pytest
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
-from photorig.worker.portraits.align import aligned_crop
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from ..fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
@@ -57,7 +56,7 @@ def test_when_nothing_is_asked_for_the_frame_is_the_photo(
     whole = renderer.render(PORTRAIT, request(size="full", **fields))
     np.testing.assert_array_equal(whole, PORTRAIT.photo)
     crop = renderer.render(PORTRAIT, request(size=16, **fields))
-    np.testing.assert_array_equal(crop, aligned_crop(PORTRAIT.photo, PORTRAIT.alignment, 16))
+    np.testing.assert_array_equal(crop, PORTRAIT.alignment.crop(PORTRAIT.photo, 16))
 
 
 def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRenderer) -> None:
@@ -185,5 +184,5 @@ def test_passes_are_the_frame_and_what_it_is_made_of(
     side = passes.face.shape[0]
     assert passes.face.shape == (side, side, 3)
     if not values:
-        crop = aligned_crop(PORTRAIT.photo, PORTRAIT.alignment, side)
+        crop = PORTRAIT.alignment.crop(PORTRAIT.photo, side)
         np.testing.assert_array_equal(passes.face, crop)

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from photorig.worker.portraits.align import aligned_crop, to_photo
 from photorig.worker.portraits.portrait import Portrait
 
 from ..estimators.families import Family, Reading, stacked
@@ -110,7 +109,7 @@ def _rendered(bench: Bench, portrait: Portrait, values: Values, where: Where) ->
 
 
 def _square(image: np.ndarray, portrait: Portrait, where: Where) -> np.ndarray:
-    return image if where == "crop" else aligned_crop(image, portrait.alignment, SIDE)
+    return image if where == "crop" else portrait.alignment.crop(image, SIDE)
 
 
 def _native(box: np.ndarray, portrait: Portrait, where: Where) -> np.ndarray:
@@ -118,7 +117,7 @@ def _native(box: np.ndarray, portrait: Portrait, where: Where) -> np.ndarray:
     if where == "crop":
         return box
     corners = box[[[0, 1], [2, 1], [0, 3], [2, 3]]] / SIDE
-    points = to_photo(corners, portrait.alignment)
+    points = portrait.alignment.to_photo(corners)
     return np.concatenate([points.min(0), points.max(0)])
 
 

@@ -18,6 +18,7 @@ from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.faces.segmentation import Matte, PersonMatte
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import ARRAYS as RESPONSE_ARRAYS
 from photorig.worker.portraits.response import PortraitResponse
@@ -115,7 +116,7 @@ class Studio:
             latents=np.ascontiguousarray(latents, np.float32),
             parameters=measurement.parameters,
             photo=photo,
-            alignment=Portrait.aligned_photo(self.photo_size),
+            alignment=Alignment.upright(self.photo_size),
             model_id=self.renderer.generator.model_id,
             parameter_ids=self.schema.ids,
             name=f"evaluation {person}",

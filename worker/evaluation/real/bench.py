@@ -14,7 +14,7 @@ from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.faces.segmentation import Matte, PersonMatte
 from photorig.worker.generators.tuned_generators import TunedGenerators
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.known_faces import default_folder
 from photorig.worker.reenactment.renderer import FaceRenderer, load_renderer
@@ -67,7 +67,7 @@ class Bench:
     def generator_size(self, portrait: Portrait) -> int:
         """The smallest size of the generator that holds all pixels the face has in the photo."""
         sizes = self.renderer.generator.sizes
-        enough = [size for size in sizes if size >= side_in_pixels(portrait.alignment) - 0.5]
+        enough = [size for size in sizes if size >= portrait.alignment.side - 0.5]
         return min(enough, default=max(sizes))
 
     def read(self, image: np.ndarray) -> tuple[Reading | None, ...]:
@@ -96,11 +96,9 @@ def open_bench(bundle: str, device: str, method: str, threads: int = 1) -> Bench
     return Bench(renderer, net3d, families, PersonMatte(), PerceptualDistance(), method)
 
 
-def head_tile(image: np.ndarray, alignment: np.ndarray, side: int) -> np.ndarray:
+def head_tile(image: np.ndarray, alignment: Alignment, side: int) -> np.ndarray:
     """(side, side, 3): the head and some space around it, out of a whole photo or frame."""
-    wider = np.asarray(alignment, np.float64) / WINDOW
-    wider[:, 2] += 0.5 * (1 - 1 / WINDOW)
-    return aligned_crop(image, wider, side)
+    return alignment.widened(1, (WINDOW - 1) / 2).crop(image, side)
 
 
 def crop_tile(crop: np.ndarray, side: int) -> np.ndarray:

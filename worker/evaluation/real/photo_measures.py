@@ -12,7 +12,7 @@ import numpy as np
 from photorig.shared.parameters.schema import HEAD_ANGLES
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.search import find_faces
-from photorig.worker.portraits.align import aligned_crop, side_in_pixels, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 from ..estimators.families import Reading
@@ -64,7 +64,7 @@ class PhotoSeen:
 
     @staticmethod
     def of(bench: Bench, portrait: Portrait) -> PhotoSeen:
-        crop = aligned_crop(portrait.photo, portrait.alignment, JUDGED)
+        crop = portrait.alignment.crop(portrait.photo, JUDGED)
         takes = [bench.read(photographed_again(crop, seed)) for seed in range(_AGAIN)]
         faces = bench.net3d.analyze(crop)
         mask = face_mask(faces[0], crop.shape[:2]) if faces else np.zeros(crop.shape[:2], bool)
@@ -88,7 +88,7 @@ def measure_portrait(bench: Bench, portrait: Portrait) -> tuple[dict[str, Any], 
     tiles["at rest"] = head_tile(whole, portrait.alignment, TILE)
     driven, frames = _driven(bench, portrait, seen)
     figures = {
-        "face_pixels": side_in_pixels(portrait.alignment),
+        "face_pixels": portrait.alignment.side,
         "faces_seen": {
             family.name: reading is not None
             for family, reading in zip(bench.families, seen.readings, strict=True)
@@ -147,7 +147,7 @@ def _driven(bench: Bench, portrait: Portrait, seen: PhotoSeen) -> tuple[dict[str
     for label, values in CONTROLS.items():
         whole = bench.frame(portrait, bench.schema.vector(values), "relative")
         tiles[label] = head_tile(whole, portrait.alignment, TILE)
-        readings = bench.read(aligned_crop(whole, portrait.alignment, JUDGED))
+        readings = bench.read(portrait.alignment.crop(whole, JUDGED))
         figures[label] = {
             family.name: {
                 "identity_kept": seen.kept(i, readings[i]),
@@ -200,11 +200,9 @@ def _head_in(bench: Bench, portrait: Portrait) -> np.ndarray:
 
     The matte sees little of a head that is small in its photo; in the crop it is never small.
     """
-    crop = aligned_crop(portrait.photo, portrait.alignment, JUDGED)
+    crop = portrait.alignment.crop(portrait.photo, JUDGED)
     mask = bench.person_mask(crop).astype(np.uint8)
-    height, width = portrait.photo.shape[:2]
-    matrix = portrait.alignment * JUDGED
-    return np.asarray(cv2.warpAffine(mask, matrix, (width, height), flags=cv2.WARP_INVERSE_MAP)) > 0
+    return portrait.alignment.placed(mask, portrait.photo.shape, beyond=0) > 0
 
 
 def _face_in_photo(bench: Bench, portrait: Portrait) -> np.ndarray:
@@ -214,12 +212,12 @@ def _face_in_photo(bench: Bench, portrait: Portrait) -> np.ndarray:
     return np.zeros(shape, bool) if face is None else face_mask(face, shape)
 
 
-def nearest_face(bench: Bench, image: np.ndarray, alignment: np.ndarray) -> FaceMeasurement | None:
+def nearest_face(bench: Bench, image: np.ndarray, alignment: Alignment) -> FaceMeasurement | None:
     """The face in the aligned square of a whole picture, if there is one."""
 
     def away(face: FaceMeasurement) -> float:
         middle = face.landmarks[:, :2].mean(0, keepdims=True).astype(np.float64)
-        return float(np.linalg.norm(to_aligned(middle, alignment) - 0.5))
+        return float(np.linalg.norm(alignment.to_square(middle) - 0.5))
 
     faces: Sequence[FaceMeasurement] = find_faces(image, bench.net3d)
     nearest = min(faces, key=away, default=None)

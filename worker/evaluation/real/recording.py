@@ -14,7 +14,7 @@ from photorig.shared.errors import InputError
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.tracking import measure_frames
 from photorig.worker.media.reading import read_frames
-from photorig.worker.portraits.align import align_face
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 
 SMOOTHING = 0.08
@@ -67,12 +67,12 @@ class Recording:
         return recorded_parameters(self.faces)
 
     @property
-    def view(self) -> np.ndarray:
-        """(2, 3): the aligned square of frame 0, through which all frames are shown."""
+    def view(self) -> Alignment:
+        """The aligned square of frame 0, through which all frames are shown."""
         first = self.faces[0]
         if first is None:
             raise InputError("The recording does not begin with a face")
-        return align_face(first.landmarks)
+        return Alignment.of_face(first.landmarks)
 
     def drive(self, number: int) -> np.ndarray | None:
         """(n,) float32: the frame's parameters as `photorig analyze` gives them, None where the

@@ -20,7 +20,7 @@ from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
-from photorig.worker.portraits.align import align_face, aligned_crop, to_aligned
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.renderer import FaceRenderer
@@ -50,16 +50,15 @@ class Shot:
     @property
     def crop(self) -> np.ndarray:
         """(SIDE, SIDE, 3) uint8, the face aligned."""
-        return aligned_crop(self.image, align_face(self.face.landmarks), SIDE)
+        return Alignment.of_face(self.face.landmarks).crop(self.image, SIDE)
 
     @property
     def places(self) -> np.ndarray:
         """(478, 3): landmarks in pixels of the crop; the depth in the same unit."""
-        alignment = align_face(self.face.landmarks)
+        alignment = Alignment.of_face(self.face.landmarks)
         points = np.asarray(self.face.landmarks, np.float64)
-        scale = np.sqrt(abs(np.linalg.det(alignment[:, :2])))
-        flat = to_aligned(points[:, :2], alignment)
-        return np.column_stack([flat, points[:, 2] * scale]) * SIDE
+        flat = alignment.to_square(points[:, :2])
+        return np.column_stack([flat, points[:, 2] / alignment.side]) * SIDE
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.compositing.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.generators import Generator
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
 from photorig.worker.reenactment.calibrated import Calibrated
@@ -307,7 +308,7 @@ def as_portrait(bundle: ModelBundle, people: People, index: int) -> Portrait:
         latents=people.latents[index],
         parameters=people.parameters[index],
         photo=np.zeros((8, 8, 3), np.uint8),
-        alignment=Portrait.aligned_photo(8),
+        alignment=Alignment.upright(8),
         model_id=bundle.model_id,
         parameter_ids=bundle.schema.ids,
         name=f"person {index}",
