@@ -20,7 +20,12 @@ from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces.attributes import MODEL as TRUNK_MODEL
+from photorig.worker.generators import DEFAULT
+from photorig.worker.generators.network import Network
+from photorig.worker.generators.stylegan2.encoder import load_imported_encoder
 from photorig.worker.importers.tfjs import Graph, TFJSModule, read_graph
+from photorig.worker.reenactment.bundle import generator_of
+from photorig.worker.registry.imported import is_imported, trained_file
 
 MODEL = "encoder"
 WEIGHTS_FILE = "encoder.safetensors"
@@ -83,8 +88,8 @@ class EncoderHead(nn.Module):
     Attributes:
         middle_basis, deep_basis: (256, m) and (512, d), combinations of channels that are kept.
         mean, scale: (n,) of the features, n = 14² m + 7² d + 3 · 32².
-        down: (n, r); up: (r, n_groups · 512).
-        code: (n_groups · 512,) what an average picture gives.
+        down: (n, r); up: (r, n_groups · w_dim).
+        code: (n_groups · w_dim,) what an average picture gives.
         gain: () how much of a seen difference one correction takes back.
     """
 
@@ -107,9 +112,11 @@ class EncoderHead(nn.Module):
             raise ModelError(f"The encoder has no {', '.join(sorted(missing))}")
         for name in self.NAMES:
             self.register_buffer(name, tensors[name].float())
-        n_outputs = len(ROW_GROUPS) * 512
+        self.w_dim = len(self.code) // len(ROW_GROUPS)
         shapes = (len(self.mean), len(self.scale), len(self.down), self.n_features)
-        if len(set(shapes)) > 1 or self.up.shape != (self.down.shape[1], n_outputs):
+        n_outputs = len(ROW_GROUPS) * self.w_dim
+        is_whole = n_outputs == len(self.code) > 0
+        if not is_whole or len(set(shapes)) > 1 or self.up.shape != (self.down.shape[1], n_outputs):
             raise ModelError("The encoder's matrices do not fit together")
 
     @property
@@ -123,13 +130,15 @@ class EncoderHead(nn.Module):
         return (raw - self.mean) * self.scale
 
     def codes(self, features: Tensor) -> Tensor:
-        """(b, n) to (b, n_groups, 512)."""
-        return (features @ self.down @ self.up + self.code).unflatten(1, (len(ROW_GROUPS), 512))
+        """(b, n) to (b, n_groups, w_dim)."""
+        return (features @ self.down @ self.up + self.code).unflatten(
+            1, (len(ROW_GROUPS), self.w_dim)
+        )
 
     def corrections(self, differences: Tensor) -> Tensor:
-        """(b, n) how a photo's features differ from its code's, to (b, n_groups, 512)."""
+        """(b, n) how a photo's features differ from its code's, to (b, n_groups, w_dim)."""
         shift = self.gain * (differences @ self.down @ self.up)
-        return shift.unflatten(1, (len(ROW_GROUPS), 512))
+        return shift.unflatten(1, (len(ROW_GROUPS), self.w_dim))
 
 
 def raw_features(maps: Maps, middle_basis: Tensor, deep_basis: Tensor) -> Tensor:
@@ -139,22 +148,29 @@ def raw_features(maps: Maps, middle_basis: Tensor, deep_basis: Tensor) -> Tensor
     return torch.cat([middle.flatten(1), deep.flatten(1), maps.colours.flatten(1)], 1)
 
 
-def rows_of(codes: Tensor) -> Tensor:
-    """(b, n_groups, 512) to latents (b, 16, 512)."""
-    lengths = torch.tensor([len(rows) for rows in ROW_GROUPS], device=codes.device)
-    return codes.repeat_interleave(lengths, 1)
+def rows_of(codes: Tensor, n_rows: int) -> Tensor:
+    """(b, n_groups, w_dim) to latents (b, n_rows, w_dim); the last group has all that are left."""
+    lengths = [len(rows) for rows in ROW_GROUPS]
+    lengths[-1] = max(1, n_rows - sum(lengths[:-1]))
+    rows = codes.repeat_interleave(torch.tensor(lengths, device=codes.device), 1)
+    return rows[:, :n_rows]
+
+
+def first_rows(n_rows: int) -> list[int]:
+    """The first row of each group, for latents with so many rows."""
+    return [min(rows[0], n_rows - 1) for rows in ROW_GROUPS]
 
 
 Renderer = Callable[[Tensor], Tensor]
-"""Latents (b, 16, 512) to images (b, 3, 256, 256) in about [0, 1]."""
+"""Latents (b, n_rows, w_dim) to images (b, 3, 256, 256) in about [0, 1]."""
 
 
 class PhotoEncoder(nn.Module):
     """Aligned photos to latents; frozen."""
 
-    def __init__(self, trunk: PhotoTrunk, head: EncoderHead) -> None:
+    def __init__(self, trunk: PhotoTrunk, head: EncoderHead, n_rows: int) -> None:
         super().__init__()
-        self.trunk, self.head = trunk, head
+        self.trunk, self.head, self.n_rows = trunk, head, n_rows
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
@@ -168,15 +184,17 @@ class PhotoEncoder(nn.Module):
             rounds: how many corrections.
 
         Returns:
-            (b, 16, 512) float32.
+            (b, n_rows, w_dim) float32.
         """
         wanted = self.head.features(self.trunk(images))
         codes = self.head.codes(wanted)
         if render is not None:
             for _ in range(rounds):
-                seen = self.head.features(self.trunk(render(rows_of(codes)).clamp(0, 1)))
+                seen = self.head.features(
+                    self.trunk(render(rows_of(codes, self.n_rows)).clamp(0, 1))
+                )
                 codes = codes + self.head.corrections(wanted - seen)
-        return rows_of(codes)
+        return rows_of(codes, self.n_rows)
 
 
 def load_trunk() -> PhotoTrunk:
@@ -197,8 +215,39 @@ def read_head(path: Path) -> EncoderHead:
         ) from error
 
 
-def load_encoder() -> PhotoEncoder:
-    """The project's encoder, float32, frozen, on the CPU. Raises ModelError."""
+def load_encoder(n_rows: int) -> PhotoEncoder:
+    """The project's encoder, float32, frozen, on the CPU, for latents with so many rows.
+
+    Raises:
+        ModelError: it cannot be had.
+    """
     from photorig.worker.registry import fetch
 
-    return PhotoEncoder(load_trunk(), read_head(fetch(MODEL) / WEIGHTS_FILE))
+    return PhotoEncoder(load_trunk(), read_head(fetch(MODEL) / WEIGHTS_FILE), n_rows)
+
+
+def load_first_guess(bundle: str, network: Network) -> Callable[[Tensor], Tensor]:
+    """What gives aligned images (b, 3, 256, 256) in [0, 1] their first latents (b, n_rows, w_dim).
+
+    For an imported generator: the encoder that was imported with it (``NAME-encoder``), else the
+    one that was trained for it.
+
+    Raises:
+        ModelError: there is none, or it is of another generator.
+    """
+    name = generator_of(bundle)
+    if name == DEFAULT:
+        return load_encoder(network.n_rows)
+    if is_imported(f"{name}-encoder"):
+        imported = load_imported_encoder(
+            f"{name}-encoder", lambda latents: network(latents, IMAGE_SIZE)
+        )
+        if imported.average.shape == (network.n_rows, network.w_dim):
+            return imported
+    head = read_head(trained_file(name, WEIGHTS_FILE))
+    if head.w_dim != network.w_dim:
+        raise ModelError(
+            f"The encoder of {name} is of another generator",
+            f"Run 'photorig train all --generator {name}'.",
+        )
+    return PhotoEncoder(load_trunk(), head, network.n_rows)

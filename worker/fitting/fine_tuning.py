@@ -15,15 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.generators.tuning import is_tunable
-from photorig.worker.generators.weights import N_BLOCKS, blocks_for
+from photorig.worker.generators.network import Network, Stage
 
-from .losses import LARGE, SMALL, Likeness, Onlookers, Target, likeness, pixel_distance
+from .losses import SMALL, Likeness, Onlookers, Target, likeness, pixel_distance
 from .optimizer import Descent
 
 _LIKENESS = Likeness(0.5, 0.0, 4.0)
-_SHARED = blocks_for(SMALL)  # blocks that the small picture needs
 _REST_STEPS = 2  # steps in which a photo is looked at, for each one with a motion
 _SCALES = (1, 2, 4, 8)  # pixels of 256 at which a motion looks as in the small picture
 
@@ -51,7 +48,7 @@ class FinishingSettings:
 
 
 def finish(
-    network: MobileStyleGAN,
+    network: Network,
     views: Sequence[View],
     moved: Sequence[Tensor],
     eyes: Onlookers,
@@ -66,29 +63,21 @@ def finish(
         moved: latents (1, 16, 512) in motions, looked at in turn, every third step.
         on_step: called with the loss after each step; what it raises ends the finishing.
     """
-    if steps == 0:
+    weights = [v for name, v in network.named_parameters() if network.is_beyond(name, SMALL)]
+    if steps == 0 or not weights:
         return
     moved = moved[: steps // (_REST_STEPS + 1)]
     lesson = _Lesson(network, views, moved, eyes, settings or FinishingSettings())
-    weights = [value for name, value in network.named_parameters() if _is_beyond(name)]
     for name, value in network.named_parameters():
-        value.requires_grad_(_is_beyond(name))
+        value.requires_grad_(network.is_beyond(name, SMALL))
     Descent({lesson.settings.rate: weights}).run(steps, lesson.loss, on_step)
-
-
-def _is_beyond(name: str) -> bool:
-    parts = name.split(".")
-    shared = parts[0] == "blocks" and int(parts[1]) < _SHARED
-    shared |= parts[0] == "preview_heads" and int(parts[1]) == SMALL
-    return is_tunable(name) and not shared
 
 
 @dataclass(frozen=True)
 class _Shared:
     """What the small picture has come from, and the picture, (1, 3, 256, 256) in [0, 1]."""
 
-    latents: Tensor
-    features: Tensor
+    stage: Stage
     small: Tensor
 
 
@@ -97,7 +86,7 @@ class _Lesson:
 
     def __init__(
         self,
-        network: MobileStyleGAN,
+        network: Network,
         views: Sequence[View],
         moved: Sequence[Tensor],
         eyes: Onlookers,
@@ -119,7 +108,8 @@ class _Lesson:
     def _at_rest(self, shared: _Shared, target: Target) -> Tensor:
         images = self._larger(shared)
         detail = target.detailed.shape[-1]
-        small = F.avg_pool2d(images[LARGE], LARGE // SMALL)
+        largest = max(images)
+        small = F.avg_pool2d(images[largest], largest // SMALL)
         weights = self.settings.likeness
         loss = likeness(small, target.landmarks_px, target, self._eyes, weights)
         for size, image in images.items():
@@ -141,19 +131,10 @@ class _Lesson:
 
     @torch.no_grad()
     def _shared(self, latents: Tensor) -> _Shared:
-        network = self._network
-        *_, features = network.features(latents, _SHARED)
-        small = network.preview_heads[str(SMALL)](features, latents) * 0.5 + 0.5
-        return _Shared(latents, features, small)
+        stage = self._network.begun(latents, SMALL)
+        return _Shared(stage, self._network.small(stage) * 0.5 + 0.5)
 
     def _larger(self, shared: _Shared) -> dict[int, Tensor]:
         """(1, 3, s, s) in [0, 1] by size beyond 256²."""
-        network, latents, features = self._network, shared.latents, shared.features
-        images = {}
-        for i in range(_SHARED, N_BLOCKS):
-            features = network.blocks[i](features, latents[:, 2 * i + 1], latents[:, 2 * i + 2])
-            for size, head in network.preview_heads.items():
-                if blocks_for(int(size)) == i + 1:
-                    images[int(size)] = head(features, latents)
-        images[LARGE] = network.image_head(features, latents[:, -1])
+        images = self._network.larger(shared.stage)
         return {size: image * 0.5 + 0.5 for size, image in images.items()}

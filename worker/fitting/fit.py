@@ -20,13 +20,14 @@ from photorig.worker.faces.landmarker import load_landmarker
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.recognition import load_recognition
 from photorig.worker.faces.segmentation import Matte, PersonMatte
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, load_mobile_stylegan
+from photorig.worker.generators import DEFAULT, load_network
+from photorig.worker.generators.network import Network
 from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.bundle import ModelBundle, load_bundle
+from photorig.worker.reenactment.bundle import ModelBundle, generator_of, load_bundle
 
-from .encoder import PhotoEncoder, load_encoder
+from .encoder import load_first_guess
 from .inversion import InversionSettings, LatentDistribution, invert
 from .losses import Likeness, Onlookers, Target, target_of
 from .pivotal_tuning import TuningSettings, tune, tune_with_code
@@ -91,7 +92,7 @@ class FitModels:
         bundle: whose motions a tuned face has to keep.
     """
 
-    generator: MobileStyleGAN
+    generator: Network
     distribution: LatentDistribution
     first_guess: FirstGuess
     eyes: Onlookers
@@ -108,21 +109,21 @@ class FitProgress:
     loss: float
 
 
-def load_fit_models() -> FitModels:
-    """The default generator and those who look at its images, on the CPU. Raises ModelError."""
+def load_fit_models(bundle: str = DEFAULT) -> FitModels:
+    """A bundle's generator and those who look at its images, on the CPU. Raises ModelError."""
     with ThreadPoolExecutor(1) as beside:  # a quick fit takes hardly longer than its models
         loading = beside.submit(_load_eyes)
-        generator = load_mobile_stylegan()
+        generator = load_network(generator_of(bundle))
+        encoding = beside.submit(load_first_guess, bundle, generator)
         generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         distribution = LatentDistribution(generator)
-        bundle = load_bundle()
-        eyes, encoder = loading.result()
-    return FitModels(generator, distribution, encoder, eyes, PersonMatte(), bundle)
+        model = load_bundle(bundle)
+        eyes, first_guess = loading.result(), encoding.result()
+    return FitModels(generator, distribution, first_guess, eyes, PersonMatte(), model)
 
 
-def _load_eyes() -> tuple[Onlookers, PhotoEncoder]:
-    eyes = Onlookers(load_landmarker(), load_recognition(), load_attributes())
-    return eyes, load_encoder()
+def _load_eyes() -> Onlookers:
+    return Onlookers(load_landmarker(), load_recognition(), load_attributes())
 
 
 def fit_portrait(
@@ -186,7 +187,7 @@ def _likeness(
             settings.steps,
             on_step,
         )
-    motions = rehearsed_motions(models.bundle, face.parameters)
+    motions = rehearsed_motions(models.bundle, face.parameters, models.generator.n_rows)
     latents = invert(
         start,
         target,

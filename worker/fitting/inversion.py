@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.generators.network import Network
 from photorig.worker.generators.weights import SLOPE
 
 from .losses import SMALL, Likeness, Onlookers, Target, likeness, misplacement, pixel_distance
@@ -59,8 +59,8 @@ class InversionSettings:
 class LatentDistribution:
     """The distribution of w over random z, as a normal one before the last non-linearity."""
 
-    def __init__(self, generator: MobileStyleGAN) -> None:
-        z = torch.randn(_SAMPLES, generator.w_dim, generator=torch.Generator().manual_seed(_SEED))
+    def __init__(self, generator: Network) -> None:
+        z = torch.randn(_SAMPLES, generator.z_dim, generator=torch.Generator().manual_seed(_SEED))
         with torch.no_grad():
             samples = _linear(generator.map(z))
             self._mean = samples.mean(0)
@@ -91,7 +91,7 @@ def _linear(w: Tensor) -> Tensor:
 def invert(
     start: Tensor,
     target: Target,
-    generator: MobileStyleGAN,
+    generator: Network,
     distribution: LatentDistribution,
     eyes: Onlookers,
     motions: list[Motion],

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.generators.tuning import WeightTuning, is_tunable
+from photorig.worker.generators.network import Network
+from photorig.worker.generators.tuning import WeightTuning
 
 from .fine_tuning import View, finish
 from .losses import SMALL, Likeness, Onlookers, Target, likeness, pixel_distance
@@ -42,7 +42,7 @@ class JointSettings:
     kept: float = 1.0
 
 
-def tuned_network(generator: MobileStyleGAN, tuning: WeightTuning | None) -> MobileStyleGAN:
+def tuned_network(generator: Network, tuning: WeightTuning | None) -> Network:
     """A copy of the generator with a tuning."""
     tuned = copy.deepcopy(generator)
     weights = dict(tuned.named_parameters())
@@ -55,7 +55,7 @@ def tuned_network(generator: MobileStyleGAN, tuning: WeightTuning | None) -> Mob
 def tune_together(
     views: Sequence[View],
     tuning: WeightTuning,
-    generator: MobileStyleGAN,
+    generator: Network,
     eyes: Onlookers,
     motions: Sequence[Motion],
     steps: tuple[int, int],
@@ -71,7 +71,7 @@ def tune_together(
     """
     practice = _Practice(views, generator, tuning, eyes, motions, settings or JointSettings())
     tuned = practice.network
-    weights = [value for name, value in tuned.named_parameters() if is_tunable(name)]
+    weights = [value for name, value in tuned.named_parameters() if tuned.is_tunable(name)]
     for weight in weights:
         weight.requires_grad_(True)
     rate = practice.settings.rate
@@ -87,7 +87,7 @@ class _Practice:
     def __init__(
         self,
         views: Sequence[View],
-        generator: MobileStyleGAN,
+        generator: Network,
         tuning: WeightTuning,
         eyes: Onlookers,
         motions: Sequence[Motion],

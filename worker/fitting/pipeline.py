@@ -16,9 +16,9 @@ import numpy as np
 from photorig.shared.errors import Cancelled
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
-from photorig.worker.generators import load_generator
+from photorig.worker.generators import DEFAULT, load_generator
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.bundle import load_bundle
+from photorig.worker.reenactment.bundle import generator_of, load_bundle
 from photorig.worker.reenactment.measure_geometry import with_geometry
 
 from .fit import FitProgress, FitSettings, fit_portrait, load_fit_models
@@ -55,6 +55,7 @@ class PortraitMaker:
     Args:
         on_progress: called often, in the thread that makes the portrait.
         should_cancel: asked often.
+        bundle: for which; its name, as `load_bundle` takes it.
 
     Raises:
         ModelError: the models cannot be had; of those that only fitting needs, `make` says so.
@@ -64,21 +65,22 @@ class PortraitMaker:
         self,
         on_progress: Callable[[MakingProgress], None] | None = None,
         should_cancel: Callable[[], bool] | None = None,
+        bundle: str = DEFAULT,
     ) -> None:
-        self._on_progress = on_progress
+        self._on_progress, self._bundle = on_progress, bundle
         self._should_cancel = should_cancel
         self._fitted = _FITTED
         self._say(MakingProgress(LOADING, 0.0))
         # While faces are looked for: a quick fit takes hardly longer than its models.
         loading = ThreadPoolExecutor(1)
-        self._models = loading.submit(load_fit_models)
+        self._models = loading.submit(load_fit_models, bundle)
         loading.shutdown(wait=False)
         self._net3d = Net3D()
 
     def look(self, photo: np.ndarray) -> Subject:
         """Find the faces of a photo, (h, w, 3) uint8 sRGB, as `read_picture` gives it."""
         faces = find_faces(photo, self._net3d)
-        return Subject(photo, faces, pose_range(load_bundle()), self._net3d.analyze)
+        return Subject(photo, faces, pose_range(load_bundle(self._bundle)), self._net3d.analyze)
 
     def make(
         self,
@@ -115,7 +117,8 @@ class PortraitMaker:
             return portrait
         self._say(MakingProgress(MEASURING, _FITTED))
         watched = _Watched(self._net3d, self._look_step)
-        return with_geometry(portrait, load_bundle(), load_generator("cpu"), watched)
+        generator = load_generator("cpu", name=generator_of(self._bundle))
+        return with_geometry(portrait, models.bundle, generator, watched)
 
     def _fit_step(self, step: FitProgress) -> None:
         fraction = _LOADED + (self._fitted - _LOADED) * step.done / max(1, step.total)

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from photorig.worker.faces.landmarker import Region
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.generators.tuning import WeightTuning, is_tunable
+from photorig.worker.generators.network import Network
+from photorig.worker.generators.tuning import WeightTuning
 
 from .fine_tuning import View, finish
 from .inversion import InversionSettings, LatentDistribution, invert
@@ -52,7 +52,7 @@ class TuningSettings:
 def tune(
     latents: Tensor,
     target: Target,
-    generator: MobileStyleGAN,
+    generator: Network,
     eyes: Onlookers,
     motions: list[Motion],
     settings: TuningSettings,
@@ -83,7 +83,7 @@ def tune(
 def tune_with_code(
     start: Tensor,
     target: Target,
-    generator: MobileStyleGAN,
+    generator: Network,
     distribution: LatentDistribution,
     eyes: Onlookers,
     inversion: InversionSettings,
@@ -116,22 +116,22 @@ def tune_with_code(
     return latents, tuning_between(generator, tuned)
 
 
-def tuning_between(generator: MobileStyleGAN, tuned: MobileStyleGAN) -> WeightTuning:
+def tuning_between(generator: Network, tuned: Network) -> WeightTuning:
     """What a tuned copy of a generator has that the generator has not."""
     after = dict(tuned.named_parameters())
     return WeightTuning(
         {
             name: (after[name].detach() - value).half().numpy()
             for name, value in generator.named_parameters()
-            if is_tunable(name)
+            if generator.is_tunable(name)
         }
     )
 
 
-def _movable(generator: MobileStyleGAN) -> tuple[MobileStyleGAN, list[Tensor]]:
+def _movable(generator: Network) -> tuple[Network, list[Tensor]]:
     """A copy of the generator, and its weights that a tuning may move."""
     tuned = copy.deepcopy(generator)
-    weights = [value for name, value in tuned.named_parameters() if is_tunable(name)]
+    weights = [value for name, value in tuned.named_parameters() if tuned.is_tunable(name)]
     for weight in weights:
         weight.requires_grad_(True)
     return tuned, list(weights)
@@ -159,7 +159,7 @@ class _Rehearsal:
         motion: Motion,
         latents: Tensor,
         rest: Tensor,
-        generator: MobileStyleGAN,
+        generator: Network,
         eyes: Onlookers,
     ) -> _Rehearsal | None:
         """None where no face is seen any more; ``rest`` (1, 3, 256, 256) is the still picture."""
@@ -194,7 +194,7 @@ class _Practice:
 
     def __init__(
         self,
-        network: MobileStyleGAN,
+        network: Network,
         latents: Tensor,
         target: Target,
         eyes: Onlookers,

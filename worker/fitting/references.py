@@ -94,7 +94,7 @@ def with_references(
             tuning,
             models.generator,
             models.eyes,
-            rehearsed_motions(models.bundle, portrait.parameters),
+            rehearsed_motions(models.bundle, portrait.parameters, models.generator.n_rows),
             (effort.small, effort.finishing),
             on_step,
         )

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from photorig.worker.generators.weights import N_ROWS, W_DIM
 from photorig.worker.reenactment.bundle import ModelBundle
 
 Part = Literal["mouth", "eyes", "face", "head"]
@@ -31,20 +30,26 @@ _MOTIONS: tuple[tuple[Part, dict[str, float]], ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """A shift of W+ (16, 512) that moves a part of a face."""
+    """A shift of W+ (n_rows, w_dim) that moves a part of a face."""
 
     shift: np.ndarray
     part: Part
 
 
-def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray) -> list[Motion]:
-    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of different parts
-    in turn, so that few steps meet all of them."""
-    return [Motion(_shift(bundle, parameters, change), part) for part, change in _MOTIONS]
+def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Motion]:
+    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of different parts in
+    turn, so that few steps meet all of them.
+
+    Args:
+        n_rows: of the latents.
+    """
+    return [Motion(_shift(bundle, parameters, change, n_rows), part) for part, change in _MOTIONS]
 
 
-def _shift(bundle: ModelBundle, parameters: np.ndarray, change: dict[str, float]) -> np.ndarray:
-    """(rows, 512)"""
+def _shift(
+    bundle: ModelBundle, parameters: np.ndarray, change: dict[str, float], n_rows: int
+) -> np.ndarray:
+    """(n_rows, w_dim)"""
     wanted = parameters.copy()
     for name, amount in change.items():
         wanted[bundle.schema.index[name]] += amount
@@ -52,4 +57,4 @@ def _shift(bundle: ModelBundle, parameters: np.ndarray, change: dict[str, float]
     highest = np.maximum(bundle.highest, parameters)
     wanted = np.clip(wanted, lowest, highest)
     motion = bundle.bearable(bundle.motion(parameters, wanted - parameters))
-    return bundle.shifted(np.zeros((N_ROWS, W_DIM), np.float32), motion)
+    return bundle.shifted(np.zeros((n_rows, bundle.directions.shape[2]), np.float32), motion)

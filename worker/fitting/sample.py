@@ -29,7 +29,7 @@ def sample_portrait(
         raise InputError(f"Seed {seed} is out of range", f"Give 0 to {MAXIMUM_SEED}.")
     if not 0 <= truncation <= 1:
         raise InputError(f"Truncation {truncation} is out of range", "Give 0 to 1.")
-    z = np.random.RandomState(seed).randn(1, generator.w_dim).astype(np.float32)
+    z = np.random.RandomState(seed).randn(1, generator.z_dim).astype(np.float32)
     latents = generator.expand(generator.map(z, truncation))[0]
     size = max(generator.sizes)
     photo = generator.synthesize(latents[None], size)[0]

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .interface import Generator
-from .loading import load_generator
+from .loading import DEFAULT, load_generator, load_network
 
-__all__ = ["Generator", "load_generator"]
+__all__ = ["DEFAULT", "Generator", "load_generator", "load_network"]

@@ -14,20 +14,24 @@ class Generator(Protocol):
     """W+ in, image out. Frames are pure: fixed noise, fixed mean latent, no state between calls.
 
     Attributes:
+        name: as `load_generator` takes it.
         model_id: names the latent space; equal for all backends of the same weights.
         pixels_id: changes with everything but the backend that changes the pixels, preview heads
             included.
         n_rows, w_dim: latents are (n_rows, w_dim), here (16, 512).
+        z_dim: length of a random code.
         sizes: sides of the images it can make, in pixels.
         mean_latent, latent_std: (w_dim,) float32, over random z.
         backend: for people, for example ``openvino f32``.
         device: for people, for example ``cpu``.
     """
 
+    name: str
     model_id: str
     pixels_id: str
     n_rows: int
     w_dim: int
+    z_dim: int
     sizes: tuple[int, ...]
     mean_latent: np.ndarray
     latent_std: np.ndarray

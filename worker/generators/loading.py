@@ -12,6 +12,8 @@ from .interface import Generator
 if TYPE_CHECKING:
     import torch
 
+    from .network import Network
+
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch-cpu")
 PRECISIONS = ("auto", "f32", "bf16")
 PRECISION_VARIABLE = "PHOTORIG_PRECISION"
@@ -55,6 +57,22 @@ def load_generator(device: str = "auto", precision: str = "auto", name: str = DE
     from .torch_backend import load_torch_generator
 
     return load_torch_generator(_torch_device(device), precision)
+
+
+def load_network(name: str = DEFAULT) -> Network:
+    """A generator as a differentiable network, on the CPU.
+
+    Raises:
+        ModelError: the weights cannot be had, or there is no generator of that name.
+    """
+    if name == DEFAULT:
+        from .mobile_stylegan import load_mobile_stylegan
+
+        return load_mobile_stylegan()
+    from .stylegan2.files import load_weights
+    from .stylegan2.network import StyleGan2
+
+    return StyleGan2(load_weights(name))
 
 
 def _load_imported(name: str, device: str, precision: str) -> Generator:

@@ -21,9 +21,11 @@ from .layers import (
     SynthesisBlock,
     as_tensor,
 )
+from .network import Network, Stage
 from .preview_head import PreviewHead, heads_from_tensors
 from .regions import MASK_SIDES, REGIONAL_ROWS, RegionalStyles, side_of_row
 from .style_space import STYLE_ROWS, StyleOffsets, Styles
+from .tuning import is_tunable
 from .weights import (
     N_BLOCKS,
     N_ROWS,
@@ -54,19 +56,12 @@ class MappingNetwork(nn.Module):
         return x
 
 
-class MobileStyleGAN(nn.Module):
-    """Latents in, images out. Frozen; gradients flow to the latents.
-
-    Attributes:
-        model_id: names the latent space, see `GeneratorWeights`.
-        mean_latent, latent_std: (512,) float32, over random z.
-    """
+class MobileStyleGAN(Network):
+    """The project's generator."""
 
     n_rows = N_ROWS
-    w_dim = W_DIM
+    w_dim = z_dim = W_DIM
     sizes = SIZES
-    mean_latent: Tensor
-    latent_std: Tensor
 
     def __init__(self, weights: GeneratorWeights) -> None:
         super().__init__()
@@ -96,10 +91,6 @@ class MobileStyleGAN(nn.Module):
         if truncation == 1.0:
             return w
         return self.mean_latent + truncation * (w - self.mean_latent)
-
-    def expand(self, w: Tensor) -> Tensor:
-        """w (b, 512) → latents (b, 16, 512) with the same row sixteen times."""
-        return w[:, None, :].expand(-1, N_ROWS, -1)
 
     def features(
         self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: Styles | Tensor | None = None
@@ -181,6 +172,38 @@ class MobileStyleGAN(nn.Module):
             return functional.avg_pool2d(whole, SIZES[-1] // size)
         features = self._last_features(latents, n_blocks, styles)
         return self.preview_heads[str(size)](features, latents)
+
+    def begun(self, latents: Tensor, size: int) -> Stage:
+        """See `Network.begun`."""
+        *_, features = self.features(latents, blocks_for(size))
+        return Stage(latents, size, features)
+
+    def small(self, stage: Stage) -> Tensor:
+        """See `Network.small`."""
+        image: Tensor = self.preview_heads[str(stage.size)](stage.features, stage.latents)
+        return image
+
+    def larger(self, stage: Stage) -> dict[int, Tensor]:
+        """See `Network.larger`."""
+        latents, features, images = stage.latents, stage.features, {}
+        for i in range(blocks_for(stage.size), N_BLOCKS):
+            features = self.blocks[i](features, latents[:, 2 * i + 1], latents[:, 2 * i + 2])
+            for size, head in self.preview_heads.items():
+                if blocks_for(int(size)) == i + 1:
+                    images[int(size)] = head(features, latents)
+        images[SIZES[-1]] = self.image_head(features, latents[:, -1])
+        return images
+
+    def is_tunable(self, name: str) -> bool:
+        """See `Network.is_tunable`."""
+        return is_tunable(name)
+
+    def is_beyond(self, name: str, size: int) -> bool:
+        """See `Network.is_beyond`."""
+        parts = name.split(".")
+        shared = parts[0] == "blocks" and int(parts[1]) < blocks_for(size)
+        shared |= parts[0] == "preview_heads" and int(parts[1]) == size
+        return is_tunable(name) and not shared
 
     def _last_features(
         self, latents: Tensor, n_blocks: int, styles: Styles | Tensor | None

@@ -79,7 +79,8 @@ class OpenVinoGenerator:
         tuning_id: names what the weights were tuned by, "" where they were not.
     """
 
-    n_rows, w_dim, sizes = N_ROWS, W_DIM, SIZES
+    name = "default"
+    n_rows, w_dim, z_dim, sizes = N_ROWS, W_DIM, W_DIM, SIZES
     device = "cpu"
 
     def __init__(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from photorig.shared.errors import InputError
 
-from .mobile_stylegan import MobileStyleGAN
+from .network import Network
 
 TRAINING, HELD_OUT, EVALUATION = 0, 1, 2
 """Groups of people. EVALUATION is looked at in final measurements only, never to choose anything;
@@ -19,8 +19,8 @@ _LARGEST_SEED = 2**32 - 1
 
 
 @torch.no_grad()
-def person_latents(network: MobileStyleGAN, index: int, seed: int, group: int = TRAINING) -> Tensor:
-    """(16, 512) latents of one person; truncation varies over [0.65, 0.95] from person to person.
+def person_latents(network: Network, index: int, seed: int, group: int = TRAINING) -> Tensor:
+    """(n_rows, w_dim) latents of one person; truncation varies over [0.65, 0.95] among them.
 
     Args:
         index: which person; a person depends on nothing but index, seed and group.
@@ -30,7 +30,7 @@ def person_latents(network: MobileStyleGAN, index: int, seed: int, group: int = 
         InputError: an index, seed or group that would run into those of others.
     """
     generator = torch.Generator().manual_seed(person_seed(index, seed, group))
-    z = torch.randn(1, 512, generator=generator)
+    z = torch.randn(1, network.z_dim, generator=generator)
     truncation = 0.65 + 0.3 * float(torch.rand((), generator=generator))
     return network.expand(network.map(z, truncation))[0].clone()
 

@@ -17,7 +17,8 @@ from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_we
 class TorchGenerator:
     """Implements `Generator` with the torch module, one image at a time."""
 
-    n_rows, w_dim, sizes = N_ROWS, W_DIM, SIZES
+    name = "default"
+    n_rows, w_dim, z_dim, sizes = N_ROWS, W_DIM, W_DIM, SIZES
 
     def __init__(self, weights: GeneratorWeights, device: torch.device, precision: str) -> None:
         self._weights = weights

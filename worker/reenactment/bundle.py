@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,9 +25,12 @@ from safetensors.numpy import save_file
 from photorig.shared.errors import ModelError
 from photorig.shared.parameters.arkit_amounts import amounts_of, has_curve, readings_of
 from photorig.shared.parameters.schema import ParameterSchema
+from photorig.worker.generators import DEFAULT
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import PortraitResponse
+from photorig.worker.registry.imported import is_imported, trained_file
 
+DIRECTIONS_FILE = "directions.safetensors"
 FORMAT = "photorig.directions"
 FORMAT_VERSION = 2
 
@@ -69,7 +71,7 @@ class ModelBundle:
     """Direction matrix A with what it belongs to.
 
     Attributes:
-        directions: (n parameters, n_rows, 512) float32 per motion; added to the first n_rows rows
+        directions: (n parameters, n_rows, w_dim) float32 per motion; added to the first n_rows rows
             of W+. There is no bias, so Δp = 0 gives Δw = 0.
         curve_values: (n, s) float32 rising values of each parameter, in its unit.
         curve_motion: (n, s) float32 motion at those values, rising; straight on beyond the ends.
@@ -300,8 +302,7 @@ def read_bundle(path: Path) -> ModelBundle:
 
 
 def _check(bundle: ModelBundle, path: Path) -> None:
-    expected: Sequence[int] = (len(bundle.schema), bundle.directions.shape[1], 512)
-    if bundle.directions.ndim != 3 or bundle.directions.shape != tuple(expected):
+    if bundle.directions.ndim != 3 or len(bundle.directions) != len(bundle.schema):
         raise ModelError(f"{path} has a matrix of shape {bundle.directions.shape}")
     n = len(bundle.schema)
     curves = (bundle.curve_values, bundle.curve_motion)
@@ -329,10 +330,25 @@ def _check(bundle: ModelBundle, path: Path) -> None:
         raise ModelError(f"{path} is damaged", "Fetch or train the direction matrix again.")
 
 
-def load_bundle(name: str = "default") -> ModelBundle:
-    """The bundle of that name among the project's own models. Raises ModelError."""
+def load_bundle(name: str = DEFAULT) -> ModelBundle:
+    """The project's own bundle (``default``), that of an imported generator, or a file's.
+
+    Raises:
+        ModelError.
+    """
     from photorig.worker.registry import own_weights
 
-    if name != "default":
-        return read_bundle(Path(name))
-    return read_bundle(own_weights("directions.safetensors"))
+    if name == DEFAULT:
+        return read_bundle(own_weights(DIRECTIONS_FILE))
+    if is_imported(name):
+        return read_bundle(trained_file(name, DIRECTIONS_FILE))
+    return read_bundle(Path(name))
+
+
+def generator_of(bundle: str) -> str:
+    """Name of the generator that a bundle is for: an imported one's bundle has its name."""
+    folder = Path(bundle).absolute().parent
+    for name in (bundle, folder.name if bundle.endswith(DIRECTIONS_FILE) else ""):
+        if is_imported(name):
+            return name
+    return DEFAULT

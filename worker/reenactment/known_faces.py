@@ -204,7 +204,9 @@ def measure_on(bundle: ModelBundle, generator: Generator) -> Measure:
 
         if not tools:
             is_common = generator.backend.startswith("openvino")
-            tools.append((generator if is_common else load_generator("cpu"), Net3D()))
+            tools.append(
+                (generator if is_common else load_generator("cpu", name=generator.name), Net3D())
+            )
         common, net3d = tools[0]
         return with_geometry(portrait, bundle, common, _Watched(net3d, on_look))
 

@@ -129,7 +129,8 @@ class RegionalShifts:
     def _shifts(self) -> np.ndarray:
         """(c, K, rows, 512) float32: each control's shift at its amplitude."""
         bundle = self.bundle
-        result = np.zeros((len(CONTROLS), len(REGIONS), len(REGIONAL_ROWS), 512), np.float32)
+        width = bundle.directions.shape[2]
+        result = np.zeros((len(CONTROLS), len(REGIONS), len(REGIONAL_ROWS), width), np.float32)
         for number, control in enumerate(CONTROLS):
             position = bundle.schema.index[control.name]
             longest = np.float32(control.amplitude * bundle.longest_motion[position])

@@ -22,7 +22,7 @@ from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry import fetching
 
-from .bundle import ModelBundle, load_bundle
+from .bundle import ModelBundle, generator_of, load_bundle
 from .known_faces import KnownFaces, measure_on
 from .method import Method
 from .methods import load_method, method_entry, methods, weights_id
@@ -296,7 +296,7 @@ def load_renderer(
         bundle: name of a bundle, or path of a direction matrix file.
         faces_folder: where `KnownFaces` keeps what it measures; None drives portraits as they are.
     """
-    model, generator = load_bundle(bundle), load_generator(device)
+    model, generator = load_bundle(bundle), load_generator(device, name=generator_of(bundle))
     faces = None
     if faces_folder is not None:
         faces = KnownFaces(model, measure_on(model, generator), faces_folder)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from photorig.shared.errors import InputError
+from photorig.shared.errors import InputError, ModelError
 from photorig.shared.files.writing import explained, make_private_folder, write_atomically
 from photorig.worker.places import data_folder
 
@@ -38,6 +38,26 @@ def imported_folder(name: str) -> Path:
             f"A model cannot be named {name[:80]!r}", "Use lower-case letters, digits and hyphens."
         )
     return imported_models_folder() / name
+
+
+def is_imported(name: str) -> bool:
+    """Whether there is an imported model of that name."""
+    return _NAME.fullmatch(name) is not None and (imported_folder(name) / f"{name}.toml").is_file()
+
+
+def trained_file(name: str, file_name: str) -> Path:
+    """What was trained for an imported generator.
+
+    Raises:
+        ModelError: it is not there yet.
+    """
+    path = imported_folder(name) / file_name
+    if not path.is_file():
+        raise ModelError(
+            f"The generator {name} has no {file_name.partition('.')[0]} yet",
+            f"Run 'photorig train all --generator {name}'.",
+        )
+    return path
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ def load_observers() -> Observers:
     from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
 
     network = load_mobile_stylegan().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Observers(network, load_landmarker(), load_recognition(), load_encoder())
+    encoder = load_encoder(network.n_rows)
+    return Observers(network, load_landmarker(), load_recognition(), encoder)
 
 
 def rendered(network: MobileStyleGAN, latents: Tensor, offsets: Tensor | None = None) -> Tensor:

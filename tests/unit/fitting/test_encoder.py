@@ -61,7 +61,7 @@ def test_row_groups_are_all_rows_in_order():
 
 def test_every_row_of_a_group_gets_the_code_of_the_group():
     codes = torch.arange(N_GROUPS).float()[None, :, None].expand(1, -1, 512)
-    rows = rows_of(codes)
+    rows = rows_of(codes, 16)
     assert rows.shape == (1, 16, 512)
     for group, members in enumerate(ROW_GROUPS):
         assert (rows[:, list(members)] == group).all()
@@ -69,15 +69,15 @@ def test_every_row_of_a_group_gets_the_code_of_the_group():
 
 def test_a_photo_that_looks_like_the_average_gets_the_average_code():
     tensors = head_tensors()
-    encoder = PhotoEncoder(ColourTrunk(), EncoderHead(tensors))
+    encoder = PhotoEncoder(ColourTrunk(), EncoderHead(tensors), 16)
     tensors_mean = tensors["code"].view(1, N_GROUPS, 512)
     latents = encoder(torch.full((1, 3, 256, 256), 0.5))
     # The other two blocks are 0 and not ½; their rows of `down` are 0.
-    assert torch.allclose(latents, rows_of(tensors_mean), atol=1e-5)
+    assert torch.allclose(latents, rows_of(tensors_mean, 16), atol=1e-5)
 
 
 def test_photos_do_not_depend_on_the_others_of_their_batch():
-    encoder = PhotoEncoder(ColourTrunk(), EncoderHead(head_tensors()))
+    encoder = PhotoEncoder(ColourTrunk(), EncoderHead(head_tensors()), 16)
     batch = photos()
     assert torch.allclose(encoder(batch)[1:], encoder(batch[1:]), atol=1e-6)
 
@@ -94,7 +94,7 @@ def test_corrections_bring_what_is_seen_of_the_code_nearer_to_the_photo():
         small = 0.5 + 0.6 * (codes - head.code) @ back
         return torch.nn.functional.interpolate(small.view(-1, 3, 32, 32), size=256)
 
-    encoder = PhotoEncoder(ColourTrunk(), head)
+    encoder = PhotoEncoder(ColourTrunk(), head, 16)
     wanted = 0.5 + 0.05 * photos(1)
     plain, corrected = encoder(wanted), encoder(wanted, render, rounds=3)
 
@@ -134,7 +134,7 @@ def test_a_generated_face_is_found_again_nearer_than_the_mean_face():
     z = np.random.default_rng(77).standard_normal((3, 512), np.float32)
     w = generator.map(z, 0.8)
     pictures = torch.from_numpy(generator.synthesize(generator.expand(w), 256))
-    latents = load_encoder()(pictures.permute(0, 3, 1, 2).float() / 255)
+    latents = load_encoder(16)(pictures.permute(0, 3, 1, 2).float() / 255)
     found = np.square(latents.numpy() - w[:, None]).sum((1, 2))
     mean = np.square(generator.mean_latent - w[:, None]).repeat(16, 1).sum((1, 2))
     assert (found < 0.8 * mean).all()

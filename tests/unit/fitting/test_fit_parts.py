@@ -123,11 +123,11 @@ def test_rehearsed_motions_stay_within_what_the_face_can_do() -> None:
     at_rest = np.zeros(len(bundle.schema), np.float32)
     at_end = bundle.highest.copy()
     for parameters in (at_rest, at_end):
-        for motion in rehearsed_motions(bundle, parameters):
+        for motion in rehearsed_motions(bundle, parameters, 16):
             assert motion.shift.shape == (16, 512)
             assert np.isfinite(motion.shift).all()
     jaw = bundle.schema.index["jawOpen"]
-    opened = [m for m in rehearsed_motions(bundle, at_rest) if m.part == "mouth"][1]
+    opened = [m for m in rehearsed_motions(bundle, at_rest, 16) if m.part == "mouth"][1]
     np.testing.assert_allclose(opened.shift[:8], 0.3 * bundle.directions[jaw], atol=1e-5)
 
 

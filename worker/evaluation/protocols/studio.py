@@ -215,14 +215,15 @@ def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
     """
     import torch
 
-    from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
+    from photorig.worker.generators import load_network
     from photorig.worker.generators.people import EVALUATION, person_latents
+    from photorig.worker.reenactment.bundle import generator_of
 
     os.environ[THREADS_VARIABLE] = str(threads)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     renderer = load_renderer(settings.device, settings.bundle)
-    network = load_mobile_stylegan()
+    network = load_network(generator_of(settings.bundle))
     net3d = Net3D()
 
     def latents_of(person: int) -> np.ndarray:

@@ -8,19 +8,14 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from photorig.shared.errors import InputError
 
 from ..batches import Batches, fetched
-from ..regions import MASK_SIDES, REGIONAL_ROWS, REGIONS, side_of_row
-from ..style_space import STYLE_ROWS, StyleOffsets, Styles
+from ..style_space import STYLE_ROWS, Styles
 from ..tuning import WeightTuning
-from .network import ImageLayer, StyleGan2
+from .network import StyleGan2, differences
 from .weights import StyleGan2Weights, is_tunable
-
-USUAL_SIDES = (256, 512, 1024)
-"""Pictures that everything else asks for; from smaller networks they are enlarged."""
 
 
 class StyleGan2Generator(ABC):
@@ -35,10 +30,10 @@ class StyleGan2Generator(ABC):
 
     def __init__(self, weights: StyleGan2Weights) -> None:
         self._weights = weights
-        form = weights.form
+        form, self.name = weights.form, weights.name
         self.model_id, self.pixels_id = weights.model_id, weights.pixels_id
         self.n_rows, self.w_dim, self.z_dim = form.n_rows, form.w_dim, form.z_dim
-        self.sizes = tuple(sorted({*USUAL_SIDES, form.side}))
+        self.sizes = form.sizes
         self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
 
     def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray:
@@ -99,63 +94,14 @@ class Drawing(nn.Module):
         self.network, self.size = network, size
 
     def forward(self, latents: Tensor, *differences: Tensor) -> Tensor:
-        """Images of latents (b, n_rows, w_dim).
-
-        Args:
-            differences: nothing, the offsets of `StyleOffsets` (n,), or the shifts (K, rows, w_dim)
-                of `RegionalStyles` and its masks by `MASK_SIDES`.
-        """
-        styles = self.network.style_space(latents)
-        regions = None
-        if len(differences) == 1:
-            styles = self._moved(styles, differences[0])
-        elif differences:
-            deltas, *masks = differences
-            by_side = dict(zip(MASK_SIDES, masks, strict=True))
-            regions = {
-                row: (deltas[:, index], by_side[side_of_row(row)])
-                for index, row in enumerate(REGIONAL_ROWS)
-            }
-        image = resized(self.network.from_styles(styles, regions), self.size)
-        return to_bytes(image)
-
-    def _moved(self, styles: dict[str, Tensor], offsets: Tensor) -> dict[str, Tensor]:
-        moved, start = dict(styles), 0
-        for name, row, layer in self.network.layers():
-            if row < STYLE_ROWS and not isinstance(layer, ImageLayer):
-                end = start + styles[name].shape[1]
-                moved[name] = styles[name] + offsets[start:end]
-                start = end
-        return moved
-
-
-def resized(image: Tensor, size: int) -> Tensor:
-    """An image (b, 3, side, side) at another side."""
-    side = image.shape[-1]
-    if size < side:
-        return functional.avg_pool2d(image, side // size)
-    if size > side:
-        return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
-    return image
+        """Images of latents (b, n_rows, w_dim); ``differences`` as of `StyleGan2.drawn`."""
+        return to_bytes(self.network.drawn(latents, self.size, *differences))
 
 
 def to_bytes(images: Tensor) -> Tensor:
     """(b, 3, h, w) in [-1, 1] → (b, h, w, 3) uint8 on the same device."""
     levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
     return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def differences(styles: Styles | None, w_dim: int) -> list[np.ndarray]:
-    """What `Drawing` takes beside latents."""
-    if styles is None:
-        return []
-    if isinstance(styles, StyleOffsets):
-        return [np.ascontiguousarray(styles.values, np.float32)]
-    by_side = styles.regions.by_side
-    deltas = np.ascontiguousarray(styles.deltas, np.float32)
-    if not deltas.any():  # those of nobody have the length of another generator's rows
-        deltas = np.zeros((len(REGIONS), len(REGIONAL_ROWS), w_dim), np.float32)
-    return [deltas, *(np.ascontiguousarray(by_side[side]) for side in MASK_SIDES)]
 
 
 class TorchStyleGan2(StyleGan2Generator):

@@ -232,9 +232,11 @@ def load_imported_encoder(name: str, draw: Callable[[Tensor], Tensor]) -> Import
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is damaged", "Import it again.") from error
-    average = tensors.pop("latent_avg", torch.zeros(1))
+    average = tensors.pop("latent_avg", None)
     layout = found.facts.get("layout", {})
     encoder = encoder_from(tensors, bool(layout.get("adds_differences", True)))
+    if average is None:
+        average = torch.zeros(len(tensors["styles.0.linear.bias"]))
     if average.ndim < 2:
         average = average.expand(encoder.n_rows, -1)
     return ImportedEncoder(encoder, average, draw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def load_weights(name: str) -> StyleGan2Weights:
             f"{name} is no generator that was imported",
             "'photorig models list' shows what there is.",
         )
-    return read_generator(fetch(name) / WEIGHTS_FILE)
+    return replace(read_generator(fetch(name) / WEIGHTS_FILE), name=name)
 
 
 def read_generator(path: Path) -> StyleGan2Weights:

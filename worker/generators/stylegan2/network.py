@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..layers import as_tensor
+from ..network import Network, Stage
+from ..regions import MASK_SIDES, REGIONAL_ROWS, REGIONS, side_of_row
+from ..style_space import STYLE_ROWS, StyleOffsets, Styles
 from ..weights import SLOPE
-from .weights import MAPPING_RATE, StyleGan2Weights
+from .weights import MAPPING_RATE, StyleGan2Weights, is_tunable, side_of
 
 Region = tuple[Tensor, Tensor]
 """Shifts (k, w_dim) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
@@ -56,7 +61,7 @@ class ModulatedLayer(nn.Module):
 
         self.weight, self.bias = nn.Parameter(tensor("weight")), nn.Parameter(tensor("bias"))
         self.affine = Linear(tensor("affine.weight"), tensor("affine.bias"))
-        self.clamp = weights.clamp
+        self.clamp, self.side = weights.clamp, side_of(name)
 
     def _style_map(self, style: Tensor, region: Region | None) -> Tensor:
         """(b, channels, 1, 1), or (b, channels, h, w) where regions differ."""
@@ -119,7 +124,7 @@ class ImageLayer(ModulatedLayer):
         return self._held(functional.conv2d(x * styles, self.weight, self.bias))
 
 
-class StyleGan2(nn.Module):
+class StyleGan2(Network):
     """Latents in, images out. Frozen; gradients flow to the latents.
 
     Names of parameters are those of NVIDIA's file, as in `StyleGan2Weights.tensors`.
@@ -129,14 +134,13 @@ class StyleGan2(nn.Module):
         mean_latent, latent_std: (w_dim,) float32, over random z.
     """
 
-    mean_latent: Tensor
-    latent_std: Tensor
     kernel: Tensor
 
     def __init__(self, weights: StyleGan2Weights) -> None:
         super().__init__()
         self.model_id, self.form = weights.model_id, weights.form
-        self.n_rows, self.w_dim = self.form.n_rows, self.form.w_dim
+        self.n_rows, self.w_dim, self.sizes = self.form.n_rows, self.form.w_dim, self.form.sizes
+        self.z_dim = self.form.z_dim
         tensors = weights.tensors
         self.mapping = nn.ModuleDict()
         for index in range(self.form.n_mapping):
@@ -171,10 +175,6 @@ class StyleGan2(nn.Module):
         for layer in self.mapping.values():
             x = functional.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
         return x if truncation == 1.0 else self.mean_latent + truncation * (x - self.mean_latent)
-
-    def expand(self, w: Tensor) -> Tensor:
-        """w (b, w_dim) → latents (b, n_rows, w_dim) with the same row each time."""
-        return w[:, None, :].expand(-1, self.n_rows, -1)
 
     def layers(self) -> Iterator[tuple[str, int, ModulatedLayer]]:
         """(name, row of latents that it reads, layer), image layers last in their blocks."""
@@ -218,9 +218,130 @@ class StyleGan2(nn.Module):
             else:
                 x = layer(x, styles[name], regions.get(row))
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """latents (b, n_rows, w_dim) → images (b, 3, side, side) in about [-1, 1], not clamped."""
-        return self.from_styles(self.style_space(latents))
+    def features(self, latents: Tensor, n_blocks: int) -> Iterator[Tensor]:
+        """The hidden features after each of the blocks that double the side: 8², 16², …"""
+        images = self._images(self.style_space(latents), {})
+        next(images)  # of 4²
+        for features, _ in islice(images, n_blocks):
+            yield features
+
+    def styles(self, latents: Tensor) -> Tensor:
+        """Latents (b, n_rows, w_dim) → their vectors of StyleSpace (b, n), see style_space.py."""
+        found = self.style_space(latents)
+        return torch.cat([found[name] for name in self._offset_layers()], 1)
+
+    def forward(
+        self,
+        latents: Tensor,
+        size: int = 0,
+        exact: bool = False,
+        styles: Styles | Tensor | None = None,
+    ) -> Tensor:
+        """latents (b, n_rows, w_dim) → images (b, 3, size, size) in about [-1, 1], not clamped.
+
+        Args:
+            size: 0 is the network's own side.
+            exact: nothing; small images are always the large one averaged.
+            styles: by how much regions of all images, or their factors, differ from the latents.
+        """
+        if isinstance(styles, Tensor):
+            changes = [styles]
+        else:
+            arrays = differences(styles, self.w_dim)
+            changes = [torch.from_numpy(values).to(self.const.device) for values in arrays]
+        return self.drawn(latents, size or self.form.side, *changes)
+
+    def drawn(self, latents: Tensor, size: int, *differences: Tensor) -> Tensor:
+        """As `forward`.
+
+        Args:
+            differences: nothing, the offsets of `StyleOffsets` (n,) or (b, n), or the shifts
+                (K, rows, w_dim) of `RegionalStyles` and its masks by `MASK_SIDES`.
+        """
+        styles = self.style_space(latents)
+        regions = None
+        if len(differences) == 1:
+            names = self._offset_layers()
+            parts = differences[0].split([styles[name].shape[1] for name in names], -1)
+            styles |= {name: styles[name] + part for name, part in zip(names, parts, strict=True)}
+        elif differences:
+            deltas, *masks = differences
+            by_side = dict(zip(MASK_SIDES, masks, strict=True))
+            regions = {
+                row: (deltas[:, index], by_side[side_of_row(row)])
+                for index, row in enumerate(REGIONAL_ROWS)
+            }
+        return resized(self.from_styles(styles, regions), size)
+
+    def begun(self, latents: Tensor, size: int) -> Stage:
+        """See `Network.begun`."""
+        x, image = self._continued(latents, self.const.expand(len(latents), -1, -1, -1), 0, size)
+        return Stage(latents, size, x, image)
+
+    def larger(self, stage: Stage) -> dict[int, Tensor]:
+        """See `Network.larger`; none where the network itself makes no larger ones."""
+        sizes = [size for size in self.sizes if stage.size < size <= self.form.side]
+        if not sizes:
+            return {}
+        _, image = self._continued(
+            stage.latents, stage.features, stage.size, self.form.side, stage.image
+        )
+        return {size: resized(image, size) for size in sizes}
+
+    def _continued(
+        self, latents: Tensor, x: Tensor, after: int, until: int, image: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features and image of the block of side ``until``, from those of side ``after``."""
+        for _, row, layer in self.layers():
+            if not after < layer.side <= until:
+                continue
+            style = layer.affine(latents[:, row])
+            if isinstance(layer, ImageLayer):
+                addition = layer(x, style).float()
+                image = addition if image is None else doubled(image, self.kernel) + addition
+            else:
+                x = layer(x, style)
+        assert image is not None
+        return x, image
+
+    def is_tunable(self, name: str) -> bool:
+        """See `Network.is_tunable`."""
+        return is_tunable(name)
+
+    def is_beyond(self, name: str, size: int) -> bool:
+        """See `Network.is_beyond`."""
+        return is_tunable(name) and side_of(name) > size
+
+    def _offset_layers(self) -> list[str]:
+        """Layers that `StyleOffsets` has factors of: convolutions of the coarser rows."""
+        return [
+            name
+            for name, row, layer in self.layers()
+            if row < STYLE_ROWS and not isinstance(layer, ImageLayer)
+        ]
+
+
+def differences(styles: Styles | None, w_dim: int) -> list[np.ndarray]:
+    """What `StyleGan2.drawn` takes beside latents."""
+    if styles is None:
+        return []
+    if isinstance(styles, StyleOffsets):
+        return [np.ascontiguousarray(styles.values, np.float32)]
+    by_side = styles.regions.by_side
+    deltas = np.ascontiguousarray(styles.deltas, np.float32)
+    if not deltas.any():  # those of nobody have the length of another generator's rows
+        deltas = np.zeros((len(REGIONS), len(REGIONAL_ROWS), w_dim), np.float32)
+    return [deltas, *(np.ascontiguousarray(by_side[side]) for side in MASK_SIDES)]
+
+
+def resized(image: Tensor, size: int) -> Tensor:
+    """An image (b, 3, side, side) at another side."""
+    side = image.shape[-1]
+    if size < side:
+        return functional.avg_pool2d(image, side // size)
+    if size > side:
+        return functional.interpolate(image, (size, size), mode="bicubic", align_corners=False)
+    return image
 
 
 def blur_kernel(gain: float) -> Tensor:

@@ -13,8 +13,8 @@ import torch
 
 from ..openvino_backend import CompiledGraphs
 from ..style_space import Styles
-from .backends import Drawing, StyleGan2Generator, differences
-from .network import StyleGan2
+from .backends import Drawing, StyleGan2Generator
+from .network import StyleGan2, differences
 from .weights import StyleGan2Weights
 
 

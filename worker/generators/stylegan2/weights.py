@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,9 @@ from photorig.shared.errors import InputError, ModelError
 from ..weights import LatentStatistics
 
 LEAST_SIDE, GREATEST_SIDE = 32, 1024
+USUAL_SIDES = (256, 512, 1024)
+"""Pictures that everything else asks for; from smaller networks they are enlarged."""
+
 _GREATEST_WIDTH = 2048
 _MOST_LAYERS = 16
 _TUNABLE = re.compile(r"synthesis\.b\d+\.(conv[01]|torgb)\.(weight|bias)")
@@ -43,6 +46,11 @@ class StyleGan2Form:
     side: int
     channels: Mapping[int, int]
     n_mapping: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sides of the images that can be had, the smallest first."""
+        return tuple(sorted({*USUAL_SIDES, self.side}))
 
     @property
     def sides(self) -> tuple[int, ...]:
@@ -146,13 +154,15 @@ class StyleGan2Weights:
         tensors: float32, by NVIDIA's names, as `StyleGan2Form.shapes` has them.
         clamp: greatest magnitude of features after each layer, None where they are not held.
         statistics: of w.
+        name: of the imported model, "" where it is none.
         model_id: SHA-256 (hex) of tensors and clamp as they were imported; names the latent space.
     """
 
     tensors: Mapping[str, np.ndarray]
     clamp: float | None
     statistics: LatentStatistics
-    model_id: str = field(default="")
+    model_id: str = ""
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.model_id:
@@ -215,6 +225,11 @@ def map_codes(tensors: Mapping[str, np.ndarray], z: np.ndarray) -> np.ndarray:
 def is_tunable(name: str) -> bool:
     """Whether a person's tuning may move a tensor: convolutions and image layers, no modulation."""
     return _TUNABLE.fullmatch(name) is not None
+
+
+def side_of(name: str) -> int:
+    """Side of the block that a tensor or layer of ``synthesis`` belongs to."""
+    return int(name.split(".")[1].removeprefix("b"))
 
 
 def fingerprint(tensors: Mapping[str, np.ndarray], clamp: float | None) -> str:

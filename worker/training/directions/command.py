@@ -15,7 +15,7 @@ from torch import Tensor
 
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import Net3D
-from photorig.worker.generators import load_generator
+from photorig.worker.generators import DEFAULT, load_generator, load_network
 from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.generators.people import HELD_OUT, TRAINING, person_latents
 from photorig.worker.places import cache_folder
@@ -60,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     settings = GradientSettings()
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
+    parser.add_argument("--generator", default=DEFAULT, help="for which (default: the project's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--people", type=int, default=32, help="for the Jacobians (32)")
     parser.add_argument("--start", type=Path, help="begin with this matrix instead of Jacobians")
@@ -107,13 +108,12 @@ def _prepare(args: argparse.Namespace) -> _Run:
     from photorig.worker.faces.attributes import load_attributes
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.faces.recognition import load_recognition
-    from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
 
     keep_freed_memory()
     torch.set_num_threads(args.threads)
-    network = load_mobile_stylegan()
+    network = load_network(args.generator)
     observer = FaceObserver(network, load_landmarker(), load_recognition(), load_attributes())
-    generator = load_generator("cpu")
+    generator = load_generator("cpu", name=args.generator)
     scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or cache_folder() / f"directions-{key}"
@@ -122,7 +122,7 @@ def _prepare(args: argparse.Namespace) -> _Run:
 
 def _covariance(work: _Run) -> Tensor:
     generator = torch.Generator().manual_seed(work.seed)
-    z = torch.randn(COVARIANCE_SAMPLES, 512, generator=generator)
+    z = torch.randn(COVARIANCE_SAMPLES, work.observer.network.z_dim, generator=generator)
     with torch.no_grad():
         return torch.cov(work.observer.network.map(z).T)
 

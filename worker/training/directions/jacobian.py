@@ -58,9 +58,9 @@ class Jacobians:
 
     Attributes:
         measured: (m, k) the parameters themselves, in full moves.
-        parameters: (m, k, N_ROWS·512) of the learnable parameters, per full move.
-        identity: (m, N_IDENTITY, N_ROWS·512) of random projections of the unit descriptor.
-        surroundings: (m, N_SURROUNDINGS, N_ROWS·512) of random projections of the colours.
+        parameters: (m, k, N_ROWS·w_dim) of the learnable parameters, per full move.
+        identity: (m, N_IDENTITY, N_ROWS·w_dim) of random projections of the unit descriptor.
+        surroundings: (m, N_SURROUNDINGS, N_ROWS·w_dim) of random projections of the colours.
     """
 
     measured: Tensor
@@ -109,8 +109,9 @@ def _person_jacobian(
     observer: FaceObserver, positions: list[int], index: int, seed: int
 ) -> dict[str, Tensor]:
     latents = person_latents(observer.network, index, seed)[None]
-    moved = latents[:, :N_ROWS].clone().requires_grad_(True)
-    images = observer.images(torch.cat([moved, latents[:, N_ROWS:]], 1))
+    n_rows = min(N_ROWS, observer.network.n_rows)
+    moved = latents[:, :n_rows].clone().requires_grad_(True)
+    images = observer.images(torch.cat([moved, latents[:, n_rows:]], 1))
     regions, found = observer.regions(images)
     if not bool(found[0]):
         return {name: torch.zeros(0) for name in _NAMES}
@@ -144,19 +145,20 @@ def solve_directions(
     """The closed-form solution.
 
     Args:
-        covariance: (512, 512) of w.
+        covariance: (w_dim, w_dim) of w.
         is_angle: (k,) bool; angles do not saturate.
 
     Returns:
-        (k, n_rows, 512) shift per full move of each parameter, by the mean local slope.
+        (k, n_rows, w_dim) shift per full move of each parameter, by the mean local slope.
     """
     values, vectors = torch.linalg.eigh(covariance)
     whitening = vectors * values.clamp_min(values.max() * 1e-5).sqrt()
     n_people, n_parameters, n_inputs = jacobians.parameters.shape
-    n_rows = n_inputs // 512
+    w_dim = len(covariance)
+    n_rows = n_inputs // w_dim
 
     def whitened(jacobian: Tensor) -> Tensor:
-        rows = jacobian.reshape(-1, n_rows, 512) @ whitening
+        rows = jacobian.reshape(-1, n_rows, w_dim) @ whitening
         return rows.reshape(-1, n_inputs)
 
     openness = 4 * jacobians.measured * (1 - jacobians.measured) + weights.saturation
@@ -171,11 +173,11 @@ def solve_directions(
     scale = float(gram.diagonal().mean())
     gram += weights.shrinkage * scale * torch.eye(n_inputs)
     tie = torch.eye(n_rows) - torch.full((n_rows, n_rows), 1 / n_rows)
-    gram += weights.row_tie * scale * torch.kron(tie, torch.eye(512))
+    gram += weights.row_tie * scale * torch.kron(tie, torch.eye(w_dim))
     target = parameters.reshape(n_people, n_parameters, n_inputs).mean(0)
     solution = torch.linalg.solve(gram, target.T)
     slope = (whitened(jacobians.parameters.mean(0)) @ solution).diagonal()
-    shift = solution.T.reshape(n_parameters, n_rows, 512) @ whitening.T
+    shift = solution.T.reshape(n_parameters, n_rows, w_dim) @ whitening.T
     return shift / slope.clamp_min(0.02)[:, None, None]
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.landmarker import FaceLandmarker, Measurement
 from photorig.worker.faces.recognition import Recognition
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.generators.network import Network
 
 IMAGE_SIZE = 256
 SURROUNDINGS_SIZE = 16
@@ -47,7 +47,7 @@ class FaceObserver(nn.Module):
 
     def __init__(
         self,
-        network: MobileStyleGAN,
+        network: Network,
         landmarker: FaceLandmarker,
         recognition: Recognition,
         attributes: FaceAttributes,

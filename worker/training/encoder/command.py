@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from photorig.worker.faces.segmentation import PersonMatte
 from photorig.worker.fitting.encoder import PhotoEncoder, load_trunk, read_head
-from photorig.worker.generators import load_generator
+from photorig.worker.generators import DEFAULT, load_generator
 from photorig.worker.registry.cache import default_cache_folder
 
 from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons, observed_people
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     settings = RegressionSettings()
     parser.add_argument("--out", type=Path, required=True, help="file.safetensors to write")
+    parser.add_argument("--generator", default=DEFAULT, help="for which (default: the project's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faces", type=int, default=3000, help="to learn from (3000)")
     parser.add_argument(
@@ -43,7 +44,11 @@ def run(args: argparse.Namespace) -> int:
     """Lessons, what is seen of them, the head, and its likeness on held-out photographs."""
     torch.set_num_threads(args.threads)
     cache = args.cache or default_cache_folder() / "encoder"
-    generator, trunk, matte = load_generator("cpu", "f32"), load_trunk(), PersonMatte()
+    generator, trunk, matte = (
+        load_generator("cpu", "f32", args.generator),
+        load_trunk(),
+        PersonMatte(),
+    )
     lessons = load_lessons(generator, TRAINING, args.seed, args.faces, cache, _say_rendered)
     name = f"{generator.pixels_id[:12]}-{TRAINING}-{args.seed}"
     started = time.process_time()
@@ -56,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
     _say(f"Wrote {args.out} after {time.process_time() - started:.0f} s of processor time")
 
     tests = load_lessons(generator, HELD_OUT, args.seed, CHUNK, cache)
-    encoder = PhotoEncoder(trunk, read_head(args.out))
-    observers = load_observers()
+    encoder = PhotoEncoder(trunk, read_head(args.out), generator.n_rows)
+    observers = load_observers(args.generator)
     for version in range(VERSIONS):
         photos = photographs(tests, 0, version, matte)[: args.measured]
         kind = "photographed" if version else "as generated"

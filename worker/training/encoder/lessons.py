@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from photorig.shared.errors import InputError
-from photorig.worker.fitting.encoder import ROW_GROUPS, rows_of
+from photorig.worker.fitting.encoder import ROW_GROUPS, first_rows, rows_of
 from photorig.worker.generators.interface import Generator
 
 CHUNK = 100
@@ -54,7 +54,7 @@ def draw_code(generator: Generator, random: np.random.Generator) -> np.ndarray:
     """
     n_groups = len(ROW_GROUPS)
     truncation = random.uniform(*_TRUNCATION)
-    z = random.standard_normal((1 + n_groups, generator.w_dim), np.float32)
+    z = random.standard_normal((1 + n_groups, generator.z_dim), np.float32)
     w = generator.map(z, float(truncation))
     if random.random() < _PLAIN:
         return np.repeat(w[:1], n_groups, 0)
@@ -102,7 +102,7 @@ def observed_people(path: Path) -> Lessons:
     except (OSError, SafetensorError, KeyError) as error:
         raise InputError(f"There are no observed people in {path}: {error}") from error
     count = len(latents) // CHUNK * CHUNK
-    codes = latents[:count, [rows[0] for rows in ROW_GROUPS]]
+    codes = latents[:count, first_rows(latents.shape[1])]
     return Lessons(codes, np.ascontiguousarray(images[:count].transpose(0, 2, 3, 1)))
 
 
@@ -111,9 +111,8 @@ def _chunk(generator: Generator, group: int, seed: int, chunk: int) -> Lessons:
     codes = np.stack(
         [draw_code(generator, np.random.default_rng((seed, group, number))) for number in numbers]
     )
-    return Lessons(
-        codes, generator.synthesize(rows_of(torch.from_numpy(codes)).numpy(), IMAGE_SIZE)
-    )
+    latents = rows_of(torch.from_numpy(codes), generator.n_rows).numpy()
+    return Lessons(codes, generator.synthesize(latents, IMAGE_SIZE))
 
 
 def _read(path: Path) -> Lessons | None:

@@ -17,8 +17,9 @@ from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.descriptor import IdentityDescriptor, face_chips
 from photorig.worker.faces.landmarker import FaceLandmarker
 from photorig.worker.faces.recognition import Recognition
-from photorig.worker.fitting.encoder import ROW_GROUPS, PhotoEncoder
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.fitting.encoder import PhotoEncoder, first_rows
+from photorig.worker.generators import DEFAULT, load_network
+from photorig.worker.generators.network import Network
 
 IMAGE_SIZE = 256
 
@@ -59,7 +60,7 @@ class Likeness:
 class Observers:
     """The networks that a measurement looks through, and what makes pictures of codes."""
 
-    generator: MobileStyleGAN
+    generator: Network
     landmarker: FaceLandmarker
     recognition: Recognition
     descriptor: IdentityDescriptor
@@ -70,14 +71,14 @@ class Observers:
         return (self.generator(latents, IMAGE_SIZE) * 0.5 + 0.5).clamp(0, 1)
 
 
-def load_observers() -> Observers:
+def load_observers(name: str = DEFAULT) -> Observers:
+    """For a generator, by name. Raises ModelError."""
     from photorig.worker.faces.attributes import load_attributes
     from photorig.worker.faces.descriptor import load_descriptor
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.faces.recognition import load_recognition
-    from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
 
-    generator = load_mobile_stylegan()
+    generator = load_network(name)
     generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Observers(
         generator, load_landmarker(), load_recognition(), load_descriptor(), load_attributes()
@@ -99,7 +100,7 @@ def likeness(observers: Observers, latents: Tensor, wanted: Tensor) -> Likeness 
     descriptor = F.normalize(observers.descriptor(face_chips(pictures, landmarks)))
     look = F.normalize(observers.attributes(pictures, landmarks).descriptor)
     deviation = (latents[0] - observers.generator.mean_latent) / observers.generator.latent_std
-    groups = deviation[[rows[0] for rows in ROW_GROUPS]]
+    groups = deviation[first_rows(len(deviation))]
     distance = (landmarks[0] - landmarks[1])[:, :2].norm(dim=-1).mean()
     return Likeness(
         psnr=-10 * float((pictures[0] - pictures[1]).square().mean().log10()),

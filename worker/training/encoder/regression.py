@@ -25,7 +25,7 @@ _FOLDS = 3
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e6)
 _BALANCES = ((1.0, 1.0, 0.1), (2.0, 1.0, 0.1))
 """Weights of middle maps, deep maps and colours that are tried."""
-_BANDS = (0, 4, 12, 30, 70, 160, 512)
+_BANDS = (0, 4, 12, 30, 70, 160)
 """Principal directions of w that share a ridge, from each number to the next."""
 
 
@@ -125,8 +125,8 @@ class Coordinates:
     """Codes taken apart into numbers that pictures tell well and numbers that they do not.
 
     Attributes:
-        mean: (n_groups, 512) mean code.
-        directions: (512, 512) principal directions of w in columns, the largest first.
+        mean: (n_groups, w_dim) mean code.
+        directions: (w_dim, w_dim) principal directions of w in columns, the largest first.
     """
 
     mean: Tensor
@@ -134,14 +134,14 @@ class Coordinates:
 
     @staticmethod
     def of(codes: Tensor) -> Coordinates:
-        """codes: (n, n_groups, 512)."""
+        """codes: (n, n_groups, w_dim)."""
         mean = codes.mean(0)
         rows = (codes - mean).flatten(0, 1)
         _, vectors = torch.linalg.eigh(rows.T @ rows / len(rows))
         return Coordinates(mean, vectors.flip(1))
 
     def apart(self, codes: Tensor) -> Tensor:
-        """(n, n_groups, 512) to (n, 1 + n_groups, 512): the groups' mean, then deviations."""
+        """(n, n_groups, w_dim) to (n, 1 + n_groups, w_dim): the groups' mean, then deviations."""
         along = (codes - self.mean) @ self.directions
         common = along.mean(1, keepdim=True)
         return torch.cat([common, along - common], 1)
@@ -173,7 +173,7 @@ def _mixed(grams: list[Tensor], balance: tuple[float, ...]) -> Tensor:
 
 def _left_out_errors(gram: Tensor, targets: Tensor, lesson: Tensor) -> Tensor:
     """(n_ridges, 2, n_bands) squared errors on left-out lessons."""
-    errors = torch.zeros(len(_RIDGES), 2, len(_BANDS) - 1, dtype=targets.dtype)
+    errors = torch.zeros(len(_RIDGES), 2, len(_bands(targets.shape[2])) - 1, dtype=targets.dtype)
     for fold in range(_FOLDS):
         left_out = lesson % _FOLDS == fold
         known = ~left_out
@@ -189,10 +189,17 @@ def _left_out_errors(gram: Tensor, targets: Tensor, lesson: Tensor) -> Tensor:
     return errors
 
 
+def _bands(w_dim: int) -> tuple[int, ...]:
+    """Where the bands of principal directions of w begin, and where the last one ends."""
+    return (*(start for start in _BANDS if start < w_dim), w_dim)
+
+
 def _by_band(values: Tensor) -> Tensor:
-    """(1 + n_groups, 512) to sums (2, n_bands) over common coordinates and over deviations."""
+    """(1 + n_groups, w_dim) to sums (2, n_bands) over common coordinates and over deviations."""
     kinds = torch.stack([values[0], values[1:].sum(0)])
-    return torch.stack([kinds[:, first:last].sum(1) for first, last in pairwise(_BANDS)], 1)
+    return torch.stack(
+        [kinds[:, first:last].sum(1) for first, last in pairwise(_bands(values.shape[1]))], 1
+    )
 
 
 def _strength(ridge: float | Tensor, gram: Tensor) -> Tensor:
@@ -200,10 +207,10 @@ def _strength(ridge: float | Tensor, gram: Tensor) -> Tensor:
 
 
 def _dual(gram: Tensor, targets: Tensor, ridges: Tensor) -> Tensor:
-    """(n, 1 + n_groups, 512) weights of the pictures, each coordinate with its band's ridge."""
+    """(n, 1 + n_groups, w_dim) weights of the pictures, each coordinate with its band's ridge."""
     values, vectors = torch.linalg.eigh(gram)
     rotated = torch.einsum("nk,ngc->kgc", vectors, targets)
-    lengths = torch.tensor(_BANDS).diff()
+    lengths = torch.tensor(_bands(targets.shape[2])).diff()
     strength = _strength(ridges, gram).repeat_interleave(lengths, 1)
     strength = torch.cat([strength[:1], strength[1:].expand(targets.shape[1] - 1, -1)])
     rotated /= values.clamp_min(0)[:, None, None] + strength
@@ -234,7 +241,7 @@ def explained(codes: Tensor, wanted: Tensor, mean: Tensor) -> list[float]:
     """Share of the variance of w that is explained, for each group of rows.
 
     Args:
-        codes, wanted: (n, n_groups, 512). mean: (n_groups, 512), what explains nothing.
+        codes, wanted: (n, n_groups, w_dim). mean: (n_groups, w_dim), what explains nothing.
     """
     error = (codes - wanted).square().sum((0, 2))
     spread = (wanted - mean).square().sum((0, 2))

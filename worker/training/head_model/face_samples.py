@@ -32,6 +32,7 @@ class Sampler(Protocol):
     """What is needed of a generator here."""
 
     model_id: str
+    z_dim: int
     mean_latent: np.ndarray
 
     def map(self, z: np.ndarray, truncation: float = 1.0) -> np.ndarray: ...
@@ -145,7 +146,7 @@ def _sample_chunk(
     truncation: tuple[float, float],
 ) -> FaceSamples:
     random = np.random.default_rng([seed, index])
-    z = random.standard_normal((CHUNK, 512), np.float32)
+    z = random.standard_normal((CHUNK, generator.z_dim), np.float32)
     psi = random.uniform(*truncation, (CHUNK, 1)).astype(np.float32)
     mean = np.asarray(generator.mean_latent, np.float32)
     latents = mean + psi * (np.asarray(generator.map(z), np.float32) - mean)

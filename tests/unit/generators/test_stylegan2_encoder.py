@@ -19,7 +19,7 @@ from photorig.worker.generators.stylegan2.encoder import (
 )
 from photorig.worker.registry import card
 
-from .checkpoint_files import PLAIN, golden, rosinality_state, torch_bytes
+from ..checkpoint_files import PLAIN, golden, rosinality_state, torch_bytes
 
 
 def small(**options: object) -> StyleEncoder:
