@@ -20,7 +20,7 @@ class TinyGenerator:
     model_id = MODEL_ID
     pixels_id = "tiny heads"
     n_rows = 16
-    w_dim = 512
+    w_dim = z_dim = 512
     sizes = (8, 16)
     backend = "tiny"
     device = "cpu"

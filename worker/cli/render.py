@@ -190,11 +190,12 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
     from photorig.shared.parameters.file import differences, read_recording
     from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.portraits.portrait import Portrait
+    from photorig.worker.reenactment.bundle import bundle_for
     from photorig.worker.reenactment.renderer import load_renderer
 
     size = size_of(args.size)
     portrait = Portrait.load(args.portrait)
-    renderer = load_renderer(args.device)
+    renderer = load_renderer(args.device, bundle_for(portrait.model_id))
     lines, recording = read_recording(args.parameters, renderer.schema)
     if not lines:
         raise InputError(f"{args.parameters} holds no frames", "Write one JSON object a line.")

@@ -16,6 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--truncation", type=float, default=0.7, help="variety, 0 to 1 (0.7)")
     parser.add_argument("--out", type=Path, required=True, help="picture to write (PNG)")
     parser.add_argument("--portrait", type=Path, help="portrait to write beside it")
+    parser.add_argument("--bundle", default="default", help="default, or an imported generator")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
@@ -29,15 +30,15 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.fitting.sample import sample_portrait
     from photorig.worker.generators import load_generator
     from photorig.worker.media.encode import encode
-    from photorig.worker.reenactment.bundle import load_bundle
+    from photorig.worker.reenactment.bundle import generator_of, load_bundle
     from photorig.worker.reenactment.measure_geometry import with_geometry
 
-    generator, net3d = load_generator(args.device), Net3D()
+    generator, net3d = load_generator(args.device, name=generator_of(args.bundle)), Net3D()
     portrait = sample_portrait(generator, net3d, seed=args.seed, truncation=args.truncation)
     write_atomically(args.out, encode(portrait.photo, "png", portrait.model_id))
     print(f"Wrote {args.out}")
     if args.portrait:
-        portrait = with_geometry(portrait, load_bundle(), generator, net3d)
+        portrait = with_geometry(portrait, load_bundle(args.bundle), generator, net3d)
         portrait.save(args.portrait)
         print(f"Wrote {args.portrait}")
     return 0

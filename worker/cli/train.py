@@ -6,6 +6,7 @@ import argparse
 import importlib
 
 TRAININGS = {
+    "all": ("everything", "all that an imported generator needs"),
     "preview-heads": ("preview_heads.training", "image heads of 256² and 512²"),
     "face-shapes": ("face_shapes.command", "the table of 52 shapes for the rig and the worker"),
     "head-shapes": (

@@ -37,7 +37,7 @@ class Motion:
 
 
 def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Motion]:
-    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of different parts in
+    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of other parts in
     turn, so that few steps meet all of them.
 
     Args:

@@ -59,20 +59,30 @@ def load_generator(device: str = "auto", precision: str = "auto", name: str = DE
     return load_torch_generator(_torch_device(device), precision)
 
 
-def load_network(name: str = DEFAULT) -> Network:
-    """A generator as a differentiable network, on the CPU.
+def load_network(name: str = DEFAULT, device: str = "cpu") -> Network:
+    """A generator as a differentiable network.
+
+    Args:
+        device: where it computes; what goes in and comes out lies on the CPU all the same.
 
     Raises:
+        InputError: the device is unknown or not there.
         ModelError: the weights cannot be had, or there is no generator of that name.
     """
     if name == DEFAULT:
         from .mobile_stylegan import load_mobile_stylegan
 
-        return load_mobile_stylegan()
+        return _placed(load_mobile_stylegan(), device)
     from .stylegan2.files import load_weights
     from .stylegan2.network import StyleGan2
 
-    return StyleGan2(load_weights(name))
+    return _placed(StyleGan2(load_weights(name)), device)
+
+
+def _placed(network: Network, device: str) -> Network:
+    if device == "auto":
+        device = _best_device()
+    return network if device == "cpu" else network.placed_on(_torch_device(device))
 
 
 def _load_imported(name: str, device: str, precision: str) -> Generator:

@@ -87,10 +87,10 @@ class MobileStyleGAN(Network):
 
     def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """z (b, 512) → w (b, 512), pulled towards the mean latent by ``truncation``."""
-        w = self.mapping(z)
-        if truncation == 1.0:
-            return w
-        return self.mean_latent + truncation * (w - self.mean_latent)
+        w = self.mapping(z.to(self.mean_latent.device))
+        if truncation != 1.0:
+            w = self.mean_latent + truncation * (w - self.mean_latent)
+        return w.to(z.device)
 
     def features(
         self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: Styles | Tensor | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,19 @@ class Network(nn.Module, ABC):
     sizes: tuple[int, ...]
     mean_latent: Tensor
     latent_std: Tensor
+
+    def placed_on(self, device: torch.device) -> Self:
+        """Computes on a device from now on; callers go on giving and getting tensors of the CPU."""
+        self.to(device)
+
+        def to_device(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+            return tuple(_moved(a, device) for a in args), {
+                name: _moved(value, device) for name, value in kwargs.items()
+            }
+
+        self.register_forward_pre_hook(to_device, with_kwargs=True)
+        self.register_forward_hook(lambda module, args, images: images.cpu())
+        return self
 
     @abstractmethod
     def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
@@ -101,3 +115,7 @@ class Network(nn.Module, ABC):
         """The image (b, 3, size, size) of a stage."""
         with torch.no_grad():
             return self(stage.latents, stage.size)  # type: ignore[no-any-return]
+
+
+def _moved(value: object, device: torch.device) -> object:
+    return value.to(device) if isinstance(value, Tensor) else value

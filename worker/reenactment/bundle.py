@@ -11,6 +11,7 @@ is what is seen: the estimator answers to a moving face neither linearly nor equ
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -28,7 +29,11 @@ from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.generators import DEFAULT
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import PortraitResponse
-from photorig.worker.registry.imported import is_imported, trained_file
+from photorig.worker.registry.imported import (
+    imported_models_folder,
+    is_imported,
+    trained_file,
+)
 
 DIRECTIONS_FILE = "directions.safetensors"
 FORMAT = "photorig.directions"
@@ -343,6 +348,15 @@ def load_bundle(name: str = DEFAULT) -> ModelBundle:
     if is_imported(name):
         return read_bundle(trained_file(name, DIRECTIONS_FILE))
     return read_bundle(Path(name))
+
+
+def bundle_for(model_id: str) -> str:
+    """Name of the bundle that drives portraits of a generator; ``default`` where there is none."""
+    for path in sorted(imported_models_folder().glob(f"[a-z0-9]*/{DIRECTIONS_FILE}")):
+        with contextlib.suppress(ModelError):
+            if read_bundle(path).model_id == model_id:
+                return path.parent.name
+    return DEFAULT
 
 
 def generator_of(bundle: str) -> str:

@@ -97,7 +97,7 @@ def test_what_lies_beyond_the_photo_hardly_counts() -> None:
 class StraightGenerator:
     """A mapping network that leaves z as it is, but for its last non-linearity."""
 
-    w_dim = 512
+    w_dim = z_dim = 512
 
     def map(self, z: Tensor) -> Tensor:
         return torch.nn.functional.leaky_relu(3 * z + 1, 0.2) * 2**0.5

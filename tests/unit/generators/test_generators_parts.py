@@ -158,6 +158,7 @@ class SleepyGenerator:
     """Takes a fixed time for an image, and much longer for its first, as one that compiles does."""
 
     device, w_dim = "cpu", 4
+    z_dim = 4
     mean_latent = latent_std = np.ones(4, np.float32)
 
     def __init__(self, backend: str, seconds: float) -> None:

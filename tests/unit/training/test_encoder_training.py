@@ -33,7 +33,7 @@ class FlatGenerator:
     """A face is one colour; counts what it is asked for."""
 
     pixels_id = "flat generator"
-    w_dim = 512
+    n_rows, w_dim, z_dim = 16, 512, 512
 
     def __init__(self) -> None:
         self.rendered = 0

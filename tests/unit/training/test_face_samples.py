@@ -18,6 +18,7 @@ class StripedGenerator:
     """Pictures that hold the first latent number as a grey level."""
 
     model_id = "striped"
+    z_dim = 512
     mean_latent = np.full(512, 0.5, np.float32)
 
     def __init__(self) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from photorig.shared.errors import InputError
+from photorig.worker.generators import DEFAULT
 from photorig.worker.registry import own_weights
+from photorig.worker.registry.imported import trained_file
 
 from . import readings
 from .eyes import EyeReader
@@ -71,14 +74,14 @@ class Judge:
         ModelError: dlib is not installed, or weights cannot be had.
     """
 
-    def __init__(self, parts: Collection[str] = PARTS) -> None:
+    def __init__(self, parts: Collection[str] = PARTS, generator: str = DEFAULT) -> None:
         if unknown := set(parts) - set(PARTS):
             raise InputError(
                 f"The judge has no part {', '.join(sorted(unknown))}",
                 f"Its parts are {', '.join(PARTS)}.",
             )
         self._finder = LandmarkFinder()
-        self._maps = readings.read_maps(own_weights(readings.FILE_NAME))
+        self._maps = readings.read_maps(_maps_of(generator))
         self._eyes = EyeReader() if "eyes" in parts else None
         self._identity = IdentityReader() if "identity" in parts else None
         self._attributes = AttributeReader() if "attributes" in parts else None
@@ -122,3 +125,10 @@ class Judge:
 
 def _nothing(*shape: int) -> np.ndarray:
     return np.full(shape, np.nan)
+
+
+def _maps_of(generator: str) -> Path:
+    """The maps that were fitted to a generator's faces."""
+    if generator == DEFAULT:
+        return own_weights(readings.FILE_NAME)
+    return trained_file(generator, readings.FILE_NAME)

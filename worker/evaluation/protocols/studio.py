@@ -229,12 +229,15 @@ def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
     def latents_of(person: int) -> np.ndarray:
         return person_latents(network, person, settings.seed, EVALUATION).numpy()
 
-    families = load_families(net3d, renderer.schema)
+    families = load_families(net3d, renderer.schema, renderer.generator.name)
     return Studio(settings, renderer, net3d, families, PersonMatte(), latents_of, folder)
 
 
-def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:
+def load_families(net3d: Net3D, schema: ParameterSchema, generator: str) -> tuple[Family, ...]:
     """The families whose figures are shown, the one that goals are judged by first.
+
+    Args:
+        generator: whose faces they read; its name.
 
     Raises:
         ModelError: dlib is not installed, or the weights of a judge cannot be had.
@@ -242,5 +245,5 @@ def load_families(net3d: Net3D, schema: ParameterSchema) -> tuple[Family, ...]:
     from ..estimators.judge import Judge
     from ..estimators.person import N_IDENTITY, RACES
 
-    judges = JudgeFamily(Judge(), schema, N_IDENTITY, len(RACES))
+    judges = JudgeFamily(Judge(generator=generator), schema, N_IDENTITY, len(RACES))
     return judges, Net3DFamily(net3d, schema)

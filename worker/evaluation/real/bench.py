@@ -92,7 +92,7 @@ def open_bench(bundle: str, device: str, method: str, threads: int = 1) -> Bench
     cv2.setNumThreads(threads)
     renderer = load_renderer(device, bundle, default_folder())
     net3d = Net3D()
-    families = load_families(net3d, renderer.schema)
+    families = load_families(net3d, renderer.schema, renderer.generator.name)
     return Bench(renderer, net3d, families, PersonMatte(), PerceptualDistance(), method)
 
 

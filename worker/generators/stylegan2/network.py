@@ -171,10 +171,13 @@ class StyleGan2(Network):
 
     def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """z (b, z_dim) → w (b, w_dim), pulled towards the mean latent by ``truncation``."""
-        x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + _EPSILON)
+        mean = self.mean_latent
+        x = z.to(mean.device)
+        x = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + _EPSILON)
         for layer in self.mapping.values():
             x = functional.leaky_relu(layer(x), SLOPE) * math.sqrt(2)
-        return x if truncation == 1.0 else self.mean_latent + truncation * (x - self.mean_latent)
+        w = x if truncation == 1.0 else mean + truncation * (x - mean)
+        return w.to(z.device)
 
     def layers(self) -> Iterator[tuple[str, int, ModulatedLayer]]:
         """(name, row of latents that it reads, layer), image layers last in their blocks."""
@@ -275,6 +278,7 @@ class StyleGan2(Network):
 
     def begun(self, latents: Tensor, size: int) -> Stage:
         """See `Network.begun`."""
+        latents = latents.to(self.const.device)
         x, image = self._continued(latents, self.const.expand(len(latents), -1, -1, -1), 0, size)
         return Stage(latents, size, x, image)
 
@@ -286,7 +290,7 @@ class StyleGan2(Network):
         _, image = self._continued(
             stage.latents, stage.features, stage.size, self.form.side, stage.image
         )
-        return {size: resized(image, size) for size in sizes}
+        return {size: resized(image, size).cpu() for size in sizes}
 
     def _continued(
         self, latents: Tensor, x: Tensor, after: int, until: int, image: Tensor | None = None

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,8 @@ from .motion import MotionScale, learnable
 from .observation import FaceObserver
 from .whitening import Whitening
 
-CALIBRATION_PEOPLE = range(20_000, 20_020)
-REPORTED_PEOPLE = range(300, 316)
+CALIBRATION_PEOPLE = range(20_000, 20_200)
+REPORTED_PEOPLE = range(300, 400)
 PICTURED_PEOPLE = range(400, 410)
 COVARIANCE_SAMPLES = 20_000
 
@@ -68,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, default=settings.steps, help=f"of gradients ({settings.steps})"
     )
     parser.add_argument("--batch", type=int, default=settings.batch, help="people in a step")
+    parser.add_argument("--pool", type=int, default=settings.pool, help="people for gradients")
+    parser.add_argument("--calibrated-on", type=int, default=20, help="people for curves (20)")
+    parser.add_argument("--reported-on", type=int, default=16, help="held-out people (16)")
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
     parser.add_argument("--sheet", type=Path, help="contact sheet to write (JPEG)")
@@ -80,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     covariance = _covariance(work)
     whitening = Whitening.of(covariance)
     start = _start(work, args, covariance, whitening)
-    settings = GradientSettings(steps=args.steps, batch=args.batch)
+    settings = GradientSettings(steps=args.steps, batch=args.batch, pool=args.pool)
     trained = train(
         work.observer,
         start,
@@ -91,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         cache=work.cache,
         progress=lambda step, terms: _say_step(work, step, settings.steps, terms),
     )
-    bundle = _calibrated(work, trained, whitening)
+    bundle = _calibrated(work, args, trained, whitening)
     bundle.save(args.out)
     work.say(f"Wrote {args.out} after {(time.perf_counter() - started) / 60:.0f} minutes")
     if args.sheet:
@@ -111,9 +115,9 @@ def _prepare(args: argparse.Namespace) -> _Run:
 
     keep_freed_memory()
     torch.set_num_threads(args.threads)
-    network = load_network(args.generator)
+    network = load_network(args.generator, args.device)
     observer = FaceObserver(network, load_landmarker(), load_recognition(), load_attributes())
-    generator = load_generator("cpu", name=args.generator)
+    generator = load_generator(args.device, name=args.generator)
     scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or cache_folder() / f"directions-{key}"
@@ -160,13 +164,17 @@ def _closed_form(work: _Run, n_people: int, covariance: Tensor) -> Tensor:
     return solve_directions(jacobians, covariance, work.scale.is_angle, JacobianWeights())
 
 
-def _calibrated(work: _Run, trained: Tensor, whitening: Whitening) -> ModelBundle:
-    people = work.rig.people(_latents(work, CALIBRATION_PEOPLE, TRAINING))
+def _calibrated(
+    work: _Run, args: argparse.Namespace, trained: Tensor, whitening: Whitening
+) -> ModelBundle:
+    people = work.rig.people(_latents(work, CALIBRATION_PEOPLE[: args.calibrated_on], TRAINING))
     longest = longest_motion(trained, work.scale, whitening)
     curves = calibrate(work.rig, trained, work.scale, people, longest, work.say)
     model_id = work.rig.generator.model_id
     bundle = assemble(trained, curves, work.scale, people, longest, whitening, model_id)
-    reported = work.rig.people(_latents(work, REPORTED_PEOPLE, HELD_OUT))
+    bundle = replace(bundle, name=args.generator)
+    people_to_report = REPORTED_PEOPLE[: args.reported_on]
+    reported = work.rig.people(_latents(work, people_to_report, HELD_OUT))
     work.say(f"Measured on {len(reported)} people that nothing was fitted to:")
     return measured(work.rig, bundle, reported, work.say)
 

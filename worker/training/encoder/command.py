@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rank", type=int, default=settings.rank, help="of the linear map")
     parser.add_argument("--measured", type=int, default=24, help="held-out photos to measure on")
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     cache = args.cache or default_cache_folder() / "encoder"
     generator, trunk, matte = (
-        load_generator("cpu", "f32", args.generator),
+        load_generator(args.device, "f32", args.generator),
         load_trunk(),
         PersonMatte(),
     )

@@ -170,6 +170,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=1800, help="faces to learn from")
     parser.add_argument("--generator", default="default", help="whose faces")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -182,7 +183,7 @@ def run(args: argparse.Namespace) -> int:
     if args.count < _FEWEST:
         raise InputError(f"{args.count} faces are too few", f"Take at least {_FEWEST}.")
     torch.set_num_threads(args.threads)
-    generator = load_generator("cpu", name=args.generator)
+    generator = load_generator(args.device, name=args.generator)
     cache = args.cache or default_cache_folder() / "face-samples"
     samples = collect_samples(
         generator, load_landmarker(), cache, count=args.count, seed=args.seed, progress=_say
