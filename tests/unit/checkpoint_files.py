@@ -20,7 +20,8 @@ from safetensors import safe_open
 
 from photorig.worker.generators.stylegan2.weights import StyleGan2Form
 
-GOLDEN = Path(__file__).resolve().parents[1] / "data" / "stylegan2"
+DATA = Path(__file__).resolve().parents[1] / "data"
+GOLDEN = DATA / "stylegan2"
 PLAIN, CLAMPED = "stylegan2-skip64", "stylegan2-skip32_map2_fp16clamp"
 
 
