@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import accumulate, pairwise
 from typing import Self
 
 import numpy as np
@@ -43,6 +44,14 @@ class StyleGan2Generator(ABC):
     def expand(self, w: np.ndarray) -> np.ndarray:
         """See `Generator.expand`."""
         return np.repeat(np.asarray(w, np.float32)[:, None, :], self.n_rows, axis=1)
+
+    @property
+    def style_rows(self) -> tuple[slice, ...]:
+        """See `Generator.style_rows`."""
+        layers = self._weights.form.convolution_rows(STYLE_ROWS)
+        lengths = [len(self._weights.affine(name)[1]) for name, _ in layers]
+        ends = [0, *accumulate(lengths)]
+        return tuple(slice(first, last) for first, last in pairwise(ends))
 
     def styles(self, latents: np.ndarray) -> np.ndarray:
         """See `Generator.styles`: StyleMask's order, convolutions of the coarser rows alone."""
