@@ -107,6 +107,7 @@ def _prepare(args: argparse.Namespace) -> _Reenactment:
     from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.fitting.driving_footage import DrivingFootage, open_driver
+    from photorig.worker.reenactment.bundle import bundle_for
     from photorig.worker.reenactment.known_faces import default_folder
     from photorig.worker.reenactment.methods import method_entry
     from photorig.worker.reenactment.renderer import load_renderer
@@ -114,7 +115,7 @@ def _prepare(args: argparse.Namespace) -> _Reenactment:
     size, entry = size_of(args.size), method_entry(args.method)
     total = open_driver(args.driver).total  # a wrong file is told before anything takes time
     portrait = _source(args)
-    renderer = load_renderer(args.device, faces_folder=default_folder())
+    renderer = load_renderer(args.device, bundle_for(portrait.model_id), default_folder())
     with Progress("frames", total) as bar:
         footage = DrivingFootage.measured(args.driver, Net3D(), args.face, bar.advance)
     if footage.missing:
@@ -209,14 +210,14 @@ def _write_frames(folder: Path, work: _Reenactment) -> int:
 
 def _pictures(work: _Reenactment) -> Iterator[DrivingPictures | None]:
     """What drives each frame, where the method is driven by pictures."""
-    from photorig.worker.fitting.encoder import load_encoder
+    from photorig.worker.fitting.encoder import load_encoder_of
     from photorig.worker.reenactment.target import DrivingPictures, FacePicture
 
     if work.strength is None:
         while True:
             yield None
     first: FacePicture | None = None
-    for picture in work.footage.pictures(load_encoder()):
+    for picture in work.footage.pictures(load_encoder_of(work.renderer.generator)):
         first = first or picture
         rest = first if work.requests[0].mode == RELATIVE else None
         yield DrivingPictures(picture, rest, work.strength)

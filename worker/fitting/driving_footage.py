@@ -30,7 +30,7 @@ from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 from photorig.worker.reenactment.target import PICTURE_SIDE, FacePicture
 
-from .encoder import PhotoEncoder
+from .encoder import FirstGuess
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ class DrivingFootage:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
 
-    def pictures(self, encoder: PhotoEncoder) -> Iterator[FacePicture]:
+    def pictures(self, encoder: FirstGuess) -> Iterator[FacePicture]:
         """The face of each frame, in order; where it is not seen, that of the nearest frame before
         or else the first that shows it."""
         shown: FacePicture | None = None
@@ -134,12 +134,12 @@ class DrivingFootage:
             waiting = 0
 
 
-def _face_picture(picture: np.ndarray, face: FaceMeasurement, encoder: PhotoEncoder) -> FacePicture:
+def _face_picture(picture: np.ndarray, face: FaceMeasurement, encoder: FirstGuess) -> FacePicture:
     crop = Alignment.of_face(face.landmarks).crop(picture, PICTURE_SIDE)
     return FacePicture(lambda: crop, lambda: encoded(encoder, crop))
 
 
-def encoded(encoder: PhotoEncoder, crop: np.ndarray) -> np.ndarray:
+def encoded(encoder: FirstGuess, crop: np.ndarray) -> np.ndarray:
     """(n_rows, 512) float32 what the encoder takes an aligned crop (256, 256, 3) uint8 for."""
     image = torch.from_numpy(crop.astype(np.float32) / 255).permute(2, 0, 1)[None]
     codes: np.ndarray = encoder(image)[0].numpy()

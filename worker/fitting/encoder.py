@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces.attributes import MODEL as TRUNK_MODEL
-from photorig.worker.generators import DEFAULT
+from photorig.worker.generators import DEFAULT, Generator, load_network
 from photorig.worker.generators.network import Network
 from photorig.worker.generators.stylegan2.encoder import load_imported_encoder
 from photorig.worker.importers.tfjs import Graph, TFJSModule, read_graph
@@ -161,6 +161,9 @@ def first_rows(n_rows: int) -> list[int]:
     return [min(rows[0], n_rows - 1) for rows in ROW_GROUPS]
 
 
+FirstGuess = Callable[[Tensor], Tensor]
+"""Aligned images (b, 3, 256, 256) in [0, 1] → latents (b, n_rows, w_dim) to start from."""
+
 Renderer = Callable[[Tensor], Tensor]
 """Latents (b, n_rows, w_dim) to images (b, 3, 256, 256) in about [0, 1]."""
 
@@ -226,7 +229,7 @@ def load_encoder(n_rows: int) -> PhotoEncoder:
     return PhotoEncoder(load_trunk(), read_head(fetch(MODEL) / WEIGHTS_FILE), n_rows)
 
 
-def load_first_guess(bundle: str, network: Network) -> Callable[[Tensor], Tensor]:
+def load_first_guess(bundle: str, network: Network) -> FirstGuess:
     """What gives aligned images (b, 3, 256, 256) in [0, 1] their first latents (b, n_rows, w_dim).
 
     For an imported generator: the encoder that was imported with it (``NAME-encoder``), else the
@@ -251,3 +254,10 @@ def load_first_guess(bundle: str, network: Network) -> Callable[[Tensor], Tensor
             f"Run 'photorig train all --generator {name}'.",
         )
     return PhotoEncoder(load_trunk(), head, network.n_rows)
+
+
+def load_encoder_of(generator: Generator) -> FirstGuess:
+    """What gives aligned images their latents in a generator's W+; see `load_first_guess`."""
+    if generator.name == DEFAULT:  # it looks at no picture of its own: no network is needed
+        return load_encoder(generator.n_rows)
+    return load_first_guess(generator.name, load_network(generator.name))

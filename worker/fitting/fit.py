@@ -27,7 +27,7 @@ from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle, generator_of, load_bundle
 
-from .encoder import load_first_guess
+from .encoder import FirstGuess, load_first_guess
 from .inversion import InversionSettings, LatentDistribution, invert
 from .losses import Likeness, Onlookers, Target, target_of
 from .pivotal_tuning import TuningSettings, tune, tune_with_code
@@ -35,9 +35,6 @@ from .rehearsed_motions import rehearsed_motions
 
 SMALLEST_FACE = 96
 """Side of the aligned square, in photo pixels, below which there is too little to fit."""
-
-FirstGuess = Callable[[Tensor], Tensor]
-"""Aligned images (b, 3, 256, 256) in [0, 1] → latents (b, 16, 512) to start from."""
 
 
 @dataclass(frozen=True)
