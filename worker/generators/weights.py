@@ -206,7 +206,8 @@ def _model_id(folder: Path) -> str:
 def _read_mapping(description: Path) -> MappingWeights:
     constants = [constant.values for constant in read_constants(description)]
     weights = [values for values in constants if values.shape == (W_DIM, W_DIM)]
-    biases = [values for values in constants if values.shape == (W_DIM,)]
+    # OpenVINO folds what adds an axis to them into the constants.
+    biases = [values.reshape(-1) for values in constants if values.size == W_DIM]
     if len(weights) != 8 or len(biases) != 8:
         raise ModelError("the mapping network does not have eight layers")
     return MappingWeights(tuple(map(AffineWeights, weights, biases)))
