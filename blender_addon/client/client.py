@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import zmq
 
+from ..shared.bounded_cache import BoundedCache
 from ..shared.errors import ConnectionLost, PhotorigError
 from ..shared.wire import message_forms as forms
 from ..shared.wire import portrait_forms
@@ -58,7 +58,7 @@ class WorkerClient:
         self._bulk: Channel | None = None
         self._jobs: dict[str, Conversation] = {}
         self._job_count = 0
-        self._portraits: OrderedDict[str, bytes] = OrderedDict()
+        self._portraits = BoundedCache[str, bytes](_REMEMBERED_PORTRAITS)
         self._portrait_sources: dict[str, Callable[[], bytes]] = {}
         self._known: dict[str, PortraitInfo] = {}
         self._previews = self._no_previews()
@@ -161,10 +161,7 @@ class WorkerClient:
         Needs no connection, so that ``request_frame`` can do with the one it makes.
         """
         portrait_id = hashlib.sha256(data).hexdigest()
-        self._portraits[portrait_id] = data
-        self._portraits.move_to_end(portrait_id)
-        while len(self._portraits) > _REMEMBERED_PORTRAITS:
-            self._portraits.popitem(last=False)
+        self._portraits.put(portrait_id, data)
         return portrait_id
 
     # --- one frame, for the render engine
@@ -327,7 +324,7 @@ class WorkerClient:
     def _upload(
         self, channel: Channel, portrait_id: str, should_cancel: Callable[[], bool]
     ) -> PortraitInfo:
-        form = portrait_forms.portrait_upload_form(portrait_id, self._portraits[portrait_id])
+        form = portrait_forms.portrait_upload_form(portrait_id, self._content_of(portrait_id))
         return self._portrait_answer(channel, "portrait_upload", form, should_cancel)
 
     def _portrait_answer(

@@ -128,7 +128,7 @@ class Follower:
         """A frame has come. Returns whether another picture is shown than before."""
         key = picture_key(request, model_id)
         picture = Picture.of(key, reply)
-        self._cache.put(picture)
+        self._cache.put(picture.key, picture)
         self.milliseconds = reply.milliseconds
         if self._asked == key:
             self._asked = None

@@ -5,11 +5,11 @@ No bpy.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..shared.bounded_cache import BoundedCache
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.wire.messages import FrameReply, FrameRequest
 
@@ -63,55 +63,9 @@ class Picture:
         return float(self.pixels.shape[1] / self.pixels.shape[0])
 
 
-class FrameCache:
-    """Pictures by key; the one that was used longest ago goes first.
+FrameCache = BoundedCache[PictureKey, Picture]
 
-    Args:
-        limit: in bytes; 0 keeps nothing. May be set at any time.
-    """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._pictures: OrderedDict[PictureKey, Picture] = OrderedDict()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __contains__(self, key: PictureKey) -> bool:
-        return key in self._pictures
-
-    @property
-    def bytes_used(self) -> int:
-        return self._bytes
-
-    @property
-    def limit(self) -> int:
-        return self._limit
-
-    @limit.setter
-    def limit(self, limit: int) -> None:
-        self._limit = limit
-        self._make_room()
-
-    def get(self, key: PictureKey) -> Picture | None:
-        picture = self._pictures.get(key)
-        if picture is not None:
-            self._pictures.move_to_end(key)
-        return picture
-
-    def put(self, picture: Picture) -> None:
-        """Keep a picture; one that is larger than the whole cache is not kept."""
-        old = self._pictures.pop(picture.key, None)
-        self._bytes += picture.pixels.nbytes - (0 if old is None else old.pixels.nbytes)
-        self._pictures[picture.key] = picture
-        self._make_room()
-
-    def clear(self) -> None:
-        self._pictures.clear()
-        self._bytes = 0
-
-    def _make_room(self) -> None:
-        while self._bytes > self._limit and self._pictures:
-            _, picture = self._pictures.popitem(last=False)
-            self._bytes -= picture.pixels.nbytes
+def frame_cache(limit: int) -> FrameCache:
+    """Pictures by key, ``limit`` bytes of pixels of them; 0 keeps nothing."""
+    return BoundedCache(limit, lambda picture: picture.pixels.nbytes)

@@ -26,7 +26,7 @@ from ..shared.wire.messages import FrameRequest
 from . import preview_image, textures
 from .badge import Badge, WorkerState, badge_of
 from .follower import Follower, Wish
-from .frame_cache import FrameCache
+from .frame_cache import frame_cache
 from .placement import corners_in_photo
 from .settings import Demand, areas_with_faces, demands, viewports, when_changed
 
@@ -45,7 +45,7 @@ class Live:
     """
 
     def __init__(self) -> None:
-        self.cache = FrameCache(0)
+        self.cache = frame_cache(0)
         self.followers: dict[int, Follower] = {}
         self.failure = ""
         self.in_background = False

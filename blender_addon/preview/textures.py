@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 
 import gpu
 import numpy as np
 
+from ..shared.bounded_cache import BoundedCache
 from .display_pixels import Preparation
 from .frame_cache import Picture, PictureKey
 
@@ -16,8 +16,8 @@ _AT_ONCE_PIXELS = 256 * 256
 _BUDGET_SECONDS = 0.003
 _KEPT = 6
 _SPARES = 3
-_textures: OrderedDict[PictureKey, gpu.types.GPUTexture] = OrderedDict()
-_preparations: OrderedDict[PictureKey, Preparation] = OrderedDict()
+_textures = BoundedCache[PictureKey, gpu.types.GPUTexture](_KEPT)
+_preparations: dict[PictureKey, Preparation] = {}
 _spare: dict[int, np.ndarray] = {}
 """The last array of each size that a texture was made from, to be filled again."""
 
@@ -29,7 +29,6 @@ def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
     """
     texture = _textures.get(picture.key)
     if texture is not None:
-        _textures.move_to_end(picture.key)
         return texture
     preparation = _preparations.get(picture.key)
     if preparation is None:
@@ -47,16 +46,14 @@ def texture_of(picture: Picture) -> gpu.types.GPUTexture | None:
     _spare[picture.pixels.size] = preparation.values
     while len(_spare) > _SPARES:
         del _spare[next(iter(_spare))]
-    _textures[picture.key] = texture
-    while len(_textures) > _KEPT:
-        _textures.popitem(last=False)
+    _textures.put(picture.key, texture)
     return texture
 
 
 def go_on() -> bool:
     """Prepare some more of what was asked for last. Returns whether a picture became ready."""
     while len(_preparations) > _KEPT:
-        _preparations.popitem(last=False)
+        del _preparations[next(iter(_preparations))]
     for preparation in reversed(_preparations.values()):
         if not preparation.is_done:
             deadline = time.perf_counter() + _BUDGET_SECONDS

@@ -55,7 +55,7 @@ def draw_place(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
 def _draw_cache(layout: bpy.types.UILayout) -> None:
     """How much is in memory."""
     row = layout.row()
-    used, limit = live.cache.bytes_used / 2**20, live.cache.limit / 2**20
+    used, limit = live.cache.size / 2**20, live.cache.limit / 2**20
     row.label(text=f"{len(live.cache)} pictures, {used:.0f} of {limit:.0f} MB")
     row.operator("photorig.clear_preview_cache", text="", icon="TRASH")
 

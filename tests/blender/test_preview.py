@@ -386,7 +386,7 @@ def test_the_preference_bounds_the_cache(
         for frame in (2, 3):
             shot.frame_set(frame)
             assert settle(preview, shot).is_final
-        assert preview.cache.bytes_used == 0
+        assert preview.cache.size == 0
     finally:
         preferences.preview_megabytes = kept
     assert preview.cache.limit == kept << 20

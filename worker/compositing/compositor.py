@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -19,6 +18,7 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 
+from photorig.shared.bounded_cache import BoundedCache
 from photorig.worker.faces.segmentation import Matte, PersonMatte, refined
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
@@ -422,17 +422,14 @@ class _Memory(Generic[Value]):
     """The last few results by portrait and size; threads may share it."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[tuple[str | int, ...], Value] = OrderedDict()
+        self._values = BoundedCache[tuple[str | int, ...], Value](_REMEMBERED)
         self._lock = threading.Lock()
 
     def get(self, key: tuple[str | int, ...], make: Callable[[], Value]) -> Value:
         with self._lock:
             if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
+                return self._values.get(key)  # type: ignore[return-value]
         value = make()
         with self._lock:
-            self._values[key] = value
-            while len(self._values) > _REMEMBERED:
-                self._values.popitem(last=False)
+            self._values.put(key, value)
         return value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import openvino
 
+from photorig.shared.bounded_cache import BoundedCache
 from photorig.shared.errors import InputError
 from photorig.worker.threads import thread_count
 
@@ -32,7 +32,7 @@ class CompiledGraphs:
     def __init__(self, threads: int) -> None:
         self._core = openvino.Core()
         self._options = _compile_options(threads)
-        self._requests: OrderedDict[GraphKey, openvino.InferRequest] = OrderedDict()
+        self._requests = BoundedCache[GraphKey, openvino.InferRequest](_COMPILED_GRAPHS)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -54,13 +54,12 @@ class CompiledGraphs:
         """
         # An infer request holds one image's buffers: one caller at a time.
         with self._lock:
-            if key not in self._requests:
-                while len(self._requests) >= _COMPILED_GRAPHS:
-                    self._requests.popitem(last=False)
+            request, size = self._requests.get(key), key[1]
+            if request is None:
+                self._requests.make_room(1)
                 compiled = self._core.compile_model(graph(), "CPU", self._options)
-                self._requests[key] = compiled.create_infer_request()
-            self._requests.move_to_end(key)
-            request, size = self._requests[key], key[1]
+                request = compiled.create_infer_request()
+                self._requests.put(key, request)
             images = np.empty((len(latents), size, size, 3), np.uint8)
             for index, latent in enumerate(latents):
                 inputs = [latent[None], *more]

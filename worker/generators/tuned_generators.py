@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+
+from photorig.shared.bounded_cache import BoundedCache
 
 from .interface import Generator
 from .tuning import WeightTuning
@@ -20,7 +21,7 @@ class TunedGenerators:
 
     def __init__(self, generator: Generator) -> None:
         self.untuned = generator
-        self._tuned: OrderedDict[str, Generator] = OrderedDict()
+        self._tuned = BoundedCache[str, Generator](_REMEMBERED)
         self._lock = threading.Lock()
 
     def of(self, tuning: WeightTuning | None) -> Generator:
@@ -28,9 +29,9 @@ class TunedGenerators:
         if tuning is None:
             return self.untuned
         with self._lock:
-            if tuning.id not in self._tuned:
-                while len(self._tuned) >= _REMEMBERED:
-                    self._tuned.popitem(last=False)
-                self._tuned[tuning.id] = self.untuned.tuned(tuning)
-            self._tuned.move_to_end(tuning.id)
-            return self._tuned[tuning.id]
+            known = self._tuned.get(tuning.id)
+            if known is None:
+                self._tuned.make_room(1)
+                known = self.untuned.tuned(tuning)
+                self._tuned.put(tuning.id, known)
+            return known

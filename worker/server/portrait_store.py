@@ -12,13 +12,13 @@ import logging
 import re
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from photorig.shared.bounded_cache import BoundedCache
 from photorig.shared.errors import InputError
 from photorig.shared.files.portrait_layout import MAXIMUM_BYTES
 from photorig.shared.files.reading import read_file
@@ -75,10 +75,10 @@ class PortraitStore:
     ) -> None:
         self._folder = folder
         self._read = read
-        self._memory_bytes = memory_bytes
         self._disk_bytes = disk_bytes
-        self._portraits: OrderedDict[str, StoredPortrait] = OrderedDict()
-        self._file_bytes: dict[str, int] = {}
+        self._portraits = BoundedCache[str, tuple[StoredPortrait, int]](
+            memory_bytes, lambda kept: kept[0].photo.nbytes + kept[1], keeps_last=True
+        )
         self._quarantined: set[str] = set()
         self._lock = threading.Lock()
 
@@ -94,10 +94,9 @@ class PortraitStore:
     def get(self, portrait_id: str) -> StoredPortrait:
         """The portrait. Raises UnknownPortrait; InputError where its file is damaged."""
         with self._lock:
-            portrait = self._portraits.get(portrait_id)
-            if portrait is not None:
-                self._portraits.move_to_end(portrait_id)
-                return portrait
+            kept = self._portraits.get(portrait_id)
+        if kept is not None:
+            return kept[0]
         content = self._content(portrait_id)
         self._refuse_quarantined(portrait_id)
         portrait = self._read(content)
@@ -138,8 +137,7 @@ class PortraitStore:
             return
         with self._lock:
             self._quarantined.add(portrait_id)
-            self._portraits.pop(portrait_id, None)
-            self._file_bytes.pop(portrait_id, None)
+            self._portraits.pop(portrait_id)
         try:
             make_private_folder(self._folder)
             write_atomically(self._mark(portrait_id), b"", private=True)
@@ -183,16 +181,7 @@ class PortraitStore:
 
     def _remember(self, portrait_id: str, portrait: StoredPortrait, file_bytes: int) -> None:
         with self._lock:
-            self._portraits[portrait_id] = portrait
-            self._file_bytes[portrait_id] = file_bytes
-            self._portraits.move_to_end(portrait_id)
-            while len(self._portraits) > 1 and self._bytes_in_memory() > self._memory_bytes:
-                oldest, _ = self._portraits.popitem(last=False)
-                del self._file_bytes[oldest]
-
-    def _bytes_in_memory(self) -> int:
-        photos = sum(portrait.photo.nbytes for portrait in self._portraits.values())
-        return photos + sum(self._file_bytes.values())
+            self._portraits.put(portrait_id, (portrait, file_bytes))
 
     def _keep_file(self, portrait_id: str, content: bytes) -> None:
         """Save for the next launch; a full disk is no reason to refuse the portrait."""

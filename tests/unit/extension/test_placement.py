@@ -156,7 +156,7 @@ def test_a_pipe_in_place_of_a_portrait_blocks_nobody(tmp_path: Path) -> None:
 def badge(
     state: str = "ready", failure: str = "", is_slow: bool = False, doing: str = "", **has: Any
 ) -> Any:
-    follower = rooms.follower.Follower(rooms.frame_cache.FrameCache(0))
+    follower = rooms.follower.Follower(rooms.frame_cache.frame_cache(0))
     for name, value in has.items():
         setattr(follower, name, value)
     worker = rooms.badge.WorkerState(state, "The worker has ended", "cpu", is_slow, doing)
