@@ -31,7 +31,8 @@ from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.connection import FORMAT, ConnectionInfo
 from photorig.shared.wire.protocol import Message, decode
-from photorig.worker.media.reading import read_picture
+from photorig.worker.importers.onnx import read_weights
+from photorig.worker.media.reading import read_footage, read_picture
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cards import read_card
@@ -230,6 +231,42 @@ def _read_picture(content: bytes) -> None:
     read_picture(_file("picture", content))
 
 
+@cache
+def _video_seeds() -> list[bytes]:
+    """A second of noise, and an animation."""
+    from fractions import Fraction
+
+    from photorig.worker.media.movie import write_movie
+
+    frames = list(np.random.default_rng(0).integers(0, 256, (6, 48, 64, 3), np.uint8))
+    contents = []
+    for suffix in (".mp4", ".webm", ".gif"):
+        path = _folder() / f"seed{suffix}"
+        write_movie(path, iter(frames), Fraction(24))
+        contents.append(path.read_bytes())
+    return contents
+
+
+def _read_video(content: bytes) -> None:
+    footage = read_footage(_file("video", content))
+    for timed, _ in zip(footage.pictures, range(12), strict=False):
+        assert timed.picture.dtype == np.uint8
+
+
+def _onnx_seeds() -> list[bytes]:
+    """A network of two tensors, as protobuf has it."""
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def tensor(name: bytes, values: np.ndarray) -> bytes:
+        sizes = b"".join(bytes([1 << 3, size]) for size in values.shape)
+        return sizes + b"\x10\x01" + field(8, name) + field(9, values.astype("<f4").tobytes())
+
+    tensors = (tensor(b"a", np.ones((2, 3))), tensor(b"b", np.arange(4)))
+    return [field(7, b"".join(field(5, one) for one in tensors))]
+
+
 # --- checkpoints of others
 
 
@@ -281,6 +318,8 @@ def _read_checkpoint(content: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     "checkpoint": Target(_read_checkpoint, _checkpoint_seeds),
+    "onnx": Target(read_weights, _onnx_seeds),
+    "video": Target(_read_video, _video_seeds),
     "message": Target(read_message, _files(GOLDEN, "*.bin")),
     "portrait": Target(Portrait.from_bytes, _portrait_seeds),
     "portrait_in_extension": Target(read_in_extension, _portrait_seeds),
