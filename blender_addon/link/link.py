@@ -33,6 +33,10 @@ from .options import worker_options
 _POLL_SECONDS = 0.25
 _START_TIMEOUT = 120.0
 _CONNECT_TIMEOUT = 5.0
+_TRY_TIMEOUT = 1.5
+_TRY_AGAIN_SECONDS = 4.0
+TRYING_SECONDS = 600.0
+"""How long a worker elsewhere is looked for when the connection to it broke."""
 
 STOPPED, STARTING, READY, FAILED = "stopped", "starting", "ready", "failed"
 
@@ -67,6 +71,7 @@ class WorkerLink:
         self.gives_passes = False
         self._start_asked = False
         self._deadline = 0.0
+        self._next_try = 0.0
 
     @property
     def is_ready(self) -> bool:
@@ -162,6 +167,29 @@ class WorkerLink:
             self._fail(error)
             raise
 
+    def keep_trying(self, until: float) -> None:
+        """Look for the worker elsewhere, whose connection broke, until then; ``poll`` does it.
+
+        Args:
+            until: a time of ``time.monotonic``.
+        """
+        self._close()
+        self.state, self.message = STARTING, "The connection was interrupted; trying again"
+        self._deadline, self._next_try = until, 0.0
+
+    def _try_again(self) -> None:
+        if time.monotonic() < self._next_try:
+            return
+        options = worker_options()
+        try:
+            connection = ConnectionInfo.load(bpy.path.abspath(options.connection_file))
+            connection = connection.at_host(options.host) if options.host else connection
+            self._open(connection, _TRY_TIMEOUT)
+        except ConnectionLost:
+            if time.monotonic() > self._deadline:
+                raise
+            self._next_try = time.monotonic() + _TRY_AGAIN_SECONDS
+
     def stop(self) -> None:
         """End the connection, and the worker if it was started from here. Never raises."""
         self._close()
@@ -178,7 +206,9 @@ class WorkerLink:
             self._fail(error)
 
     def _poll_start(self) -> None:
-        assert self.process is not None
+        if self.process is None:
+            self._try_again()
+            return
         connection = self.process.poll_ready()
         if connection is not None:
             self._open(connection)
@@ -193,10 +223,10 @@ class WorkerLink:
             raise ConnectionLost("The worker has ended", self.log_tail() or "Start it again.")
         self.in_use()[0].poll()
 
-    def _open(self, connection: ConnectionInfo) -> None:
+    def _open(self, connection: ConnectionInfo, timeout: float = _CONNECT_TIMEOUT) -> None:
         client = WorkerClient(connection)
         try:
-            self.welcome = client.connect(_CONNECT_TIMEOUT)
+            self.welcome = client.connect(timeout)
         except BaseException:
             client.close()
             raise

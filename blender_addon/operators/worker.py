@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..link import check as worker_check
+from ..link import paired
 from ..link.link import link
 from .base import PhotorigOperator, choose_file
 
@@ -88,6 +89,33 @@ class PHOTORIG_OT_connect_worker(PhotorigOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> set[str]:
         link.connect(self.filepath, self.host)
         self.report({"INFO"}, link.message)
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_pair_worker(PhotorigOperator, bpy.types.Operator):
+    """Get to know a worker on another computer by the code that 'photorig pair' shows there"""
+
+    bl_idname = "photorig.pair_worker"
+    bl_label = "Pair with Worker"
+
+    address: bpy.props.StringProperty(
+        name="Address",
+        description="Name or address of the worker's computer, with :port where it is not 45000",
+        options={"SKIP_SAVE"},
+    )
+    code: bpy.props.StringProperty(
+        name="Code",
+        description="Four groups of five letters; it is good once",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        print_of_it = paired.pair_with(self.address, self.code)
+        self.code = ""
+        self.report({"INFO"}, f"Paired. The worker's fingerprint is {print_of_it}")
         return {"FINISHED"}
 
 
@@ -180,6 +208,7 @@ CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_stop_worker,
     PHOTORIG_OT_restart_worker,
     PHOTORIG_OT_connect_worker,
+    PHOTORIG_OT_pair_worker,
     PHOTORIG_OT_check_worker,
     PHOTORIG_OT_copy_report,
     PHOTORIG_OT_copy_setup,

@@ -27,7 +27,8 @@ from ..link.jobs import (
     with_every_file,
     with_time_left,
 )
-from ..link.link import FAILED, link, redraw_panels
+from ..link.link import FAILED, TRYING_SECONDS, link, redraw_panels
+from ..link.options import worker_options
 from ..link.redraw import redraw_status_bars
 from ..mapping.frame_request import for_each_frame, frame_request, portrait_of
 from ..render.settings import file_canvas
@@ -145,6 +146,7 @@ class SequenceJob(Job):
         self._job: RenderJob | None = None
         self._to_store: deque[tuple[int, str, bytes]] = deque()
         self._finished_at_restart = -1
+        self._trying_until = 0.0
         self._refreshed = 0.0
         self._began = time.monotonic()
         self._device_seconds = 0.0
@@ -268,6 +270,9 @@ class SequenceJob(Job):
         """Go on with a new worker, if the old one was lost and may be started again."""
         link.poll()
         made_some = self.finished > self._finished_at_restart
+        if worker_options().is_remote and self._may_look_for_it(made_some):
+            self._look_for_it(made_some)
+            return
         if link.state != FAILED or self._index is None or not made_some:
             self._fail(str(error) if link.is_ready else link.message)
             return
@@ -278,6 +283,21 @@ class SequenceJob(Job):
             self._fail(reason)
             return
         _log.warning("the worker was lost and is started again: %s", reason)
+        self.restarts += 1
+        self._index = self._job = None
+
+    def _may_look_for_it(self, made_some: bool) -> bool:
+        has_begun = self._index is not None or self.restarts > 0
+        in_time = made_some or time.monotonic() < self._trying_until
+        return link.state == FAILED and has_begun and in_time
+
+    def _look_for_it(self, made_some: bool) -> None:
+        """A worker elsewhere comes back when the network does; it has so long after each frame."""
+        if made_some:
+            self._finished_at_restart = self.finished
+            self._trying_until = time.monotonic() + TRYING_SECONDS
+        _log.warning("the connection to the worker broke: %s", link.message)
+        link.keep_trying(self._trying_until)
         self.restarts += 1
         self._index = self._job = None
 

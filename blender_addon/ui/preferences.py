@@ -9,7 +9,9 @@ import bpy
 
 from ..extension import PACKAGE
 from ..link.options import LOCAL, PREVIEW_MEGABYTES, REMOTE, preview_cache_bytes
+from ..link.paired import fingerprint_of
 from ..preview.live import live
+from ..translation import said
 from .manual import page_url
 from .worker_panel import draw_check, draw_log, draw_setup, draw_worker_state
 
@@ -125,6 +127,9 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         if self.place == REMOTE:
             layout.prop(self, "connection_file")
             layout.prop(self, "host")
+            if known := fingerprint_of(self.connection_file):
+                layout.label(text=said("Paired with worker {fingerprint}", fingerprint=known))
+            layout.operator("photorig.pair_worker", text="Pair with Worker…")
         else:
             layout.prop(self, "executable")
             draw_setup(layout, self)

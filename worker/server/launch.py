@@ -114,8 +114,8 @@ def serve(
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(context.destroy, 0)
         fixed, removable = (client_keys.public, *options.allowed_keys), options.allow_list
-        guard = KeyGuard(context, fixed, removable or frozenset())
-        again = guard if removable is not None else None
+        guard = KeyGuard(context, fixed, frozenset() if removable is None else removable)
+        again = None if removable is None else guard
         # Frames of a client that does not read are bounded by credits on the bulk endpoint, but on
         # the control endpoint only by this mark.
         control = Endpoint(context, control_address, server_keys, limits.control_bytes, 32, again)
