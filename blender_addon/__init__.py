@@ -7,7 +7,7 @@ Blender calls ``register`` and ``unregister``; nothing else happens when this pa
 from __future__ import annotations
 
 from . import engine, operators, translation
-from .camera import mapping_rows, passes, properties
+from .camera import mapping_rows, other_faces, passes, properties
 from .head import job as head_jobs
 from .link import check as worker_check
 from .link import link as worker_link
@@ -25,6 +25,7 @@ _ROOMS = (
     translation,
     preferences,
     mapping_rows,
+    other_faces,
     drivers,
     properties,
     mapping_health,

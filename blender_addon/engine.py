@@ -14,7 +14,7 @@ from .camera.passes import passes_of
 from .client.client import WorkerClient
 from .extension import ENGINE
 from .link.link import link
-from .mapping.frame_request import frame_request, portrait_of, scene_camera
+from .mapping.frame_request import frame_request, portraits_of, scene_camera
 from .preview import rendered_view
 from .render import settings as render_settings
 from .render.colour import matte_pixels, render_pixels
@@ -88,18 +88,20 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
         request = replace(request, passes=tuple(entry.on_wire for entry in passes_of(view_layer)))
         if self._last is not None and self._last[0] == request:
             return self._last[1]
-        portrait = portrait_of(self._camera_data(depsgraph))
+        portraits = portraits_of(self._camera_data(depsgraph))
+        names = ", ".join(portrait.name for portrait in portraits.values())
         self.update_stats("", "Photorig: waiting for the worker")
         client = WorkerClient(link.wait_until_ready(self._is_stopped))
-        client.remember_portrait(portrait.content)
-        self.update_stats("", f"Photorig: {portrait.name}, {_size_text(request)}")
+        for portrait in portraits.values():
+            client.remember_portrait(portrait.content)
+        self.update_stats("", f"Photorig: {names}, {_size_text(request)}")
         cut_out = scene.render.film_transparent
         if (cut_out or request.passes) and not link.gives_passes:
             self.report({"WARNING"}, _NO_PASSES)
             cut_out, request = False, replace(request, passes=())
         form = PictureFormat("raw", 8, "RGBA", transparent=True) if cut_out else "raw"
         reply = client.request_frame(request, form, should_cancel=self._is_stopped)
-        self.update_stats("", f"Photorig: {portrait.name}, {reply.milliseconds:.0f} ms")
+        self.update_stats("", f"Photorig: {names}, {reply.milliseconds:.0f} ms")
         self.update_progress(1.0)
         self._last = request, reply
         return reply

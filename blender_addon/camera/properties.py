@@ -21,6 +21,7 @@ from ..shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
 from ..shared.wire.method_offers import DEFAULT_METHOD, MethodOffer
 from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
+from .other_faces import PhotorigOtherFace
 from .portrait_file import read_portrait, resolve
 
 SIZES = (
@@ -258,6 +259,7 @@ def _settings_properties(schema: ParameterSchema) -> dict[str, Any]:
             update=_changed,
         ),
     }
+    fixed["others"] = bpy.props.CollectionProperty(type=PhotorigOtherFace, name="Further Faces")
     fixed |= _mapping_properties() | _shot_properties()
     return fixed | {parameter.id: _float_property(parameter) for parameter in schema.parameters}
 

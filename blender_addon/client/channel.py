@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from ..shared.errors import Cancelled, ConnectionLost, PhotorigError
+from ..shared.errors import Cancelled, ConnectionLost, PhotorigError, ProtocolError
 from ..shared.parameters.schema import ARKIT_52
 from ..shared.wire import message_forms as forms
 from ..shared.wire.connection import ConnectionInfo, process_alive
@@ -21,6 +21,7 @@ from ..shared.wire.message_body import Form
 from ..shared.wire.messages import CODECS, FrameRequest, Heartbeat, Hello, Welcome
 from ..shared.wire.picture_format import PictureFormat
 from ..shared.wire.protocol import (
+    SEVERAL_FACES,
     VERSION,
     Header,
     Message,
@@ -77,6 +78,7 @@ class Channel:
         self._expected: set[str] = set()
         self._is_greeted = False
         self._schema = ARKIT_52
+        self._version = VERSION
         self._pinged = 0.0
         self._process_checked = 0.0
         self._turned = time.monotonic()
@@ -126,12 +128,21 @@ class Channel:
             )
         if not welcome.schema.includes(ARKIT_52):
             raise forms.schema_error()
-        self._schema = welcome.schema
+        self._schema, self._version = welcome.schema, welcome.version
         self._is_greeted = True
         return welcome
 
     def frame_form(self, request: FrameRequest, codec: str | PictureFormat) -> Form:
-        """A request in the parameters of this worker."""
+        """A request in the parameters of this worker.
+
+        Raises:
+            ProtocolError: the worker is of a version that drives one face of a photo alone.
+        """
+        if request.others and self._version < SEVERAL_FACES:
+            raise ProtocolError(
+                "The worker is older than the extension and drives one face of a photo only",
+                "Update the worker, or remove the camera's further faces.",
+            )
         translated = request.in_schema(ARKIT_52, self._schema)
         return forms.frame_request_form(translated, self._schema.hash, codec)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import zmq
@@ -187,10 +187,11 @@ class WorkerClient:
             try:
                 return self._render_one(channel, request, codec, should_cancel)
             except WorkerError as error:
-                if error.reason != "unknown-portrait" or request.portrait not in self._portraits:
+                if error.reason != "unknown-portrait" or not self._has_all(request):
                     raise
-            # A worker that was started again has not seen this portrait yet.
-            self._upload(channel, request.portrait, should_cancel)
+            # A worker that was started again has not seen these portraits yet.
+            for portrait_id in request.portraits:
+                self._upload(channel, portrait_id, should_cancel)
             return self._render_one(channel, request, codec, should_cancel)
         except WorkerError as error:
             raise error.error from None
@@ -214,7 +215,7 @@ class WorkerClient:
             ConnectionLost.
         """
         job = RenderJob(self, self.new_job_name("job"), requests, codec, window)
-        for portrait_id in dict.fromkeys(request.portrait for request in job.missing):
+        for portrait_id in dict.fromkeys(p for request in job.missing for p in request.portraits):
             self._ensure_portrait(portrait_id)
         self.add_job(job._name, job)
         return job
@@ -252,6 +253,10 @@ class WorkerClient:
             self._portrait_sources[request.portrait] = portrait
         self._previews.ask(view, request, codec)
         self.poll()
+
+    def remember_sources(self, sources: Mapping[str, Callable[[], bytes]]) -> None:
+        """Where the files of portraits are had from when the worker lacks them, by their ids."""
+        self._portrait_sources.update(sources)
 
     def poll_preview(self, view: str) -> FrameReply | None:
         """The newest frame of a view, once; None where nothing new has come.
@@ -301,6 +306,9 @@ class WorkerClient:
         if self._context is not None:
             self._context.destroy(linger=0)
             self._context = None
+
+    def _has_all(self, request: FrameRequest) -> bool:
+        return all(portrait_id in self._portraits for portrait_id in request.portraits)
 
     def _ensure_portrait(
         self, portrait_id: str, should_cancel: Callable[[], bool] = never

@@ -125,13 +125,13 @@ class Previews:
                 continue
             seq, request, codec = view.waiting
             try:
-                is_there = self._delivery.is_there(bulk, request.portrait)
+                there = [self._delivery.is_there(bulk, each) for each in request.portraits]
+                if not all(there):
+                    continue
+                body, payloads = control.frame_form(request, codec)
             except PhotorigError as error:
                 view.error, view.waiting = error, None
                 continue
-            if not is_there:
-                continue
-            body, payloads = control.frame_form(request, codec)
             form = Form({**body, "view": name}, payloads)
             if control.send("preview", form, seq=seq, frame=request.frame) is not None:
                 view.waiting = None
@@ -147,7 +147,10 @@ class Previews:
             view.arrived.append((seq, request, forms.read_frame_reply(message)))
         elif message.header.kind == "error" and seq == view.seq:
             report = forms.read_error(message)
-            if report.reason == "unknown-portrait" and self._delivery.forget(request.portrait):
+            forgotten = report.reason == "unknown-portrait" and [
+                self._delivery.forget(each) for each in request.portraits
+            ]
+            if forgotten and any(forgotten):
                 self.ask(name, request, codec)
             else:
                 view.error = report.exception()

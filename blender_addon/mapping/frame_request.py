@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import bpy
 
 from ..camera.extra_parameters import schema_of
+from ..camera.other_faces import cameras_of_faces
 from ..camera.portrait_file import PortraitFile, read_portrait, resolve
 from ..camera.values import neutral_to_render, parameters_to_render
 from ..shared.errors import InputError
@@ -17,7 +19,7 @@ from .health import check_mapping
 
 
 def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
-    """What the worker must render for this camera at this frame.
+    """What the worker must render for this camera at this frame, its further faces included.
 
     Args:
         camera_data: evaluated, so that animation and drivers have been applied.
@@ -26,6 +28,12 @@ def frame_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
     Raises:
         InputError: the camera has no portrait, or rows of its mapping drive nothing.
     """
+    first, *others = (_face_request(each, frame) for each in cameras_of_faces(camera_data))
+    return replace(first, others=tuple(others)) if others else first
+
+
+def _face_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
+    """The same of one camera's own face."""
     settings = camera_data.photorig
     if not settings.portrait_id:
         raise InputError(
@@ -61,6 +69,12 @@ def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:
             "Load the portrait again to use the new file.",
         )
     return portrait
+
+
+def portraits_of(camera_data: bpy.types.Camera) -> dict[str, PortraitFile]:
+    """The portrait files of a camera and its further faces, by id; errors as of ``portrait_of``."""
+    files = (portrait_of(each) for each in cameras_of_faces(camera_data))
+    return {portrait.id: portrait for portrait in files}
 
 
 def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
@@ -114,8 +128,8 @@ def frame_requests(
 
     def take(frame: int, camera: bpy.types.Camera) -> None:
         requests.append(frame_request(camera, frame))
-        if requests[-1].portrait not in portraits:
-            portraits[requests[-1].portrait] = portrait_of(camera)
+        if not set(requests[-1].portraits) <= portraits.keys():
+            portraits.update(portraits_of(camera))
 
     for_each_frame(context, scene, frames, take)
     return requests, portraits
@@ -135,6 +149,8 @@ def tag_sources(camera: bpy.types.Object) -> None:
             continue
         seen.add(block)
         block.update_tag()
+        if isinstance(block, bpy.types.Camera):
+            waiting += [item.camera.data for item in block.photorig.others if item.camera]
         animation = getattr(block, "animation_data", None)
         for curve in animation.drivers if animation is not None else ():
             for variable in curve.driver.variables:

@@ -5,12 +5,24 @@ from __future__ import annotations
 
 import bpy
 
-from . import fit, mapping, mapping_presets, overlay, performance, portrait, render, rig, worker
+from . import (
+    fit,
+    mapping,
+    mapping_presets,
+    other_faces,
+    overlay,
+    performance,
+    portrait,
+    render,
+    rig,
+    worker,
+)
 
 CLASSES = (
     worker.CLASSES
     + fit.CLASSES
     + portrait.CLASSES
+    + other_faces.CLASSES
     + rig.CLASSES
     + mapping_presets.CLASSES
     + mapping.CLASSES

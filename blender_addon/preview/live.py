@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import bpy
 from bpy.app.handlers import persistent
 
+from ..camera.other_faces import cameras_of_faces
 from ..camera.portrait_file import resolve
 from ..client.portrait_source import content_of, face_in_photo
 from ..link.link import STOPPED, link
@@ -50,6 +52,7 @@ class Live:
         self.failure = ""
         self.in_background = False
         self._portraits: dict[int, str] = {}
+        self._sources: dict[str, Callable[[], bytes]] = {}
         self._client: object = None
         self._model_id = ""
         self._look_again = True
@@ -92,6 +95,9 @@ class Live:
         if demand.rest_size != "RENDER":
             request = replace(request, size=int(demand.rest_size))
         self._portraits[scene.session_uid] = str(resolve(seen.photorig.portrait_path, seen))
+        for each in cameras_of_faces(seen):
+            path = str(resolve(each.photorig.portrait_path, each))
+            self._sources[each.photorig.portrait_id] = partial(content_of, path)
         follower.play(is_playing(), time.monotonic())
         was_current = follower.is_current
         wish = Wish(request, demand.quick_size, self._model_id)
@@ -198,8 +204,9 @@ class Live:
 
     def _submit(self, scene: bpy.types.Scene, view: str, request: FrameRequest) -> None:
         assert link.client is not None
-        path = self._portraits.get(scene.session_uid, "")
-        link.client.submit_preview(view, request, portrait=partial(content_of, path))
+        sources = {each: self._sources[each] for each in request.portraits if each in self._sources}
+        link.client.remember_sources(sources)
+        link.client.submit_preview(view, request)
 
     def _notice_another_worker(self) -> None:
         link.poll()

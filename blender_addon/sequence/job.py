@@ -30,7 +30,7 @@ from ..link.jobs import (
 from ..link.link import FAILED, TRYING_SECONDS, link, redraw_panels
 from ..link.options import worker_options
 from ..link.redraw import redraw_status_bars
-from ..mapping.frame_request import for_each_frame, frame_request, portrait_of
+from ..mapping.frame_request import for_each_frame, frame_request, portraits_of
 from ..render.settings import file_canvas
 from ..shared.errors import ConnectionLost, InputError, PhotorigError
 from ..shared.files.frame_index import FrameIndex, picture_key
@@ -99,8 +99,8 @@ def plan_sequence(
     def take(frame: int, camera: bpy.types.Camera) -> None:
         request = frame_request(camera, frame)
         requests.append(request)
-        if request.portrait not in portraits:
-            portraits[request.portrait] = portrait_of(camera)
+        if not set(request.portraits) <= portraits.keys():
+            portraits.update(portraits_of(camera))
         forms[frame] = replace(files.picture_format, canvas=file_canvas(scene, camera))
 
     for_each_frame(context, scene, frames, take)
@@ -213,7 +213,7 @@ class SequenceJob(Job):
         if not missing:
             self._finish()
             return
-        for portrait in sorted({request.portrait for request in missing}):
+        for portrait in sorted({each for request in missing for each in request.portraits}):
             client.upload_portrait(self.plan.portraits[portrait].content)
         self._began, self._device_seconds, self._first, self._made = time.monotonic(), 0.0, 0.0, 0
         is_large = any(request.size == "full" for request in missing)

@@ -61,6 +61,18 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
         row = layout.row()
         row.active = settings.mode == "RELATIVE"
         row.prop(settings, "photo_neutral", slider=True)
+        _draw_other_faces(layout, settings)
+
+
+def _draw_other_faces(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    """Whose faces of the same photo are driven in this picture, too."""
+    row = layout.row()
+    row.label(text="Further Faces")
+    row.operator("photorig.add_other_face", text="", icon="ADD")
+    for number, item in enumerate(settings.others):
+        row = layout.row(align=True)
+        row.prop(item, "camera", text="")
+        row.operator("photorig.remove_other_face", text="", icon="X").number = number
 
 
 def _draw_method(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import ERROR_TYPES, InputError, PhotorigError, ProtocolError
 from ..parameters.schema import ParameterSchema
 from .message_body import MAX_EDGE, MAX_NAME, Body, Form, as_sent
 from .messages import (
+    MAX_OTHERS,
     MAX_SIZE,
     PASSES,
     FramePass,
@@ -49,7 +52,23 @@ def frame_request_form(request: FrameRequest, schema_hash: str, codec: str | Pic
         body["passes"] = list(request.passes)
     if request.neutral:
         body["neutral"] = request.neutral
-    return Form(body, (Payload.of_array("parameters", request.parameters),))
+    payloads = [Payload.of_array("parameters", request.parameters)]
+    if request.others:
+        body["others"] = [_other_body(other) for other in request.others]
+        numbers = np.stack([other.parameters for other in request.others])
+        payloads.append(Payload.of_array("others", numbers))
+    return Form(body, tuple(payloads))
+
+
+def _other_body(other: FrameRequest) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "portrait": other.portrait,
+        "mode": other.mode,
+        "method": other.method,
+    }
+    if other.neutral:
+        body["neutral"] = other.neutral
+    return body
 
 
 def read_frame_request(
@@ -80,9 +99,39 @@ def read_frame_request(
         passes=tuple(name for name in body.texts("passes", default=[]) if name in PASSES),
         # Newer than the rest: a client of protocol 1.2 does not know it.
         neutral=body.optional_number("neutral") or 0.0,
+        others=_read_others(message, schema),
     )
     schema.check(request.parameters)
     return request, picture_format
+
+
+def _read_others(message: Message, schema: ParameterSchema) -> tuple[FrameRequest, ...]:
+    """The further faces; newer than the rest: a client of protocol 1.3 drives one."""
+    body = Body(message)
+    entries = message.header.body.get("others", [])
+    if not isinstance(entries, list) or len(entries) > MAX_OTHERS:
+        body.refuse("others")
+    if not entries:
+        return ()
+    payload = message.payload("others")
+    if payload.dtype != "float32" or payload.shape != (len(entries), len(schema)):
+        body.refuse("others")
+    others = []
+    for each, parameters in zip(entries, payload.array(), strict=True):
+        if not isinstance(each, dict):
+            body.refuse("others")
+        entry = Body(message, each)
+        schema.check(parameters)
+        others.append(
+            FrameRequest(
+                portrait=entry.text("portrait"),
+                parameters=parameters,
+                mode=entry.text("mode"),
+                method=entry.text("method"),
+                neutral=entry.optional_number("neutral") or 0.0,
+            )
+        )
+    return tuple(others)
 
 
 def frame_reply_form(reply: FrameReply) -> Form:

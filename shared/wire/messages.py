@@ -26,6 +26,9 @@ before it is put back (sRGB), and how much of each pixel is the person."""
 MAX_SIZE = 4096
 """Largest edge of a face crop that may be asked for, in pixels."""
 
+MAX_OTHERS = 7
+"""Most further faces of a photo that one frame may drive."""
+
 MAX_FIT_PHOTOS = 8
 """Most photos of one person that one fit may take."""
 MAX_FACES = 16
@@ -52,6 +55,9 @@ class FrameRequest:
         passes: names of PASSES that shall come with the frame; they do not change it.
         neutral: how much of the photo's own expression is taken away, 0 to 1, in relative mode: at
             1 the coefficients begin from a face at rest. Without effect in absolute mode.
+        others: further faces of the same photo, each with a portrait of its own, in the order in
+            which they are laid over the first one's frame. Of them portrait, parameters, extra,
+            mode, method and neutral count.
 
     Raises:
         InputError: a value out of its range, parameters that are not a finite vector.
@@ -66,6 +72,7 @@ class FrameRequest:
     extra: Mapping[str, float] = field(default_factory=dict)
     passes: tuple[str, ...] = ()
     neutral: float = 0.0
+    others: tuple[FrameRequest, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.portrait, str) or not _PORTRAIT_ID.fullmatch(self.portrait):
@@ -85,6 +92,24 @@ class FrameRequest:
             raise InputError("There is no such pass", f"Use {' and '.join(PASSES)}.")
         if not isinstance(self.neutral, (int, float)) or not 0 <= self.neutral <= 1:
             raise InputError(f"Neutral is {self.neutral!r}", "Give a number from 0 to 1.")
+        self._check_others()
+
+    def _check_others(self) -> None:
+        if len(self.others) > MAX_OTHERS:
+            raise InputError(
+                f"A frame drives at most {MAX_OTHERS + 1} faces", "Leave some of them out."
+            )
+        if any(other.others for other in self.others):
+            raise InputError("A further face has further faces", "Name them all at the first one.")
+        if len(set(self.portraits)) < len(self.portraits):
+            raise InputError(
+                "One face is driven twice in a frame", "Give each face a portrait of its own."
+            )
+
+    @property
+    def portraits(self) -> tuple[str, ...]:
+        """Ids of all portraits that the frame needs, the first face's first."""
+        return (self.portrait, *(other.portrait for other in self.others))
 
     @property
     def picture(self) -> tuple[str, bytes, int | str, str, str]:
@@ -94,6 +119,9 @@ class FrameRequest:
             numbers += json.dumps(dict(self.extra), sort_keys=True).encode()
         if self.neutral and self.mode == "relative":
             numbers += f"neutral {float(self.neutral)!r}".encode()
+        for other in self.others:
+            portrait, driven, _, mode, method = other.picture
+            numbers += f"with {portrait} {mode} {method} {len(driven)} ".encode() + driven
         return (self.portrait, numbers, self.size, self.mode, self.method)
 
     def in_schema(self, own: ParameterSchema, schema: ParameterSchema) -> FrameRequest:
@@ -108,7 +136,8 @@ class FrameRequest:
             return self
         values = {**own.named(self.parameters), **self.extra}
         known = {name: value for name, value in values.items() if name in schema.index}
-        return replace(self, parameters=schema.vector(known), extra={})
+        others = tuple(other.in_schema(own, schema) for other in self.others)
+        return replace(self, parameters=schema.vector(known), extra={}, others=others)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FrameRequest):

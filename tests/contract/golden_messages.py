@@ -56,6 +56,7 @@ SCHEMA = ParameterSchema(
 PORTRAIT = "7d" * 32
 _MOST_SHOWN = 64
 REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
+OTHER = FrameRequest("8e" * 32, np.array([-3.0, 0.5]), mode="absolute", method="directions")
 PIXELS = bytes(range(12))
 PASSES = (
     FramePass("face", np.arange(6, dtype=np.uint8).reshape(1, 2, 3)),
@@ -162,6 +163,12 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "render_neutral": (
             Header("render", "c15", frame=24),
             forms.frame_request_form(replace(REQUEST, neutral=0.5), "5c" * 32, "raw"),
+        ),
+        "render_others": (
+            Header("render", "c16", frame=24),
+            forms.frame_request_form(
+                replace(REQUEST, size="full", others=(OTHER,)), "5c" * 32, "raw"
+            ),
         ),
         "frame_passes": (
             Header("frame", "w15", re="c14", frame=24),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from golden_messages import (
     DOCUMENT,
     FOLDER,
     MESSAGES,
+    OTHER,
     PIXELS,
     PORTRAIT,
     REQUEST,
@@ -22,7 +24,7 @@ from golden_messages import (
 
 from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
-from photorig.shared.wire.protocol import MAGIC, Message, decode
+from photorig.shared.wire.protocol import MAGIC, MalformedBody, Message, decode
 
 NAMES = sorted(MESSAGES)
 
@@ -74,6 +76,39 @@ def test_the_golden_request_is_little_endian_float32() -> None:
     payload = message("render").payload("parameters")
     assert bytes(payload.data) == bytes.fromhex("00004841 0000803e")
     np.testing.assert_array_equal(payload.array(), REQUEST.parameters)
+
+
+def test_the_golden_request_of_two_faces_holds_them_both() -> None:
+    request, _ = forms.read_frame_request(_with_schema(message("render_others")), SCHEMA)
+    assert request == replace(REQUEST, size="full", others=(OTHER,))
+
+
+def test_a_request_of_an_older_client_drives_one_face() -> None:
+    request, _ = forms.read_frame_request(_with_schema(message("render")), SCHEMA)
+    assert request.others == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"others": "both"},
+        {"others": [7]},
+        {"others": [{"portrait": "8e" * 32, "mode": "absolute"}]},
+        {"others": [{"portrait": "8e" * 32, "mode": "absolute", "method": "directions"}] * 2},
+        {"others": [{}] * 8},
+    ],
+)
+def test_other_faces_that_are_no_others_are_refused(wrong: dict[str, object]) -> None:
+    sent = _with_schema(message("render_others"))
+    header = replace(sent.header, body={**sent.header.body, **wrong})
+    with pytest.raises(MalformedBody):
+        forms.read_frame_request(replace(sent, header=header), SCHEMA)
+
+
+def _with_schema(sent: Message) -> Message:
+    """The examples name a schema of a shortened hash."""
+    body = {**sent.header.body, "schema": SCHEMA.hash}
+    return replace(sent, header=replace(sent.header, body=body))
 
 
 def test_the_golden_portrait_has_its_id() -> None:

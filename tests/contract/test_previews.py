@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from card_server import SIZE, RunningServer
 
 from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.portraits.portrait import Portrait
 
 
 @pytest.fixture
@@ -96,3 +98,24 @@ def test_a_forgotten_view_gives_nothing(
     client.poll()
     assert frames_of(client, 0.2) == []
     assert not client.preview_waits("view")
+
+
+def test_the_portraits_of_all_faces_are_sent_where_they_lack(
+    addon: SimpleNamespace, client: Any, portrait: bytes
+) -> None:
+    other = replace(Portrait.from_bytes(portrait), name="Somebody").to_bytes()
+    ids = [hashlib.sha256(each).hexdigest() for each in (portrait, other)]
+    wanted = replace(request(addon, ids[0]), others=(request(addon, ids[1]),))
+    client.remember_sources({ids[0]: lambda: portrait, ids[1]: lambda: other})
+    client.submit_preview("view", wanted)
+    assert [asked for asked, _ in frames_of(client)] == [wanted]
+
+
+def test_an_older_worker_is_not_asked_for_a_second_face_that_it_would_leave_out(
+    addon: SimpleNamespace, client: Any, portrait: bytes
+) -> None:
+    info = client.upload_portrait(portrait)
+    client._control._version = (1, 3)
+    wanted = replace(request(addon, info.id), others=(request(addon, "1" * 64),))
+    with pytest.raises(addon.errors.ProtocolError, match="drives one face"):
+        client._control.frame_form(wanted, "raw")

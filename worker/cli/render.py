@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import bisect
 import contextlib
 import functools
 import itertools
@@ -11,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +28,7 @@ from .wording import ranges
 if TYPE_CHECKING:
     import numpy as np
 
+    from photorig.shared.parameters.file import FrameParameters
     from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import FaceRenderer
@@ -94,19 +96,29 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="also write the face before it is put back and the person's matte",
     )
+    parser.add_argument(
+        "--with",
+        dest="others",
+        nargs=2,
+        action="append",
+        type=Path,
+        default=[],
+        metavar=("y.portrait", "params.jsonl"),
+        help="drive another face of the same photo in the same frames; may be given again",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
 @dataclass(frozen=True)
 class _Job:
     """Attributes:
-    portrait: with what its face does, so that it may be another than the file's; frames are
-        named by the file's.
+    portraits: with what their faces do, so that they may be others than the files'; frames are
+        named by the files'.
     timeline: of a film; None for a folder of frames.
     """
 
     renderer: FaceRenderer
-    portrait: Portrait
+    portraits: list[Portrait]
     requests: list[FrameRequest]
     timeline: Timeline | None
 
@@ -194,18 +206,22 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
     from photorig.worker.reenactment.renderer import load_renderer
 
     size = size_of(args.size)
-    portrait = Portrait.load(args.portrait)
-    renderer = load_renderer(args.device, bundle_for(portrait.model_id))
-    lines, recording = read_recording(args.parameters, renderer.schema)
-    if not lines:
-        raise InputError(f"{args.parameters} holds no frames", "Write one JSON object a line.")
+    pairs = [(args.portrait, args.parameters), *args.others]
+    portraits = [Portrait.load(path) for path, _ in pairs]
+    renderer = load_renderer(args.device, bundle_for(portraits[0].model_id))
+    recordings = [read_recording(path, renderer.schema) for _, path in pairs]
+    for (_, path), (lines, _) in zip(pairs, recordings, strict=True):
+        if not lines:
+            raise InputError(f"{path} holds no frames", "Write one JSON object a line.")
     if args.mode == RELATIVE_TO_FIRST:
-        lines = differences(lines, args.neutral_frame)
-    film = timeline(lines, recording, args.fps) if is_movie else None
-    mode = "absolute" if args.mode == "absolute" else "relative"
-    missing = renderer.schema.rest if mode == "relative" else portrait.shown
-    requests = [
-        FrameRequest(
+        recordings = [(differences(lines, args.neutral_frame), r) for lines, r in recordings]
+    film = timeline(*recordings[0], args.fps) if is_movie else None
+    lines = recordings[0][0] if film is None else film.frames
+
+    def asked(portrait: Portrait, line: FrameParameters) -> FrameRequest:
+        mode = "absolute" if args.mode == "absolute" else "relative"
+        missing = renderer.schema.rest if mode == "relative" else portrait.shown
+        return FrameRequest(
             portrait=portrait.id,
             parameters=renderer.schema.vector(line.values, missing),
             size=size,
@@ -214,10 +230,27 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
             frame=line.frame,
             neutral=args.neutral,
         )
-        for line in (lines if film is None else film.frames)
+
+    beside = [(portraits[n], recordings[n][0]) for n in range(1, len(pairs))]
+    requests = [
+        replace(
+            asked(portraits[0], line),
+            others=tuple(asked(each, _at(its, line.frame)) for each, its in beside),
+        )
+        for line in lines
     ]
-    portrait = measured(args.portrait, args.method, portrait, renderer)
-    return _Job(renderer, portrait, requests, film)
+    known = [
+        measured(path, args.method, each, renderer)
+        for (path, _), each in zip(pairs, portraits, strict=True)
+    ]
+    return _Job(renderer, known, requests, film)
+
+
+def _at(lines: list[FrameParameters], frame: int) -> FrameParameters:
+    """What a further face does at a frame: the line of that number, or the last one before it."""
+    ordered = sorted(lines, key=lambda line: line.frame)
+    place = bisect.bisect_right(ordered, frame, key=lambda line: line.frame)
+    return ordered[max(0, place - 1)]
 
 
 def measured(path: Path, method: str, portrait: Portrait, renderer: FaceRenderer) -> Portrait:
@@ -288,9 +321,10 @@ def _warn_beyond_range(job: _Job) -> None:
 
     told: dict[str, str] = {}
     for request in job.requests:
-        asked = job.renderer.asked_shift(job.portrait, request)
-        for name, why in sentences_beyond(job.renderer.bundle, job.portrait, asked).items():
-            told.setdefault(name, f"{why} (first in frame {request.frame})")
+        for portrait, each in zip(job.portraits, (request, *request.others), strict=True):
+            asked = job.renderer.asked_shift(portrait, each)
+            for name, why in sentences_beyond(job.renderer.bundle, portrait, asked).items():
+                told.setdefault(name, f"{why} (first in frame {request.frame})")
     for name, why in told.items():
         print(f"Warning: {name} {why}.", file=sys.stderr)
 
@@ -298,10 +332,12 @@ def _warn_beyond_range(job: _Job) -> None:
 def _frames(job: _Job) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
+    from photorig.worker.compositing.several_faces import render_faces
+
     shown: tuple[object, np.ndarray] | None = None
     for request in tqdm(job.requests, unit="frame", disable=not sys.stderr.isatty()):
         if shown is None or shown[0] != request.picture:  # one that is held is made once
-            shown = request.picture, job.renderer.render(job.portrait, request)
+            shown = request.picture, render_faces(job.renderer, job.portraits, request)
         yield shown[1]
 
 
@@ -331,7 +367,9 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
 
 def _layers(job: _Job, request: FrameRequest, *, with_passes: bool) -> dict[str, np.ndarray]:
     """Pictures of one frame by the layer in their files' names; the frame itself has none."""
+    from photorig.worker.compositing.several_faces import faces_passes, render_faces
+
     if not with_passes:
-        return {"": job.renderer.render(job.portrait, request)}
-    passes = job.renderer.passes(job.portrait, request)
+        return {"": render_faces(job.renderer, job.portraits, request)}
+    passes = faces_passes(job.renderer, job.portraits, request)
     return {"face": passes.face, "matte": passes.matte, "": passes.combined}

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -22,9 +22,10 @@ from photorig.shared.errors import Cancelled, PhotorigError
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import PASSES, FramePass, FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
+from photorig.worker.compositing.several_faces import render_faces
 
 from .frame_passes import PassRenderer, with_passes
-from .portrait_store import PortraitStore, StoredPortrait
+from .portrait_store import PortraitStore
 
 log = logging.getLogger(__name__)
 
@@ -250,11 +251,12 @@ class LocalExecutor:
             # From here on: a file that cannot be read in time holds the device as a frame does.
             self._at_work = task_id, time.monotonic()
             self._photo_pixels = 0
-            portrait: StoredPortrait = self._portraits.get(request.portrait)
-            if request.size == "full":
-                self._photo_pixels = portrait.photo.shape[0] * portrait.photo.shape[1]
+            portraits = [self._portraits.get(each) for each in request.portraits]
+            if request.size == "full" or request.others:
+                height, width = portraits[0].photo.shape[:2]
+                self._photo_pixels = height * width * len(portraits)
             started = time.monotonic()
-            image, passes = _made(renderer, portrait, request, picture_format)
+            image, passes = _made(renderer, portraits, request, picture_format)
             milliseconds = (time.monotonic() - started) * 1000
             channels = 4 if picture_format.transparent else 3
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels:
@@ -315,11 +317,14 @@ class _Made:
 
 
 def _made(
-    renderer: Renderer, portrait: Any, request: FrameRequest, picture_format: PictureFormat
+    renderer: Renderer,
+    portraits: Sequence[Any],
+    request: FrameRequest,
+    picture_format: PictureFormat,
 ) -> tuple[np.ndarray, tuple[FramePass, ...]]:
     if request.passes or picture_format.transparent:
-        return with_passes(renderer, portrait, request, picture_format)
-    return renderer.render(portrait, request), ()
+        return with_passes(renderer, portraits, request, picture_format)
+    return render_faces(renderer, portraits, request), ()
 
 
 def _explained(error: Exception, request: FrameRequest) -> PhotorigError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from photorig.shared.errors import InputError
 from photorig.shared.wire.messages import FramePass, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
+from photorig.worker.compositing.several_faces import faces_passes
 
 
 class Passes(Protocol):
@@ -35,7 +37,10 @@ class PassRenderer(Protocol):
 
 
 def with_passes(
-    renderer: object, portrait: Any, request: FrameRequest, picture_format: PictureFormat
+    renderer: object,
+    portraits: Sequence[Any],
+    request: FrameRequest,
+    picture_format: PictureFormat,
 ) -> tuple[np.ndarray, tuple[FramePass, ...]]:
     """A frame with what a request wants beside its colours.
 
@@ -48,13 +53,13 @@ def with_passes(
     """
     if not isinstance(renderer, PassRenderer):
         raise InputError("This worker gives no passes", "Update it, or switch the passes off.")
-    made = renderer.passes(portrait, request)
+    made = faces_passes(renderer, portraits, request)
     image = made.combined
     pixels = {"matte": made.matte}
     if "face" in request.passes:
         pixels["face"] = made.face
         if request.size == "full":
-            pixels["face"] = portrait.alignment.placed(made.face, image.shape, beyond=0)
+            pixels["face"] = portraits[0].alignment.placed(made.face, image.shape, beyond=0)
     if picture_format.transparent:
         image = np.dstack([image, made.matte])
     return image, tuple(FramePass(name, pixels[name]) for name in request.passes)

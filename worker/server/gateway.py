@@ -358,8 +358,9 @@ class Gateway:
     def _frame_work(self, asked: Asked, message: Message) -> FrameWork:
         facts = self._executor.facts
         request, picture_format = forms.read_frame_request(message, facts.schema)
-        if request.portrait not in self._portraits:
-            raise UnknownPortrait(request.portrait)
+        for portrait in request.portraits:
+            if portrait not in self._portraits:
+                raise UnknownPortrait(portrait)
         return FrameWork(asked, request, picture_format)
 
     # --- the device
