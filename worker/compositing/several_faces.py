@@ -8,10 +8,9 @@ by what was done to another: mattes of people who stand close together know no b
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,21 +30,13 @@ _GAP = 9
 """Pixels: narrower gaps in what was changed are changed, too."""
 
 
-class OneFace(Protocol):
-    """What drives one face of a photo; FaceRenderer does."""
-
-    def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray: ...
-    def passes(self, portrait: Portrait, request: FrameRequest) -> Any: ...
-
-
-def render_faces(
-    renderer: OneFace, portraits: Sequence[Portrait], request: FrameRequest
-) -> np.ndarray:
+def render_faces(renderer: Any, portraits: Sequence[Portrait], request: FrameRequest) -> np.ndarray:
     """One frame (h, w, 3) uint8 sRGB of all faces of a request.
 
     A pure function of its arguments.
 
     Args:
+        renderer: drives one face of a photo, as FaceRenderer does.
         portraits: those that ``request.portraits`` names, in its order.
 
     Raises:
@@ -59,7 +50,7 @@ def render_faces(
     return together.frame
 
 
-def faces_passes(renderer: OneFace, portraits: Sequence[Portrait], request: FrameRequest) -> Any:
+def faces_passes(renderer: Any, portraits: Sequence[Portrait], request: FrameRequest) -> Any:
     """The same with what it is made of (FramePasses of the renderer): the first one's face, and the
     matte of all persons."""
     first, *others = _requests(request)
@@ -87,7 +78,7 @@ class _Together:
     """
 
     def __init__(
-        self, renderer: OneFace, first: Portrait, request: FrameRequest, frame: np.ndarray
+        self, renderer: Any, first: Portrait, request: FrameRequest, frame: np.ndarray
     ) -> None:
         self.frame = frame
         self._renderer, self._first, self._size = renderer, first, request.size
@@ -111,8 +102,8 @@ class _Together:
     @property
     def persons(self) -> np.ndarray:
         """How much of each pixel the persons so far are, (h, w) in [0, 1]."""
-        mattes = (self._matte(*face) for face in self._faces)
-        return 1 - math.prod(1 - matte for matte in mattes)
+        nobody: np.ndarray = np.prod([1 - self._matte(*face) for face in self._faces], axis=0)
+        return 1 - nobody
 
     def _matte(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         matte = self._renderer.passes(portrait, request).matte

@@ -15,8 +15,8 @@ from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.compositing.several_faces import faces_passes, joined, render_faces
 from photorig.worker.portraits.align import aligned_crop, to_photo
 
-from .fakes import TinyGenerator, tiny_bundle, tiny_portrait
-from .stage_fakes import tiny_stage
+from ..fakes import TinyGenerator, tiny_bundle, tiny_portrait
+from ..stage_fakes import tiny_stage
 
 PHOTO = np.random.default_rng(3).integers(0, 255, (24, 40, 3), dtype=np.uint8)
 
