@@ -17,7 +17,7 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.wire.messages import FrameRequest
-from photorig.worker.portraits.align import aligned_crop
+from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
 _MIDDLE = (0.5, 0.54)
@@ -115,31 +115,31 @@ class _Together:
         """What a frame of this size shows of a whole photo (h, w, 3)."""
         if self._size == "full":
             return picture
-        return aligned_crop(picture, self._first.alignment, self._size)
+        return self._first.alignment.crop(picture, self._size)
 
-    def _square(self, portrait: Portrait) -> np.ndarray:
-        """(2, 3) from pixels of the frame to a face's aligned square."""
+    def _square(self, portrait: Portrait) -> Alignment:
+        """Where a face's aligned square lies in the frame."""
         if self._size == "full":
             return portrait.alignment
         to_square, of_first = (
-            np.vstack([each.alignment, [0, 0, 1]]) for each in (portrait, self._first)
+            np.vstack([each.alignment.matrix, [0, 0, 1]]) for each in (portrait, self._first)
         )
         pixels = np.diag([1 / self._size, 1 / self._size, 1])
-        return (to_square @ np.linalg.inv(of_first) @ pixels)[:2]
+        return Alignment((to_square @ np.linalg.inv(of_first) @ pixels)[:2])
 
 
 def joined(
     frame: np.ndarray,
     photo: np.ndarray,
     driven: np.ndarray,
-    there: Sequence[np.ndarray],
-    square: np.ndarray,
+    there: Sequence[Alignment],
+    square: Alignment,
 ) -> np.ndarray:
     """A frame in which others were driven, and one more person.
 
     Args:
         frame, photo, driven: (h, w, 3) uint8: with the others driven, as it is, with this one.
-        there, square: (2, 3) from pixels to the aligned squares of the others' faces, and of this.
+        there, square: of the others' faces, and of this one, in pixels of the frame.
     """
     mine, theirs = (_grown_together((each != photo).any(2)) for each in (driven, frame))
     part = _around(mine | theirs)
@@ -171,15 +171,12 @@ def _around(changed: np.ndarray) -> tuple[slice, slice] | None:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _distance(square: np.ndarray, part: tuple[slice, slice]) -> np.ndarray:
-    """(h, w) float32 from a face's middle to pixels, in sides of its aligned square."""
-    down, across = (np.arange(each.start, each.stop, dtype=np.float32) + 0.5 for each in part)
-    matrix = square.astype(np.float32)
-    x, y = (
-        row[0] * across + row[1] * down[:, None] + row[2] - middle
-        for row, middle in zip(matrix, _MIDDLE, strict=True)
-    )
-    return np.hypot(x, y)
+def _distance(square: Alignment, part: tuple[slice, slice]) -> np.ndarray:
+    """(h, w) from a face's middle to the pixels of a part of the frame, in sides of its square."""
+    rows, columns = part
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    x, y = square.from_corner(columns.start, rows.start).middles(shape)
+    return np.hypot(x - _MIDDLE[0], y - _MIDDLE[1])
 
 
 def _within_face(distance: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.compositing.several_faces import faces_passes, joined, render_faces
-from photorig.worker.portraits.align import aligned_crop, to_photo
+from photorig.worker.portraits.alignment import Alignment
 
 from ..fakes import TinyGenerator, tiny_bundle, tiny_portrait
 from ..stage_fakes import tiny_stage
@@ -37,7 +37,7 @@ class Painter:
             frame[portrait.square] = round(255 * float(request.parameters.max()))
         if request.size == "full":
             return frame
-        return aligned_crop(frame, portrait.alignment, request.size)
+        return portrait.alignment.crop(frame, request.size)
 
     def passes(self, portrait: Any, request: FrameRequest) -> _Passes:
         matte = np.zeros(PHOTO.shape[:2], np.uint8)
@@ -47,7 +47,7 @@ class Painter:
 
 def face(name: str, columns: slice, photo: np.ndarray = PHOTO, at: int = 0) -> Any:
     """A face whose aligned square begins at a column; driving it changes other columns."""
-    alignment = np.array([[1 / 20, 0, -at / 20], [0, 1 / 20, 0]])
+    alignment = Alignment.upright(20, left=at)
     square = (slice(4, 20), columns)
     return SimpleNamespace(id=name * 64, name=name, photo=photo, square=square, alignment=alignment)
 
@@ -104,8 +104,8 @@ def test_a_face_crop_shows_what_the_others_do_in_it() -> None:
     near = face("b", slice(10, 30), at=14)
     crop = render_faces(Painter(), [LEFT, near], ask(LEFT, 0, ask(near, 0.8), size=20))
     whole = Painter().render(near, ask(near, 0.8))
-    assert (crop[:, 19:] != aligned_crop(PHOTO, LEFT.alignment, 20)[:, 19:]).any()
-    np.testing.assert_array_equal(crop[:, 19:], aligned_crop(whole, LEFT.alignment, 20)[:, 19:])
+    assert (crop[:, 19:] != LEFT.alignment.crop(PHOTO, 20)[:, 19:]).any()
+    np.testing.assert_array_equal(crop[:, 19:], LEFT.alignment.crop(whole, 20)[:, 19:])
 
 
 def test_the_matte_is_that_of_all_persons() -> None:
@@ -125,19 +125,18 @@ def test_the_real_renderer_drives_two_portraits_of_a_photo() -> None:
 
     renderer = FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage())
     first = tiny_portrait()
-    shift = np.array([[0, 0, 0.4], [0, 0, 0.0]])
-    second = replace(first, alignment=first.alignment - shift)
+    second = replace(first, alignment=first.alignment.from_corner(-0.4 * first.alignment.side, 0))
     one, other = (
         FrameRequest(each.id, ARKIT_52.vector({"jawOpen": 0.5, "headRoll": 8}))
         for each in (first, second)
     )
     both = render_faces(renderer, [first, second], replace(one, others=(other,)))
     alone = [renderer.render(first, one), renderer.render(second, other)]
-    middles = [to_photo(np.array([[0.5, 0.54]]), each.alignment)[0] for each in (first, second)]
+    middles = [each.alignment.to_photo(np.array([[0.5, 0.54]]))[0] for each in (first, second)]
     height, width = first.photo.shape[:2]
     down, across = np.mgrid[0:height, 0:width] + 0.5
     away = [np.hypot(across - x, down - y) for x, y in middles]
-    margin = 0.1 / abs(first.alignment[0, 0])
+    margin = 0.1 * first.alignment.side
     for frame, mine, its in zip(alone, away, away[::-1], strict=True):
         own = its - mine > margin
         assert (frame[own] != first.photo[own]).any()
