@@ -2,7 +2,8 @@
 
 In a PNG it is a chunk of our own, right behind the first (PNG specification, 5.4: not needed to
 show the picture, private, and not to be copied by a program that changes it). In a JPEG it is a
-comment. Other formats carry no mark; their frames are made again.
+comment, in a WebP a chunk behind the others. A TIFF or an OpenEXR is read by the offsets in it, so
+there it is a line at the end that nothing refers to; whatever cuts the file takes it away.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from pathlib import Path
 from .provenance import JPEG_SIGNATURE, PNG_SIGNATURE
 from .reading import read_file
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".exr")
 """Of the files that may carry a mark."""
 _KIND = b"phRQ"
 _AFTER_FIRST = len(PNG_SIGNATURE) + 25
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _COMMENT, _JFIF = b"\xff\xfe", b"\xff\xe0"
 _WORD = b"photorig request "
+_READ_BY_OFFSETS = (b"II*\0", b"MM\0*", b"v/1\1")
+_LINE = re.compile(rb"\nphotorig request ([\x21-\x7e]{1,200}) ([0-9a-f]{8})\n\Z")
+_LONGEST_LINE = 240
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _LARGEST = 1 << 30
 
@@ -43,6 +47,12 @@ def marked(content: bytes, key: str) -> bytes:
         return (
             content[:start] + _COMMENT + struct.pack(">H", len(text) + 2) + text + content[start:]
         )
+    if content.startswith(_READ_BY_OFFSETS):
+        return content + _line_of(key.encode())
+    if _is_webp(content):
+        data = key.encode() + b"\0" * (len(key) % 2)
+        grown = content + _KIND + struct.pack("<I", len(key)) + data
+        return grown[:4] + struct.pack("<I", len(grown) - 8) + grown[8:]
     return content
 
 
@@ -52,10 +62,15 @@ def read_mark(path: Path) -> tuple[str, int] | None:
         content = read_file(path, _LARGEST)
     except OSError:
         return None
+    key = None
     if content.startswith(PNG_SIGNATURE):
         key = _png_key(content)
-    else:
-        key = _jpeg_key(content) if content.startswith(JPEG_SIGNATURE) else None
+    elif content.startswith(JPEG_SIGNATURE):
+        key = _jpeg_key(content)
+    elif content.startswith(_READ_BY_OFFSETS):
+        key = _last_line(content)
+    elif _is_webp(content):
+        key = _webp_key(content)
     return None if key is None else (key, len(content))
 
 
@@ -75,6 +90,33 @@ def _jpeg_key(content: bytes) -> str | None:
         return None
     text = content[start + 4 : start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")]
     return _key(text.removeprefix(_WORD)) if text.startswith(_WORD) else None
+
+
+def _is_webp(content: bytes) -> bool:
+    """Whether it is a WebP that is whole."""
+    size = int.from_bytes(content[4:8], "little") + 8
+    return content[:4] == b"RIFF" and content[8:12] == b"WEBP" and size == len(content)
+
+
+def _webp_key(content: bytes) -> str | None:
+    """Of the last chunk, which is the only one of its kind."""
+    start = content.rfind(_KIND, max(12, len(content) - _LONGEST_LINE))
+    if start < 0:
+        return None
+    (length,) = struct.unpack_from("<I", content, start + 4)
+    data = content[start + 8 : start + 8 + length]
+    return _key(data) if start + 8 + length + length % 2 == len(content) else None
+
+
+def _line_of(key: bytes) -> bytes:
+    return b"\n" + _WORD + key + f" {zlib.crc32(key):08x}\n".encode()
+
+
+def _last_line(content: bytes) -> str | None:
+    found = _LINE.search(content[-_LONGEST_LINE:])
+    if found is None or content[-len(found[0]) :] != _line_of(found[1]):
+        return None
+    return _key(found[1])
 
 
 def _jpeg_start(content: bytes) -> int:
