@@ -313,8 +313,8 @@ def _lashed(light: np.ndarray) -> np.ndarray:
     untuned generator makes of them is often half transparent."""
     usual = cv2.GaussianBlur(light.astype(np.float32), (0, 0), 12.0)
     lash = _lashes()
-    seen = np.minimum(light, usual * (1 - (1 - _LASHES_DARK) * lash))
-    return np.asarray(seen * (1 - (1 - _LASHES_DARKER) * lash))
+    dark = _LASHES_DARKER * np.minimum(light, _LASHES_DARK * usual)
+    return np.asarray(light + lash * (dark - light))
 
 
 @functools.cache
