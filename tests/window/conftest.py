@@ -32,6 +32,7 @@ _ORDER = (
     "test_responsiveness",
     "test_render_and_preferences",
     "test_photo_and_head",
+    "test_control_board",
     "test_the_end",
 )
 """Each goes on in the window as the one before left it."""
