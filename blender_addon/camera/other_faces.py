@@ -53,6 +53,15 @@ def cameras_of_faces(camera_data: bpy.types.Camera) -> Iterator[bpy.types.Camera
         yield item.camera.data
 
 
+def may_have_others(camera_data: bpy.types.Camera, scene: bpy.types.Scene) -> bool:
+    """Whether another camera of the scene holds another face, so that there is a choice."""
+    own = {"", camera_data.photorig.portrait_id}
+    return any(
+        item.type == "CAMERA" and item.data.photorig.portrait_id not in own
+        for item in scene.objects
+    )
+
+
 def register() -> None:
     bpy.utils.register_class(PhotorigOtherFace)
 

@@ -8,6 +8,7 @@ import bpy
 from ..camera.choice import camera_in_context
 from ..camera.control import Control, controls_of
 from ..camera.extra_parameters import draw_slider, schema_of
+from ..camera.other_faces import may_have_others
 from ..camera.properties import GROUPS, gain_property, offered_methods, photo_parameters
 from ..extension import ENGINE
 from ..head import job as head_jobs
@@ -61,7 +62,8 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
         row = layout.row()
         row.active = settings.mode == "RELATIVE"
         row.prop(settings, "photo_neutral", slider=True)
-        _draw_other_faces(layout, settings)
+        if len(settings.others) or may_have_others(camera, bpy.context.scene):
+            _draw_other_faces(layout, settings)
 
 
 def _draw_other_faces(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -264,7 +266,8 @@ def _draw_head_buttons(layout: bpy.types.UILayout, rig: bpy.types.Object | None)
     layout.operator("photorig.create_head", icon="USER")
     layout.operator("photorig.add_head", text="Add Photorig Head", icon="ADD")
     if rig is not None and has_board(rig):
-        layout.operator("photorig.add_pose_library", icon="ASSET_MANAGER")
+        if rig.mode == "POSE":  # where the asset shelf has them
+            layout.operator("photorig.add_pose_library", icon="ASSET_MANAGER")
     elif rig is not None and may_have_board(rig):
         layout.operator("photorig.add_board", icon="BONE_DATA")
 
