@@ -205,7 +205,7 @@ def shot(scene: bpy.types.Scene, portrait: Path, card_worker: Path) -> bpy.types
     """A scene whose camera shows the portrait, with a keyframed jaw and yaw, at 256 pixels."""
     bpy.ops.photorig.load_portrait(filepath=str(portrait))
     settings = scene.camera.data.photorig
-    settings.size = "256"
+    settings.size, settings.framing = "256", "FIT"
     for frame, jaw, yaw in ((1, 0.0, -20.0), (4, 0.6, 20.0)):
         settings.jawOpen, settings.headYaw = jaw, yaw
         settings.keyframe_insert("jawOpen", frame=frame)
