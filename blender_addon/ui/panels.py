@@ -86,7 +86,8 @@ def _draw_method(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
     unknown = f"The worker has no method {settings.method!r}"
     is_known = settings.method in sentences
     sentence = sentences.get(settings.method, unknown)
-    draw_sentence(layout, sentence, "NONE" if is_known else "ERROR")
+    if settings.is_property_set("method") or not is_known:  # of the usual one the tooltip tells
+        draw_sentence(layout, sentence, "NONE" if is_known else "ERROR")
 
 
 def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -186,7 +187,7 @@ def draw_sequence(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         row.operator("photorig.cancel_render", text="", icon="X")
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
-    draw_sentence(layout, said("Frames go to {folder}", folder=told_folder(scene)), "FILE_FOLDER")
+    draw_sentence(layout, told_folder(scene), "FILE_FOLDER")
     if job is not None:
         draw_sentence(layout, job.summary, "ERROR" if job.error else "CHECKMARK")
 

@@ -190,6 +190,8 @@ def card_worker(
     os.environ.pop("PHOTORIG_TEST_DELAY", None)
     yield log
     importlib.import_module(f"{PACKAGE}.link.link").link.stop()
+    # A test may have switched the extension off and on, which makes new preferences.
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
     preferences.executable = preferences.connection_file = ""
     preferences.place = "LOCAL"
 

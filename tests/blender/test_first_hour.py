@@ -306,7 +306,7 @@ def test_frames_lie_beside_the_file_where_nobody_said_otherwise(
     assert "save the file" in " ".join(sidebar(modules).texts)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     told = " ".join(sidebar(modules).texts)
-    assert "Frames go to //shot_frames/Scene/" in told
+    assert "//shot_frames/Scene/" in told
     bpy.ops.photorig.render_to_sequencer()
     names = sorted(path.name for path in (tmp_path / "shot_frames" / "Scene").glob("*.png"))
     assert names == [f"frame_000{number}.png" for number in (1, 2, 3, 4)]
@@ -329,7 +329,7 @@ def test_a_path_that_was_chosen_stays_and_is_shown(
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
     scene = bpy.context.scene
     scene.render.filepath = path
-    assert f"Frames go to {told}" in sidebar(modules).texts
+    assert told in sidebar(modules).texts
     assert scene.render.filepath == path
 
 

@@ -173,7 +173,7 @@ def test_an_exported_shot_keeps_its_time(
     shot.render.fps, shot.render.fps_base = 30, 1.001
     path = tmp_path / "shot.jsonl"
     bpy.ops.photorig.export_performance(filepath=str(path))
-    frames, recording = modules.parameters_file.read_recording(path)
+    frames, recording = modules.file.read_recording(path)
     assert str(recording.rate) == "30000/1001"
     assert [round(each.time * 30000 / 1001, 3) for each in frames] == [0, 1, 2, 3]
     bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
