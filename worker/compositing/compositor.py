@@ -234,12 +234,20 @@ class PortraitStage:
     def face(
         self, portrait: Portrait, crop: np.ndarray, rest: RestCrop, move: FaceMove | None = None
     ) -> np.ndarray:
-        """The generator's picture (s, s, 3) with the detail of the photo, before it is put back;
-        arguments as of `frame`."""
+        """The driven face (s, s, 3) before it is put back: the generator's picture with the detail
+        of the photo, of a turned head the photo's pixels; arguments as of `frame`."""
         crop, generated = (self._toned(portrait, picture) for picture in (crop, rest()))
         photo = portrait.alignment.crop(portrait.photo, crop.shape[0])
         pictures = self._pictures(portrait, photo, generated)
-        return carried(crop, pictures, _flow(crop, generated, move)).picture
+        face = carried(crop, pictures, _flow(crop, generated, move)).picture
+        share, size = 0.0 if move is None else turned_share(move), crop.shape[0]
+        scene = self._scene(portrait, size)
+        at_rest = self._at_rest(portrait, size, scene, crop, rest) if share > 0 else None
+        if move is None or at_rest is None:
+            return face
+        whole, still = scene.photo.copy(), HeadMotion(roll=-move.tilt)
+        whole[at_rest.region], *_ = self._turned(portrait, size, scene, at_rest, crop, still, move)
+        return mixed(face, whole[scene.cut], share)
 
     def _toned(self, portrait: Portrait, picture: np.ndarray) -> np.ndarray:
         """A picture of the generator, without colours if the photo has none."""

@@ -23,7 +23,9 @@ _GATE_REACH = 0.12  # how far from the person at rest a moving person may reach
 _CORE_DEPTH = 0.08  # how deep inside the person at rest nothing but person is
 _PLATE_REACH = 0.025  # how far outside the person the background is repainted
 _FRINGE = 0.006  # half of how far outside its matte a person's hair may be seen
-_MIRROR_DEPTH = 0.12  # how deep behind the person the background is mirrored
+_MIRROR_DEPTH = 0.12  # how deep behind the person the background has grain
+_GRAIN_REACH, _GRAIN = 0.01, 5.0  # how coarse grain is; levels up to which it is no drawing
+_CONTINUES = 0.02  # from how far what goes on behind the person is told
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
 _COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
 _COLOUR_SIDE = 128  # pixels of the square's side at which these colours are told apart
@@ -243,17 +245,29 @@ def _whole_person(matte: np.ndarray, head: tuple[float, float]) -> np.ndarray:
 def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarray:
     """The plate: (h, w, 3) uint8 background, continued behind the person (h, w) float32.
 
-    Near the person's edge it is mirrored, further in it is smooth; a little outside the person it
-    is the picture bit for bit.
+    What ends at the person's edge goes on behind them, with the grain of what is mirrored there; a
+    little outside the person it is the picture bit for bit.
     """
     covered = grown((person > 0.05).astype(np.float32), _PLATE_REACH * unit)
     if covered.all():
         return picture
-    smooth = _continued(picture.astype(np.float32), 1 - covered)
     mirrored, depth = _mirrored(picture, covered)
-    sharp = np.exp(-((depth / (_MIRROR_DEPTH * unit)) ** 2))[..., None]
-    filled = _as_bytes(smooth + sharp * (mirrored - smooth))
-    return blend(picture, filled, _soft(covered, _PLATE_REACH / 2 * unit))
+    grain = mirrored - cv2.GaussianBlur(mirrored, (0, 0), max(_GRAIN_REACH * unit, 1.0))
+    near = np.exp(-((depth / (_MIRROR_DEPTH * unit)) ** 2))[..., None]
+    filled = _continued(picture, covered, unit) + near * np.clip(grain, -_GRAIN, _GRAIN)
+    return blend(picture, _as_bytes(filled), _soft(covered, _PLATE_REACH / 2 * unit))
+
+
+def _continued(picture: np.ndarray, covered: np.ndarray, unit: float) -> np.ndarray:
+    """(h, w, 3) float32: a picture that goes on where it is covered (h, w), fast marching (Telea
+    2004) at the resolution of small pictures; next to the cover colours are whole."""
+    height, width = covered.shape
+    factor = max(unit / _MOTION_SIDE, 1.0)
+    size = (max(round(width / factor), 1), max(round(height / factor), 1))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    hidden = (cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    filled = cv2.inpaint(small, hidden, max(_CONTINUES * _MOTION_SIDE, 1.0), cv2.INPAINT_TELEA)
+    return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
 def with_fringe(person: np.ndarray, unit: float) -> np.ndarray:
@@ -276,21 +290,6 @@ def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.
     there = np.clip(2 * edge - _positions(height, width), 0, [width - 1, height - 1])
     colours = cv2.remap(picture, there.astype(np.float32), None, cv2.INTER_LINEAR)
     return colours.astype(np.float32), depth
-
-
-def _continued(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Unknown parts filled from their surroundings, from coarse to fine (push and pull)."""
-    height, width = known.shape
-    if known.min() > 0 or max(height, width) <= 2:
-        mean = (colours * known[..., None]).sum((0, 1)) / max(known.sum(), 1e-6)
-        return np.where(known[..., None] > 0, colours, mean).astype(np.float32)
-    size = ((width + 1) // 2, (height + 1) // 2)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(colours * known[..., None], size, interpolation=cv2.INTER_AREA)
-    small /= np.maximum(weight, 1e-6)[..., None]
-    coarse = _continued(small, np.minimum(weight * 4, 1) * (weight > 1e-3))
-    coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return coarse + known[..., None] * (colours - coarse)
 
 
 def person_colours(

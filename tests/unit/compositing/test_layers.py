@@ -84,6 +84,18 @@ def test_the_plate_is_the_picture_away_from_the_person() -> None:
     assert np.abs(PLATE[inside] - wanted[inside]).mean() < 25, "nothing of the person is left"
 
 
+def test_what_ends_at_a_person_goes_on_behind_them() -> None:
+    picture = np.full((SIZE, SIZE, 3), 200, np.uint8)
+    picture[64:] = 30  # a bench behind a person who sits before a wall
+    person = np.zeros((SIZE, SIZE), np.float32)
+    person[:, 44:84] = 1
+    picture[person == 1] = [180, 120, 90]
+    plate = background(picture, person, SIZE).astype(int)
+    for column in (46, 52, 76, 82):
+        assert np.abs(plate[20:56, column] - 200).max() <= 8
+        assert np.abs(plate[72:110, column] - 30).max() <= 8
+
+
 def test_where_no_person_was_or_is_the_background_stays_bit_for_bit() -> None:
     frame = move(HeadMotion(roll=30))
     y, x = np.mgrid[:SIZE, :SIZE]

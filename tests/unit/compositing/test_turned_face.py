@@ -29,6 +29,8 @@ from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.face_target import lid_edges
 
 from ..face_fakes import SCALE, face, place, rotation, turned_move
+from ..fakes import tiny_portrait
+from ..stage_fakes import tiny_stage
 
 pytestmark = pytest.mark.weights("face-landmarker")
 
@@ -243,3 +245,13 @@ def test_fields_are_a_pure_function() -> None:
     first, second = (fields(turned(0, 12)) for _ in range(2))
     for name in HeadFields.__dataclass_fields__:
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+def test_the_pass_of_a_turned_face_is_made_of_the_photos_pixels_too() -> None:
+    portrait, black = tiny_portrait(size=SIDE), np.zeros((SIDE, SIDE, 3), np.uint8)
+    white, stage = black + 255, tiny_stage()
+    still, aside = (
+        stage.face(portrait, white, lambda: black, turned_move(0, yaw)).mean() for yaw in (0, 12)
+    )
+    assert still > 230, "a generator's picture that nothing explains stays as it is"
+    assert abs(aside - portrait.photo.mean()) < 25
