@@ -111,9 +111,10 @@ def default_button(blender: WindowSession, before: np.ndarray, name: str) -> tup
         mask = (is_new & is_blue).astype(np.uint8)
         _, _, boxes, middles = cv2.connectedComponentsWithStats(mask)
         # A slider elsewhere is blue, too, and may have been drawn anew.
-        widths = boxes[:, cv2.CC_STAT_WIDTH] * is_button(boxes)
-        if widths.max() > _BUTTON_WIDTH:
-            x, y = middles[widths.argmax()]
+        is_wide = is_button(boxes) & (boxes[:, cv2.CC_STAT_WIDTH] > _BUTTON_WIDTH)
+        if is_wide.any():
+            # A choice above it is blue, too; what Return presses is the last.
+            x, y = middles[is_wide][middles[is_wide, 1].argmax()]
             return round(x), round(y)
         time.sleep(1.0)
     raise AssertionError("no dialog has come up")
