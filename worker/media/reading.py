@@ -49,7 +49,7 @@ def read_picture(path: Path) -> np.ndarray:
     if picture is None:
         raise InputError(f"{path} is not a picture", SUPPORTED)
     with picture:
-        if _is_animation(picture):
+        if _is_animation(path, picture):
             raise InputError(
                 f"{path} is an animation", "Save the one frame that is to be used as PNG or JPEG."
             )
@@ -76,8 +76,9 @@ def read_footage(path: Path) -> Footage:
         from .videos import open_video  # its library takes long to load
 
         return open_video(path)
-    if _is_animation(picture):
-        return Footage(getattr(picture, "n_frames", None), None, _animation_frames(path, picture))
+    if _is_animation(path, picture):
+        count = _frame_count(path, picture)
+        return Footage(count, None, _animation_frames(path, picture, count or 1))
     with picture:
         return Footage(1, None, iter([TimedPicture(_decoded(path, picture))]))
 
@@ -143,8 +144,15 @@ def _check_not_raw(path: Path, picture: Image.Image) -> None:
         raise InputError(f"{path} is {RAW.name}", RAW.advice)
 
 
-def _is_animation(picture: Image.Image) -> bool:
-    return picture.format in _ANIMATIONS and bool(getattr(picture, "is_animated", False))
+def _is_animation(path: Path, picture: Image.Image) -> bool:
+    """Raises InputError where it is damaged."""
+    if picture.format not in _ANIMATIONS:
+        return False
+    try:
+        with _no_warnings():
+            return bool(getattr(picture, "is_animated", False))
+    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+        raise damaged(path, error) from error
 
 
 def _decoded(path: Path, picture: Image.Image) -> np.ndarray:
@@ -161,7 +169,7 @@ def _decoded(path: Path, picture: Image.Image) -> np.ndarray:
         raise InputError(f"{path} contains values that are no numbers", "Save it again.") from error
     except MemoryError as error:
         raise InputError(f"{path} does not fit into memory", "Scale the picture down.") from error
-    except Exception as error:  # Pillow's readers raise almost anything on damaged files
+    except Exception as error:  # as above
         raise damaged(path, error) from error
 
 
@@ -173,10 +181,19 @@ def _coded_transfer(path: Path) -> tuple[str, bool]:
         return "", False
 
 
-def _animation_frames(path: Path, picture: Image.Image) -> Iterator[TimedPicture]:
+def _frame_count(path: Path, picture: Image.Image) -> int | None:
+    """Some readers go through the whole file for it. Raises InputError where it is damaged."""
+    try:
+        with _no_warnings():
+            return getattr(picture, "n_frames", None)
+    except Exception as error:  # as above
+        raise damaged(path, error) from error
+
+
+def _animation_frames(path: Path, picture: Image.Image, count: int) -> Iterator[TimedPicture]:
     time = 0.0
     with picture:
-        for number in range(getattr(picture, "n_frames", 1)):
+        for number in range(count):
             try:
                 with _no_warnings():
                     picture.seek(number)

@@ -65,7 +65,10 @@ def open_video(path: Path) -> Footage:
 
 def _film_stream(path: Path, container: Any) -> int:
     """The index of the film: not a cover, which may come first, and may not say what it is."""
-    streams = [each for each in container.streams.video if not each.disposition & _SHELF]
+    readable = [each for each in container.streams.video if each.codec_context is not None]
+    if container.streams.video and not readable:
+        raise InputError(f"{path} is coded in a way that is not known here", "Save it as H.264.")
+    streams = [each for each in readable if not each.disposition & _SHELF]
     has_sound = bool(container.streams.audio)
     if not streams:
         what = "holds sound only" if has_sound else "has no pictures in it"

@@ -76,7 +76,7 @@ class AllowList:
         """Everybody on the list. Raises InputError where the file cannot be read."""
         return read_clients(self.path) if self.path.exists() else []
 
-    def __contains__(self, key: bytes) -> bool:
+    def __contains__(self, key: object) -> bool:
         """Whether this key (32 bytes) is on the list now. A file that became unreadable, or is
         gone, lets nobody in."""
         now = time.monotonic()
