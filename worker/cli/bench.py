@@ -19,10 +19,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "bench",
         help="measure speed in detail",
         description="Measure milliseconds an image by backend and size. The backends take turns, "
-        "so that their ratios hold even on a computer that is busy with other things. Then "
-        "whole frames of the smallest size, alone and beside a core that is kept busy.",
+        "so that their ratios hold even on a computer that is busy with other things. Beside them "
+        "stands the limit of arithmetic: what the device's largest matrix products would allow. "
+        "Then whole frames of the smallest size, alone and beside a core that is kept busy.",
     )
     parser.add_argument("--device", default="auto", help="compare this device (default: the best)")
+    parser.add_argument("--generator", default="default", help="default, or an imported one")
+    parser.add_argument("--batch", type=int, default=1, help="images at once, beside one (1)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], metavar="N")
     parser.add_argument("--rounds", type=int, default=7, help="images to time (default: 7)")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -33,22 +36,31 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.reenactment.busy_core import BAR
     from photorig.worker.threads import thread_count
 
-    if args.rounds < 1:
-        raise InputError(f"--rounds is {args.rounds}, not a number above zero")
-    timings = measure(load_contenders(args.device), args.sizes, args.rounds)
-    busy = _beside_a_busy_core(args)
+    for name in ("rounds", "batch"):
+        if getattr(args, name) < 1:
+            raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
+    contenders = load_contenders(args.device, args.generator)
+    timings = measure(contenders, args.sizes, args.rounds, args.batch)
+    busy = _beside_a_busy_core(args) if args.generator == "default" else None
     if args.json:
         values = [dataclasses.asdict(timing) for timing in timings]
         report = {"threads": thread_count(), "timings": values}
-        print(json.dumps({**report, "busy_core": dataclasses.asdict(busy)}, indent=2))
+        print(json.dumps({**report, "busy_core": busy and dataclasses.asdict(busy)}, indent=2))
         return 0
     print(f"{thread_count()} threads on the processor; medians of {args.rounds} images")
-    print(f"{'backend':<18}{'device':<8}{'size':>6}{'ms an image':>14}{'speed-up':>10}")
+    print(
+        f"{'backend':<18}{'device':<8}{'size':>6}{'ms an image':>14}{'speed-up':>10}"
+        f"{'images a s':>12}{f'in {args.batch}s':>9}{'limit':>9}{'reached':>9}"
+    )
     for timing in timings:
         print(
             f"{timing.backend:<18}{timing.device:<8}{timing.size:>6}"
             f"{timing.milliseconds:>14.1f}{timing.speedup:>9.2f}x"
+            f"{1000 / timing.milliseconds:>12.1f}{1000 / timing.batched:>9.1f}"
+            f"{1000 / timing.limit:>9.1f}{timing.of_limit:>9.0%}"
         )
+    if busy is None:
+        return 0
     print(
         f"a frame of {busy.size}²: {busy.milliseconds:.0f} ms alone,"
         f" {busy.busy_milliseconds:.0f} ms beside one busy core:"

@@ -57,6 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "largest); in the others that person is looked for",
     )
     parser.add_argument("--bundle", default="default", help="default, or an imported generator")
+    parser.add_argument("--device", default="cpu", help="where the generator computes (cpu)")
     parser.add_argument("--name", help="what to call the portrait (default: the photo's name)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
             note = ", ".join(filter(None, (progress.stage, progress.note)))
             bar.advance(int(100 * progress.fraction) - bar.done, note)
 
-        maker = PortraitMaker(show, bundle=args.bundle)
+        maker = PortraitMaker(show, bundle=args.bundle, device=args.device)
         subject, *others = [maker.look(photo) for photo in photos]
         number = args.face or 0
         if len(subject.faces) > 1 and args.face is None:

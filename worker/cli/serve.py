@@ -127,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
         return encode_picture(image, picture_format, executor.facts.model_id)
 
     executor = LocalExecutor(make_renderer, portraits, encode_frame)
-    fitter = ProcessFitter(programs.python_module(FIT_PROGRAM), photos=MAX_FIT_PHOTOS)
+    program = programs.python_module(FIT_PROGRAM, "--bundle", args.bundle)
+    fitter = ProcessFitter(program, photos=MAX_FIT_PHOTOS)
     try:
         executor.start()
         reason = serve(

@@ -106,11 +106,15 @@ class FitProgress:
     loss: float
 
 
-def load_fit_models(bundle: str = DEFAULT) -> FitModels:
-    """A bundle's generator and those who look at its images, on the CPU. Raises ModelError."""
+def load_fit_models(bundle: str = DEFAULT, device: str = "cpu") -> FitModels:
+    """A bundle's generator on a device, and those who look at its images on the CPU.
+
+    Raises:
+        ModelError: something cannot be had. InputError: the device is not there.
+    """
     with ThreadPoolExecutor(1) as beside:  # a quick fit takes hardly longer than its models
         loading = beside.submit(_load_eyes)
-        generator = load_network(generator_of(bundle))
+        generator = load_network(generator_of(bundle), device)
         encoding = beside.submit(load_first_guess, bundle, generator)
         generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         distribution = LatentDistribution(generator)

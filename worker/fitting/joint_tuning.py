@@ -48,7 +48,7 @@ def tuned_network(generator: Network, tuning: WeightTuning | None) -> Network:
     weights = dict(tuned.named_parameters())
     with torch.no_grad():
         for name, delta in (tuning.deltas if tuning else {}).items():
-            weights[name].add_(torch.from_numpy(delta).float())
+            weights[name].add_(torch.from_numpy(delta).float().to(weights[name].device))
     return tuned
 
 

@@ -56,6 +56,7 @@ class PortraitMaker:
         on_progress: called often, in the thread that makes the portrait.
         should_cancel: asked often.
         bundle: for which; its name, as `load_bundle` takes it.
+        device: where the generator computes while it is fitted.
 
     Raises:
         ModelError: the models cannot be had; of those that only fitting needs, `make` says so.
@@ -66,6 +67,7 @@ class PortraitMaker:
         on_progress: Callable[[MakingProgress], None] | None = None,
         should_cancel: Callable[[], bool] | None = None,
         bundle: str = DEFAULT,
+        device: str = "cpu",
     ) -> None:
         self._on_progress, self._bundle = on_progress, bundle
         self._should_cancel = should_cancel
@@ -73,7 +75,7 @@ class PortraitMaker:
         self._say(MakingProgress(LOADING, 0.0))
         # While faces are looked for: a quick fit takes hardly longer than its models.
         loading = ThreadPoolExecutor(1)
-        self._models = loading.submit(load_fit_models, bundle)
+        self._models = loading.submit(load_fit_models, bundle, device)
         loading.shutdown(wait=False)
         self._net3d = Net3D()
 

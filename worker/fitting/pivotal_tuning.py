@@ -121,7 +121,7 @@ def tuning_between(generator: Network, tuned: Network) -> WeightTuning:
     after = dict(tuned.named_parameters())
     return WeightTuning(
         {
-            name: (after[name].detach() - value).half().numpy()
+            name: (after[name].detach() - value).half().cpu().numpy()
             for name, value in generator.named_parameters()
             if generator.is_tunable(name)
         }

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arithmetic import products, products_per_second
 from .interface import Generator
-from .loading import load_generator
+from .loading import DEFAULT, load_generator, load_network
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Timing:
         size: side of the image in pixels.
         milliseconds: median over the rounds.
         speedup: the baseline's milliseconds divided by these; above 1 is faster.
+        batch: how many were asked for at once, batched: milliseconds of one of those.
+        limit: milliseconds that its products take at the rate of large matrix products.
     """
 
     backend: str
@@ -34,25 +37,41 @@ class Timing:
     size: int
     milliseconds: float
     speedup: float
+    batch: int
+    batched: float
+    limit: float
+
+    @property
+    def of_limit(self) -> float:
+        """How much of what the device's arithmetic allows is reached, one by one or in batches."""
+        return self.limit / min(self.milliseconds, self.batched)
 
 
-def load_contenders(device: str) -> list[Generator]:
+def load_contenders(device: str, name: str = DEFAULT) -> list[Generator]:
     """The baseline, torch in f32 on the processor, and what ``device`` runs in f32 and by choice.
 
     Raises:
         InputError: the device is not there. ModelError: the weights cannot be had.
     """
-    contenders = [load_generator("torch-cpu", "f32"), load_generator(device, "f32")]
-    chosen = load_generator(device)
+    contenders = [load_generator(one, "f32", name) for one in ("torch-cpu", device)]
+    chosen = load_generator(device, name=name)
     if chosen.backend != contenders[-1].backend:
         contenders.append(chosen)
     return contenders
 
 
-def measure(contenders: Sequence[Generator], sizes: Sequence[int], rounds: int) -> list[Timing]:
-    """The time of every contender at every size; the first contender is the baseline."""
+def measure(
+    contenders: Sequence[Generator], sizes: Sequence[int], rounds: int, batch: int = 1
+) -> list[Timing]:
+    """The time of every contender at every size; the first contender is the baseline.
+
+    Args:
+        batch: how many images are asked for at once, beside one at a time.
+    """
     timings = []
+    rates = [_products_per_millisecond(generator) for generator in contenders]
     for size in sizes:
+        needed = products(load_network(contenders[0].name), size)
         times: list[list[float]] = [[] for _ in contenders]
         for count in range(rounds + 1):
             for generator, durations in zip(contenders, times, strict=True):
@@ -60,15 +79,27 @@ def measure(contenders: Sequence[Generator], sizes: Sequence[int], rounds: int) 
                 if count > 0:  # the first round compiles and warms up
                     durations.append(duration)
         medians = [statistics.median(durations) * 1000 for durations in times]
-        for generator, median in zip(contenders, medians, strict=True):
-            speedup = medians[0] / median
-            timings.append(Timing(generator.backend, generator.device, size, median, speedup))
+        for generator, median, rate in zip(contenders, medians, rates, strict=True):
+            several = median if batch == 1 else _batched(generator, size, rounds, batch)
+            speedup, limit = medians[0] / median, needed / rate
+            backend, device = generator.backend, generator.device
+            timings.append(Timing(backend, device, size, median, speedup, batch, several, limit))
     return timings
 
 
-def _seconds(generator: Generator, size: int, seed: int) -> float:
+def _products_per_millisecond(generator: Generator) -> float:
+    return products_per_second(generator.device, generator.backend.split()[-1]) / 1000
+
+
+def _batched(generator: Generator, size: int, rounds: int, batch: int) -> float:
+    """Milliseconds of an image; the first batch proves that its bytes are the same."""
+    times = [_seconds(generator, size, seed, batch) for seed in range(rounds + 1)]
+    return statistics.median(times[1:]) * 1000 / batch
+
+
+def _seconds(generator: Generator, size: int, seed: int, batch: int = 1) -> float:
     random = np.random.default_rng(seed)
-    noise = random.standard_normal((1, generator.w_dim), dtype=np.float32)
+    noise = random.standard_normal((batch, generator.w_dim), dtype=np.float32)
     latents = generator.expand(generator.mean_latent + 0.5 * generator.latent_std * noise)
     start = time.perf_counter()
     generator.synthesize(latents, size)

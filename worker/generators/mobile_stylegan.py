@@ -175,13 +175,14 @@ class MobileStyleGAN(Network):
 
     def begun(self, latents: Tensor, size: int) -> Stage:
         """See `Network.begun`."""
+        latents = latents.to(self.constant.device)
         *_, features = self.features(latents, blocks_for(size))
         return Stage(latents, size, features)
 
     def small(self, stage: Stage) -> Tensor:
         """See `Network.small`."""
         image: Tensor = self.preview_heads[str(stage.size)](stage.features, stage.latents)
-        return image
+        return image.cpu()
 
     def larger(self, stage: Stage) -> dict[int, Tensor]:
         """See `Network.larger`."""
@@ -192,7 +193,7 @@ class MobileStyleGAN(Network):
                 if blocks_for(int(size)) == i + 1:
                     images[int(size)] = head(features, latents)
         images[SIZES[-1]] = self.image_head(features, latents[:, -1])
-        return images
+        return {size: image.cpu() for size, image in images.items()}
 
     def is_tunable(self, name: str) -> bool:
         """See `Network.is_tunable`."""

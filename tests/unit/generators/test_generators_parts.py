@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from photorig.shared.errors import InputError, ModelError
-from photorig.worker.generators import load_generator
+from photorig.worker.generators import benchmark, load_generator, load_network
+from photorig.worker.generators.arithmetic import products, products_per_second
 from photorig.worker.generators.benchmark import measure
 from photorig.worker.generators.latents import checked_latents
 from photorig.worker.generators.layers import haar, inverse_haar
@@ -150,24 +151,52 @@ def test_a_preview_head_of_another_form_is_refused():
 class SleepyGenerator:
     """Takes a fixed time for an image, and much longer for its first, as one that compiles does."""
 
-    device, w_dim = "cpu", 4
-    z_dim = 4
+    device, w_dim, name = "cpu", 4, "default"
     mean_latent = latent_std = np.ones(4, np.float32)
 
     def __init__(self, backend: str, seconds: float) -> None:
         self.backend, self._seconds, self._first = backend, seconds, 0.2
+        self.asked: list[int] = []
 
     def expand(self, w: np.ndarray) -> np.ndarray:
         return w
 
     def synthesize(self, latents: np.ndarray, size: int) -> None:
+        self.asked.append(len(latents))
         time.sleep(self._first + self._seconds)
         self._first = 0.0
 
 
+@pytest.fixture
+def a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that makes a thousand products a millisecond, for an image that needs 5000."""
+    monkeypatch.setattr(benchmark, "products_per_second", lambda device, precision: 1e6)
+    monkeypatch.setattr(benchmark, "products", lambda network, size: 5000.0)
+    monkeypatch.setattr(benchmark, "load_network", lambda name: None)
+
+
+@pytest.mark.usefixtures("a_limit")
 def test_backends_are_timed_against_the_first_without_the_first_image():
-    contenders = [SleepyGenerator("slow", 0.04), SleepyGenerator("quick", 0.01)]
+    contenders = [SleepyGenerator("slow f32", 0.04), SleepyGenerator("quick f32", 0.01)]
     slow, quick = measure(contenders, [256], rounds=3)
-    assert (slow.backend, slow.speedup) == ("slow", 1.0)
+    assert (slow.backend, slow.speedup) == ("slow f32", 1.0)
     assert 40 <= slow.milliseconds < 200
     assert quick.speedup > 1.5
+    assert slow.limit == 5.0
+    assert slow.of_limit == pytest.approx(5.0 / slow.milliseconds)
+
+
+@pytest.mark.usefixtures("a_limit")
+def test_batches_are_timed_by_the_image():
+    generator = SleepyGenerator("quick f32", 0.04)
+    (timing,) = measure([generator], [256], rounds=2, batch=8)
+    assert generator.asked.count(8) == 3
+    assert timing.batched < timing.milliseconds / 4
+    assert timing.of_limit == 5.0 / timing.batched
+
+
+def test_products_are_counted_on_the_network_and_made_by_the_device():
+    network = load_network()
+    needed = [products(network, size) for size in network.sizes]
+    assert 3e9 < needed[0] < needed[1] < needed[2] < 9e9  # docs/measurements.md
+    assert products_per_second("cpu", "f32") > 1e8

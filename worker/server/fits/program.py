@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--face", type=int)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--bundle", default="default")
     parser.add_argument("--steps", type=int, help="of the fit, fewer than usual for tests")
     args = parser.parse_args()
     threading.Thread(target=_end_with_stdin, args=(args.folder,), daemon=True).start()
@@ -74,7 +75,7 @@ def _run(args: argparse.Namespace) -> None:
     def show(progress: MakingProgress) -> None:
         tell(event="progress", stage=progress.stage, fraction=round(progress.fraction, 3))
 
-    maker = PortraitMaker(show)
+    maker = PortraitMaker(show, bundle=args.bundle)
     subject = maker.look(read_picture(args.folder / "photo-1"))
     usable = subject.usable
     if args.face is None and len(usable) > 1:
