@@ -194,3 +194,25 @@ def test_tuning_moves_convolutions_only(generator: Generator) -> None:
         generator.tuned(WeightTuning({modulation: np.zeros((64, 64), np.float16)}))
     with pytest.raises(InputError, match="does not fit"):
         generator.tuned(WeightTuning({name: np.zeros((2, 64, 3, 3), np.float16)}))
+
+
+def test_in_bf16_styles_stay_exact_and_pictures_close() -> None:
+    weights = weights_of(golden(PLAIN))
+    rounded = TorchStyleGan2(weights, torch.device("cpu"), "bf16")
+    exact = TorchStyleGan2(weights, torch.device("cpu"), "f32")
+    with torch.autocast("cpu", torch.bfloat16):
+        styles = StyleGan2(weights).style_space(torch.from_numpy(LATENTS))
+    assert {style.dtype for style in styles.values()} == {torch.float32}
+    difference = rounded.synthesize(LATENTS, 64) - exact.synthesize(LATENTS, 64).astype(float)
+    assert 0 < np.abs(difference).mean() < 1.5
+
+
+def test_a_placed_network_takes_and_gives_tensors_of_the_processor() -> None:
+    """The plumbing of --device, on the device that there is everywhere."""
+    plain, placed = (StyleGan2(weights_of(golden(PLAIN))) for _ in range(2))
+    placed.placed_on(torch.device("cpu"))
+    latents = torch.from_numpy(LATENTS)
+    assert torch.equal(placed(latents, size=256), plain(latents, 256))
+    stage = placed.begun(latents, 32)
+    assert {k: v.shape[-1] for k, v in placed.larger(stage).items()} == {64: 64}
+    torch.testing.assert_close(placed.larger(stage)[64], plain(latents, 64))

@@ -69,7 +69,8 @@ class ModulatedLayer(nn.Module):
         if region is None:
             return whole
         deltas, masks = region
-        return whole + torch.einsum("kc,khw->chw", self.affine.change(deltas), masks)
+        with torch.autocast(style.device.type, enabled=False):
+            return whole + torch.einsum("kc,khw->chw", self.affine.change(deltas), masks)
 
     def _held(self, features: Tensor) -> Tensor:
         return features if self.clamp is None else features.clamp(-self.clamp, self.clamp)
@@ -104,15 +105,16 @@ class Convolution(ModulatedLayer):
     def _demodulation(self, style: Tensor, styles: Tensor | None) -> Tensor:
         """One over the standard deviation of what each channel gives for inputs of unit variance;
         where no region differs these are the same numbers with regions and without."""
-        energy = self.weight.float().square().sum((2, 3))
-        total = functional.linear(style.float().square(), energy)[:, :, None, None] + _EPSILON
-        if styles is not None:
-            change = styles.float().square() - style.float().square()[:, :, None, None]
-            change = torch.einsum("oi,bihw->bohw", energy, change)
-            if self.doubles:
-                change = functional.interpolate(change, scale_factor=2.0, mode="bilinear")
-            total = (total + change).clamp_min(_EPSILON)
-        return total.rsqrt()
+        with torch.autocast(style.device.type, enabled=False):
+            energy = self.weight.square().sum((2, 3))
+            total = functional.linear(style.square(), energy)[:, :, None, None] + _EPSILON
+            if styles is not None:
+                change = styles.square() - style.square()[:, :, None, None]
+                change = torch.einsum("oi,bihw->bohw", energy, change)
+                if self.doubles:
+                    change = functional.interpolate(change, scale_factor=2.0, mode="bilinear")
+                total = (total + change).clamp_min(_EPSILON)
+            return total.rsqrt()
 
 
 class ImageLayer(ModulatedLayer):
@@ -193,7 +195,9 @@ class StyleGan2(Network):
         """latents (b, n_rows, w_dim) → style (b, channels) of each layer, in StyleSpace's order:
         the image layer's behind those of its block. Without those that end in ``torgb`` it is the
         order of StyleMask and of rosinality's code."""
-        return {name: layer.affine(latents[:, row]) for name, row, layer in self.layers()}
+        # In full precision whatever the rest is in: else a slow move goes in jumps.
+        with torch.autocast(latents.device.type, enabled=False):
+            return {name: layer.affine(latents[:, row]) for name, row, layer in self.layers()}
 
     def from_styles(
         self, styles: dict[str, Tensor], regions: dict[int, Region] | None = None
