@@ -17,6 +17,7 @@ MODEL_ID = "tiny"
 class TinyGenerator:
     """Paints latents: every pixel is a fixed mixture of all 16 rows, so each shift can be seen."""
 
+    name = "default"
     model_id = MODEL_ID
     pixels_id = "tiny heads"
     n_rows = 16

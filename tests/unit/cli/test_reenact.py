@@ -80,7 +80,7 @@ def shot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shot:
     monkeypatch.setattr(methods, "methods", lambda: known)
     asking = Asking()
     monkeypatch.setattr(renderer, "load_renderer", lambda *_, **__: asking)
-    monkeypatch.setattr(encoder, "load_encoder", lambda: None)
+    monkeypatch.setattr(encoder, "load_encoder", lambda n_rows: None)
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     return Shot(tmp_path, asking)
 
