@@ -325,10 +325,12 @@ class FitProgress:
     Attributes:
         stage: what is being done, in a few words for a person ("Finding the likeness").
         fraction: done of the whole, 0 to 1.
+        note: a figure for those who know, "" where there is none; it does not cross the wire.
     """
 
     stage: str
     fraction: float
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

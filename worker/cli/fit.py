@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
 from photorig.shared.files.writing import check_writable
+from photorig.shared.wire.messages import FitProgress
 
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from photorig.worker.fitting.fit import FitSettings
+    from photorig.worker.fitting.settings import FitSettings
     from photorig.worker.fitting.subject import Subject
 
 
@@ -72,11 +73,11 @@ def run(args: argparse.Namespace) -> int:
     photos = [read_picture(one) for one in args.photos]
     settings = _settings(args)
 
-    from photorig.worker.fitting.pipeline import MakingProgress, PortraitMaker
+    from photorig.worker.fitting.pipeline import PortraitMaker
 
     with Progress("percent", 100) as bar:
 
-        def show(progress: MakingProgress) -> None:
+        def show(progress: FitProgress) -> None:
             note = ", ".join(filter(None, (progress.stage, progress.note)))
             bar.advance(int(100 * progress.fraction) - bar.done, note)
 
@@ -109,7 +110,7 @@ def _faces_found(subject: Subject) -> str:
 
 def _settings(args: argparse.Namespace) -> FitSettings:
     """What the options ask for."""
-    from photorig.worker.fitting.fit import QUICK, FitSettings
+    from photorig.worker.fitting.settings import QUICK, FitSettings
 
     if args.quick and (args.tune is not None or args.refine is not None):
         raise InputError(

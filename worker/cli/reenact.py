@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from photorig.shared.errors import InputError
 from photorig.shared.files.writing import check_folder_writable, check_writable
 from photorig.shared.parameters.timeline import Timeline, timeline
+from photorig.shared.wire.messages import FitProgress
 from photorig.shared.wire.method_offers import DEFAULT_METHOD
 
 from .progress import Progress
@@ -149,14 +150,14 @@ def _source(args: argparse.Namespace) -> Portrait:
 
     if args.source.suffix.lower() == ".portrait":
         return Portrait.load(args.source)
-    from photorig.worker.fitting.fit import QUICK, FitSettings
-    from photorig.worker.fitting.pipeline import MakingProgress, PortraitMaker
+    from photorig.worker.fitting.pipeline import PortraitMaker
+    from photorig.worker.fitting.settings import QUICK, FitSettings
     from photorig.worker.media.reading import read_picture
 
     photo = read_picture(args.source)
     with Progress("percent", 100) as bar:
 
-        def show(progress: MakingProgress) -> None:
+        def show(progress: FitProgress) -> None:
             bar.advance(int(100 * progress.fraction) - bar.done, progress.stage)
 
         maker = PortraitMaker(show)

@@ -7,117 +7,50 @@ it has to keep.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from photorig.worker.generators.network import Network
+from photorig.worker.generators.tuned_networks import tunable, tuned_network, tuning_between
 from photorig.worker.generators.tuning import WeightTuning
 
-from .fine_tuning import View, finish
-from .losses import SMALL, Likeness, Onlookers, Target, likeness, pixel_distance
+from .fine_tuning import fine_tune
+from .losses import SMALL, View, change_distance, picture
+from .models import FitRun
 from .optimizer import Descent
-from .pivotal_tuning import tuning_between
 from .rehearsed_motions import Motion
-
-_LIKENESS = Likeness(0.5, 0.5, 4.0)
-_SCALES = (2, 4, 8)  # pixels of 256 at which rehearsed motions are kept
-
-
-@dataclass(frozen=True)
-class JointSettings:
-    """What counts how much, beside a pixel distance of weight 1.
-
-    Attributes:
-        rate: of Adam, on the weights.
-        kept: of how far a rehearsed motion of the first photo looks different than before.
-    """
-
-    rate: float = 3e-4
-    likeness: Likeness = _LIKENESS
-    kept: float = 1.0
-
-
-def tuned_network(generator: Network, tuning: WeightTuning | None) -> Network:
-    """A copy of the generator with a tuning."""
-    tuned = copy.deepcopy(generator)
-    weights = dict(tuned.named_parameters())
-    with torch.no_grad():
-        for name, delta in (tuning.deltas if tuning else {}).items():
-            weights[name].add_(torch.from_numpy(delta).float().to(weights[name].device))
-    return tuned
 
 
 def tune_together(
-    views: Sequence[View],
-    tuning: WeightTuning,
-    generator: Network,
-    eyes: Onlookers,
-    motions: Sequence[Motion],
-    steps: tuple[int, int],
-    on_step: Callable[[float], None],
-    settings: JointSettings | None = None,
+    views: Sequence[View], tuning: WeightTuning, motions: Sequence[Motion], run: FitRun
 ) -> WeightTuning:
-    """The tuning of the first view, taken further to fit all of them; ``generator`` stays.
+    """The tuning of the first view, taken further to fit all of them; the run's network stays.
 
     Args:
-        motions: of the first view.
-        steps: at 256² and of the finishing; the first view is looked at in each of the former.
-        on_step: called with the loss after each step; what it raises ends the tuning.
+        motions: of the first view, which is looked at in each step.
     """
-    practice = _Practice(views, generator, tuning, eyes, motions, settings or JointSettings())
-    tuned = practice.network
-    weights = [value for name, value in tuned.named_parameters() if tuned.is_tunable(name)]
+    settings, (first, *others) = run.settings.tuning, views
+    network, before = (tuned_network(run.models.network, tuning) for _ in range(2))
+    moved = [motion.applied(first.latents) for motion in motions]
+
+    def loss_of(step: int) -> Tensor:
+        """The first photo, one of the others and a motion, at 256²."""
+        loss = at_rest(first) + at_rest(others[step % len(others)])
+        return loss + kept(moved[step % len(moved)]) if moved else loss
+
+    def at_rest(view: View) -> Tensor:
+        return view.losses.at_rest(picture(network, view.latents), settings.identity)
+
+    def kept(latents: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = before(latents, SMALL)
+        difference = (network(latents, SMALL) - wanted) * 0.5
+        return settings.kept * change_distance(difference)
+
+    weights = tunable(network)
     for weight in weights:
         weight.requires_grad_(True)
-    rate = practice.settings.rate
-    Descent({rate: weights}).run(steps[0], practice.small, on_step)
-    moved = [views[0].latents + torch.from_numpy(motion.shift) for motion in motions]
-    finish(tuned, views, moved, eyes, steps[1], on_step)
-    return tuning_between(generator, tuned)
-
-
-class _Practice:
-    """The losses of the steps of one tuning."""
-
-    def __init__(
-        self,
-        views: Sequence[View],
-        generator: Network,
-        tuning: WeightTuning,
-        eyes: Onlookers,
-        motions: Sequence[Motion],
-        settings: JointSettings,
-    ) -> None:
-        self.settings = settings
-        self.network = tuned_network(generator, tuning)
-        self._views, self._eyes, self._motions = views, eyes, motions
-        self._before = tuned_network(generator, tuning)
-
-    def small(self, step: int) -> Tensor:
-        """The first photo, one of the others and a motion, at 256²."""
-        others = self._views[1:]
-        loss = self._at_rest(self._views[0]) + self._at_rest(others[step % len(others)])
-        if self._motions:
-            loss = loss + self._kept(self._motions[step % len(self._motions)])
-        return loss
-
-    def _at_rest(self, view: View) -> Tensor:
-        image = self.network(view.latents, SMALL) * 0.5 + 0.5
-        distance = pixel_distance(image, view.target.small, view.target.weight)
-        return distance + self._likeness(image, view.target)
-
-    def _likeness(self, image: Tensor, target: Target) -> Tensor:
-        return likeness(image, target.landmarks_px, target, self._eyes, self.settings.likeness)
-
-    def _kept(self, motion: Motion) -> Tensor:
-        latents = self._views[0].latents + torch.from_numpy(motion.shift)
-        with torch.no_grad():
-            before = self._before(latents, SMALL)
-        difference = (self.network(latents, SMALL) - before) * 0.5
-        distances = [F.avg_pool2d(difference, scale).abs().mean() for scale in _SCALES]
-        return self.settings.kept * torch.stack(distances).sum()
+    Descent({settings.joint_rate: weights}).run(run.settings.tuning_steps, loss_of, run.on_step)
+    fine_tune(network, views, moved, run)
+    return tuning_between(run.models.network, network)

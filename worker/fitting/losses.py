@@ -17,7 +17,10 @@ from photorig.worker.faces.landmarker import FaceLandmarker, Region
 from photorig.worker.faces.recognition import Recognition, Sight, maps_apart
 from photorig.worker.faces.segmentation import Matte, refined
 from photorig.worker.generators.layers import haar
+from photorig.worker.generators.network import Network
 from photorig.worker.portraits.alignment import Alignment
+
+from .settings import IdentityWeights
 
 SMALL, LARGE = 256, 1024
 
@@ -29,6 +32,7 @@ _FACE, _FACE_FEATHER = 2.0, 6.0  # more weight of the face; pixels of 256 in whi
 _EYES, _EYES_FEATHER = 5.0, 2.0  # and of the eyes again: they are small, and looked at first
 _EYE_RIMS = ((33, 133, 159, 145, 160, 158, 144, 153), (263, 362, 386, 374, 387, 385, 373, 380))
 _SCALES = (1, 2, 4, 8, 32)  # the coarsest is about colour
+_CHANGE_SCALES = (2, 4, 8)  # pixels of 256
 _WEAVE, _WEAVE_PIXELS = 8.0, 8
 """Weight of a regular pattern, and over how many pixels it has to go on to be one.
 
@@ -38,8 +42,8 @@ little off all over: a weave that hardly counts in any one pixel, but is seen.
 
 
 @dataclass(frozen=True)
-class Onlookers:
-    """The networks that say what an image shows; frozen, on one device."""
+class LossNetworks:
+    """The networks that say what an image shows; frozen."""
 
     landmarker: FaceLandmarker
     recognition: Recognition
@@ -47,73 +51,114 @@ class Onlookers:
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What counts how much.
+class FitLosses:
+    """How far pictures are from a photo: what is optimised for it, and what was seen in it.
 
     Attributes:
-        identity, look: weights of 1 − cosine between descriptors, of SFace and of FaceRes.
-        features: of the distance of SFace's maps, which want the face where the photo has it.
-    """
-
-    identity: float
-    look: float
-    features: float = 0.0
-
-
-@dataclass(frozen=True)
-class Target:
-    """The aligned photo, and what was seen in it at 256².
-
-    Attributes:
-        small: (1, 3, 256, 256) in [0, 1].
+        small: (1, 3, 256, 256) in [0, 1], the aligned photo.
         detailed: (1, 3, d, d) in [0, 1], d at most 1024 and not above what the photo has.
         weight: (1, 1, 256, 256), 1 on the person, more on the face, less behind, next to 0 beyond
             the photo.
         landmarks_px: (1, 478, 3) pixels of 256.
         sight: what SFace sees.
-        look: (1, 1024) descriptor of length 1, by FaceRes.
+        appearance: (1, 1024) descriptor of length 1, by FaceRes.
         regions: crop for the landmarker. The face stays where it is, so one serves all images.
     """
 
+    networks: LossNetworks
     small: Tensor
     detailed: Tensor
     weight: Tensor
     landmarks_px: Tensor
     sight: Sight
-    look: Tensor
+    appearance: Tensor
     regions: list[Region]
 
-
-def target_of(photo: np.ndarray, alignment: Alignment, eyes: Onlookers, matte: Matte) -> Target:
-    """The target of a photo (h, w, 3) uint8. Raises InputError where no face is in the crop."""
-    crop = alignment.crop(photo, SMALL)
-    small = as_tensor(crop)
-    # Detail that the photo does not have must not be asked for: it would be blur.
-    detail = LARGE
-    while detail > SMALL and detail > alignment.side:
-        detail //= 2
-    region = eyes.landmarker.detect(small)[0]
-    if region is None:
-        raise InputError(
-            "The face cannot be seen any more once it is aligned",
-            "Use a photo that shows the whole face from the front.",
+    @staticmethod
+    def of(
+        photo: np.ndarray, alignment: Alignment, networks: LossNetworks, matte: Matte
+    ) -> FitLosses:
+        """Of a photo (h, w, 3) uint8. Raises InputError where no face is in the crop."""
+        crop = alignment.crop(photo, SMALL)
+        small = as_tensor(crop)
+        # Detail that the photo does not have must not be asked for: it would be blur.
+        detail = LARGE
+        while detail > SMALL and detail > alignment.side:
+            detail //= 2
+        region = networks.landmarker.detect(small)[0]
+        if region is None:
+            raise InputError(
+                "The face cannot be seen any more once it is aligned",
+                "Use a photo that shows the whole face from the front.",
+            )
+        person = torch.from_numpy(refined(matte.person(crop), crop))[None, None]
+        person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
+        with torch.no_grad():
+            landmarks = networks.landmarker.measure(small, [region]).landmarks_px
+            sight = networks.recognition.see(small, landmarks)
+            appearance = F.normalize(networks.attributes(small, landmarks).descriptor)
+        inside = _inside(photo.shape[:2], alignment)
+        weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * inside
+        return FitLosses(
+            networks,
+            small,
+            as_tensor(alignment.crop(photo, detail)),
+            weight * _attention(landmarks),
+            landmarks,
+            sight,
+            appearance,
+            [_region_around(landmarks)],
         )
-    person = torch.from_numpy(refined(matte.person(crop), crop))[None, None]
-    person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
-    with torch.no_grad():
-        landmarks = eyes.landmarker.measure(small, [region]).landmarks_px
-        sight = eyes.recognition.see(small, landmarks)
-        look = F.normalize(eyes.attributes(small, landmarks).descriptor)
-    weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * _inside(photo.shape[:2], alignment)
-    return Target(
-        small=small,
-        detailed=as_tensor(alignment.crop(photo, detail)),
-        weight=weight * _attention(landmarks),
-        landmarks_px=landmarks,
-        sight=sight,
-        look=look,
-        regions=[_region_around(landmarks)],
-    )
+
+    def at_rest(self, image: Tensor, weights: IdentityWeights) -> Tensor:
+        """Multi-scale L1 and identity loss of an image (1, 3, 256, 256) of the resting face."""
+        return self.pixels(image) + self.identity(image, weights)
+
+    def pixels(self, image: Tensor) -> Tensor:
+        """Multi-scale L1 of an image (1, 3, 256, 256)."""
+        return pixel_distance(image, self.small, self.weight)
+
+    def detail(self, image: Tensor) -> Tensor:
+        """Multi-scale L1 of an image (1, 3, s, s) at least 256, where the photo has as much."""
+        size, detail = image.shape[-1], self.detailed.shape[-1]
+        side = min(size, detail)
+        wanted = _pooled(self.detailed, detail // side)
+        return pixel_distance(_pooled(image, size // side), wanted, self.weight)
+
+    def identity(
+        self, image: Tensor, weights: IdentityWeights, landmarks_px: Tensor | None = None
+    ) -> Tensor:
+        """How much another person is seen in an image (1, 3, 256, 256).
+
+        Args:
+            landmarks_px: (1, 478, 3), where its face is; as in the photo where none are given.
+        """
+        places = self.landmarks_px if landmarks_px is None else landmarks_px
+        sight = self.networks.recognition.see(image, places)
+        distance = weights.descriptor * (1 - (sight.identity * self.sight.identity).sum())
+        if weights.maps:
+            distance = distance + weights.maps * maps_apart(sight, self.sight)
+        if weights.appearance:
+            seen = F.normalize(self.networks.attributes(image, places).descriptor)
+            distance = distance + weights.appearance * (1 - (seen * self.appearance).sum())
+        return distance
+
+    def landmarks(self, image: Tensor) -> Tensor:
+        """Mean distance of the landmarks, pixels of 256, each axis."""
+        return landmark_distance(self.seen(image), self.landmarks_px)
+
+    def seen(self, image: Tensor, regions: list[Region] | None = None) -> Tensor:
+        """(1, 478, 3) landmarks of an image, in the crop that serves all or in others."""
+        landmarker = self.networks.landmarker
+        return landmarker.measure(image, regions or self.regions).landmarks_px
+
+
+@dataclass(frozen=True)
+class View:
+    """A photo and its code: latents (1, n_rows, w_dim)."""
+
+    latents: Tensor
+    losses: FitLosses
 
 
 def _inside(photo_size: tuple[int, int], alignment: Alignment) -> Tensor:
@@ -180,28 +225,21 @@ def _pooled(image: Tensor, factor: int) -> Tensor:
     return image if factor == 1 else F.avg_pool2d(image, factor)
 
 
-def likeness(
-    image: Tensor, landmarks_px: Tensor, target: Target, eyes: Onlookers, weights: Likeness
-) -> Tensor:
-    """How much another person is seen in an image (1, 3, 256, 256).
-
-    Args:
-        landmarks_px: (1, 478, 3), where its face is.
-    """
-    sight = eyes.recognition.see(image, landmarks_px)
-    distance = weights.identity * (1 - (sight.identity * target.sight.identity).sum())
-    if weights.features:
-        distance = distance + weights.features * maps_apart(sight, target.sight)
-    if weights.look:
-        look = F.normalize(eyes.attributes(image, landmarks_px).descriptor)
-        distance = distance + weights.look * (1 - (look * target.look).sum())
-    return distance
+def picture(network: Network, latents: Tensor) -> Tensor:
+    """(1, 3, 256, 256) in about [0, 1]: what a network makes of latents (1, n_rows, w_dim)."""
+    image: Tensor = network(latents, SMALL) * 0.5 + 0.5
+    return image
 
 
-def misplacement(image: Tensor, target: Target, eyes: Onlookers) -> Tensor:
-    """Mean distance of the landmarks, pixels of 256, each axis."""
-    seen = eyes.landmarker.measure(image, target.regions).landmarks_px
-    return (seen - target.landmarks_px)[..., :2].abs().mean()
+def change_distance(difference: Tensor) -> Tensor:
+    """How large a difference (1, 3, 256, 256) is, at several scales. Not pixel by pixel: what a
+    motion uncovers may look as this person does."""
+    return torch.stack([_pooled(difference, s).abs().mean() for s in _CHANGE_SCALES]).sum()
+
+
+def landmark_distance(one: Tensor, other: Tensor) -> Tensor:
+    """Mean distance of landmarks (1, 478, 3), pixels, each axis."""
+    return (one - other)[..., :2].abs().mean()
 
 
 def _region_around(landmarks_px: Tensor) -> Region:

@@ -7,13 +7,15 @@ here, or in what this calls, and not into one of the callers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from photorig.shared.errors import Cancelled
+from photorig.shared.wire.messages import FitProgress
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
 from photorig.worker.generators import DEFAULT, load_generator
@@ -21,9 +23,11 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import generator_of, load_bundle
 from photorig.worker.reenactment.measure_geometry import with_geometry
 
-from .fit import FitProgress, FitSettings, fit_portrait, load_fit_models
-from .references import with_references
+from .fit import fit_portrait
+from .models import FitRun, load_fit_models
+from .references import reference_steps, with_references
 from .same_person import same_person
+from .settings import FitSettings
 from .subject import Subject, pose_range
 
 LOADING, FITTING, MEASURING = "Loading the models", "Finding the likeness", "Measuring the face"
@@ -34,19 +38,8 @@ _LOOKS = 90
 """About as many pictures are looked at to measure the answers of a face."""
 
 
-@dataclass(frozen=True)
-class MakingProgress:
-    """How far the portrait is.
-
-    Attributes:
-        stage: what is being done, for a person.
-        fraction: of the whole, 0 to 1.
-        note: a figure for those who know, "" where there is none.
-    """
-
-    stage: str
-    fraction: float
-    note: str = ""
+class _Step(Protocol):
+    def __call__(self, loss: float | None = None) -> None: ...
 
 
 class PortraitMaker:
@@ -56,7 +49,7 @@ class PortraitMaker:
         on_progress: called often, in the thread that makes the portrait.
         should_cancel: asked often.
         bundle: for which; its name, as `load_bundle` takes it.
-        device: where the generator computes while it is fitted.
+        device: on which the network is fitted.
 
     Raises:
         ModelError: the models cannot be had; of those that only fitting needs, `make` says so.
@@ -64,15 +57,14 @@ class PortraitMaker:
 
     def __init__(
         self,
-        on_progress: Callable[[MakingProgress], None] | None = None,
-        should_cancel: Callable[[], bool] | None = None,
+        on_progress: Callable[[FitProgress], None] = lambda progress: None,
+        should_cancel: Callable[[], bool] = lambda: False,
         bundle: str = DEFAULT,
         device: str = "cpu",
     ) -> None:
-        self._on_progress, self._bundle = on_progress, bundle
-        self._should_cancel = should_cancel
-        self._fitted = _FITTED
-        self._say(MakingProgress(LOADING, 0.0))
+        self._on_progress, self._should_cancel = on_progress, should_cancel
+        self._bundle = bundle
+        self._say(FitProgress(LOADING, 0.0))
         # While faces are looked for: a quick fit takes hardly longer than its models.
         loading = ThreadPoolExecutor(1)
         self._models = loading.submit(load_fit_models, bundle, device)
@@ -102,52 +94,46 @@ class PortraitMaker:
                 else.
             Cancelled: ``should_cancel`` said so.
         """
-        settings = settings or FitSettings()
         chosen = subject.choose(face)
-        models = self._models.result()
-        further = same_person((subject.photo, chosen), others, models.eyes.recognition)
-        self._fitted = _FITTED / (1 + len(further))
-        self._say(MakingProgress(FITTING, _LOADED))
-        portrait = fit_portrait(
-            subject.photo, chosen, name, models, settings, self._fit_step, self._should_cancel
-        )
+        models, settings = self._models.result(), settings or FitSettings()
+        further = same_person((subject.photo, chosen), others, models.losses.recognition)
+        fitted = _FITTED / (1 + len(further))
+        step = self._steps(FITTING, _LOADED, fitted, settings.total)
+        portrait = fit_portrait(subject.photo, chosen, name, FitRun(models, settings, step))
         if further:
-            portrait = with_references(
-                portrait, chosen, further, models, settings, self._further_step, self._should_cancel
-            )
+            total = reference_steps(portrait, settings, len(further))
+            step = self._steps(FURTHER, fitted, _FITTED, total)
+            portrait = with_references(portrait, chosen, further, FitRun(models, settings, step))
         if not settings.measures_response:
             return portrait
-        self._say(MakingProgress(MEASURING, _FITTED))
-        watched = _Watched(self._net3d, self._look_step)
+        look = _Watched(self._net3d, self._steps(MEASURING, _FITTED, 1.0, _LOOKS))
         generator = load_generator("cpu", name=generator_of(self._bundle))
-        return with_geometry(portrait, models.bundle, generator, watched)
+        return with_geometry(portrait, models.bundle, generator, look)
 
-    def _fit_step(self, step: FitProgress) -> None:
-        fraction = _LOADED + (self._fitted - _LOADED) * step.done / max(1, step.total)
-        self._say(MakingProgress(FITTING, fraction, f"loss {step.loss:.3f}"))
+    def _steps(self, stage: str, start: float, end: float, total: int) -> _Step:
+        """What is called after each of so many steps of a stage, with the loss where there is one:
+        it tells how far the whole is, which goes on from ``start`` to ``end``."""
+        self._say(FitProgress(stage, start))
+        done = itertools.count(1)
 
-    def _further_step(self, step: FitProgress) -> None:
-        fraction = self._fitted + (_FITTED - self._fitted) * step.done / max(1, step.total)
-        self._say(MakingProgress(FURTHER, fraction, f"loss {step.loss:.3f}"))
+        def step(loss: float | None = None) -> None:
+            fraction = start + (end - start) * min(1.0, next(done) / max(1, total))
+            self._say(FitProgress(stage, fraction, "" if loss is None else f"loss {loss:.3f}"))
 
-    def _look_step(self, looks: int) -> None:
-        if self._should_cancel is not None and self._should_cancel():
+        return step
+
+    def _say(self, progress: FitProgress) -> None:
+        self._on_progress(progress)
+        if self._should_cancel():
             raise Cancelled("The fit was stopped")
-        fraction = _FITTED + (1 - _FITTED) * min(1.0, looks / _LOOKS)
-        self._say(MakingProgress(MEASURING, fraction))
-
-    def _say(self, progress: MakingProgress) -> None:
-        if self._on_progress is not None:
-            self._on_progress(progress)
 
 
 class _Watched:
-    """Net3D that tells how often it has looked."""
+    """Net3D that tells of each look."""
 
-    def __init__(self, net3d: Net3D, on_look: Callable[[int], None]) -> None:
-        self._net3d, self._on_look, self._looks = net3d, on_look, 0
+    def __init__(self, net3d: Net3D, on_look: Callable[[], None]) -> None:
+        self._net3d, self._on_look = net3d, on_look
 
     def analyze_one(self, image: np.ndarray) -> FaceMeasurement:
-        self._looks += 1
-        self._on_look(self._looks)
+        self._on_look()
         return self._net3d.analyze_one(image)

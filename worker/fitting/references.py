@@ -6,9 +6,8 @@ photo shows, so the two differ by what driving does not know and by nothing else
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,50 +16,34 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement
+from photorig.worker.generators.tuned_networks import tuned_network
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import Reference
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from .colour_match import in_light_of
-from .fine_tuning import View
-from .fit import CountedSteps, FitModels, FitProgress, FitSettings
 from .inversion import invert
-from .joint_tuning import tune_together, tuned_network
-from .losses import Target, target_of
+from .joint_tuning import tune_together
+from .losses import FitLosses, View
+from .models import FitModels, FitRun
 from .rehearsed_motions import rehearsed_motions
 from .same_person import FurtherPhoto
+from .settings import FitSettings
 
 _ROLL = ARKIT_52.index["headRoll"]
 _TRANSLATION = [ARKIT_52.index[name] for name in ("headX", "headY", "headZ")]
 
 
-@dataclass(frozen=True)
-class _Effort:
-    """Steps: of each further inversion, of the tuning at 256² and of its finishing."""
-
-    inversion: int
-    small: int
-    finishing: int
-
-    @staticmethod
-    def of(settings: FitSettings, photos: int) -> _Effort:
-        """For so many further photos, less than for the first: the person is known by then."""
-        return _Effort(
-            settings.steps // 2,
-            math.ceil(settings.tuning_steps / 2) * photos,
-            math.ceil(settings.refine_steps / 2) * (photos + 1) if settings.refine_steps else 0,
-        )
+def reference_steps(portrait: Portrait, settings: FitSettings, photos: int) -> int:
+    """How many steps `with_references` makes with so many further photos."""
+    further = settings.for_further(photos)
+    tuning = 0 if portrait.tuning is None else further.tuning_steps + further.refine_steps
+    return further.steps * photos + tuning
 
 
 def with_references(
-    portrait: Portrait,
-    face: FaceMeasurement,
-    others: Sequence[FurtherPhoto],
-    models: FitModels,
-    settings: FitSettings | None = None,
-    on_progress: Callable[[FitProgress], None] | None = None,
-    should_cancel: Callable[[], bool] | None = None,
+    portrait: Portrait, face: FaceMeasurement, others: Sequence[FurtherPhoto], run: FitRun
 ) -> Portrait:
     """The portrait with further photos of its person; its own code stays, its tuning goes on.
 
@@ -69,78 +52,47 @@ def with_references(
 
     Raises:
         InputError: a face cannot be seen once aligned.
-        Cancelled: ``should_cancel`` said so.
     """
-    settings = settings or FitSettings()
-    effort = _Effort.of(settings, len(others))
-    total = effort.inversion * len(others)
-    if portrait.tuning is not None:
-        total += effort.small + effort.finishing
-    on_step = CountedSteps(total, on_progress, should_cancel)
-    network = tuned_network(models.generator, portrait.tuning)
-    seeing = replace(models, generator=network)
-    views = [
-        _inverted(portrait, face, other, seeing, settings, effort, on_step) for other in others
-    ]
+    models = run.models
+    run = replace(run, settings=run.settings.for_further(len(others)))
+    tuned = replace(models, network=tuned_network(models.network, portrait.tuning))
+    views = [_inverted(portrait, face, other, replace(run, models=tuned)) for other in others]
     references = tuple(
         Reference(view.latents[0].numpy(), _shown(other.face, portrait.alignment))
         for view, other in zip(views, others, strict=True)
     )
     tuning = portrait.tuning
     if tuning is not None:
-        own = target_of(portrait.photo, portrait.alignment, models.eyes, models.matte)
-        tuning = tune_together(
-            [View(torch.from_numpy(portrait.latents)[None], own), *views],
-            tuning,
-            models.generator,
-            models.eyes,
-            rehearsed_motions(models.bundle, portrait.parameters, models.generator.n_rows),
-            (effort.small, effort.finishing),
-            on_step,
-        )
+        losses = FitLosses.of(portrait.photo, portrait.alignment, models.losses, models.matte)
+        own = View(torch.from_numpy(portrait.latents)[None], losses)
+        motions = rehearsed_motions(models.bundle, portrait.parameters, models.network.n_rows)
+        tuning = tune_together([own, *views], tuning, motions, run)
     return replace(portrait, references=references, tuning=tuning, response=None)
 
 
-def _inverted(
-    portrait: Portrait,
-    face: FaceMeasurement,
-    other: FurtherPhoto,
-    models: FitModels,
-    settings: FitSettings,
-    effort: _Effort,
-    on_step: Callable[[float], None],
-) -> View:
+def _inverted(portrait: Portrait, face: FaceMeasurement, other: FurtherPhoto, run: FitRun) -> View:
     """A further photo with its code, by the generator of the portrait."""
+    models = run.models
     photo = in_light_of(other.photo, other.face, portrait.photo, face)
-    target = _target(photo, other, models)
-    start = _driven(portrait, other.face.parameters, models.bundle)
-    latents = invert(
-        start=torch.from_numpy(start)[None],
-        target=target,
-        generator=models.generator,
-        distribution=models.distribution,
-        eyes=models.eyes,
-        motions=[],
-        settings=settings.inversion,
-        steps=effort.inversion,
-        on_step=on_step,
-    )
+    start = torch.from_numpy(_driven(portrait, other.face.parameters, models.bundle))[None]
+    view = invert(View(start, _losses(photo, other, models)), run)
     # What driving does not move, colours and the finest texture, stays that of the first photo: it
     # would change with the pose, and hair and background with it (docs/measurements.md).
     rows = models.bundle.directions.shape[1]
     own = torch.from_numpy(portrait.latents)[None, rows:]
-    return View(torch.cat([latents[:, :rows], own], 1), target)
+    return View(torch.cat([view.latents[:, :rows], own], 1), view.losses)
 
 
-def _target(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> Target:
+def _losses(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> FitLosses:
+    alignment = Alignment.of_face(other.face.landmarks)
     try:
-        return target_of(photo, Alignment.of_face(other.face.landmarks), models.eyes, models.matte)
+        return FitLosses.of(photo, alignment, models.losses, models.matte)
     except InputError as error:
         raise InputError(f"{other.name}: {error.message}", error.hint) from error
 
 
 def _driven(portrait: Portrait, parameters: np.ndarray, bundle: ModelBundle) -> np.ndarray:
-    """(16, 512): the portrait's face driven to what another photo shows."""
+    """(n_rows, w_dim): the portrait's face driven to what another photo shows."""
     shift = bundle.within_range(portrait, amounts_of(parameters) - portrait.shown)
     motion = bundle.bearable(bundle.motion_of(portrait, shift))
     return bundle.shifted(portrait.latents, motion)

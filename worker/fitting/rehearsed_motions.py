@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from photorig.worker.reenactment.bundle import ModelBundle
 
@@ -34,6 +36,10 @@ class Motion:
 
     shift: np.ndarray
     part: Part
+
+    def applied(self, latents: Tensor) -> Tensor:
+        """Latents (1, n_rows, w_dim) moved."""
+        return latents + torch.from_numpy(self.shift)
 
 
 def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Motion]:

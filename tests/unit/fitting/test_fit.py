@@ -13,17 +13,15 @@ from PIL import Image
 
 from photorig.shared.errors import Cancelled, InputError
 from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.wire.messages import FitProgress
 from photorig.worker.cli.main import main
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
-from photorig.worker.fitting.fit import QUICK as QUICK_FIT
-from photorig.worker.fitting.fit import (
-    FitModels,
-    FitProgress,
-    FitSettings,
-    fit_portrait,
-    load_fit_models,
-)
-from photorig.worker.fitting.joint_tuning import tuned_network
+from photorig.worker.fitting.fit import fit_portrait
+from photorig.worker.fitting.models import FitModels, FitRun, load_fit_models
+from photorig.worker.fitting.pipeline import PortraitMaker
+from photorig.worker.fitting.settings import QUICK as QUICK_FIT
+from photorig.worker.fitting.settings import FitSettings
+from photorig.worker.generators.tuned_networks import tuned_network
 from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
@@ -54,15 +52,15 @@ def face(photo) -> FaceMeasurement:
 def image_of(models: FitModels, portrait: Portrait) -> np.ndarray:
     """(256, 256, 3) in [0, 1]"""
     with torch.no_grad():
-        image = models.generator(torch.from_numpy(portrait.latents)[None], 256)
+        image = models.network(torch.from_numpy(portrait.latents)[None], 256)
     return (image[0].permute(1, 2, 0).numpy() * 0.5 + 0.5).clip(0, 1)
 
 
 @pytest.mark.slow
 def test_a_few_steps_bring_the_image_close_to_the_photo(models, photo, face):
-    portrait = fit_portrait(photo, face, "Eileen", models, replace(QUICK, steps=16))
+    portrait = fit_portrait(photo, face, "Eileen", FitRun(models, replace(QUICK, steps=16)))
     target = portrait.alignment.crop(photo, 256) / 255
-    mean = replace(portrait, latents=np.tile(models.generator.mean_latent.numpy(), (16, 1)))
+    mean = replace(portrait, latents=np.tile(models.network.mean_latent.numpy(), (16, 1)))
     face_only = slice(64, 208)  # what lies behind the person is not looked for
     error, at_first = (
         np.abs(image_of(models, one) - target)[face_only, face_only].mean()
@@ -72,36 +70,38 @@ def test_a_few_steps_bring_the_image_close_to_the_photo(models, photo, face):
 
 
 def test_a_portrait_holds_what_driving_needs(models, photo, face):
-    portrait = fit_portrait(photo, face, "Eileen", models, QUICK)
+    portrait = fit_portrait(photo, face, "Eileen", FitRun(models, QUICK))
     assert portrait.latents.shape == (16, 512) and portrait.latents.dtype == np.float32
     assert np.array_equal(portrait.photo, photo)
     assert np.array_equal(portrait.alignment, Alignment.of_face(face.landmarks))
     assert np.array_equal(portrait.parameters, face.parameters)
     assert (portrait.name, portrait.parameter_ids) == ("Eileen", ARKIT_52.ids)
-    assert portrait.model_id == models.generator.model_id
+    assert portrait.model_id == models.network.model_id
     assert Portrait.from_bytes(portrait.to_bytes()).id == portrait.id
 
 
 def test_the_same_photo_gives_the_same_portrait(models, photo, face):
-    one, other = (fit_portrait(photo, face, "a", models, QUICK) for _ in range(2))
+    one, other = (fit_portrait(photo, face, "a", FitRun(models, QUICK)) for _ in range(2))
     assert np.array_equal(one.latents, other.latents)
 
 
 def test_tuning_leaves_the_code_and_the_models_alone(models, photo, face):
-    before = {name: value.clone() for name, value in models.generator.state_dict().items()}
-    plain = fit_portrait(photo, face, "a", models, QUICK)
-    tuned = fit_portrait(photo, face, "a", models, replace(QUICK, tuning_steps=1, refine_steps=1))
+    before = {name: value.clone() for name, value in models.network.state_dict().items()}
+    plain = fit_portrait(photo, face, "a", FitRun(models, QUICK))
+    tuned = fit_portrait(
+        photo, face, "a", FitRun(models, replace(QUICK, tuning_steps=1, refine_steps=1))
+    )
     assert np.array_equal(plain.latents, tuned.latents)
     assert plain.tuning is None and tuned.tuning is not None
     assert all(is_tunable(name) for name in tuned.tuning.deltas)
-    after = models.generator.state_dict()
+    after = models.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_finishing_leaves_the_small_picture_alone(models, photo, face):
     steps = replace(QUICK, steps=1, tuning_steps=1)
     without, finished = (
-        fit_portrait(photo, face, "a", models, replace(steps, refine_steps=n)).tuning
+        fit_portrait(photo, face, "a", FitRun(models, replace(steps, refine_steps=n))).tuning
         for n in (0, 2)
     )
     moved = {
@@ -117,36 +117,46 @@ def test_finishing_leaves_the_small_picture_alone(models, photo, face):
 @pytest.mark.slow
 def test_the_quick_way_moves_the_weights_and_comes_closer_than_a_code_can(models, photo, face):
     settings = replace(QUICK_FIT, steps=6)
-    quick = fit_portrait(photo, face, "a", models, settings)
-    code = fit_portrait(photo, face, "a", models, replace(settings, rate_with_code=0.0))
+    quick = fit_portrait(photo, face, "a", FitRun(models, settings))
+    code = fit_portrait(photo, face, "a", FitRun(models, replace(settings, rate_with_code=0.0)))
     assert quick.tuning is not None and code.tuning is None
     target = quick.alignment.crop(photo, 256) / 255
-    generator = tuned_network(models.generator, quick.tuning)
+    generator = tuned_network(models.network, quick.tuning)
     errors = [
-        np.abs(image_of(replace(models, generator=one), portrait) - target)[64:208, 64:208].mean()
-        for one, portrait in ((generator, quick), (models.generator, code))
+        np.abs(image_of(replace(models, network=one), portrait) - target)[64:208, 64:208].mean()
+        for one, portrait in ((generator, quick), (models.network, code))
     ]
     assert errors[0] < errors[1]
 
 
-def test_progress_counts_every_step(models, photo, face):
-    seen: list[FitProgress] = []
-    fit_portrait(photo, face, "a", models, QUICK, on_progress=seen.append)
-    assert [(step.done, step.total) for step in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert seen[-1].loss < seen[0].loss
+def test_every_step_is_told_with_its_loss(models, photo, face):
+    losses: list[float] = []
+    fit_portrait(photo, face, "a", FitRun(models, QUICK, losses.append))
+    assert len(losses) == QUICK.total == 3
+    assert losses[-1] < losses[0]
 
 
-def test_a_fit_can_be_stopped(models, photo, face):
+def test_progress_goes_from_loading_to_the_end(photo):
     seen: list[FitProgress] = []
+    maker = PortraitMaker(seen.append)
+    maker.make(maker.look(photo), 0, "a", replace(QUICK, measures_response=False))
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] <= 1
+    assert sum("loss" in progress.note for progress in seen) == 3
+
+
+def test_a_fit_can_be_stopped(photo):
+    seen: list[FitProgress] = []
+    maker = PortraitMaker(seen.append, lambda: bool(seen) and "loss" in seen[-1].note)
     with pytest.raises(Cancelled):
-        fit_portrait(photo, face, "a", models, QUICK, seen.append, lambda: len(seen) == 2)
-    assert len(seen) == 2
+        maker.make(maker.look(photo), 0, "a", QUICK)
+    assert sum("loss" in progress.note for progress in seen) == 1
 
 
 def test_a_head_of_few_pixels_is_refused_with_its_size(models, photo, face):
     small = replace(face, landmarks=face.landmarks * 0.3)
     with pytest.raises(InputError, match="only 50 pixels"):
-        fit_portrait(photo, small, "a", models, QUICK)
+        fit_portrait(photo, small, "a", FitRun(models, QUICK))
 
 
 def test_the_command_writes_a_portrait_that_loads(tmp_path, capsys):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from photorig.worker.fitting.inversion import LatentDistribution
 from photorig.worker.fitting.losses import _attention, _inside, pixel_distance
 from photorig.worker.fitting.optimizer import Descent
 from photorig.worker.fitting.pivotal_tuning import _within
 from photorig.worker.fitting.rehearsed_motions import rehearsed_motions
+from photorig.worker.generators.latent_distribution import LatentDistribution
 from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.alignment import Alignment
 

@@ -15,9 +15,11 @@ from photorig.shared.errors import Cancelled, InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.fitting.colour_match import in_light_of
-from photorig.worker.fitting.fit import FitModels, FitSettings, fit_portrait, load_fit_models
-from photorig.worker.fitting.references import with_references
+from photorig.worker.fitting.fit import fit_portrait
+from photorig.worker.fitting.models import FitModels, FitRun, load_fit_models
+from photorig.worker.fitting.references import reference_steps, with_references
 from photorig.worker.fitting.same_person import FurtherPhoto, same_person
+from photorig.worker.fitting.settings import FitSettings
 from photorig.worker.fitting.subject import PoseRange, Subject
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import MOST_REFERENCES
@@ -144,16 +146,16 @@ def face(photo) -> FaceMeasurement:
 
 @pytest.fixture(scope="module")
 def portrait(models, photo, face) -> Portrait:
-    return fit_portrait(photo, face, "Eileen", models, FEW)
+    return fit_portrait(photo, face, "Eileen", FitRun(models, FEW))
 
 
 @weights
 def test_further_photos_give_codes_and_take_the_tuning_further(models, photo, face, portrait):
-    before = {name: value.clone() for name, value in models.generator.state_dict().items()}
+    before = {name: value.clone() for name, value in models.network.state_dict().items()}
     turned = rolled(photo)
     other = FurtherPhoto("turned", turned, Net3D().analyze_one(turned))
     seen = []
-    made = with_references(portrait, face, [other], models, FEW, seen.append)
+    made = with_references(portrait, face, [other], FitRun(models, FEW, seen.append))
     (reference,) = made.references
     assert np.array_equal(made.latents, portrait.latents)
     assert reference.latents.shape == (16, 512)
@@ -166,8 +168,8 @@ def test_further_photos_give_codes_and_take_the_tuning_further(models, photo, fa
         assert reference.parameters[place] == pytest.approx(portrait.parameters[place], abs=8)
     assert portrait.tuning.id != made.tuning.id
     assert made.tuning.deltas.keys() == portrait.tuning.deltas.keys()
-    assert [step.done for step in seen] == list(range(1, seen[-1].total + 1))
-    after = models.generator.state_dict()
+    assert len(seen) == reference_steps(portrait, FEW, 1)
+    after = models.network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert Portrait.from_bytes(made.to_bytes()).references[0].latents.tobytes() == (
         reference.latents.tobytes()
@@ -178,7 +180,11 @@ def test_further_photos_give_codes_and_take_the_tuning_further(models, photo, fa
 def test_a_portrait_without_tuning_stays_so_and_a_fit_can_be_stopped(models, photo, face, portrait):
     plain = replace(portrait, tuning=None)
     other = FurtherPhoto("again", photo, face)
-    made = with_references(plain, face, [other], models, FEW)
+    made = with_references(plain, face, [other], FitRun(models, FEW))
     assert made.tuning is None and len(made.references) == 1
+
+    def stop(loss: float) -> None:
+        raise Cancelled("The fit was stopped")
+
     with pytest.raises(Cancelled):
-        with_references(plain, face, [other], models, FEW, should_cancel=lambda: True)
+        with_references(plain, face, [other], FitRun(models, FEW, stop))

@@ -14,9 +14,11 @@ from PIL import Image
 from photorig.shared.errors import InputError
 from photorig.shared.files.writing import write_atomically
 from photorig.worker.faces.net3d import Net3D
-from photorig.worker.fitting.fit import FitModels, FitSettings, fit_portrait, load_fit_models
+from photorig.worker.fitting.fit import fit_portrait
+from photorig.worker.fitting.models import FitRun, load_fit_models
 from photorig.worker.fitting.references import with_references
 from photorig.worker.fitting.same_person import FurtherPhoto
+from photorig.worker.fitting.settings import FitSettings
 from photorig.worker.generators import load_generator
 from photorig.worker.media.reading import read_frames
 from photorig.worker.portraits.portrait import Portrait
@@ -102,11 +104,11 @@ def _portraits(
     show: Show,
 ) -> dict[str, Portrait]:
     """By label; that of most photos also without its references: how much is the tuning's doing."""
-    models, first = load_fit_models(), photos[0]
-    alone = fit_portrait(first.image, first.face, "1", models, settings.fit)
+    run, first = FitRun(load_fit_models(), settings.fit), photos[0]
+    alone = fit_portrait(first.image, first.face, "1", run)
     portraits: dict[str, Portrait] = {}
     for done, count in enumerate(settings.photos, 1):
-        portrait = _of(alone, photos[:count], models, settings.fit)
+        portrait = _of(alone, photos[:count], run)
         if settings.fit.measures_response:
             portrait = with_response(portrait, bundle, load_generator("cpu"), net3d)
         portraits[f"{count}"] = portrait
@@ -116,13 +118,11 @@ def _portraits(
     return portraits
 
 
-def _of(
-    alone: Portrait, photos: Sequence[Shot], models: FitModels, settings: FitSettings
-) -> Portrait:
+def _of(alone: Portrait, photos: Sequence[Shot], run: FitRun) -> Portrait:
     if len(photos) == 1:
         return alone
     others = [FurtherPhoto(f"photo {n}", s.image, s.face) for n, s in enumerate(photos[1:], 2)]
-    return with_references(alone, photos[0].face, others, models, settings)
+    return with_references(alone, photos[0].face, others, run)
 
 
 def _entry(comparison: Comparison | None) -> dict[str, Any] | None:

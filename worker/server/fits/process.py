@@ -167,14 +167,15 @@ class ProcessFitter:
         assert process.stderr is not None
         last_words = LastWords(process.stderr)
         for event in _lines(process):
-            if event.get("event") == "progress":
-                self._tell(fit_id, FitProgress(str(event["stage"]), float(event["fraction"])))
-            elif event.get("event") == "faces":
+            kind = event.pop("event", "")
+            if kind == "progress":
+                self._tell(fit_id, FitProgress(**event))
+            elif kind == "faces":
                 return _faces(event)
-            elif event.get("event") == "error":
-                kind = ERROR_TYPES.get(str(event["code"]), PhotorigError)
-                return kind(str(event["message"]), str(event.get("hint", "")))
-            elif event.get("event") == "done":
+            elif kind == "error":
+                error = ERROR_TYPES.get(str(event["code"]), PhotorigError)
+                return error(str(event["message"]), str(event.get("hint", "")))
+            elif kind == "done":
                 note = str(event.get("note", ""))
                 return FittedPortrait(str(event["id"]), out.read_bytes(), note)
         status = process.wait()

@@ -5,7 +5,7 @@
 The photos are DIR/photo-1, DIR/photo-2 …; the portrait becomes DIR/x.portrait. Standard output gets
 one JSON object a line, the last of which says how it ended:
 
-    {"event": "progress", "stage": "Finding the likeness", "fraction": 0.31}
+    {"event": "progress", "stage": "Finding the likeness", "fraction": 0.31, "note": "loss 0.812"}
     {"event": "faces", "width": …, "height": …, "faces": [{"box": …, "thumbnail": …, …}]}
     {"event": "done", "id": "…", "note": ""}
     {"event": "error", "code": "input", "message": "…", "hint": "…"}
@@ -22,12 +22,12 @@ import json
 import os
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from photorig.shared.errors import PhotorigError
-from photorig.shared.wire.messages import MAX_FACES, MAX_FIT_PHOTOS
+from photorig.shared.wire.messages import MAX_FACES, MAX_FIT_PHOTOS, FitProgress
 
 THUMBNAIL_SIZE = 96
 PRIORITY = 10
@@ -66,14 +66,16 @@ def tell(**event: Any) -> None:
     print(json.dumps(event), flush=True)
 
 
-def _run(args: argparse.Namespace) -> None:
-    tell(event="progress", stage="Loading the models", fraction=0.0)
-    from photorig.worker.fitting.fit import QUICK, FitSettings
-    from photorig.worker.fitting.pipeline import MakingProgress, PortraitMaker
-    from photorig.worker.media.reading import read_picture
+def show(progress: FitProgress) -> None:
+    """How far the fit is, as a line for the server."""
+    tell(event="progress", **asdict(progress))
 
-    def show(progress: MakingProgress) -> None:
-        tell(event="progress", stage=progress.stage, fraction=round(progress.fraction, 3))
+
+def _run(args: argparse.Namespace) -> None:
+    show(FitProgress("Loading the models", 0.0))
+    from photorig.worker.fitting.pipeline import PortraitMaker
+    from photorig.worker.fitting.settings import QUICK, FitSettings
+    from photorig.worker.media.reading import read_picture
 
     maker = PortraitMaker(show, bundle=args.bundle)
     subject = maker.look(read_picture(args.folder / "photo-1"))

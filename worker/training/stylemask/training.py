@@ -39,14 +39,12 @@ class MaskObjective:
     def matrix_terms(self, count: int, random: torch.Generator) -> dict[str, Tensor]:
         source, driver = draw_pairs(self._people, count, OWN, random)
         shift = self._teacher.shift(source, driver)
-        none = torch.zeros(count, 512)
-        wanted = [
-            (shift[:, row] if row < shift.shape[1] else none) @ affine.weight.T
-            for row, of_row in enumerate(self._observers.network.style_affines)
-            for affine in of_row
-        ]
+        network = self._observers.network
+        none = shift.new_zeros(count, network.n_rows, network.w_dim)
+        moved_rows = torch.cat([shift, none[:, shift.shape[1] :]], 1)
+        wanted = network.styles(moved_rows) - network.styles(none)
         moved = self._networks.offsets(self._styles[source], self._driven_by(driver, random))
-        return {"matrix": ((moved - torch.cat(wanted, 1)) / self._usual).square().mean()}
+        return {"matrix": ((moved - wanted) / self._usual).square().mean()}
 
     def picture_terms(self, count: int, random: torch.Generator) -> dict[str, Tensor]:
         source, driver = draw_pairs(self._people, count, OWN, random)
