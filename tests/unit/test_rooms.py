@@ -234,6 +234,30 @@ def test_what_is_in_the_zip_imports_relatively(path: Path) -> None:
     assert not any(level == 0 and module.startswith("photorig") for level, module in imports(path))
 
 
+OF_ONE_GENERATOR = re.compile(
+    r"generators\.(mobile_stylegan|stylegan2|weights|latents|preview_head|\w+_backend|openvino_\w+)\b"
+)
+KNOWS_ITS_GENERATOR = {
+    "worker/training/preview_heads": "trains the image heads of the project's own generator",
+    "worker/training/stylespace": "chooses channels of the project's own generator",
+    "worker/cli/models_import.py": "writes what was imported",
+    "worker/fitting/encoder.py": "an encoder that was imported lies with its generator",
+}
+"""What may say which generator it is about, each with the reason why."""
+
+
+@pytest.mark.parametrize("path", files_of("worker"), ids=shown)
+def test_nobody_knows_which_generator_there_is(path: Path) -> None:
+    """A network, a generator and a code say themselves how many rows they have and how long."""
+    name = shown(path)
+    if name.startswith(("worker/generators/", *KNOWS_ITS_GENERATOR)):
+        return
+    for _, module in imports(path):
+        assert not OF_ONE_GENERATOR.search(module), module
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"MobileStyleGAN\(|\b16, 512\b|, 512\) float32|_rows, 512\b", text)
+
+
 UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 

@@ -140,7 +140,7 @@ def _face_picture(picture: np.ndarray, face: FaceMeasurement, encoder: FirstGues
 
 
 def encoded(encoder: FirstGuess, crop: np.ndarray) -> np.ndarray:
-    """(n_rows, 512) float32 what the encoder takes an aligned crop (256, 256, 3) uint8 for."""
+    """(n_rows, w_dim) float32 what the encoder takes an aligned crop (256, 256, 3) uint8 for."""
     image = torch.from_numpy(crop.astype(np.float32) / 255).permute(2, 0, 1)[None]
     codes: np.ndarray = encoder(image)[0].numpy()
     return codes

@@ -71,7 +71,7 @@ class Portrait:
     """A source photo made drivable.
 
     Attributes:
-        latents: w_s, (n_rows, 512) float32 in W+.
+        latents: w_s, (n_rows, w_dim) float32 in W+.
         parameters: (n,) float32 as Net3D read them on the photo, in the order of parameter_ids.
         photo: (H, W, 3) uint8 sRGB, the whole photo.
         alignment: from the photo to the aligned square.

@@ -23,7 +23,7 @@ class Reference:
     """One further photo.
 
     Attributes:
-        latents: (n_rows, 512) float32 in W+, of the portrait's own, tuned generator.
+        latents: (n_rows, w_dim) float32 in W+, of the portrait's own, tuned generator.
         parameters: (n,) float32, what they show; headRoll as the portrait's alignment would have
             it, so that its difference to the portrait's is a tilt in the aligned square.
     """

@@ -212,7 +212,7 @@ class ModelBundle:
         return np.where(self.moves_latents, motion, 0.0).astype(np.float32)
 
     def shifted(self, latents: np.ndarray, motion: np.ndarray) -> np.ndarray:
-        """W+ latents (rows, 512) float32 moved by a motion (n,); a new array."""
+        """W+ latents (rows, w_dim) float32 moved by a motion (n,); a new array."""
         result = latents.astype(np.float32, copy=True)
         # A fixed order of summation keeps the bytes of a frame the same on every call.
         shift = np.einsum("k,krd->rd", motion, self.directions, optimize=False)

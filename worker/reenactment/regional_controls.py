@@ -127,7 +127,7 @@ class RegionalShifts:
 
     @cached_property
     def _shifts(self) -> np.ndarray:
-        """(c, K, rows, 512) float32: each control's shift at its amplitude."""
+        """(c, K, rows, w_dim) float32: each control's shift at its amplitude."""
         bundle = self.bundle
         width = bundle.directions.shape[2]
         result = np.zeros((len(CONTROLS), len(REGIONS), len(REGIONAL_ROWS), width), np.float32)
@@ -143,7 +143,7 @@ class RegionalShifts:
         return result
 
     def deltas(self, amounts: np.ndarray, known: KnownParts = _NOTHING) -> np.ndarray:
-        """(K, rows, 512) float32 for changes (52,) of the coefficients.
+        """(K, rows, w_dim) float32 for changes (52,) of the coefficients.
 
         Args:
             known: what the generator need not draw.

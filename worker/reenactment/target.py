@@ -20,7 +20,7 @@ class FacePicture:
 
     Args:
         crop: gives the aligned crop (256, 256, 3) uint8 sRGB, cut as portraits are.
-        code: gives the code (n_rows, 512) float32 in W+.
+        code: gives the code (n_rows, w_dim) float32 in W+.
     """
 
     def __init__(self, crop: Callable[[], np.ndarray], code: Callable[[], np.ndarray]) -> None:
@@ -78,7 +78,7 @@ class Drive:
     """What a method makes of a target.
 
     Attributes:
-        latents: (n_rows, 512) float32 to render.
+        latents: (n_rows, w_dim) float32 to render.
         styles: by how much the picture differs from these latents; None where it does not.
         move: where landmarks are and where they are wanted; None where the latents are all.
         tilt: degrees of headRoll that come along unasked, to be taken back in the picture.

@@ -43,7 +43,7 @@ class Transfer:
         return Drive(portrait.latents + added)
 
     def _motion(self, picture: FacePicture) -> np.ndarray | None:
-        """(n_rows, 512) what a picture adds to a code; None where no face is found in it."""
+        """(n_rows, w_dim) what a picture adds to a code; None where no face is found in it."""
         if picture not in self._known:
             crop = torch.from_numpy(picture.crop.astype(np.float32) / 255).permute(2, 0, 1)[None]
             landmarks, found = aligned_landmarks(self._landmarker, crop)

@@ -11,8 +11,8 @@ from .performances import FRAMES, Observers, Performances, rendered
 from .reenactment_loss import ANGLES
 
 Drive = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
-"""Frames of sources (b,) and drivers (b,) to latents (b, 16, 512) and, where it gives some, offsets
-in StyleSpace (b, n)."""
+"""Frames of sources (b,) and drivers (b,) to latents (b, n_rows, w_dim) and, where it gives some,
+offsets in StyleSpace (b, n)."""
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from torch import Tensor
 from photorig.worker.faces.landmarker import FaceLandmarker
 from photorig.worker.faces.recognition import Recognition
 from photorig.worker.fitting.encoder import PhotoEncoder
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
+from photorig.worker.generators.network import Network
 from photorig.worker.generators.people import person_latents
 from photorig.worker.reenactment.bundle import ModelBundle
 
@@ -40,10 +40,10 @@ class Performances:
     """n frames, `FRAMES` of each person in a row.
 
     Attributes:
-        latents: (n, 16, 512) what each was drawn from.
+        latents: (n, n_rows, w_dim) what each was drawn from.
         motion: (n, p) motion of the direction matrix between the person at rest and the frame.
         images: (n, 3, 256, 256) uint8.
-        codes: (n, 16, 512) what the photo encoder takes each picture for.
+        codes: (n, n_rows, w_dim) what the photo encoder takes each picture for.
         parameters: (n, 58) what Net3D reads.
         aligned: (n, 468, 3) cm, the face's shape without its pose.
         landmarks: (n, 478, 3) pixels.
@@ -75,7 +75,7 @@ class Performances:
 class Observers:
     """All that looks at a generated frame, frozen."""
 
-    network: MobileStyleGAN
+    network: Network
     landmarker: FaceLandmarker
     recognition: Recognition
     encoder: PhotoEncoder
@@ -93,14 +93,14 @@ def load_observers() -> Observers:
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.faces.recognition import load_recognition
     from photorig.worker.fitting.encoder import load_encoder
-    from photorig.worker.generators.mobile_stylegan import load_mobile_stylegan
+    from photorig.worker.generators import load_network
 
-    network = load_mobile_stylegan().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = load_network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder = load_encoder(network.n_rows)
     return Observers(network, load_landmarker(), load_recognition(), encoder)
 
 
-def rendered(network: MobileStyleGAN, latents: Tensor, offsets: Tensor | None = None) -> Tensor:
+def rendered(network: Network, latents: Tensor, offsets: Tensor | None = None) -> Tensor:
     """(b, 3, 256, 256) in about [0, 1], differentiable; in bf16, which is three times as quick."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         images = network(latents, SIDE, styles=offsets)

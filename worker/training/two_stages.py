@@ -124,7 +124,7 @@ class MatrixTeacher:
         self._motion = np.stack([bundle.curve(row) for row in people.parameters.numpy()])
 
     def shift(self, source: Tensor, driver: Tensor) -> Tensor:
-        """(b, rows, 512) for frames of sources (b,) and drivers (b,)."""
+        """(b, rows, w_dim) for frames of sources (b,) and drivers (b,)."""
         bundle = self._bundle
         change = self._motion[driver.numpy()] - self._motion[source.numpy()]
         change = np.where(bundle.moves_latents, change, 0).astype(np.float32)

@@ -48,7 +48,7 @@ def photographed_again(image: np.ndarray, seed: int) -> np.ndarray:
 
 
 def with_other_fine_styles(latents: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """(16, 512) latents of one person, half of whose fine styles are another person's."""
+    """(n_rows, w_dim) latents of one person, half of whose fine styles are another person's."""
     result = latents.copy()
     result[_FINE_ROWS:] += _FINE_SHARE * (other[_FINE_ROWS:] - latents[_FINE_ROWS:])
     return result

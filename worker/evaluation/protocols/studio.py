@@ -79,7 +79,7 @@ class Studio:
         folder: Path,
         photo_size: int = PHOTO_SIZE,
     ) -> None:
-        """latents_of: (16, 512) latents by index of the person. folder: of the evaluation.
+        """latents_of: (n_rows, w_dim) latents by index of the person. folder: of the evaluation.
         photo_size: of the portraits."""
         self.settings, self.renderer, self.net3d = settings, renderer, net3d
         self.families, self._matte = families, matte
@@ -177,7 +177,7 @@ class Studio:
 
     @cached_property
     def _motion_of(self) -> np.ndarray:
-        """(n, n_rows · 512): the motion that a change of the latents is made of."""
+        """(n, n_rows · w_dim): the motion that a change of the latents is made of."""
         directions = self.renderer.bundle.directions.astype(np.float64)
         return np.linalg.pinv(directions.reshape(len(directions), -1).T)
 

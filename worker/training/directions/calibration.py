@@ -81,7 +81,7 @@ _TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class People:
-    """People to measure on: latents (m, 16, 512) and parameters (m, n), float32."""
+    """People to measure on: latents (m, n_rows, w_dim) and parameters (m, n), float32."""
 
     latents: np.ndarray
     parameters: np.ndarray
@@ -98,7 +98,7 @@ class Rig:
         self.net3d = net3d
 
     def measure(self, latents: np.ndarray) -> np.ndarray:
-        """(b, 16, 512) to parameters (b, n); NaN where no face is found."""
+        """(b, n_rows, w_dim) to parameters (b, n); NaN where no face is found."""
         images = self.generator.synthesize(latents, IMAGE_SIZE)
         return np.stack([self._read(image) for image in images])
 
@@ -115,7 +115,7 @@ class Rig:
         return People(latents[found], parameters[found])
 
     def moved(self, people: People, shifts: np.ndarray) -> np.ndarray:
-        """Parameters (m, s, n) of all people, moved by each of the shifts (s, n_rows, 512)."""
+        """Parameters (m, s, n) of all people, moved by each of the shifts (s, n_rows, w_dim)."""
         latents = np.repeat(people.latents[:, None], len(shifts), 1)
         latents[:, :, : shifts.shape[1]] += shifts
         return np.stack([self.measure(person) for person in latents])
@@ -125,7 +125,7 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
     """(k,) how much motion of each parameter faces bear.
 
     Args:
-        directions: (k, n_rows, 512) per motion.
+        directions: (k, n_rows, w_dim) per motion.
     """
     rows = whitening.whiten(directions)
     lengths = np.array([_length(row) for row in rows])
@@ -155,7 +155,7 @@ def calibrate(
     """One curve a parameter of the scale, from what the people show when they are moved.
 
     Args:
-        directions: (k, n_rows, 512) per motion.
+        directions: (k, n_rows, w_dim) per motion.
         longest: (k,) motion to go to.
     """
     curves = []

@@ -134,7 +134,7 @@ def _covariance(work: _Run) -> Tensor:
 def _start(
     work: _Run, args: argparse.Namespace, covariance: Tensor, whitening: Whitening
 ) -> Tensor:
-    """(k, n_rows, 512) per motion, from another matrix or the closed form.
+    """(k, n_rows, w_dim) per motion, from another matrix or the closed form.
 
     Head angles keep their length, which is a full move already; expressions begin short, so that
     what they learn is not what the start has to unlearn.

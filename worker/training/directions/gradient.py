@@ -86,7 +86,7 @@ class SourcePool:
     """What is known of the people that are driven, measured once.
 
     Attributes:
-        latents: (m, 16, 512).
+        latents: (m, n_rows, w_dim).
         images: (m, 3, 256, 256) uint8.
         regions: (m, 4) crops of the landmarker.
         parameters: (m, n).
@@ -165,10 +165,10 @@ def train(
     """Learn a direction matrix; a stopped run goes on from its checkpoint in ``cache``.
 
     Args:
-        start: (k, n_rows, 512) shift per motion of each of the scale's parameters.
+        start: (k, n_rows, w_dim) shift per motion of each of the scale's parameters.
 
     Returns:
-        (k, n_rows, 512) shift per motion: the running average over the last steps.
+        (k, n_rows, w_dim) shift per motion: the running average over the last steps.
     """
     pool = collect_pool(observer, range(10_000, 10_000 + settings.pool), seed, cache)
     whitened = whitening.whiten(start).requires_grad_(True)

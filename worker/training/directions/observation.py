@@ -60,7 +60,7 @@ class FaceObserver(nn.Module):
         self.register_buffer("surroundings_mask", surroundings_mask(), persistent=False)
 
     def images(self, latents: Tensor) -> Tensor:
-        """(b, 16, 512) to (b, 3, 256, 256) in about [0, 1], not clamped."""
+        """(b, n_rows, w_dim) to (b, 3, 256, 256) in about [0, 1], not clamped."""
         images: Tensor = self.network(latents, IMAGE_SIZE)
         return images * 0.5 + 0.5
 

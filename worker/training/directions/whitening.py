@@ -22,9 +22,9 @@ class Whitening:
         return Whitening((vectors * deviation).T, vectors / deviation)
 
     def shift(self, whitened: Tensor) -> Tensor:
-        """(…, 512) whitened to (…, 512) in w."""
+        """(…, w_dim) whitened to (…, w_dim) in w."""
         return whitened @ self.forward
 
     def whiten(self, shift: Tensor) -> Tensor:
-        """(…, 512) in w to (…, 512) whitened."""
+        """(…, w_dim) in w to (…, w_dim) whitened."""
         return shift @ self.inverse

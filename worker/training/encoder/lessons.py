@@ -35,7 +35,7 @@ class Lessons:
     """n generated faces.
 
     Attributes:
-        codes: (n, n_groups, 512) float32, one w for each group of rows.
+        codes: (n, n_groups, w_dim) float32, one w for each group of rows.
         images: (n, 256, 256, 3) uint8.
     """
 
@@ -47,7 +47,7 @@ class Lessons:
 
 
 def draw_code(generator: Generator, random: np.random.Generator) -> np.ndarray:
-    """(n_groups, 512): a face whose groups of rows lean towards other faces.
+    """(n_groups, w_dim): a face whose groups of rows lean towards other faces.
 
     Photos lie beside W: an encoder that has seen one w for all rows only cannot use the freedom
     that W+ has. The leaning stays small enough for the pictures to be faces.

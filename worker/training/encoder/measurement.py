@@ -67,7 +67,7 @@ class Observers:
     attributes: FaceAttributes
 
     def render(self, latents: Tensor) -> Tensor:
-        """(b, 16, 512) to (b, 3, 256, 256) in [0, 1]."""
+        """(b, n_rows, w_dim) to (b, 3, 256, 256) in [0, 1]."""
         return (self.generator(latents, IMAGE_SIZE) * 0.5 + 0.5).clamp(0, 1)
 
 
@@ -87,7 +87,7 @@ def load_observers(name: str = DEFAULT) -> Observers:
 
 @torch.no_grad()
 def likeness(observers: Observers, latents: Tensor, wanted: Tensor) -> Likeness | None:
-    """The picture of latents (1, 16, 512) beside the wanted one (1, 3, 256, 256) in [0, 1].
+    """The picture of latents (1, n_rows, w_dim) beside the wanted one (1, 3, 256, 256) in [0, 1].
 
     None where no face is found in one of them.
     """

@@ -33,7 +33,7 @@ class Sights:
 
     Attributes:
         maps: of n · VERSIONS pictures, float16.
-        codes: (n · VERSIONS, n_groups, 512).
+        codes: (n · VERSIONS, n_groups, w_dim).
         lesson: (n · VERSIONS,) int64, which lesson a picture shows.
     """
 

@@ -55,7 +55,7 @@ class FaceSamples:
     """n sampled faces and their measurement.
 
     Attributes:
-        latents: (n, 512) float32, the w each face was made from (one w for all rows).
+        latents: (n, w_dim) float32, the w each face was made from (one w for all rows).
         parameters: (n, 58) float32 in the order of ARKIT_52, degrees and coefficients.
         vertices: (n, 468, 3) float32, the face without its head pose, in cm, axes of the canonical
             face: x to the image's right (the subject's left), y up, z out of the face.

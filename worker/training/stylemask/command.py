@@ -10,10 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from photorig.worker.generators import load_generator
 from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.generators.people import HELD_OUT, TRAINING
-from photorig.worker.generators.style_space import row_slices
-from photorig.worker.generators.weights import load_weights
 from photorig.worker.places import cache_folder
 from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.mask_networks import WEIGHTS_FILE, MaskNetworks
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     observers, bundle = load_observers(), load_bundle()
     people = range(FIRST_PERSON, FIRST_PERSON + args.people)
     known = load_performances(observers, bundle, people, args.seed, TRAINING, cache, _say)
-    networks = MaskNetworks(row_slices(load_weights()))
+    networks = MaskNetworks(load_generator("cpu").style_rows)
     loss, teacher = ReenactmentLoss(observers, LossWeights()), MatrixTeacher(bundle, known)
     objective = MaskObjective(networks, observers, known, teacher, loss)
     settings = StageSettings().with_steps(args.matrix_steps, args.picture_steps)

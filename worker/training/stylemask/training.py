@@ -68,5 +68,5 @@ class MaskObjective:
 
 @torch.no_grad()
 def _styles(observers: Observers, latents: Tensor) -> Tensor:
-    """(n, s) factors of latents (n, 16, 512)."""
+    """(n, s) factors of latents (n, n_rows, w_dim)."""
     return torch.cat([observers.network.styles(some) for some in latents.split(100)])

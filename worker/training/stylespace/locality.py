@@ -69,7 +69,7 @@ def part_vertices() -> dict[str, Tensor]:
 def measure_locality(
     observers: Observers, latents: Tensor, deviation: Tensor, seed: int
 ) -> Locality:
-    """Over people (p, 16, 512); deviation (n,) of the factors over people."""
+    """Over people (p, n_rows, w_dim); deviation (n,) of the factors over people."""
     vertices, random = part_vertices(), torch.Generator().manual_seed(seed)
     sums: dict[str, Tensor] = {}
     for person in latents:

@@ -72,8 +72,8 @@ class TransferObjective:
         return terms
 
     def _pairs(self, count: int, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Frames of sources and drivers, and codes (b, 16, 512) that say who the sources are: their
-        own, as a fitted portrait's would be."""
+        """Frames of sources and drivers, and codes (b, n_rows, w_dim) that say who the sources are:
+        their own, as a fitted portrait's would be."""
         source, driver = draw_pairs(self._people, count, OWN, random)
         return source, driver, self._people.latents[source]
 
