@@ -200,7 +200,7 @@ def test_the_camera_panel_shows_portrait_and_sliders(blender: WindowSession) -> 
             editor.spaces.active.context = "DATA"
             yield 1.0
             with in_region(editor):  # below Blender's own panels
-                for page in range(11):
+                for page in range(12):
                     bpy.ops.view2d.scroll_down(deltay=100)
             yield 1.0
         """
