@@ -11,7 +11,7 @@ from .camera import mapping_rows, other_faces, passes, properties
 from .head import job as head_jobs
 from .link import check as worker_check
 from .link import link as worker_link
-from .mapping import drivers
+from .mapping import drivers, footage
 from .mapping import health as mapping_health
 from .portrait import choice as portrait_choice
 from .portrait import fit as fit_jobs
@@ -29,6 +29,7 @@ _ROOMS = (
     drivers,
     properties,
     mapping_health,
+    footage,
     portrait_choice,
     worker_link,
     worker_check,

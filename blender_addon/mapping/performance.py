@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,11 +20,12 @@ from ..shared.parameters.file import (
     FrameParameters,
     Recording,
     differences,
-    read_recording,
     write,
 )
 from ..shared.parameters.schema import ARKIT_52
-from ..shared.parameters.timeline import parse_rate, timeline
+from ..shared.parameters.smoothing import smoothed
+from ..shared.parameters.takes import read_take, write_live_link_face
+from ..shared.parameters.timeline import DEFAULT_RATE, parse_rate, timeline
 from ..shared.wire.messages import FrameRequest
 from .frame_request import frame_requests
 from .keys import write_keys
@@ -56,6 +58,28 @@ _NEAR_A_FRAME = 0.02
 
 
 @dataclass(frozen=True)
+class ImportOptions:
+    """How a take becomes keys.
+
+    Attributes:
+        frame_start: scene frame of the take's first frame; gaps between frames stay.
+        tolerance: see keys.write_keys.
+        mode: one of IMPORT_MODES; it sets the camera's.
+        frames_per_second: the scene's. A recording that tells its time keeps it: a second is that
+            many scene frames, however many frames the recording has. 0 for frame by frame.
+        smoothing: from 0, nothing, to 1; see parameters/smoothing.py.
+        as_strip: put the keys into an action of their own, in a strip of the camera's NLA.
+    """
+
+    frame_start: int = 1
+    tolerance: float | None = None
+    mode: str = UNCHANGED
+    frames_per_second: float = 0.0
+    smoothing: float = 0.0
+    as_strip: bool = False
+
+
+@dataclass(frozen=True)
 class Keyed:
     """What became of a file.
 
@@ -69,45 +93,53 @@ class Keyed:
     rate: Fraction | None
 
 
-def import_performance(
-    camera: bpy.types.Camera,
-    path: Path,
-    frame_start: int,
-    tolerance: float | None = None,
-    mode: str = UNCHANGED,
-    frames_per_second: float = 0.0,
-) -> Keyed:
+def import_performance(camera: bpy.types.Camera, path: Path, options: ImportOptions) -> Keyed:
     """Key what a file says; the rows of the mapping wait meanwhile, switched off.
 
     Parameters that the file does not name stay as they are, or, where the camera's mode changes,
     become the photo's; one that a line leaves out is at rest in its frame.
 
-    Args:
-        frame_start: scene frame of the file's first frame; gaps between frames stay.
-        frames_per_second: the scene's. A recording that tells its time keeps it: a second is that
-            many scene frames, however many frames the recording has. 0 for frame by frame.
-        tolerance: see keys.write_keys.
-        mode: one of IMPORT_MODES; it sets the camera's.
-
     Raises:
         InputError: the file cannot be read, has an unknown parameter, or no frames.
     """
-    frames, recording = read_recording(path, schema_of(camera))
+    frames, recording = read_take(path, schema_of(camera))
     named = {name for each in frames for name in each.values}
     if not named:
         raise InputError(f"{path.name!r} says nothing of a face", "Choose another file.")
     frames = _with_held(frames, recording)
-    if mode == RELATIVE_TO_FIRST:
+    if options.smoothing:
+        rate = float(recording.rate or options.frames_per_second or DEFAULT_RATE)
+        frames = smoothed(frames, rate, options.smoothing)
+    if options.mode == RELATIVE_TO_FIRST:
         frames = differences(frames)
     camera.photorig.use_mapping = False
-    _set_mode(camera, mode)
+    _set_mode(camera, options.mode)
     rest = rest_values(camera.photorig)
-    numbers = frame_start + _scene_frames(frames, recording, frames_per_second)
-    for name in schema_of(camera).ids:
-        if name in named:
-            values = np.array([each.values.get(name, rest[name]) for each in frames], np.float32)
-            write_keys(camera, name, numbers, values, tolerance)
+    scene_frames = _scene_frames(frames, recording, options.frames_per_second)
+    numbers = options.frame_start + scene_frames
+    with _strip_of_its_own(camera, path.stem) if options.as_strip else contextlib.nullcontext():
+        for name in schema_of(camera).ids:
+            if name in named:
+                values = np.array([each.values.get(name, rest[name]) for each in frames], "f4")
+                write_keys(camera, name, numbers, values, options.tolerance)
     return Keyed(float(numbers[0]), float(numbers[-1]), recording.rate)
+
+
+@contextlib.contextmanager
+def _strip_of_its_own(camera: bpy.types.Camera, name: str) -> Iterator[None]:
+    """What is keyed meanwhile becomes a strip of the NLA; the action that was there stays."""
+    animation = camera.animation_data or camera.animation_data_create()
+    before, animation.action = animation.action, None
+    try:
+        yield
+    finally:
+        made, animation.action = animation.action, None
+        if made is not None:
+            made.name = name
+            track = animation.nla_tracks.new()
+            track.name = name
+            track.strips.new(name, int(made.frame_range[0]), made)
+        animation.action = before
 
 
 def _scene_frames(
@@ -177,7 +209,10 @@ def export_performance(context: bpy.types.Context, path: Path) -> int:
         FrameParameters(each.frame, _named(each, photo), float((each.frame - frames[0]) / rate))
         for each in requests
     ]
-    write(path, lines, Recording(rate))
+    if path.suffix.lower() == ".csv":
+        write_live_link_face(path, lines, rate)
+    else:
+        write(path, lines, Recording(rate))
     return len(requests)
 
 

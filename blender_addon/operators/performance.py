@@ -9,16 +9,21 @@ from pathlib import Path
 import bpy
 
 from ..camera.portrait_file import resolve
+from ..link.jobs import run_to_end
+from ..mapping import footage
 from ..mapping.keys import key_face
 from ..mapping.performance import (
     IMPORT_MODES,
     RELATIVE_TO_FIRST,
+    ImportOptions,
     export_performance,
     import_performance,
 )
+from ..shared.parameters.takes import SUFFIXES
 from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"
+_TAKES = ";".join(f"*{suffix}" for suffix in (*SUFFIXES, *footage.VIDEO_SUFFIXES))
 _SAME_RATE = 1e-3
 """Frames a second that two rates differ by which are one."""
 
@@ -44,14 +49,14 @@ class PHOTORIG_OT_key_face(PhotorigOperator, bpy.types.Operator):
 
 
 class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
-    """Key what 'photorig analyze' has read from a video; the mapping is switched off"""
+    """Key a video, a take of Live Link Face or of a lip-sync program; the mapping waits"""
 
     bl_idname = "photorig.import_performance"
     bl_label = "Import Performance"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=_TAKES, options={"HIDDEN"})
     mode: bpy.props.EnumProperty(
         name="Mode",
         description="How recording and photo come together; it sets the mode of the camera",
@@ -67,6 +72,24 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         name="Keep Time",
         description="A second of the recording is a second of the scene, whatever their frame"
         " rates; off, a frame is a frame",
+        default=True,
+    )
+    smoothing: bpy.props.FloatProperty(
+        name="Smoothing",
+        description="How far curves are smoothed; nothing comes later or lower",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    as_strip: bpy.props.BoolProperty(
+        name="As NLA Strip",
+        description="Put the keys into an action of their own, in a strip of the camera's NLA",
+        default=False,
+    )
+    with_sound: bpy.props.BoolProperty(
+        name="With Sound",
+        description="Put the sound of a video into the sequencer, where its first frame is",
         default=True,
     )
     reduce: bpy.props.BoolProperty(
@@ -93,16 +116,39 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
-        start = scene.frame_current if self.at_present_frame else scene.frame_start
-        tolerance = self.tolerance if self.reduce else None
-        camera = camera_data_in_context(context)
-        path = resolve(self.filepath)
+        camera, path = camera_data_in_context(context), resolve(self.filepath)
         rate = scene.render.fps / scene.render.fps_base
-        fps = rate if self.use_time else 0.0
-        keyed = import_performance(camera, path, start, tolerance, self.mode, fps)
+        options = ImportOptions(
+            frame_start=scene.frame_current if self.at_present_frame else scene.frame_start,
+            tolerance=self.tolerance if self.reduce else None,
+            mode=self.mode,
+            frames_per_second=rate if self.use_time else 0.0,
+            smoothing=self.smoothing,
+            as_strip=self.as_strip,
+        )
+        if path.suffix.lower() in footage.VIDEO_SUFFIXES:
+            job = footage.start(context, camera, path, options, self.with_sound)
+            if bpy.app.background:
+                run_to_end(job)
+            self.report({"INFO"}, job.summary)
+            return {"FINISHED"}
+        keyed = import_performance(camera, path, options)
         scene.frame_set(scene.frame_current)
         told = f"Frames {keyed.first:.4g} to {keyed.last:.4g} were keyed"
         self.report({"INFO"}, told + _rates(keyed.rate, rate, self.use_time))
+        return {"FINISHED"}
+
+
+class PHOTORIG_OT_cancel_import(PhotorigOperator, bpy.types.Operator):
+    """Stop analysing the video; nothing is keyed"""
+
+    bl_idname = "photorig.cancel_import"
+    bl_label = "Cancel Import"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        if footage.current is not None:
+            footage.current.cancel("The import was cancelled")
         return {"FINISHED"}
 
 
@@ -116,14 +162,14 @@ def _rates(recorded: Fraction | None, of_scene: float, use_time: bool) -> str:
 
 
 class PHOTORIG_OT_export_performance(PhotorigOperator, bpy.types.Operator):
-    """Write the frames' parameters for 'photorig render', which needs no Blender"""
+    """Write the frames' parameters for 'photorig render', or as .csv in Live Link Face's columns"""
 
     bl_idname = "photorig.export_performance"
     bl_label = "Export Performance"
     bl_options = {"REGISTER"}
 
     filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX}", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=f"*{SUFFIX};*.csv", options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -139,10 +185,13 @@ class PHOTORIG_OT_export_performance(PhotorigOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        path = Path(resolve(self.filepath)).with_suffix(SUFFIX)
+        path = Path(resolve(self.filepath))
+        if path.suffix.lower() != ".csv":
+            path = path.with_suffix(SUFFIX)
         count = export_performance(context, path)
         mode = context.scene.camera.data.photorig.mode.lower()
-        self.report({"INFO"}, f"Wrote {count} frames to {path}; render it with --mode {mode}")
+        how = "" if path.suffix == ".csv" else f"; render it with --mode {mode}"
+        self.report({"INFO"}, f"Wrote {count} frames to {path}{how}")
         return {"FINISHED"}
 
 
@@ -152,7 +201,7 @@ class PHOTORIG_FH_performance(bpy.types.FileHandler):
     bl_idname = "PHOTORIG_FH_performance"
     bl_label = "Photorig: Import Performance"
     bl_import_operator = "photorig.import_performance"
-    bl_file_extensions = SUFFIX
+    bl_file_extensions = ";".join((SUFFIX, ".csv", ".tsv"))
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
@@ -161,7 +210,9 @@ class PHOTORIG_FH_performance(bpy.types.FileHandler):
 
 
 def draw_in_import_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    menu.layout.operator("photorig.import_performance", text=f"Photorig Performance ({SUFFIX})")
+    menu.layout.operator(
+        "photorig.import_performance", text="Photorig Performance (video, .jsonl, .csv)"
+    )
 
 
 def draw_in_export_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
@@ -171,6 +222,7 @@ def draw_in_export_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> No
 CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_key_face,
     PHOTORIG_OT_import_performance,
+    PHOTORIG_OT_cancel_import,
     PHOTORIG_OT_export_performance,
     PHOTORIG_FH_performance,
 )

@@ -273,3 +273,59 @@ def test_two_portraits_do_not_fit_into_one_file(
     with pytest.raises(RuntimeError, match="several portraits"):
         bpy.ops.photorig.export_performance(filepath=str(tmp_path / "x.jsonl"))
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_phones_take_becomes_keys_in_the_time_of_the_scene(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = tmp_path / "phone.csv"
+    path.write_text(
+        "Timecode,JawOpen,HeadYaw\n00:00:00:00.0,0.1,0\n00:00:00:59.0,0.5,-0.1\n00:00:01:00.0,1,0\n"
+    )
+    scene.render.fps, scene.frame_start = 24, 1
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED")
+    curve = modules.compat.curve_of(scene.camera.data, "photorig.jawOpen")
+    assert [round(p.co[0], 2) for p in curve.keyframe_points] == [1.0, 24.6, 25.0]
+
+
+def test_an_nla_strip_leaves_the_action_that_is_there_alone(
+    scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path
+) -> None:
+    camera = scene.camera.data
+    camera.photorig.mouthPucker = 0.4
+    camera.keyframe_insert("photorig.mouthPucker", frame=1)
+    before = camera.animation_data.action
+    scene.frame_start = 1
+    bpy.ops.photorig.import_performance(filepath=str(recording), mode="UNCHANGED", as_strip=True)
+    animation = camera.animation_data
+    assert animation.action == before
+    assert modules.compat.curve_of(camera, "photorig.jawOpen") is None
+    (strip,) = animation.nla_tracks[0].strips
+    assert (strip.name, strip.frame_start, strip.frame_end) == ("take", 1, 5)
+    scene.frame_set(4)
+    assert evaluated(scene).jawOpen == pytest.approx(0.6)
+    assert evaluated(scene).mouthPucker == pytest.approx(0.4)
+
+
+def test_smoothing_takes_the_tremble_out_of_a_take(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = tmp_path / "take.jsonl"
+    lines = (
+        f'{{"frame": {i}, "parameters": {{"jawOpen": {0.5 + 0.1 * (i % 2)}}}}}' for i in range(60)
+    )
+    path.write_text("\n".join(lines))
+    bpy.ops.photorig.import_performance(filepath=str(path), mode="UNCHANGED", smoothing=1.0)
+    values = [value for _, value in keys_of(modules, scene.camera.data, "jawOpen")]
+    assert max(values[5:-5]) - min(values[5:-5]) < 0.03
+
+
+def test_a_shot_is_exported_as_live_link_face_reads_it(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path, portrait: Path
+) -> None:
+    bpy.ops.photorig.load_portrait(filepath=str(portrait))
+    scene.camera.data.photorig.jawOpen = 0.25
+    bpy.ops.photorig.export_performance(filepath=str(tmp_path / "out.csv"))
+    frames, recording = modules.takes.read_take(tmp_path / "out.csv")
+    assert (len(frames), recording.rate) == (4, 24)
+    assert frames[0].values["jawOpen"] == pytest.approx(0.25)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = float(os.environ.get("PHOTORIG_PROGRESS_SECONDS", "10"))
+"""A program that started this one may want to know sooner."""
 
 
 class Progress:
