@@ -325,7 +325,8 @@ def test_a_shot_is_exported_as_live_link_face_reads_it(
 ) -> None:
     bpy.ops.photorig.load_portrait(filepath=str(portrait))
     scene.camera.data.photorig.jawOpen = 0.25
+    scene.frame_end = 30  # a timecode tells its rate once it has gone through a second
     bpy.ops.photorig.export_performance(filepath=str(tmp_path / "out.csv"))
     frames, recording = modules.takes.read_take(tmp_path / "out.csv")
-    assert (len(frames), recording.rate) == (4, 24)
+    assert (len(frames), recording.rate) == (30, 24)
     assert frames[0].values["jawOpen"] == pytest.approx(0.25)
