@@ -15,6 +15,8 @@ _PAGES = (
     ("bpy.ops.photorig.*render*", "rendering.html"),
     ("bpy.ops.photorig.use_*", "rendering.html"),
     ("bpy.ops.photorig.*board*", "face-controls.html"),
+    ("bpy.ops.photorig.*pose_library*", "face-controls.html"),
+    ("bpy.ops.photorig.*other_face*", "rendering.html"),
     ("bpy.ops.photorig.*mapp*", "mapping.html"),
     ("bpy.ops.photorig.*rig", "mapping.html"),
     ("bpy.ops.photorig.*performance*", "mapping.html"),
