@@ -88,6 +88,30 @@ def test_a_method_that_a_package_brings_is_offered_chosen_and_rendered(
     np.testing.assert_array_equal(read_pixels(next(out.glob("*.png"))), toy)
 
 
+@pytest.mark.parametrize("mode", ["RELATIVE", "ABSOLUTE"])
+def test_every_method_follows_blenders_curves_and_none_as_another(
+    shot_of_person: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path, mode: str
+) -> None:
+    scene, settings = shot_of_person, shot_of_person.camera.data.photorig
+    settings.mode = mode
+    frames = {"": still(scene, tmp_path / "first.png")}
+    for offer in modules.properties.offered_methods:
+        settings.method = offer.name
+        frames[offer.name] = still(scene, tmp_path / f"{offer.name}.png")
+    del frames[""]
+    assert {"regional", "calibrated", "stylemask", "transfer", "stylespace"} <= set(frames)
+    for name, one in frames.items():
+        others = [other for known, other in frames.items() if known != name]
+        assert all((one != other).any() for other in others)
+    settings.headYaw = settings.jawOpen = 0.0
+    if mode == "RELATIVE":
+        at_rest = []
+        for name in ("regional", "stylemask", "transfer"):
+            settings.method = name
+            at_rest.append(still(scene, tmp_path / f"rest-{name}.png"))
+        assert all((one == at_rest[0]).all() for one in at_rest)
+
+
 def test_a_method_that_the_worker_lacks_is_refused_with_those_it_has(
     shot_of_person: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
 
-from . import evaluate_obedience, evaluate_real
+from . import evaluate_methods, evaluate_obedience, evaluate_real
 
 if TYPE_CHECKING:
     from .progress import Progress
@@ -33,6 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         _add_arguments(commands.add_parser(name, help=summary))
     evaluate_real.add_kinds(commands)
     evaluate_obedience.add_kind(commands)
+    evaluate_methods.add_kind(commands)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,6 +75,9 @@ def run(args: argparse.Namespace) -> int:
     if args.what in evaluate_obedience.WHAT:
         with _Bars() as bars:
             return evaluate_obedience.run(args, bars.show)
+    if args.what == evaluate_methods.WHAT:
+        with _Bars() as bars:
+            return evaluate_methods.run(args, bars.show)
     return _people(args)
 
 

@@ -35,6 +35,8 @@ COMMANDS = {
     "analyze": "measure head pose and expression in pictures or a video",
     "render": "render a portrait with the parameters of a file",
     "reenact": "let footage of one person drive a portrait of another",
+    "encode": "keep a performance as one face and 35 numbers a frame",
+    "decode": "make a film of an encoded performance",
     "methods": "list the ways in which faces are driven",
     "serve": "run the worker that Blender talks to",
     "pair": "let a Blender on another computer use this worker",

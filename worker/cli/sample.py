@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
+
+TRANSFER = "transfer"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -14,7 +17,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--truncation", type=float, default=0.7, help="variety, 0 to 1 (0.7)")
-    parser.add_argument("--out", type=Path, required=True, help="picture to write (PNG)")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="picture to write (PNG); with --drive, a film"
+    )
+    parser.add_argument(
+        "--drive", type=Path, metavar="VIDEO", help="let them do what a recording shows"
+    )
+    parser.add_argument("--method", default=TRANSFER, help="by which they are driven (%(default)s)")
+    parser.add_argument("--size", default="256", help="of the film: 256, 512 or 1024 (256)")
     parser.add_argument("--portrait", type=Path, help="portrait to write beside it")
     parser.add_argument("--bundle", default="default", help="default, or an imported generator")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
@@ -26,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     check_writable(args.out, "face.png", 1 << 20)
     if args.portrait:
         check_writable(args.portrait, "face.portrait", 1 << 20)
+    if args.drive:
+        return _drive(args)
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.fitting.sample import sample_portrait
     from photorig.worker.generators import load_generator
@@ -42,3 +54,23 @@ def run(args: argparse.Namespace) -> int:
         portrait.save(args.portrait)
         print(f"Wrote {args.portrait}")
     return 0
+
+
+def _drive(args: argparse.Namespace) -> int:
+    """A film of the person in the recording's pose and expression, whatever their own are."""
+    from photorig.worker.faces.net3d import Net3D
+    from photorig.worker.fitting.sample import sample_portrait
+    from photorig.worker.generators import load_generator
+
+    from . import reenact
+
+    generator = load_generator(args.device)
+    portrait = sample_portrait(generator, Net3D(), seed=args.seed, truncation=args.truncation)
+    with tempfile.TemporaryDirectory() as folder:
+        source = args.portrait or Path(folder) / "sampled.portrait"
+        portrait.save(source)
+        words = [str(source), str(args.drive), "--out", str(args.out), "--mode", "absolute"]
+        words += ["--method", args.method, "--size", args.size, "--device", args.device]
+        commands = argparse.ArgumentParser().add_subparsers()
+        reenact.add_parser(commands)
+        return reenact.run(commands.choices["reenact"].parse_args(words))

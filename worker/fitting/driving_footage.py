@@ -123,9 +123,9 @@ class DrivingFootage:
         or else the first that shows it."""
         shown: FacePicture | None = None
         waiting = 0
-        for timed, face in zip(open_driver(self.path).pictures, self.faces, strict=False):
+        for face in self.crops():
             if face is not None:
-                shown = _face_picture(timed.picture, face, encoder)
+                shown = _face_picture(face.picture, encoder)
             if shown is None:
                 waiting += 1
                 continue
@@ -133,9 +133,33 @@ class DrivingFootage:
                 yield shown
             waiting = 0
 
+    def crops(self) -> Iterator[AlignedFace | None]:
+        """The face of each frame, cut out; None where it is not seen."""
+        pairs = zip(open_driver(self.path).pictures, self.faces, strict=False)
+        for timed, face in pairs:
+            yield None if face is None else AlignedFace.of(timed.picture, face)
 
-def _face_picture(picture: np.ndarray, face: FaceMeasurement, encoder: FirstGuess) -> FacePicture:
-    crop = Alignment.of_face(face.landmarks).crop(picture, PICTURE_SIDE)
+
+@dataclass(frozen=True, eq=False)
+class AlignedFace:
+    """A face cut out of a frame.
+
+    Attributes:
+        picture: (256, 256, 3) uint8 sRGB, aligned as portraits are.
+        landmarks: (478, 2) in its pixels.
+    """
+
+    picture: np.ndarray
+    landmarks: np.ndarray
+
+    @staticmethod
+    def of(frame: np.ndarray, face: FaceMeasurement) -> AlignedFace:
+        alignment = Alignment.of_face(face.landmarks)
+        landmarks = alignment.to_square(face.landmarks[:, :2].astype(np.float64))
+        return AlignedFace(alignment.crop(frame, PICTURE_SIDE), landmarks * PICTURE_SIDE)
+
+
+def _face_picture(crop: np.ndarray, encoder: FirstGuess) -> FacePicture:
     return FacePicture(lambda: crop, lambda: encoded(encoder, crop))
 
 

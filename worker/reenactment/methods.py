@@ -18,7 +18,7 @@ from photorig.shared.errors import InputError, ModelError
 from photorig.worker.generators import Generator
 from photorig.worker.registry import card
 
-from . import calibrated, directions, regional, stylemask
+from . import calibrated, directions, regional, stylemask, stylespace, transfer
 from .bundle import ModelBundle
 from .method import Method, MethodEntry
 from .references import WithReferences
@@ -26,7 +26,7 @@ from .stand_in import WithStandIn
 
 log = logging.getLogger(__name__)
 
-_OWN = (regional, calibrated, directions, stylemask)
+_OWN = (regional, calibrated, directions, stylemask, transfer, stylespace)
 _PLUGINS = "photorig.methods"
 
 DEFAULT = regional.METHOD.name

@@ -23,6 +23,7 @@ from photorig.worker.fitting.encoder import PhotoEncoder
 from photorig.worker.generators.network import Network
 from photorig.worker.generators.people import person_latents
 from photorig.worker.reenactment.bundle import ModelBundle
+from photorig.worker.reenactment.random_motion import random_motion
 
 FIRST_PERSON = 30_000
 """Index of the first of the people; those of other trainings lie elsewhere."""
@@ -150,22 +151,6 @@ def _performed(
         rows.append(_seen(observers, torch.from_numpy(latents), torch.from_numpy(motion)))
     names = [field.name for field in fields(Performances)]
     return Performances(*(torch.cat([getattr(row, name) for row in rows]) for name in names))
-
-
-def random_motion(bundle: ModelBundle, random: np.random.Generator) -> np.ndarray:
-    """(p,) motion: mostly some head and some of the face, as far as faces bear it."""
-    motion = np.zeros(len(bundle.schema), np.float32)
-    if random.random() < 0.8:
-        motion[list(bundle.head_angles)] = random.uniform(-1.1, 1.1, 2)
-    choices = np.flatnonzero(bundle.moves_latents & bundle.is_coefficient)
-    if random.random() < 0.8:
-        for position in random.choice(choices, random.integers(1, 6), replace=False):
-            amount = random.uniform(0.3, 1.0)
-            motion[position] = amount
-            mirror = bundle.schema.index[bundle.schema.parameters[position].mirror]
-            if random.random() < 0.7:
-                motion[mirror] = amount
-    return bundle.bearable(motion)
 
 
 def _seen(observers: Observers, latents: Tensor, motion: Tensor) -> Performances:

@@ -1,8 +1,7 @@
-"""How locally single factors of StyleSpace move a face: what a region does ÷ what else changes.
+"""How locally directions of StyleSpace move a face: what a part of it does ÷ what else changes.
 
-All factors at once by gradients: random projections of what a region's vertices do, of who it is,
-of the pixels outside of the region and of the head's angles, traced back to the factors. The mean
-square over projections is the squared length of the change that a factor causes.
+A direction is what a row of the direction matrix adds to the factors of some rows of W+. Which rows
+is chosen by measurement: coarse ones leak into the whole face, fine ones may do too little.
 """
 
 from __future__ import annotations
@@ -14,97 +13,119 @@ from torch import Tensor
 from torch.nn import functional
 
 from photorig.worker.faces.face_shapes import load_face_shapes
+from photorig.worker.reenactment.bundle import ModelBundle
+from photorig.worker.reenactment.face_points import face_points
 
-from ..performances import SIDE, Observers, rendered
+from ..performances import Observers, rendered
 
-PARTS = ("mouth", "eyes", "brows", "other")
-QUOTAS = {"mouth": 14, "eyes": 8, "brows": 6, "other": 4}
-"""How many of the 32 channels each part of the face has (algorithms.md §4.3)."""
-_PREFIXES = {
-    "mouth": ("mouth", "jaw"),
-    "eyes": ("eye",),
-    "brows": ("brow",),
-    "other": ("cheek", "nose"),
-}
-_PROJECTIONS = 6
-_MOVED = 0.35
-"""cm by which a shape of the table moves a vertex that belongs to its part."""
-_MASK_SIDE = 64
-_BLUR = 13
+QUOTAS = {"mouth": 14, "eyes": 8, "brows": 5, "other": 5}
+"""How many of the 32 directions each part of the face has at most, the last taking what is left."""
+PREFIXES = {"mouth": ("mouth", "jaw"), "eyes": ("eye",), "brows": ("brow",)}
+ROWS = ((0, 11), (3, 11), (5, 11))
+"""First row and the one after the last whose factors a direction may move."""
+STEP = 0.8
+"""Full moves by which a direction is measured, either way."""
+_LEAST = 0.6
+"""Of what all rows do: what moves less has lost the expression."""
+_MASK_SIDE, _BLUR = 64, 13
 
 
 @dataclass(frozen=True, eq=False)
-class Locality:
-    """What one standard deviation of each of n factors does, root mean square over people.
+class Measured:
+    """What one full move of a direction does, mean over people.
 
     Attributes:
-        moves: by part, (n,) cm of its vertices.
-        identity: (n,) change of the unit vector of face recognition.
-        spills: by part, (n,) mean change of the colours outside of it, in [0, 1].
-        turns: (n,) degrees of yaw and pitch.
+        name: parameter of the direction matrix.
+        rows: whose factors it moves.
+        offsets: (n,) of the factors.
+        moves: (478, 3) cm, see `face_points`.
+        cost: identity lost (1 − cosine), degrees turned and colours changed elsewhere, weighed.
     """
 
-    moves: dict[str, Tensor]
-    identity: Tensor
-    spills: dict[str, Tensor]
-    turns: Tensor
+    name: str
+    rows: tuple[int, int]
+    offsets: Tensor
+    moves: Tensor
+    cost: float
 
-    def score(self, part: str) -> Tensor:
-        """(n,) the higher, the more of what a factor does is done in the part."""
-        others = [moves for name, moves in self.moves.items() if name != part]
-        cost = 0.05 + 2 * self.identity + 40 * self.spills[part] + 0.1 * self.turns
-        return self.moves[part] / (cost + 2 * torch.stack(others).sum(0))
+    @property
+    def strength(self) -> float:
+        """cm, root mean square over its part."""
+        return float(self.moves[part_points(part_of(self.name))].square().sum(-1).mean().sqrt())
 
-
-def part_vertices() -> dict[str, Tensor]:
-    """Indices of the vertices that the table of shapes moves in each part."""
-    shapes, result = load_face_shapes(), {}
-    for part, prefixes in _PREFIXES.items():
-        rows = [i for i, name in enumerate(shapes.names) if name.startswith(prefixes)]
-        reach = torch.from_numpy(shapes.offsets[rows]).norm(dim=-1).amax(0)
-        result[part] = torch.nonzero(reach > _MOVED * float(reach.max()))[:, 0]
-    return result
+    @property
+    def locality(self) -> float:
+        return self.strength / (0.05 + self.cost)
 
 
-def measure_locality(
-    observers: Observers, latents: Tensor, deviation: Tensor, seed: int
-) -> Locality:
-    """Over people (p, n_rows, w_dim); deviation (n,) of the factors over people."""
-    vertices, random = part_vertices(), torch.Generator().manual_seed(seed)
-    sums: dict[str, Tensor] = {}
+def part_of(name: str) -> str:
+    return next((part for part, some in PREFIXES.items() if name.startswith(some)), "other")
+
+
+def part_points(part: str) -> Tensor:
+    """Indices of the points that the table of shapes moves in a part."""
+    shapes = load_face_shapes()
+    names = [i for i, name in enumerate(shapes.names) if part_of(name) == part]
+    reach = torch.from_numpy(shapes.offsets[names]).norm(dim=-1).amax(0)
+    points = torch.nonzero(reach > 0.35 * float(reach.max()))[:, 0]
+    return torch.cat([points, torch.arange(468, 478)]) if part == "eyes" else points
+
+
+def directions(observers: Observers, bundle: ModelBundle, rows: tuple[int, int]) -> Tensor:
+    """(p, n) what each row of the matrix adds to the factors of some rows of W+."""
+    matrix, parts = torch.from_numpy(bundle.directions), []
+    for row, affines in enumerate(observers.network.style_affines):
+        is_moved = rows[0] <= row < min(rows[1], matrix.shape[1])
+        for affine in affines:
+            added = matrix[:, row if is_moved else 0] @ affine.weight.T
+            parts.append(added if is_moved else torch.zeros_like(added))
+    return torch.cat(parts, 1)
+
+
+@torch.no_grad()
+def measure(
+    observers: Observers, latents: Tensor, name: str, rows: tuple[int, int], offsets: Tensor
+) -> Measured:
+    """Moves people (p, 16, 512) along offsets (n,) either way."""
+    moves, cost = torch.zeros(478, 3), 0.0
+    points = part_points(part_of(name))
     for person in latents:
-        offsets = torch.zeros(1, len(deviation), requires_grad=True)
-        images = rendered(observers.network, person[None], offsets)
-        regions, found = observers.landmarker.detect_regions(images.detach().clamp(0, 1))
-        if not bool(found.all()):
-            continue
+        steps = torch.stack([offsets, -offsets]) * STEP
+        images = rendered(observers.network, person.expand(2, -1, -1), steps).clamp(0, 1)
+        regions, _ = observers.landmarker.detect_regions(images)
         seen = observers.landmarker.measure(images, regions)
-        outputs = {"identity": observers.recognition(images, seen.landmarks_px)[0]}
-        outputs["turns"] = seen.parameters[0, :2]
-        small = functional.adaptive_avg_pool2d(images, _MASK_SIDE)[0]
-        for part, chosen in vertices.items():
-            outputs[f"moves {part}"] = seen.aligned[0, chosen].flatten()
-            mask = _part_mask(seen.landmarks_px[0, chosen].detach())
-            outputs[f"spills {part}"] = (small * (1 - mask)).flatten()
-        for name, output in outputs.items():
-            for _ in range(_PROJECTIONS):
-                signs = torch.randn(output.shape, generator=random)
-                (slope,) = torch.autograd.grad(output @ signs, offsets, retain_graph=True)
-                squared = (slope[0] * deviation).square() / len(output) / _PROJECTIONS
-                sums[name] = sums.get(name, torch.zeros(len(deviation))) + squared / len(latents)
-    root = {name: value.sqrt() for name, value in sums.items()}
-    return Locality(
-        {part: root[f"moves {part}"] for part in PARTS},
-        root["identity"] * 128**0.5,
-        {part: root[f"spills {part}"] for part in PARTS},
-        root["turns"],
-    )
+        both = face_points(seen.aligned, seen.landmarks_px)
+        moves += (both[0] - both[1]) / (2 * STEP * len(latents))
+        identity = observers.recognition(images, seen.landmarks_px)
+        turned = (seen.parameters[0, :2] - seen.parameters[1, :2]).abs().mean()
+        small = functional.adaptive_avg_pool2d(images, _MASK_SIDE)
+        outside = 1 - _part_mask(seen.landmarks_px[0, points])
+        spilled = ((small[0] - small[1]).abs() * outside).mean()
+        lost = 1 - float(identity[0] @ identity[1])
+        cost += (0.2 * lost + 0.01 * float(turned) + 2 * float(spilled)) / len(latents)
+    return Measured(name, rows, offsets, moves, cost)
 
 
 def _part_mask(landmarks: Tensor) -> Tensor:
-    """(64, 64) 1 around landmarks (m, 3) of a picture, softly ending."""
-    places = (landmarks[:, :2] / SIDE * _MASK_SIDE).long().clamp(0, _MASK_SIDE - 1)
+    """(64, 64) 1 around landmarks (m, 3) of a picture of 256², softly ending."""
+    places = (landmarks[:, :2] / 256 * _MASK_SIDE).long().clamp(0, _MASK_SIDE - 1)
     mask = torch.zeros(1, 1, _MASK_SIDE, _MASK_SIDE)
     mask[0, 0, places[:, 1], places[:, 0]] = 1
     wide = functional.max_pool2d(mask, _BLUR, 1, _BLUR // 2)
     return functional.avg_pool2d(wide, 5, 1, 2)[0, 0]
+
+
+def best_rows(found: list[Measured]) -> Measured:
+    """Of one direction over several ranges of rows: the most local that still makes the move."""
+    whole = max(one.strength for one in found)
+    return max((o for o in found if o.strength >= _LEAST * whole), key=lambda one: one.locality)
+
+
+def chosen(found: list[Measured], count: int) -> list[Measured]:
+    """The most local of each part, up to its quota; what is left goes to the most local of all."""
+    ordered = sorted(found, key=lambda one: -one.locality)
+    taken: list[Measured] = []
+    for part, quota in QUOTAS.items():
+        taken += [one for one in ordered if part_of(one.name) == part][:quota]
+    left = [one for one in ordered if one not in taken]
+    return (taken + left)[:count]

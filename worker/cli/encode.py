@@ -1,0 +1,115 @@
+"""``photorig encode``: a film of a person to one face and 35 numbers a frame."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photorig.shared.files.writing import check_writable
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.timeline import DEFAULT_RATE
+
+from .progress import Progress
+from .reenact import fitted_portrait, measured_footage, source_portrait
+
+if TYPE_CHECKING:
+    from photorig.worker.fitting.driving_footage import DrivingFootage
+    from photorig.worker.portraits.portrait import Portrait
+
+ROLL = ARKIT_52.index["headRoll"]
+N_NUMBERS = 35
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "encode",
+        help="keep a performance as one face and 35 numbers a frame",
+        description="Yaw, pitch, roll and 32 directions of StyleSpace are found for each frame by "
+        "optimisation: some seconds a frame on one core.",
+    )
+    parser.add_argument("video", type=Path, help="a film, or a folder of pictures")
+    parser.add_argument("--out", type=Path, required=True, metavar="take.face")
+    parser.add_argument(
+        "--portrait", type=Path, help="of the person, or a photo (made of the most frontal frame)"
+    )
+    parser.add_argument("--quick", action="store_true", help="make the portrait in seconds")
+    parser.add_argument("--face", type=int, default=0, metavar="N", help="which face (0)")
+    parser.add_argument(
+        "--steps", type=_count, metavar="N", help="of the search in each frame (10)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    check_writable(args.out, "take.face", 1 << 20)
+    from photorig.worker.fitting.driving_footage import open_driver
+    from photorig.worker.portraits.face_take import FaceTake
+    from photorig.worker.reenactment.stylespace import channels_id
+
+    footage = measured_footage(args.video, args.face, open_driver(args.video).total)
+    portrait = _portrait(args, footage)
+    numbers, held = _numbers(footage, portrait, args.steps)
+    rate = footage.recording.rate or DEFAULT_RATE
+    take = FaceTake(numbers, held, rate, channels_id(), portrait)
+    take.save(args.out)
+    size = len(portrait.to_bytes()) >> 10
+    print(
+        f"Wrote {len(numbers)} frames to {args.out}: {take.bits_per_second / 1000:.1f} kbit/s at "
+        f"{float(rate):g} frames a second, and the face once ({size} KiB)."
+    )
+    return 0
+
+
+def _portrait(args: argparse.Namespace, footage: DrivingFootage) -> Portrait:
+    """The given one, or one of the frame that looks most straight ahead."""
+    if args.portrait is not None:
+        return source_portrait(args.portrait, args.quick)
+    from photorig.worker.fitting.driving_footage import open_driver
+
+    turned = [
+        np.inf if face is None else float(np.abs(face.parameters[:2]).sum())
+        for face in footage.faces
+    ]
+    frontal = int(np.argmin(turned))
+    picture = next(itertools.islice(open_driver(args.video).pictures, frontal, None)).picture
+    return fitted_portrait(picture, args.video.stem, args.quick)
+
+
+def _numbers(
+    footage: DrivingFootage, portrait: Portrait, steps: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 35) float16, and (n,) whether a frame repeats the one before."""
+    from photorig.worker.faces.recognition import load_recognition
+    from photorig.worker.fitting.face_numbers import FaceEncoder, NumberSettings
+    from photorig.worker.generators.style_space import row_slices
+    from photorig.worker.generators.weights import load_weights
+    from photorig.worker.reenactment.bundle import load_bundle
+    from photorig.worker.reenactment.stylespace import load_channels
+
+    settings = NumberSettings() if steps is None else NumberSettings(steps=steps)
+    channels = load_channels(row_slices(load_weights())[-1].stop)
+    encoder = FaceEncoder(portrait, load_bundle(), channels, load_recognition(), settings)
+    numbers = np.zeros((len(footage.faces), N_NUMBERS), np.float16)
+    held = np.array([face is None for face in footage.faces])
+    with Progress("frames", len(numbers)) as bar:
+        for row, face in enumerate(footage.crops()):
+            measured = footage.faces[row]
+            if face is None or measured is None:
+                numbers[row] = numbers[row - 1] if row else 0
+            else:
+                found = encoder.encode(face.picture, face.landmarks)
+                numbers[row] = [*found.turn, measured.parameters[ROLL], *found.amounts]
+            bar.advance()
+    first = int(np.argmin(held))
+    numbers[:first] = numbers[first]
+    return numbers, held
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise argparse.ArgumentTypeError("must be 1 to 1000")
+    return value

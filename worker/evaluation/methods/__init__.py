@@ -1,0 +1,1 @@
+"""The same faces driven by the same footage through every method: ``photorig evaluate methods``."""

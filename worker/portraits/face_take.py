@@ -1,0 +1,100 @@
+"""A performance as one face and 35 numbers a frame: ``photorig encode`` writes it.
+
+The file is safetensors: ``numbers`` (n, 35) float16 (motion of headYaw and headPitch, degrees of
+headRoll, full moves along 32 directions of StyleSpace), ``held`` (n,) bool, and the portrait's
+own file, byte for byte, so that a film can be made of it alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from photorig.shared.errors import InputError
+from photorig.shared.files.reading import read_file
+from photorig.shared.files.writing import write_atomically
+
+from .portrait import Portrait
+
+FORMAT, VERSION = "photorig.face", 1
+N_NUMBERS = 35
+_LARGEST = 512 << 20
+_HINT = "Encode the film again with 'photorig encode'."
+
+
+@dataclass(frozen=True, eq=False)
+class FaceTake:
+    """A performance.
+
+    Attributes:
+        numbers: (n, 35) float16.
+        held: (n,) bool, frames in which no face was seen: they repeat the one before.
+        rate: frames a second.
+        channels: SHA-256 (hex) of the channels that the numbers belong to.
+        portrait: whose performance it is.
+    """
+
+    numbers: np.ndarray
+    held: np.ndarray
+    rate: Fraction
+    channels: str
+    portrait: Portrait
+
+    @property
+    def bits_per_second(self) -> float:
+        """Of the numbers; the face comes once."""
+        return float(self.numbers.shape[1] * 16 * self.rate)
+
+    def save(self, path: Path) -> None:
+        """Raises InputError where it cannot be written."""
+        tensors = {
+            "numbers": np.ascontiguousarray(self.numbers, np.float16),
+            "held": np.ascontiguousarray(self.held, np.bool_),
+            "portrait": np.frombuffer(self.portrait.to_bytes(), np.uint8),
+        }
+        about = {"format": FORMAT, "version": VERSION, "rate": str(self.rate)}
+        metadata = json.dumps(about | {"channels": self.channels}, sort_keys=True)
+        write_atomically(path, save_tensors(tensors, {"photorig": metadata}))
+
+    @staticmethod
+    def load(path: Path) -> FaceTake:
+        """Raises InputError, one sentence, where the file is missing, cut or damaged."""
+        try:
+            content = read_file(path, _LARGEST)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", _HINT) from error
+        try:
+            return _read(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error.message}", error.hint) from error
+        except Exception as error:  # an edge: the file may be anybody's
+            raise InputError(f"{path} is no encoded face, or it is damaged", _HINT) from error
+
+
+def _read(content: bytes) -> FaceTake:
+    length = int.from_bytes(content[:8], "little")
+    header: Any = json.loads(content[8 : 8 + length])
+    about = json.loads(header["__metadata__"]["photorig"])
+    if (about["format"], about["version"]) != (FORMAT, VERSION):
+        raise InputError("this is an encoded face of another version", _HINT)
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise InputError("the file is cut off, or damaged", _HINT) from error
+    numbers, held, rate = tensors["numbers"], tensors["held"], Fraction(about["rate"])
+    if numbers.ndim != 2 or numbers.shape[1] != N_NUMBERS or numbers.dtype != np.float16:
+        raise InputError("the file does not hold 35 numbers a frame", _HINT)
+    if not len(numbers) or held.shape != (len(numbers),) or not 0 < rate <= 1000:
+        raise InputError("the file holds no frames", _HINT)
+    if not np.isfinite(numbers).all():
+        raise InputError("a number in the file is not finite", _HINT)
+    portrait = Portrait.from_bytes(tensors["portrait"].tobytes())
+    return FaceTake(numbers, held, rate, str(about["channels"]), portrait)
