@@ -92,7 +92,8 @@ class Cast:
             model_id=generator.model_id,
             name=f"person {index}",
         )
-        at_rest, frames = self._picture(rest), []
+        frames: list[tuple[np.ndarray, DrivingPictures]] = []
+        at_rest = self._picture(rest)
         while len(frames) < FRAMES:
             motion = random_motion(bundle, random)
             moved = generator.synthesize(bundle.shifted(latents, motion)[None], PICTURE_SIDE)[0]
