@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
 
     judge = Judge(("eyes", "identity"))
     outcome = compare(renderer, judge, names, _trials(args, cast), tell)
-    print(f"Wrote {write_page(args.out, outcome, renderer.model_id)}")
+    print(f"Wrote {write_page(args.out, outcome)}")
     return 0
 
 

@@ -99,9 +99,9 @@ def test_frames_without_a_face_are_counted_and_dropped_by_nobody(outcome) -> Non
 
 
 def test_the_page_has_a_row_for_each_and_pictures(outcome, tmp_path: Path) -> None:
-    page = write_page(tmp_path, outcome, "model").read_text()
+    page = write_page(tmp_path, outcome).read_text()
     for name in (AS_IT_IS, "m120", "m255"):
         assert f"| {name} |" in page
-    assert (tmp_path / "self.png").exists() and "cross.png" in page
+    assert (tmp_path / "self.jpg").exists() and "cross.jpg" in page
     figures = json.loads((tmp_path / "report.json").read_text())
     assert figures["self"]["m120"]["pose"] == 0

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from photorig.shared.files.writing import write_atomically
-from photorig.worker.media.encode import encode
 from photorig.worker.reenactment.methods import methods
 
+from ..report.pictures import draw_sheet
 from .run import AS_IT_IS, Figures, Outcome
 from .trials import CROSS, REAL, SELF
 
@@ -28,13 +28,13 @@ DIR` makes this page. Generated people are of the evaluation group, whom nothing
 their frames are made by the direction matrix, so that all methods that learned from it are at home.
 Judges are dlib's landmarks, the iris network and MobileFace, through which no loss looks. *Pose* is
 the mean error of the changes of yaw and pitch in degrees, *expression* that of the changes of the
-coefficients that the judge sees, *identity* the cosine to the source over that which the driver
-keeps to itself. Milliseconds are of processor time on a processor that others used as well: compare
-within the table only.
+coefficients that the judge sees, *identity* the cosine to the source, *of driver* that over what
+the driver, who only moves, keeps to itself. Milliseconds are of processor time on a processor that
+others used as well: compare within the table only.
 """
 
 
-def write_page(folder: Path, outcome: Outcome, model_id: str) -> Path:
+def write_page(folder: Path, outcome: Outcome) -> Path:
     """README.md, report.json and one picture a table; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     report = json.dumps(outcome.to_json(), indent=1).encode()
@@ -43,10 +43,11 @@ def write_page(folder: Path, outcome: Outcome, model_id: str) -> Path:
     for kind, by_method in outcome.figures.items():
         parts.append(_table(_TITLES[kind], by_method))
         if outcome.pictures.get(kind):
-            picture = encode(_sheet(outcome.pictures[kind]), "png", model_id)
-            write_atomically(folder / f"{kind}.png", picture)
-            columns = ", ".join(("source", "driver", AS_IT_IS, *outcome.methods))
-            parts.append(f"![{columns}]({kind}.png)\n\n{columns}.\n")
+            columns = ("source", "driver", AS_IT_IS, *outcome.methods)
+            draw_sheet(
+                columns, [_tiles(row) for row in outcome.pictures[kind]], folder / f"{kind}.jpg"
+            )
+            parts.append(f"![{', '.join(columns)}]({kind}.jpg)\n")
     parts.append(_sentences())
     page = folder / "README.md"
     write_atomically(page, "\n".join(parts).encode())
@@ -58,14 +59,15 @@ def _table(title: str, by_method: dict[str, Figures]) -> str:
     lines = [
         f"## {title} ({count.frames + count.missed} frames)",
         "",
-        "| | pose | expression | identity | PSNR | ms a frame | no face |",
-        "|---|---|---|---|---|---|---|",
+        "| | pose | expression | identity | of driver | PSNR | ms a frame | no face |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, one in by_method.items():
         psnr = "" if one.psnr is None else f"{one.psnr:.1f} dB"
         speed = "" if name == AS_IT_IS else f"{one.milliseconds:.0f}"
         lines.append(
-            f"| {name} | {one.pose:.2f}° | {one.expression:.4f} | {one.identity:.3f} | {psnr} | "
+            f"| {name} | {one.pose:.2f}° | {one.expression:.4f} | {one.identity:.3f} | "
+            f"{one.identity / one.ceiling:.2f} | {psnr} | "
             f"{speed} | {one.missed or ''} |"
         )
     return "\n".join(lines) + "\n"
@@ -76,7 +78,7 @@ def _sentences() -> str:
     return "\n".join(["## What they are", "", *lines, ""])
 
 
-def _sheet(rows: list[list[np.ndarray]]) -> np.ndarray:
+def _tiles(row: list[np.ndarray]) -> np.ndarray:
+    """(columns, side, side, 3) uint8."""
     side = (_TILE, _TILE)
-    small = [[cv2.resize(tile, side, interpolation=cv2.INTER_AREA) for tile in row] for row in rows]
-    return np.concatenate([np.concatenate(row, 1) for row in small])
+    return np.stack([cv2.resize(tile, side, interpolation=cv2.INTER_AREA) for tile in row])

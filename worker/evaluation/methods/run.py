@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from photorig.shared.wire.messages import FrameRequest
-from photorig.worker.evaluation.estimators.judge import Judge, Judgement
 from photorig.worker.reenactment.renderer import FaceRenderer
 from photorig.worker.reenactment.target import PICTURE_SIDE
 
+from ..estimators.judge import Judge, Judgement
 from .trials import SELF, Trial
 
 AS_IT_IS = "photo as it is"
@@ -28,7 +28,8 @@ class Figures:
         missed: frames in which the judge found no face.
         pose: degrees, mean error of the changes of yaw and pitch.
         expression: mean error of the changes of the coefficients that the judge sees.
-        identity: cosine to the source at rest, over that of the driver to itself at rest.
+        identity: cosine to the source at rest.
+        ceiling: of the driver to itself at rest, who only moves.
         psnr: dB to the true frame; only where one is driven by its own.
         milliseconds: of processor time a frame, with the encoder's where a picture drives.
     """
@@ -38,6 +39,7 @@ class Figures:
     pose: float
     expression: float
     identity: float
+    ceiling: float
     psnr: float | None
     milliseconds: float
 
@@ -66,6 +68,7 @@ class _Measured:
     pose: float
     expression: float
     identity: float
+    ceiling: float
     psnr: float | None
     seconds: float
 
@@ -135,12 +138,12 @@ def _measured(
     turned = (result.pose - source.pose) - (driver.pose - driver_at_rest.pose)
     moved = result.expression - source.expression
     wanted = driver.expression - driver_at_rest.expression
-    ceiling = float(driver.identity @ driver_at_rest.identity)
     psnr = _psnr(image, trial.driver) if trial.kind == SELF else None
     return _Measured(
         float(np.abs(turned[:2]).mean()),
         float(np.nanmean(np.abs(moved - wanted))),
-        float(result.identity @ source.identity) / ceiling,
+        float(result.identity @ source.identity),
+        float(driver.identity @ driver_at_rest.identity),
         psnr,
         seconds,
     )
@@ -164,6 +167,7 @@ def _figures(some: list[_Measured | None]) -> Figures:
         mean("pose"),
         mean("expression"),
         mean("identity"),
+        mean("ceiling"),
         float(np.mean(values)) if values else None,
         1000 * float(np.median([one.seconds for one in known])) if known else float("nan"),
     )
