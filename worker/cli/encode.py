@@ -84,14 +84,10 @@ def _numbers(
     """(n, 35) float16, and (n,) whether a frame repeats the one before."""
     from photorig.worker.faces.recognition import load_recognition
     from photorig.worker.fitting.face_numbers import FaceEncoder, NumberSettings
-    from photorig.worker.generators.style_space import row_slices
-    from photorig.worker.generators.weights import load_weights
     from photorig.worker.reenactment.bundle import load_bundle
-    from photorig.worker.reenactment.stylespace import load_channels
 
     settings = NumberSettings() if steps is None else NumberSettings(steps=steps)
-    channels = load_channels(row_slices(load_weights())[-1].stop)
-    encoder = FaceEncoder(portrait, load_bundle(), channels, load_recognition(), settings)
+    encoder = FaceEncoder(portrait, load_bundle(), load_recognition(), settings)
     numbers = np.zeros((len(footage.faces), N_NUMBERS), np.float16)
     held = np.array([face is None for face in footage.faces])
     with Progress("frames", len(numbers)) as bar:

@@ -18,12 +18,12 @@ from torch.nn import functional
 
 from photorig.shared.errors import InputError
 from photorig.worker.faces.recognition import Recognition, maps_apart
+from photorig.worker.generators import load_network
 from photorig.worker.generators.memory import keep_freed_memory
-from photorig.worker.generators.mobile_stylegan import MobileStyleGAN
-from photorig.worker.generators.weights import load_weights
+from photorig.worker.generators.tuned_networks import tuned_network
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
-from photorig.worker.reenactment.stylespace import Channels, FaceNumbers
+from photorig.worker.reenactment.stylespace import FaceNumbers, load_channels
 
 SIDE = 256
 _DILATED = 9
@@ -56,26 +56,24 @@ class FaceEncoder:
         self,
         portrait: Portrait,
         bundle: ModelBundle,
-        channels: Channels,
         recognition: Recognition,
         settings: NumberSettings | None = None,
     ) -> None:
         keep_freed_memory()
-        weights = load_weights()
-        if portrait.model_id != weights.model_id:
+        network = load_network()
+        if portrait.model_id != network.model_id:
             raise InputError(
                 f"The portrait {portrait.name!r} was made with another generator",
                 "Fit the photo again with the default generator.",
             )
-        if portrait.tuning is not None:
-            weights = portrait.tuning.applied(weights)
-        network = MobileStyleGAN(weights)
+        network = tuned_network(network, portrait.tuning)
         self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._recognition, self._settings = recognition, settings or NumberSettings()
         self._latents = torch.from_numpy(portrait.latents)[None]
         rows = bundle.directions[list(bundle.head_angles)]
         self._turns = torch.from_numpy(rows)
-        self._directions = torch.from_numpy(channels.offsets)
+        n_factors = self._network.styles(self._latents).shape[1]
+        self._directions = torch.from_numpy(load_channels(n_factors).offsets)
         self._last: Tensor | None = None
 
     def encode(self, crop: np.ndarray, landmarks: np.ndarray) -> FaceNumbers:

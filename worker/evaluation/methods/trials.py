@@ -80,7 +80,7 @@ class Cast:
     ) -> tuple[Portrait, list[tuple[np.ndarray, DrivingPictures]]]:
         generator, bundle = self._renderer.generator, self._renderer.bundle
         random = np.random.default_rng(person_seed(index, seed, EVALUATION))
-        z = random.standard_normal((1, 512)).astype(np.float32)
+        z = random.standard_normal((1, generator.z_dim)).astype(np.float32)
         latents = generator.expand(generator.map(z, 0.75))[0]
         rest = generator.synthesize(latents[None], PICTURE_SIDE)[0]
         read = self._net3d.analyze_one(rest).parameters
