@@ -86,11 +86,13 @@ def measured_statistics(
     total, squares = np.zeros(form.w_dim), np.zeros(form.w_dim)
     for _ in range(_SAMPLES // _BATCH):
         z = random.standard_normal((_BATCH, form.z_dim), np.float32)
-        w = map_codes(tensors, z).astype(np.float64)
+        with np.errstate(all="ignore"):  # a damaged file is told when it is written
+            w = map_codes(tensors, z).astype(np.float64)
         total += w.sum(0)
         squares += np.square(w).sum(0)
-    mean = total / _SAMPLES
-    std = np.sqrt(np.maximum(squares / _SAMPLES - np.square(mean), 0))
+    with np.errstate(all="ignore"):
+        mean = total / _SAMPLES
+        std = np.sqrt(np.maximum(squares / _SAMPLES - np.square(mean), 0))
     return mean.astype(np.float32), std.astype(np.float32)
 
 
