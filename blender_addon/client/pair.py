@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from .channel import never
 
 _MAX_BYTES = 64 << 10
 _POLL_MILLISECONDS = 50
+_GOODBYE_MILLISECONDS = 500
 
 
 def pair(
@@ -57,6 +59,10 @@ def pair(
         form = pairing.pair_form(name, public)
         question = encode(Header(pairing.PAIR, "c1", body=form.body))
         answer = _ask(socket, question, timeout, should_cancel)
+        with contextlib.suppress(zmq.ZMQError):  # the worker waits for a little only
+            socket.send_multipart(encode(Header("bye", "c2")), zmq.NOBLOCK)
+        socket.close(_GOODBYE_MILLISECONDS)
+        context.term()
     finally:
         context.destroy(0)
     if answer.header.kind == "error":

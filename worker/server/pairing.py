@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 _MAX_BYTES = 64 << 10
 _POLL_MILLISECONDS = 200
-_LAST_WORDS_MILLISECONDS = 2000
+_GOODBYE_SECONDS = 3.0
+"""How long the client has to say that it has the answer; a socket that is closed may lose it."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,20 @@ def wait_for_client(
     try:
         guard = KeyGuard(context, [client.public])
         endpoint = Endpoint(context, address, worker, _MAX_BYTES, 8)
-        endpoint.socket.linger = _LAST_WORDS_MILLISECONDS
         poller = zmq.Poller()
         poller.register(guard.socket, zmq.POLLIN)
         poller.register(endpoint.socket, zmq.POLLIN)
-        deadline = time.monotonic() + seconds
+        deadline, known = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
             poller.poll(_POLL_MILLISECONDS)
             guard.answer()
             while (received := endpoint.receive()) is not None:
+                if known is not None:
+                    return known  # whatever it says now, it has the answer
                 known = _answer(endpoint, *received, offer, allowed)
                 if known is not None:
-                    # Closed, it still sends what waits, for as long as it lingers.
-                    endpoint.socket.close()
-                    guard.socket.close()
-                    context.term()
-                    return known
-        return None
+                    deadline = time.monotonic() + _GOODBYE_SECONDS
+        return known
     finally:
         context.destroy(0)
 
