@@ -148,8 +148,8 @@ def test_face_and_matte_of_a_photo_are_those_of_the_command_line(
 
     rows, columns = matte.shape
     assert matte[rows // 4 : rows // 2, columns * 2 // 5 : columns * 3 // 5].mean() > 0.95
-    assert (face != combined).any()
-    if size == "FULL":  # the square has next to no background
+    if size == "FULL":  # the square has next to no background, and a turned head fills it
+        assert (face != combined).any()
         outside = _far_from((matte > 0) | (at_rest["matte"][..., 0] > 0), columns // 16)
         assert 0.2 < outside.mean() < 0.9
         np.testing.assert_array_equal(combined[outside], at_rest["combined"][outside])
