@@ -93,10 +93,14 @@ def _list(registry: Registry, names: list[str], as_json: bool) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     for row in rows:
-        megabytes = row["size"] / 1e6
-        print(f"{row['name']:<16} {row['kind']:<14} {megabytes:7.1f} MB  {row['state']}")
+        size = f"{row['size'] / 1e6:7.1f} MB" if row["size"] else f"{'':>10}"
+        print(f"{row['name']:<16} {row['kind']:<14} {size}  {row['state']}")
         print(f"{'':<16} {row['title']}")
         print(f"{'':<16} {row['source']}; licence {row['licence']}")
+        if row["expected"]:
+            least = row["expected"].get("megabytes_at_least")
+            size = f", at least {least} MB" if least else ""
+            print(f"{'':<16} photorig models import {' or '.join(row['files'])}{size}")
     print(f"Fetched models are kept in {registry.cache.folder}")
     return 0
 
@@ -111,6 +115,8 @@ def _row(registry: Registry, card: ModelCard) -> dict[str, Any]:
         "notice": card.notice,
         "source": str(card.source),
         "size": card.size,
+        "files": [file.name for file in card.files],
+        "expected": card.facts.get("expected", {}),
         "state": problem or "ready",
         "folder": str(
             card.path.parent if card.source.is_beside_card else registry.cache.path(card)
