@@ -174,10 +174,10 @@ class FaceRenderer:
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait.tuning)
         target = _target(portrait, shift, pictures)
         drive = self._method(request.method).drive(portrait, target)
-        at_rest = None if drive.styles is None else drive.styles.at_rest()
+        at_rest = drive.at_rest(portrait.latents)
 
         def rest() -> np.ndarray:
-            return generator.synthesize(portrait.latents[None], size, at_rest)[0]
+            return at_rest.drawn(generator, size)
 
         if motion.is_rest and not shift.any() and pictures is None:
             frame = self._stage.rest_frame(portrait, request.size)
@@ -185,7 +185,7 @@ class FaceRenderer:
         if request.size == "full":
             check_memory(portrait)
         motion, move = replace(motion, roll=motion.roll - drive.tilt), drive.move
-        crop = generator.synthesize(drive.latents[None], size, drive.styles)[0]
+        crop = drive.drawn(generator, size)
         if move is not None:
             move = replace(move, tilt=drive.tilt)
             crop = move.applied(crop)

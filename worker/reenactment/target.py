@@ -10,7 +10,7 @@ import numpy as np
 
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.generators import Generator
-from photorig.worker.generators.style_space import Styles
+from photorig.worker.generators.code import Code
 
 PICTURE_SIDE = 256
 
@@ -37,7 +37,7 @@ class FacePicture:
     @staticmethod
     def generated(code: np.ndarray, generator: Generator) -> FacePicture:
         """The face that a generator makes of a code."""
-        return FacePicture(lambda: generator.synthesize(code[None], PICTURE_SIDE)[0], lambda: code)
+        return FacePicture(lambda: Code(code).drawn(generator, PICTURE_SIDE), lambda: code)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +74,13 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
-class Drive:
+class Drive(Code):
     """What a method makes of a target.
 
     Attributes:
-        latents: (n_rows, w_dim) float32 to render.
-        styles: by how much the picture differs from these latents; None where it does not.
         move: where landmarks are and where they are wanted; None where the latents are all.
         tilt: degrees of headRoll that come along unasked, to be taken back in the picture.
     """
 
-    latents: np.ndarray
-    styles: Styles | None = None
     move: FaceMove | None = None
     tilt: float = 0.0

@@ -161,7 +161,7 @@ class Studio:
         request = self.request(portrait, parameters, mode, size)
         shift = self.renderer.parameter_shift(portrait, request)
         drive = self._method.drive(portrait, Target(shift))
-        return self.renderer.generator.synthesize(drive.latents[None], size, drive.styles)[0]
+        return drive.drawn(self.renderer.generator, size)
 
     def shift_length(self, portrait: Portrait, parameters: np.ndarray, mode: str) -> float:
         """Length of the latent shift in standard deviations of w, whatever the method."""
