@@ -73,20 +73,18 @@ def part_points(part: str) -> Tensor:
 
 def directions(observers: Observers, bundle: ModelBundle, rows: tuple[int, int]) -> Tensor:
     """(p, n) what each row of the matrix adds to the factors of some rows of W+."""
-    matrix, parts = torch.from_numpy(bundle.directions), []
-    for row, affines in enumerate(observers.network.style_affines):
-        is_moved = rows[0] <= row < min(rows[1], matrix.shape[1])
-        for affine in affines:
-            added = matrix[:, row if is_moved else 0] @ affine.weight.T
-            parts.append(added if is_moved else torch.zeros_like(added))
-    return torch.cat(parts, 1)
+    network, matrix = observers.network, torch.from_numpy(bundle.directions)
+    still = torch.zeros(len(matrix), network.n_rows, network.w_dim)
+    moved, some = still.clone(), slice(rows[0], min(rows[1], matrix.shape[1]))
+    moved[:, some] = matrix[:, some]
+    return network.styles(moved) - network.styles(still)
 
 
 @torch.no_grad()
 def measure(
     observers: Observers, latents: Tensor, name: str, rows: tuple[int, int], offsets: Tensor
 ) -> Measured:
-    """Moves people (p, 16, 512) along offsets (n,) either way."""
+    """Moves people (p, n_rows, w_dim) along offsets (n,) either way."""
     moves, cost = torch.zeros(478, 3), 0.0
     points = part_points(part_of(name))
     for person in latents:
