@@ -194,7 +194,7 @@ def command_audit(args: argparse.Namespace) -> int:
 
 def command_faults(args: argparse.Namespace) -> int:
     """Things that go wrong, by schedule, and a ledger that shows what was lost."""
-    program = str(ROOT / "tests" / "faults" / "run.py")
+    program = str(ROOT / "tests" / "faults" / "fault_run.py")
     command = [prepare_worker().tool("python"), "-P", program, "--schedules", str(args.schedules)]
     return run([*command, "--seed", str(args.seed)], 600 + 120 * args.schedules)
 

@@ -13,7 +13,7 @@ import pytest
 from card_server import SIZE, CardRenderer, card, encode_card, portrait_bytes
 from client_program import FRAMES
 from ledger import check_folder, leftovers
-from run import run_all, summary
+from fault_run import run_all, summary
 from schedules import ACTIONS, MATRIX, PHASES, schedule
 
 from photorig.shared.files.frame_index import FrameIndex, picture_key

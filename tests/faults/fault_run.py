@@ -1,6 +1,6 @@
 """The fault matrix: things go wrong by schedule, and a ledger shows that nothing is lost by it.
 
-    python tests/faults/run.py --schedules 200 --seed 1 [--report FILE]
+    python tests/faults/fault_run.py --schedules 200 --seed 1 [--report FILE]
 
 For each schedule a client (what Blender does, see client_program.py) works with a worker of test
 cards while faults of schedules.py happen; a person tries again until it is done. Afterwards every
