@@ -58,6 +58,8 @@ def test_five_hundred_files_leave_no_handler_image_or_texture_behind(
         if load in (100, LOADS):
             gc.collect()
             seen.append((_handlers(), _blocks(), _process()))
+    # Blender remembers for files to come whether windows are loaded.
+    bpy.ops.wm.open_mainfile(filepath=str(files[0]), load_ui=True)
     (handlers, blocks, before), (handlers_after, blocks_after, after) = seen
     assert handlers_after == handlers
     assert handlers
