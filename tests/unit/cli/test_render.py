@@ -227,9 +227,9 @@ def test_what_is_held_is_told_of_this_face_once(
     make_shot: Callable[..., Shot], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()
-    frames = [FrameParameters(n, {"headYaw": 1.6, "jawOpen": 0.1}) for n in (1, 2)]
+    frames = [FrameParameters(n, {"headYaw": 60.0, "jawOpen": 0.1}) for n in (1, 2)]
     write(shot.folder / "take.jsonl", frames)
     assert shot.render() == 0
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "Warning" in line]
-    assert line.startswith("Warning: headYaw is held within −1° … 1° of change on this face")
+    assert line.startswith("Warning: headYaw is held within −35° … 35° of change on this face")
     assert line.endswith("(first in frame 1).")
