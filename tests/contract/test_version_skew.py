@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import zmq
-from card_server import RunningServer, portrait_bytes
+from card_server import RunningServer
 from record_transcript import client_of, converse
-from transcripts import MINORS, PART_BYTES, Said, WorkerOfThen, transcript
+from transcripts import MINORS, PART_BYTES, Said, WorkerOfThen, portrait_in, transcript
 
 from photorig.shared.wire.message_forms import read_error
 from photorig.shared.wire.protocol import VERSION, Message, decode
@@ -170,7 +170,7 @@ def test_a_recorded_worker_serves_todays_client(
     load: Callable[..., ModuleType], minor: int, tmp_path: Path
 ) -> None:
     with WorkerOfThen(minor, tmp_path) as worker:
-        frames = converse(load, worker.file, minor, portrait_bytes(1))
+        frames = converse(load, worker.file, minor, portrait_in(minor))
         assert worker.unknown == set()
     check_frames(minor, frames)
 
@@ -180,7 +180,7 @@ def test_a_worker_of_tomorrow_serves_todays_client(
 ) -> None:
     minor = MINORS[-1]
     with WorkerOfThen(minor, tmp_path, later) as worker:
-        check_frames(minor, converse(load, worker.file, minor, portrait_bytes(1)))
+        check_frames(minor, converse(load, worker.file, minor, portrait_in(minor)))
 
 
 def test_a_worker_without_fits_is_asked_for_none(

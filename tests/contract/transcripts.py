@@ -62,6 +62,12 @@ def transcript(minor: int) -> list[Said]:
     return lines
 
 
+def portrait_in(minor: int) -> bytes:
+    """The portrait file that was uploaded in a transcript; its hash names it in the answers."""
+    uploads = (s for s in transcript(minor) if s.message.header.kind == "portrait_upload")
+    return bytes(next(uploads).message.payloads[0].data)
+
+
 def what_matters(message: Message) -> tuple[object, ...]:
     """By what a recorded question is found again: its kind and what is asked for."""
     header = message.header

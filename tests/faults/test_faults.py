@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from card_server import SIZE, CardRenderer, card, encode_card, portrait_bytes
 from client_program import FRAMES
-from ledger import check_folder, leftovers
 from fault_run import run_all, summary
+from ledger import check_folder, leftovers
 from schedules import ACTIONS, MATRIX, PHASES, schedule
 
 from photorig.shared.files.frame_index import FrameIndex, picture_key
@@ -97,7 +97,12 @@ def test_the_ledger_notices_a_process_and_files_that_are_left(
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("cell", [("kill", "worker", "render"), ("kill", "client", "render")])
 def test_nothing_is_lost_when_one_of_both_is_killed(cell: tuple[str, str, str]) -> None:
-    seed = MATRIX.index(cell)
-    told = summary(run_all(range(seed, seed + 1), with_long_pauses=False))
-    assert told["problems"] == []
-    assert told["happened"]
+    happened = {}
+    for again in range(6):  # at other moments: a fast computer may be done before one comes
+        seed = MATRIX.index(cell) + again * len(MATRIX)
+        told = summary(run_all(range(seed, seed + 1), with_long_pauses=False))
+        assert told["problems"] == []
+        happened = told["happened"]
+        if happened:
+            break
+    assert happened

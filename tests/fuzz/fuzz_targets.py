@@ -280,8 +280,6 @@ class _Canary:
 @cache
 def _checkpoint_seeds() -> list[bytes]:
     sys.path.insert(0, str(ROOT))
-    import pickle
-
     import pytest
 
     from tests.unit import checkpoint_files as made
@@ -296,7 +294,6 @@ def _checkpoint_seeds() -> list[bytes]:
             made.torch_bytes({"g_ema": state}),
             made.torch_bytes({"g_ema": state}, legacy=True),
             made.torch_bytes({"A_matrix": matrix, "opts": _Canary()}),
-            *(pickle.dumps({"G_ema": _Canary()}, protocol) for protocol in (2, 4)),
         ]
 
 

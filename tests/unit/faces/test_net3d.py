@@ -85,7 +85,7 @@ def test_a_small_face_in_the_corner_is_not_measured_as_turned(net3d, astronaut):
 @pytest.mark.weights("face-landmarker")
 def test_a_photo_is_measured_as_its_aligned_picture_is(net3d, astronaut):
     face = net3d.analyze_one(astronaut)
-    aligned = cv2.warpAffine(astronaut, 512 * Alignment.of_face(face.landmarks), (512, 512))
+    aligned = cv2.warpAffine(astronaut, 512 * Alignment.of_face(face.landmarks).matrix, (512, 512))
     again = net3d.analyze_one(aligned)
     assert np.abs(again.parameters[:2] - face.parameters[:2]).max() < 1.0
     assert again.parameters[2] == pytest.approx(0, abs=0.5), "which is turned upright"
