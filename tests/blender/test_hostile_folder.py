@@ -41,7 +41,7 @@ def use_program(preferences: Any, tmp_path: Path) -> Callable[[str], None]:
 def test_a_program_stands_in_our_folder_and_its_python_knows_installed_modules_only(
     use_program: Callable[[str], None], modules: SimpleNamespace, hostile_folder: Path
 ) -> None:
-    use_program(f'pwd; cd "{hostile_folder}"; exec "{sys.executable}" -m base64 -t')
+    use_program(f'pwd; cd "{hostile_folder}"; exec "{sys.executable}" -m base64 -e /dev/null')
     bpy.ops.photorig.check_worker()
     check = modules.check.check
     assert check.is_good, check.report
