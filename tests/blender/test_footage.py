@@ -86,6 +86,10 @@ def test_its_progress_is_shown_and_it_can_be_cancelled(
     assert (job.is_done, job.error) == (True, "The import was cancelled")
 
 
+@pytest.mark.skipif(
+    not bpy.app.build_options.audaspace,
+    reason="this Blender's Python module is built without sound",
+)
 def test_the_sound_of_a_video_lies_where_its_first_frame_is(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
