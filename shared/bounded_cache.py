@@ -54,7 +54,7 @@ class BoundedCache(Generic[Key, Value]):
     @limit.setter
     def limit(self, limit: int) -> None:
         self._limit = limit
-        self._make_room()
+        self.make_room()
 
     def get(self, key: Key) -> Value | None:
         """The value, which so becomes the one that was used last; None where there is none."""
@@ -69,7 +69,7 @@ class BoundedCache(Generic[Key, Value]):
         size = 1 if self._size_of is None else self._size_of(value)
         self._values[key] = value, size
         self._size += size
-        self._make_room()
+        self.make_room()
 
     def pop(self, key: Key) -> Value | None:
         """Forget a value, and give it back; None where there is none."""
@@ -77,15 +77,12 @@ class BoundedCache(Generic[Key, Value]):
         self._size -= size
         return value
 
-    def make_room(self, size: int) -> None:
-        """Forget what has to go for a value of this size, before it is made."""
-        self._make_room(size)
-
     def clear(self) -> None:
         self._values.clear()
         self._size = 0
 
-    def _make_room(self, more: int = 0) -> None:
+    def make_room(self, more: int = 0) -> None:
+        """Forget what has to go for a value of this size, before it is made."""
         least = 0 if more else self._least
         while self._size + more > self._limit and len(self._values) > least:
             _, (_, size) = self._values.popitem(last=False)

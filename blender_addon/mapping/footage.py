@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -64,14 +64,13 @@ class FootageJob(Job):
     ) -> None:
         """See ``start``."""
         super().__init__()
-        self.video, self.keyed = video, None
+        self.video = video
+        self.keyed: Keyed | None = None
         self._scene, self._camera = scene.session_uid, camera.session_uid
         self._options, self._with_sound = options, with_sound
         self._program: subprocess.Popen[bytes] | None = None
         self._cleanup = contextlib.ExitStack()
         self._progress, self._ticks = 0.0, 0
-
-    keyed: Keyed | None
 
     @property
     def summary(self) -> str:
@@ -210,7 +209,7 @@ def start(
         raise InputError("Another video is being analysed", "Wait for it, or cancel it.")
     if not video.is_file():
         raise InputError(f"There is no file {str(video)!r}", "Choose the video again.")
-    current = FootageJob(context.scene, camera, video, replace(options), with_sound)
+    current = FootageJob(context.scene, camera, video, options, with_sound)
     keep_ticking(_tick)
     return current
 

@@ -168,7 +168,7 @@ class Portrait:
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "model_id": self.model_id,
-            "schema_hash": ARKIT_52.hash,  # what readers of before version 0.2 ask for
+            "schema_hash": ARKIT_52.hash,  # what readers of before ask for
             "parameter_ids": list(self.parameter_ids),
             "name": name_to_keep(self.name),
         }
