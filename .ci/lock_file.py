@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
-WORKER, TESTS, TOOLS = "worker.txt", "tests.txt", "tools.txt"
+WORKER, TESTS, RAY, TOOLS = "worker.txt", "tests.txt", "ray.txt", "tools.txt"
 
 _BEGIN = re.compile(r"(?m)^(?=[A-Za-z0-9])")
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\\n]+?))?\s*(?:\\|$)", re.MULTILINE)

@@ -12,7 +12,18 @@ from pathlib import Path
 
 from bill_of_materials import bill_of_materials, component
 from environments import BLENDER_TEST_PACKAGES, BLENDERS, BUILD_BACKEND, BuildError, Environment
-from lock_file import FOLDER, ROOT, TESTS, TOOLS, WORKER, Pin, entries, licences, read_lock
+from lock_file import (
+    FOLDER,
+    RAY,
+    ROOT,
+    TESTS,
+    TOOLS,
+    WORKER,
+    Pin,
+    entries,
+    licences,
+    read_lock,
+)
 
 TOOLS_WANTED = ("pip-audit==2.10.1", "uv==0.13.9")
 WORKER_BILL = ROOT / "worker" / "bill-of-materials.cdx.json"
@@ -38,6 +49,11 @@ def lock_everything(tools: Environment) -> list[Path]:
     _write(WORKER, "What the worker needs, but for torch", [e for e in whole if _name(e) in own])
     rest = [entry for entry in whole if _name(entry) not in own]
     _write(TESTS, "What tests and checks need besides worker.txt", rest)
+    found = _resolved(tools, [*everything, *extras["ray"]], "3.11", _locked(WORKER, TESTS, RAY))
+    more = [entry for entry in found if _name(entry) not in own]
+    needed = {_name(entry) for entry in _resolved(tools, extras["ray"], "3.11", "\n".join(found))}
+    more = [entry for entry in more if _name(entry) in needed]
+    _write(RAY, "What the extra ray needs besides worker.txt", more)
     for series, (version, python) in BLENDERS.items():
         name, wanted = f"blender-{series}.txt", [f"bpy=={version}", *BLENDER_TEST_PACKAGES]
         found = _resolved(tools, wanted, f"{python[0]}.{python[1]}", _locked(name))

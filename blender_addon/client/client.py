@@ -29,6 +29,8 @@ from .previews import PortraitDelivery, Previews
 from .render_job import Codec, RenderJob
 
 _REMEMBERED_PORTRAITS = 16
+_FEWEST_ON_THEIR_WAY = 4
+"""Frames of a job, for a worker with one device; one with many allows more."""
 
 
 class Conversation(Protocol):
@@ -206,14 +208,19 @@ class WorkerClient:
         self,
         requests: Iterable[FrameRequest],
         codec: Codec | Callable[[FrameRequest], Codec] = "png",
-        window: int = 4,
+        window: int = 0,
     ) -> RenderJob:
         """Begin to render frames; see RenderJob.
+
+        Args:
+            window: most frames on their way at a time; 0 for what keeps the worker's devices busy.
 
         Raises:
             InputError: the worker lacks a portrait and this client does not have it either.
             ConnectionLost.
         """
+        allowed = 0 if self.welcome is None else self.welcome.limits.window
+        window = window or max(_FEWEST_ON_THEIR_WAY, allowed // 4)
         job = RenderJob(self, self.new_job_name("job"), requests, codec, window)
         for portrait_id in dict.fromkeys(p for request in job.missing for p in request.portraits):
             self._ensure_portrait(portrait_id)

@@ -21,11 +21,10 @@ import numpy as np
 
 from photorig.shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
 from photorig.shared.wire.messages import FrameRequest, HeadMeasurement
-from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.fits.process import ProcessFitter
 from photorig.worker.server.launch import ServerOptions, StopSignal, serve
 from photorig.worker.server.portrait_store import PortraitStore
@@ -83,10 +82,6 @@ def card(request: FrameRequest, width: int, height: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def encode_card(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
-    return encode_picture(image, picture_format, CardRenderer.model_id)
-
-
 def head_of(portrait: Portrait) -> HeadMeasurement:
     """The average face, as it looks into the camera."""
     canonical = load_canonical_face().vertices
@@ -112,7 +107,7 @@ def main() -> None:
     parser.add_argument("--end-with-stdin", action="store_true")
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
-    executor = LocalExecutor(CardRenderer, portraits, encode_card)
+    executor = LocalExecutor(CardRenderer, portraits, encode_picture)
     settings = ServerOptions(
         options.connection_file,
         parent_pid=options.parent_pid,

@@ -26,7 +26,7 @@ from photorig.worker.cli.serve import reachable_options
 from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.server.executor import LocalExecutor
+from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.fits.process import ProcessFitter
 from photorig.worker.server.launch import (
     DEFAULT_BIND,
@@ -125,7 +125,7 @@ class RunningServer:
         self.info: ConnectionInfo
         self.reason = ""
         self._stop = StopSignal()
-        self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_card)
+        self._executor = LocalExecutor(lambda: self.renderer, self.portraits, encode_picture)
         self._limits = limits
         self._options = options
         self._fitter = ProcessFitter(fit_program, fit_photos)
@@ -178,7 +178,7 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     portraits = PortraitStore(args.portraits, Portrait.from_bytes)
-    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode_card)
+    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode_picture)
     executor.start()
     options = ServerOptions(
         args.connection_file,

@@ -18,7 +18,8 @@ from photorig.shared.files.portrait_layout import read_header
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.messages import FitFaces, FitProgress, FoundFace, FrameReply
 from photorig.worker.server import answers
-from photorig.worker.server.executor import FrameDone, LocalExecutor
+from photorig.worker.server.executors.interface import FrameDone
+from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.fits import queue as fits
 from photorig.worker.server.fits.queue import FitEvent
 from photorig.worker.server.portrait_store import PortraitStore
@@ -171,7 +172,7 @@ def test_whatever_a_step_of_a_turn_does_the_next_turn_comes(
     peer = Peer(server.info)  # noqa: F811
     peer.greet()
     monkeypatch.setattr(fits.Fits, "news", fail)
-    monkeypatch.setattr(LocalExecutor, "has_room", fail)
+    monkeypatch.setattr(LocalExecutor, "room", fail)
     peer.send("ping")
     assert peer.receive() is not None
     failing.clear()

@@ -38,6 +38,27 @@ def test_every_package_of_the_project_is_locked_at_its_version_but_torch() -> No
     assert environments.BUILD_BACKEND in locked
 
 
+def test_the_extra_ray_is_locked_beside_the_worker_and_never_against_it() -> None:
+    extra = {pin.name: pin for pin in lock_file.read_lock(lock_file.FOLDER / lock_file.RAY)}
+    assert {f"{one.name}=={one.version}" for one in extra.values()} >= set(
+        PROJECT["optional-dependencies"]["ray"]
+    )
+    for name in (lock_file.WORKER, lock_file.TESTS):
+        for pin in lock_file.read_lock(lock_file.FOLDER / name):
+            assert name != lock_file.WORKER or pin.name not in extra
+            assert pin.name not in extra or extra[pin.name].version == pin.version
+
+
+def test_neither_the_worker_nor_its_tests_bring_ray_along() -> None:
+    for environment in (environments.worker_environment(), environments.tools_environment()):
+        assert not [
+            pin
+            for path in environment.locks
+            for pin in lock_file.read_lock(path)
+            if pin.name == "ray"
+        ]
+
+
 @pytest.mark.parametrize("series", environments.BLENDERS)
 def test_every_blender_is_locked_at_the_version_that_build_py_names(series: str) -> None:
     pin = lock_file.pin_of("bpy", lock_file.FOLDER / f"blender-{series}.txt")

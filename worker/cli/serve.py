@@ -8,13 +8,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from photorig.shared import programs
 from photorig.shared.errors import InputError
 from photorig.shared.wire.connection import ConnectionInfo
-from photorig.shared.wire.messages import MAX_FIT_PHOTOS
-from photorig.shared.wire.picture_format import PictureFormat
+from photorig.shared.wire.messages import MAX_FIT_PHOTOS, MessageLimits
 from photorig.worker.places import cache_folder, state_folder
 from photorig.worker.server.watchdog import PATIENCE_SECONDS
 
@@ -67,6 +64,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="end if one frame takes so long without a sign of life (default: %(default)g)",
     )
+    parser.add_argument(
+        "--executor",
+        default="local",
+        metavar="NAME",
+        help="where frames are made: local (this computer's device) or ray (many devices)",
+    )
+    parser.add_argument(
+        "--address",
+        default="",
+        metavar="HOST:PORT",
+        help="with --executor ray: of the head node (default: only this computer's devices)",
+    )
+    parser.add_argument(
+        "--actors",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --executor ray: devices to use (default: all, also those that come later)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     parser.add_argument("--bundle", default="default", help="model bundle (default: default)")
     parser.add_argument(
@@ -83,12 +99,15 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--frame-seconds is not above 0", "Give seconds, for example 180.")
     if args.idle_minutes < 0:
         raise InputError("--idle-minutes is negative", "Give minutes, or 0 for never.")
+    if args.actors < 0:
+        raise InputError("--actors is negative", "Give a number of devices, or 0 for all.")
     start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.fitting.head_measurement import HeadMeasurer
-    from photorig.worker.media.encoding import encode_picture
     from photorig.worker.portraits.portrait import Portrait
-    from photorig.worker.server.executor import LocalExecutor, Renderer
+    from photorig.worker.server.executors.entry import ExecutorOptions
+    from photorig.worker.server.executors.registry import executor_entry
+    from photorig.worker.server.executors.workshop import FaceWorkshop
     from photorig.worker.server.fits.process import ProcessFitter
     from photorig.worker.server.launch import (
         DEFAULT_BIND,
@@ -112,30 +131,19 @@ def run(args: argparse.Namespace) -> int:
     )
     bind_addresses(options)  # refuse a wrong address before the model is loaded
 
-    def make_renderer() -> Renderer:
-        from photorig.worker.reenactment.known_faces import default_folder
-        from photorig.worker.reenactment.renderer import load_renderer
-
-        return load_renderer(args.device, args.bundle, default_folder())
-
-    portraits = PortraitStore(
-        cache_folder() / "portraits",
-        Portrait.from_bytes,
-    )
-
-    def encode_frame(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
-        return encode_picture(image, picture_format, executor.facts.model_id)
-
-    executor = LocalExecutor(make_renderer, portraits, encode_frame)
+    portraits = PortraitStore(cache_folder() / "portraits", Portrait.from_bytes)
+    entry = executor_entry(args.executor)
+    chosen = ExecutorOptions(args.address, args.actors, args.frame_seconds)
+    executor = entry.start(FaceWorkshop(args.device, args.bundle), portraits, chosen)
     program = programs.python_module(FIT_PROGRAM, "--bundle", args.bundle)
     fitter = ProcessFitter(program, photos=MAX_FIT_PHOTOS)
     try:
-        executor.start()
         reason = serve(
             options,
             executor,
             portraits,
             _say_ready,
+            limits=MessageLimits(window=entry.window),
             fitter=fitter,
             measure_head=HeadMeasurer().measure,
         )

@@ -10,6 +10,7 @@ from photorig.shared.wire.picture_format import PictureFormat
 from photorig.shared.wire.protocol import Header, Message
 
 from .budget import TooMuch
+from .executors.interface import FrameTask
 from .portrait_store import UnknownPortrait
 
 _LONGEST_VIEW = 64
@@ -68,6 +69,10 @@ class FrameWork:
     asked: Asked
     request: FrameRequest
     picture_format: PictureFormat
+
+    def as_frame(self, task_id: int) -> FrameTask:
+        """The same for an executor."""
+        return FrameTask(task_id, self.request, self.picture_format)
 
 
 def reason_of(error: PhotorigError) -> str:

@@ -44,7 +44,7 @@ from .answers import Answers, sendable
 from .asked import Asked, FrameWork
 from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
 from .endpoint import Endpoint
-from .executor import Executor, FrameDone
+from .executors.interface import Chunk, Executor, FrameDone
 from .fits.queue import FitOutcome, Fits, Fitter
 from .later import Later
 from .portrait_store import PortraitStore, UnknownPortrait
@@ -366,25 +366,24 @@ class Gateway:
     # --- the device
 
     def _feed_device(self) -> None:
-        # With a frame in hand the device need not wait for this loop. Where previews come it may
-        # not have one: they would wait for it.
-        is_watched = time.monotonic() - self._last_preview < _WATCHED_SECONDS
-        while self._executor.has_room(0 if is_watched else 1):
-            task = self._scheduler.next_task()
-            if task is None:
-                return
-            with self._answers.to(task.work.asked):
-                self._start(task)
+        previews_come = time.monotonic() - self._last_preview < _WATCHED_SECONDS
+        room = self._executor.room(previews_come)
+        while tasks := self._scheduler.next_chunk(room.preview, room.frames):
+            self._start(tasks)
+            room = self._executor.room(previews_come)
 
-    def _start(self, task: Task[FrameWork]) -> None:
-        task_id = next(self._task_ids)
-        self._tasks[task_id] = task
+    def _start(self, tasks: list[Task[FrameWork]]) -> None:
+        started = {next(self._task_ids): task for task in tasks}
+        self._tasks.update(started)
         try:
-            self._executor.submit(task_id, task.work.request, task.work.picture_format)
-        except BaseException:
-            del self._tasks[task_id]
-            self._scheduler.finished(task, delivered=False)
-            raise
+            frames = [task.work.as_frame(number) for number, task in started.items()]
+            self._executor.submit(Chunk(tuple(frames), tasks[0].is_preview))
+        except Exception as error:
+            for task_id, task in started.items():
+                del self._tasks[task_id]
+                self._scheduler.finished(task, delivered=False)
+                with self._answers.to(task.work.asked):
+                    raise error
 
     def _collect(self) -> None:
         for event in self._executor.events():

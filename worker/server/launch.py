@@ -35,7 +35,7 @@ from photorig.shared.wire.messages import MessageLimits
 
 from .allow_list import AllowList
 from .endpoint import Endpoint, KeyGuard, KeyPair
-from .executor import Executor
+from .executors.interface import Executor
 from .fits.queue import Fitter
 from .gateway import BULK, CONTROL, Gateway, HeadMeasure
 from .portrait_store import PortraitStore

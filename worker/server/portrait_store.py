@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,13 @@ class StoredPortrait(Protocol):
     def photo(self) -> np.ndarray: ...
     @property
     def thumbnail(self) -> np.ndarray: ...
+
+
+class PortraitSource(Protocol):
+    """Where a device has its portraits from."""
+
+    def get(self, portrait_id: str) -> Any:
+        """The portrait. Raises UnknownPortrait, InputError."""
 
 
 class UnknownPortrait(InputError):
@@ -97,8 +104,7 @@ class PortraitStore:
             kept = self._portraits.get(portrait_id)
         if kept is not None:
             return kept[0]
-        content = self._content(portrait_id)
-        self._refuse_quarantined(portrait_id)
+        content = self.content(portrait_id)
         portrait = self._read(content)
         self._remember(portrait_id, portrait, len(content))
         return portrait
@@ -126,6 +132,12 @@ class PortraitStore:
         self._remember(portrait_id, portrait, len(content))
         self._keep_file(portrait_id, content)
         return accepted
+
+    def content(self, portrait_id: str) -> bytes:
+        """The portrait's file, for a device elsewhere. Raises UnknownPortrait, InputError."""
+        content = self._content(portrait_id)
+        self._refuse_quarantined(portrait_id)
+        return content
 
     def info(self, portrait_id: str) -> PortraitInfo:
         """What the client shows of a portrait. Raises what ``get`` raises."""

@@ -74,7 +74,7 @@ class _Job(Generic[Work]):
 class Scheduler(Generic[Work]):
     """Orders the frames of all clients.
 
-    Every task handed out by ``next_task`` comes back exactly once through ``finished``, which says
+    Every task handed out by ``next_chunk`` comes back exactly once through ``finished``, which says
     whether its frame is still wanted.
     """
 
@@ -177,15 +177,28 @@ class Scheduler(Generic[Work]):
 
     def next_task(self) -> Task[Work] | None:
         """The frame to make next, None where nothing may start."""
-        preview, render = self._runnable_view(), self._runnable_job()
+        return next(iter(self.next_chunk()), None)
+
+    def next_chunk(self, preview: bool = True, frames: int = 1) -> list[Task[Work]]:
+        """What to make next on one device: a preview, or frames of one job; empty for nothing.
+
+        Args:
+            preview: whether there is room for a preview.
+            frames: most frames of a job that there is room for.
+        """
+        view = self._runnable_view() if preview else None
+        job = self._runnable_job() if frames else None
         render_is_due = self._previews_in_a_row >= self.render_floor
-        if preview is not None and not (render is not None and render_is_due):
-            self._previews_in_a_row = self._previews_in_a_row + 1 if render is not None else 0
-            return self._start_preview(preview)
-        if render is not None:
-            self._previews_in_a_row = 0
-            return self._start_render(render)
-        return None
+        if view is not None and not (job is not None and render_is_due):
+            self._previews_in_a_row = self._previews_in_a_row + 1 if job is not None else 0
+            return [self._start_preview(view)]
+        if job is None:
+            return []
+        self._previews_in_a_row = 0
+        chunk = [self._start_render(job)]
+        while len(chunk) < frames and self._is_runnable(job):
+            chunk.append(self._start_render(job))
+        return chunk
 
     def finished(self, task: Task[Work], delivered: bool = True, n_bytes: int = 0) -> bool:
         """A task has ended; returns whether its frame is still wanted.
@@ -224,16 +237,19 @@ class Scheduler(Generic[Work]):
         return None
 
     def _runnable_job(self) -> tuple[Hashable, str] | None:
-        for key, job in self._jobs.items():
-            if job.waiting and job.has_credit and self._unread.has_room(key[0]):
-                return key
-        return None
+        return next((key for key in self._jobs if self._is_runnable(key)), None)
 
-    def _start_preview(self, key: tuple[Hashable, str]) -> Task[Work] | None:
+    def _is_runnable(self, key: tuple[Hashable, str]) -> bool:
+        job = self._jobs[key]
+        return bool(job.waiting) and job.has_credit and self._unread.has_room(key[0])
+
+    def _start_preview(self, key: tuple[Hashable, str]) -> Task[Work]:
         view = self._views[key]
-        view.in_flight, view.pending = view.pending, None
+        task, view.pending = view.pending, None
+        assert task is not None  # it is runnable
+        view.in_flight = task
         self._views.move_to_end(key)
-        return view.in_flight
+        return task
 
     def _start_render(self, key: tuple[Hashable, str]) -> Task[Work]:
         job = self._jobs[key]

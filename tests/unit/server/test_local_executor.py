@@ -12,11 +12,17 @@ import pytest
 from photorig.shared.errors import Cancelled, InputError, ModelError, PhotorigError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameReply, FrameRequest
-from photorig.worker.server.executor import FrameDone, LocalExecutor
+from photorig.shared.wire.picture_format import PictureFormat
+from photorig.worker.server.executors.interface import Chunk, FrameDone, FrameTask
+from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.portrait_store import PortraitStore
 
 REQUEST = FrameRequest("0" * 64, ARKIT_52.rest, 4)
 IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+def chunk(*ids: int) -> Chunk:
+    return Chunk(tuple(FrameTask(one, REQUEST, PictureFormat("raw")) for one in ids))
 
 
 class Portraits(PortraitStore):
@@ -67,7 +73,7 @@ class Bench:
             raise self.failure
         return self.image
 
-    def _encode(self, image: np.ndarray, codec: str) -> bytes:
+    def _encode(self, image: np.ndarray, codec: PictureFormat, model_id: str) -> bytes:
         self.encoder.wait(10)
         return image.tobytes()
 
@@ -102,11 +108,11 @@ def test_a_renderer_that_cannot_be_made_says_why() -> None:
         raise ModelError("The weights are missing")
 
     with pytest.raises(ModelError, match="missing"):
-        LocalExecutor(broken, Portraits(), lambda image, codec: b"").start()
+        LocalExecutor(broken, Portraits(), lambda image, codec, model_id: b"").start()
 
 
 def test_a_frame_comes_with_its_size_and_time(bench: Bench) -> None:
-    bench.executor.submit(1, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
     reply = bench.outcome(1)
     assert isinstance(reply, FrameReply)
     assert (reply.width, reply.height, reply.codec, reply.image) == (4, 4, "raw", IMAGE.tobytes())
@@ -116,16 +122,16 @@ def test_a_frame_comes_with_its_size_and_time(bench: Bench) -> None:
 
 def test_the_device_goes_on_while_a_frame_is_being_encoded(bench: Bench) -> None:
     bench.encoder.clear()
-    bench.executor.submit(1, REQUEST, "raw")
-    assert bench.wait(bench.executor.has_room)
+    bench.executor.submit(chunk(1))
+    assert bench.wait(lambda: bench.executor.room(True).frames)
     assert bench.executor.events() == []
 
 
 def test_a_busy_device_has_no_room_and_says_how_long(bench: Bench) -> None:
     assert bench.executor.status().busy_seconds is None
     bench.device.clear()
-    bench.executor.submit(1, REQUEST, "raw")
-    assert not bench.executor.has_room()
+    bench.executor.submit(chunk(1))
+    assert not bench.executor.room(True).frames
     assert bench.wait(lambda: (bench.executor.status().busy_seconds or 0) > 0.02)
 
 
@@ -137,7 +143,7 @@ def test_a_renderer_may_say_what_keeps_it_from_the_frame(bench: Bench) -> None:
     executor.start()
     assert executor.status().doing == "", "an idle device does nothing"
     bench.device.clear()
-    executor.submit(1, REQUEST, "raw")
+    executor.submit(chunk(1))
     assert bench.wait(lambda: executor.status().doing == "Measuring this face")
     bench.device.set()
     executor.close()
@@ -145,7 +151,7 @@ def test_a_renderer_may_say_what_keeps_it_from_the_frame(bench: Bench) -> None:
 
 def test_one_thread_alone_uses_the_renderer(bench: Bench) -> None:
     for task_id in range(5):
-        bench.executor.submit(task_id, REQUEST, "raw")
+        bench.executor.submit(chunk(task_id))
     for task_id in range(5):
         bench.outcome(task_id)
     assert len(bench.renderer.threads) == 1
@@ -154,8 +160,8 @@ def test_one_thread_alone_uses_the_renderer(bench: Bench) -> None:
 
 def test_a_cancelled_frame_is_not_rendered(bench: Bench) -> None:
     bench.device.clear()
-    bench.executor.submit(1, REQUEST, "raw")
-    bench.executor.submit(2, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
+    bench.executor.submit(chunk(2))
     bench.executor.cancel(2)
     bench.device.set()
     assert isinstance(bench.outcome(2), Cancelled)
@@ -164,9 +170,9 @@ def test_a_cancelled_frame_is_not_rendered(bench: Bench) -> None:
 
 def test_an_error_of_the_renderer_is_passed_on(bench: Bench) -> None:
     bench.failure = InputError("Wrong size", "Use 4.")
-    bench.executor.submit(1, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
     assert bench.outcome(1) is bench.failure
-    assert bench.executor.has_room()
+    assert bench.executor.room(True).frames
 
 
 @pytest.mark.parametrize("failure", [ValueError("x"), ZeroDivisionError(), KeyError("y")])
@@ -174,10 +180,10 @@ def test_a_defect_becomes_a_sentence_and_the_device_goes_on(
     bench: Bench, failure: Exception
 ) -> None:
     bench.failure = failure
-    bench.executor.submit(1, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
     assert type(failure).__name__ in str(bench.outcome(1))
     bench.failure = None
-    bench.executor.submit(2, REQUEST, "raw")
+    bench.executor.submit(chunk(2))
     assert isinstance(bench.outcome(2), FrameReply)
 
 
@@ -186,11 +192,11 @@ def test_a_defect_becomes_a_sentence_and_the_device_goes_on(
 )
 def test_an_image_of_another_form_is_never_sent(bench: Bench, image: np.ndarray) -> None:
     bench.image = image
-    bench.executor.submit(1, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
     assert "TypeError" in str(bench.outcome(1))
 
 
 def test_too_little_memory_is_said_so(bench: Bench) -> None:
     bench.failure = MemoryError()
-    bench.executor.submit(1, REQUEST, "raw")
+    bench.executor.submit(chunk(1))
     assert "too little memory" in str(bench.outcome(1))

@@ -1,8 +1,6 @@
-"""Owns the device: takes frame requests one by one and hands back encoded frames.
+"""One device in this process: renders in one thread, encodes in a small pool.
 
-The gateway sees only the Executor interface, so that another executor (several devices, Ray) can
-take LocalExecutor's place. LocalExecutor renders in one thread, encodes in a small pool, and never
-makes the gateway wait: heartbeats are answered while the device is busy.
+It never makes the gateway wait: heartbeats are answered while the device is busy.
 """
 
 from __future__ import annotations
@@ -13,125 +11,33 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from photorig.shared.errors import Cancelled, PhotorigError
-from photorig.shared.parameters.schema import ParameterSchema
-from photorig.shared.wire.messages import PASSES, FramePass, FrameReply, FrameRequest
+from photorig.shared.errors import Cancelled, InputError, PhotorigError
+from photorig.shared.wire.messages import FramePass, FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.compositing.several_faces import render_faces
 
-from .frame_passes import PassRenderer, with_passes
-from .portrait_store import PortraitStore
+from ..frame_passes import with_passes
+from ..portrait_store import PortraitSource, PortraitStore
+from .entry import ExecutorEntry, ExecutorOptions
+from .interface import (
+    BusyRenderer,
+    Chunk,
+    DeviceStatus,
+    Encoder,
+    FrameDone,
+    FrameTask,
+    Renderer,
+    RendererFacts,
+    Room,
+)
+from .workshop import Workshop
 
 log = logging.getLogger(__name__)
-
-
-class Renderer(Protocol):
-    """What makes a frame; FaceRenderer is one."""
-
-    @property
-    def schema(self) -> ParameterSchema: ...
-    @property
-    def model_id(self) -> str: ...
-
-    def describe(self) -> dict[str, object]:
-        """JSON values by name; ``device``, ``backend`` and ``sizes`` go into WELCOME."""
-
-    def render(self, portrait: Any, request: FrameRequest) -> np.ndarray:
-        """(height, width, 3) uint8 RGB; a pure function of its arguments."""
-
-
-@runtime_checkable
-class BusyRenderer(Protocol):
-    """A renderer that may have to do something first."""
-
-    @property
-    def doing(self) -> str:
-        """In a few words for a person, "" where nothing is; may be read from any thread."""
-
-
-Encoder = Callable[[np.ndarray, str | PictureFormat], bytes]
-"""An (h, w, 3) uint8 RGB image, or (h, w, 4) with a matte, and a format to bytes."""
-
-
-@dataclass(frozen=True)
-class RendererFacts:
-    """What WELCOME says about the renderer."""
-
-    schema: ParameterSchema
-    model_id: str
-    device: str
-    backend: str
-    sizes: tuple[int, ...]
-    description: dict[str, object] = field(default_factory=dict)
-    passes: tuple[str, ...] = ()
-
-    @staticmethod
-    def of(renderer: Renderer) -> RendererFacts:
-        description = dict(renderer.describe())
-        sizes = description.get("sizes", ())
-        return RendererFacts(
-            schema=renderer.schema,
-            model_id=renderer.model_id,
-            device=str(description.get("device", "")),
-            backend=str(description.get("backend", "")),
-            sizes=tuple(int(size) for size in sizes) if isinstance(sizes, (list, tuple)) else (),
-            description=description,
-            passes=PASSES if isinstance(renderer, PassRenderer) else (),
-        )
-
-
-@dataclass(frozen=True)
-class FrameDone:
-    """Task ``task_id`` has ended: with a frame, or with the error that prevented it."""
-
-    task_id: int
-    outcome: FrameReply | PhotorigError
-
-
-@dataclass(frozen=True)
-class DeviceStatus:
-    """How long the device has been at its present frame (None if idle), its last frame time, what
-    keeps it from the frame, for a person ("" where nothing does), which task that frame is, and of
-    how many pixels of a whole photo."""
-
-    busy_seconds: float | None
-    milliseconds: float | None
-    doing: str = ""
-    task_id: int | None = None
-    photo_pixels: int = 0
-
-
-class Executor(Protocol):
-    """The device as the gateway sees it. No method waits.
-
-    ``wake`` may be set; it is called from any thread when ``events`` or ``has_room`` has changed.
-    """
-
-    wake: Callable[[], None]
-
-    @property
-    def facts(self) -> RendererFacts: ...
-
-    def has_room(self, ahead: int = 0) -> bool:
-        """Whether a frame submitted now starts at once, or after at most so many others."""
-
-    def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
-        """Start a frame; its FrameDone comes through ``events`` unless it is cancelled."""
-
-    def cancel(self, task_id: int) -> None:
-        """Nobody wants this frame any more; FrameDone still comes, as Cancelled or as a frame."""
-
-    def events(self) -> list[FrameDone]:
-        """What has ended since the last call."""
-
-    def status(self) -> DeviceStatus: ...
-
-    def close(self) -> None: ...
 
 
 class LocalExecutor:
@@ -146,7 +52,7 @@ class LocalExecutor:
     def __init__(
         self,
         make_renderer: Callable[[], Renderer],
-        portraits: PortraitStore,
+        portraits: PortraitSource,
         encode: Encoder,
         encoding_threads: int = 2,
     ) -> None:
@@ -154,9 +60,7 @@ class LocalExecutor:
         self._make_renderer = make_renderer
         self._portraits = portraits
         self._encode = encode
-        self._inbox: queue.SimpleQueue[tuple[int, FrameRequest, PictureFormat] | None] = (
-            queue.SimpleQueue()
-        )
+        self._inbox: queue.SimpleQueue[FrameTask | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[FrameDone] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(encoding_threads, "photorig-encode")
         self._thread = threading.Thread(target=self._device_loop, name="photorig-device")
@@ -186,15 +90,18 @@ class LocalExecutor:
             raise RuntimeError("start() has not been called")
         return self._facts
 
-    def has_room(self, ahead: int = 0) -> bool:
+    def room(self, previews_come: bool) -> Room:
+        # With a frame in hand the device need not wait for the server's loop. Where previews come
+        # it may not have one: they would wait for it.
         with self._lock:
-            return self._on_device <= ahead
+            has_room = self._on_device <= (0 if previews_come else 1)
+        return Room(has_room, int(has_room))
 
-    def submit(self, task_id: int, request: FrameRequest, codec: str | PictureFormat) -> None:
-        picture_format = PictureFormat.of(codec)
+    def submit(self, chunk: Chunk) -> None:
         with self._lock:
-            self._on_device += 1
-        self._inbox.put((task_id, request, picture_format))
+            self._on_device += len(chunk.frames)
+        for frame in chunk.frames:
+            self._inbox.put(frame)
 
     def cancel(self, task_id: int) -> None:
         with self._lock:
@@ -234,16 +141,11 @@ class LocalExecutor:
             return
         finally:
             self._started.set()
-        while (entry := self._inbox.get()) is not None:
-            self._render(renderer, *entry)
+        while (task := self._inbox.get()) is not None:
+            self._render(renderer, task)
 
-    def _render(
-        self,
-        renderer: Renderer,
-        task_id: int,
-        request: FrameRequest,
-        picture_format: PictureFormat,
-    ) -> None:
+    def _render(self, renderer: Renderer, task: FrameTask) -> None:
+        task_id, request, picture_format = task.id, task.request, task.picture_format
         try:
             if self._is_cancelled(task_id):
                 self._finish(task_id, Cancelled("The frame was cancelled"))
@@ -263,7 +165,7 @@ class LocalExecutor:
                 raise TypeError(f"the renderer gave {image.dtype} {image.shape}")
             self._milliseconds = milliseconds
             made = _Made(image, passes, milliseconds)
-            self._pool.submit(self._encode_frame, task_id, request, picture_format, made)
+            self._pool.submit(self._encode_frame, task, made)
         except Exception as error:
             self._finish(task_id, _explained(error, request))
         finally:
@@ -272,18 +174,13 @@ class LocalExecutor:
                 self._on_device -= 1
             self.wake()
 
-    def _encode_frame(
-        self,
-        task_id: int,
-        request: FrameRequest,
-        picture_format: PictureFormat,
-        made: _Made,
-    ) -> None:
+    def _encode_frame(self, task: FrameTask, made: _Made) -> None:
+        task_id, request, picture_format = task.id, task.request, task.picture_format
         try:
             width, height = picture_format.size_of(made.image.shape[1], made.image.shape[0])
             reply = FrameReply(
                 request.frame,
-                self._encode(made.image, picture_format),
+                self._encode(made.image, picture_format, self.facts.model_id),
                 width,
                 height,
                 picture_format.codec,
@@ -305,6 +202,16 @@ class LocalExecutor:
             self._cancelled.discard(task_id)
         self._done.put(FrameDone(task_id, outcome))
         self.wake()
+
+
+def _start(workshop: Workshop, portraits: PortraitStore, options: ExecutorOptions) -> LocalExecutor:
+    if options.address or options.actors:
+        raise InputError(
+            "--address and --actors are for several devices", "Add --executor ray, or leave them."
+        )
+    executor = LocalExecutor(workshop.renderer, portraits, workshop.encode)
+    executor.start()
+    return executor
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,3 +248,6 @@ def _explained(error: Exception, request: FrameRequest) -> PhotorigError:
     return PhotorigError(
         f"The worker failed at frame {request.frame} ({kind})", "See the worker's log."
     )
+
+
+EXECUTOR = ExecutorEntry("local", "the device of this computer, in this process", _start, window=16)
