@@ -1,7 +1,7 @@
-"""What a worker says about how its face answers to each parameter, as the extension reads it.
+"""How faces answer to each parameter: one type from the bundle's file over the wire to the panel.
 
-The worker measures it (``photorig.worker.reenactment.bundle.ParameterResponse``) and sends it in
-WELCOME's description. The two sides may be of different ages, so anything may be missing or new.
+A worker sends it in WELCOME's description. The two sides, and a bundle and its reader, may be of
+different ages, so anything may be missing or new.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ class Response:
     Attributes:
         realised_by: "latents" for the generator, "mesh" where the face goes where the person's own
             mesh goes, "geometry" where the picture of the face is moved as a whole, "none" where
-            the face cannot follow.
+            the face cannot follow: nothing useful could be learned.
         minimum, maximum: trained range of the shift Δp of a face at rest, in the parameter's unit.
-        gain: measured change ÷ asked change, None where it was not said.
-        linearity: R² of that line, 0 to 1, None where it was not said.
-        crosstalk: mean range-normalised change of the other parameters, None where not said.
-        lowest, highest: values that a face can take on, wherever it started; None where the worker
-            knows shifts only.
+        gain: measured change ÷ asked change, least squares over the trained range; None where it
+            was not said, as all that follows.
+        linearity: R² of that line, 0 to 1.
+        crosstalk: mean range-normalised change of the other parameters for a full move of this one.
+        lowest, highest: values that a face can take on, wherever it started; always known in a
+            bundle.
     """
 
     realised_by: str
@@ -44,6 +45,11 @@ class Response:
     @property
     def is_controllable(self) -> bool:
         return self.realised_by != BY_NOTHING
+
+    def to_json(self) -> dict[str, Any]:
+        """As files and WELCOME hold it; readers of before look at "controllable" first."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return {"controllable": self.is_controllable, **known}
 
     def shifts(self, source: float) -> tuple[float, float]:
         """Smallest and greatest Δp that a face which shows ``source`` in its photo can follow.
@@ -96,11 +102,12 @@ def responses_of(description: Mapping[str, Any], ids: Sequence[str]) -> dict[str
     entries = description.get("responses")
     if not isinstance(entries, (list, tuple)):
         return {}
-    read = {name: _response(entry) for name, entry in zip(ids, entries, strict=False)}
+    read = {name: read_response(entry) for name, entry in zip(ids, entries, strict=False)}
     return {name: response for name, response in read.items() if response is not None}
 
 
-def _response(entry: Any) -> Response | None:
+def read_response(entry: Any) -> Response | None:
+    """What ``Response.to_json`` wrote, of any version; None where it cannot be read."""
     if not isinstance(entry, Mapping):
         return None
     minimum, maximum = _number(entry.get("minimum")), _number(entry.get("maximum"))

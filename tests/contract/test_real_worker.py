@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from waiting import wait_for
 
+from photorig.shared.parameters.responses import BY_LATENTS, Response
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
 
@@ -33,21 +34,20 @@ def generator() -> Any:
 @pytest.fixture(scope="module")
 def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A matrix that moves the latent code somewhere; what the face does is not tested here."""
-    from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+    from photorig.worker.reenactment.bundle import ModelBundle
 
     directions = np.zeros((len(ARKIT_52), generator.n_rows, generator.w_dim), np.float32)
     directions[0, :6] = np.random.default_rng(3).normal(size=(6, generator.w_dim)) * 0.01
     responses = tuple(
-        ParameterResponse(
-            True,
-            "latents",
-            parameter.minimum,
-            parameter.maximum,
+        Response(
+            BY_LATENTS,
             parameter.minimum,
             parameter.maximum,
             1.0,
             1.0,
             0.0,
+            parameter.minimum,
+            parameter.maximum,
         )
         for parameter in ARKIT_52.parameters
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from photorig.shared.parameters.responses import BY_LATENTS, Response
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.methods import load_method
 from photorig.worker.reenactment.target import Drive, Target
 
@@ -44,7 +45,7 @@ def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     """Random directions for all parameters, trained for values of ±limit; motion = value."""
     shape = (len(ARKIT_52), n_rows, 512)
     directions = np.random.default_rng(1).standard_normal(shape).astype(np.float32) * 0.05
-    response = ParameterResponse(True, "latents", -limit, limit, -limit, limit, 1.0, 1.0, 0.0)
+    response = Response(BY_LATENTS, -limit, limit, 1.0, 1.0, 0.0, -limit, limit)
     longest = np.full(len(ARKIT_52), 0.8, np.float32)
     curve = np.tile(np.array([-100, 100], np.float32), (len(ARKIT_52), 1))
     gram = np.eye(len(ARKIT_52), dtype=np.float32)

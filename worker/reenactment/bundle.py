@@ -25,6 +25,13 @@ from safetensors.numpy import save_file
 
 from photorig.shared.errors import ModelError
 from photorig.shared.parameters.arkit_amounts import amounts_of, has_curve, readings_of
+from photorig.shared.parameters.responses import (
+    BY_GEOMETRY,
+    BY_LATENTS,
+    BY_NOTHING,
+    Response,
+    read_response,
+)
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.generators import DEFAULT
 from photorig.worker.portraits.portrait import Portrait
@@ -39,36 +46,10 @@ DIRECTIONS_FILE = "directions.safetensors"
 FORMAT = "photorig.directions"
 FORMAT_VERSION = 2
 
-REALISED_BY = ("latents", "geometry", "none")
+_REALISED_BY = (BY_LATENTS, BY_GEOMETRY, BY_NOTHING)
 MESH_TURNS = ((35.0, 50.0), (20.0, 40.0))
 """Degrees of yaw and of pitch by which a photo's pixels can be turned on their mesh, and how far a
 face may then look away from the camera."""
-
-
-@dataclass(frozen=True)
-class ParameterResponse:
-    """How the bundle answers to one parameter, measured on people not used in training.
-
-    Attributes:
-        controllable: False where nothing useful could be learned: the parameter has no effect.
-        realised_by: ``latents`` (direction matrix), ``geometry`` (the picture is moved when the
-            face is put back) or ``none``.
-        minimum, maximum: trained range of the shift Δp of a face at rest, in the parameter's unit.
-        lowest, highest: values that a face can take on; a move ends there whatever it began with.
-        gain: measured change ÷ asked change, least squares over the trained range.
-        linearity: R² of that line, 0 to 1.
-        crosstalk: mean range-normalised change of the other parameters for a full move of this one.
-    """
-
-    controllable: bool
-    realised_by: str
-    minimum: float
-    maximum: float
-    lowest: float
-    highest: float
-    gain: float
-    linearity: float
-    crosstalk: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +80,7 @@ class ModelBundle:
     curve_motion: np.ndarray
     schema: ParameterSchema
     model_id: str
-    responses: tuple[ParameterResponse, ...]
+    responses: tuple[Response, ...]
     shift_gram: np.ndarray
     longest_motion: np.ndarray
     longest_by_group: dict[str, float]
@@ -118,7 +99,7 @@ class ModelBundle:
     @cached_property
     def moves_latents(self) -> np.ndarray:
         """(n,) bool, the parameters that the direction matrix realises."""
-        return np.array([r.controllable and r.realised_by == "latents" for r in self.responses])
+        return np.array([r.realised_by == BY_LATENTS for r in self.responses])
 
     @cached_property
     def id(self) -> str:
@@ -259,7 +240,7 @@ class ModelBundle:
             "schema": self.schema.to_json(),
             "longest_by_group": self.longest_by_group,
             "longest_expression": self.longest_expression,
-            "responses": [vars(response) for response in self.responses],
+            "responses": [response.to_json() for response in self.responses],
         }
         tensors = {
             "directions": np.ascontiguousarray(self.directions, np.float32),
@@ -281,7 +262,7 @@ def read_bundle(path: Path) -> ModelBundle:
         if (metadata["format"], metadata["version"]) != (FORMAT, FORMAT_VERSION):
             raise ModelError(f"{path} is no direction matrix of version {FORMAT_VERSION}")
         schema = ParameterSchema.from_json(metadata["schema"])
-        responses = tuple(ParameterResponse(**entry) for entry in metadata["responses"])
+        responses = tuple(filter(None, map(read_response, metadata["responses"])))
         model_id, name = str(metadata["model_id"]), str(metadata["name"])
         together = float(metadata["longest_expression"])
         by_group = {str(k): float(v) for k, v in dict(metadata["longest_by_group"]).items()}
@@ -324,7 +305,7 @@ def _check(bundle: ModelBundle, path: Path) -> None:
     )
     finite = all(np.isfinite(array).all() for array in arrays)
     rises = fits and all((np.diff(curve) > 0).all() for curve in curves)
-    known = all(response.realised_by in REALISED_BY for response in bundle.responses)
+    known = all(response.realised_by in _REALISED_BY for response in bundle.responses)
     if not (
         fits
         and finite

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from photorig.shared.parameters.arkit_amounts import amounts_of
-from photorig.shared.parameters.responses import BY_MESH, BY_NOTHING
+from photorig.shared.parameters.responses import BY_MESH, BY_NOTHING, Response
 from photorig.shared.parameters.schema import Parameter
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.portraits.portrait import Portrait
@@ -15,6 +15,8 @@ from photorig.worker.portraits.portrait import Portrait
 from .bundle import ModelBundle
 from .regional_controls import RegionalShifts
 
+_WHOLE_MOVEMENT = Response(BY_MESH, -1.0, 1.0, lowest=0.0, highest=1.0)
+_NO_MOVEMENT = Response(BY_NOTHING, 0.0, 0.0, lowest=0.0, highest=0.0)
 _FORMATS: Mapping[str, str] = {"degree": "{:.0f}°", "centimetre": "{:.1f} cm"}
 
 
@@ -28,25 +30,12 @@ def told_responses(bundle: ModelBundle) -> list[dict[str, object]]:
     told = []
     for parameter, response in zip(bundle.schema.parameters, bundle.responses, strict=True):
         if parameter.unit != "coefficient" or parameter.id not in shapes.index:
-            told.append(dict(vars(response)))
+            told.append(response.to_json())
         elif _moves(shapes, parameter.id):
-            told.append(_entry(True, BY_MESH, (-1.0, 1.0), (0.0, 1.0)))
+            told.append(_WHOLE_MOVEMENT.to_json())
         else:
-            told.append(_entry(False, BY_NOTHING, (0.0, 0.0), (0.0, 0.0)))
+            told.append(_NO_MOVEMENT.to_json())
     return told
-
-
-def _entry(
-    controllable: bool, realised_by: str, shifts: tuple[float, float], values: tuple[float, float]
-) -> dict[str, object]:
-    return {
-        "controllable": controllable,
-        "realised_by": realised_by,
-        "minimum": shifts[0],
-        "maximum": shifts[1],
-        "lowest": values[0],
-        "highest": values[1],
-    }
 
 
 def _moves(shapes: FaceShapes, name: str) -> bool:
@@ -66,7 +55,7 @@ def sentences_beyond(bundle: ModelBundle, portrait: Portrait, asked: np.ndarray)
         parameter = bundle.schema.parameters[position]
         on_mesh = has_mesh and parameter.id in shapes.index
         response = bundle.responses[position]
-        if _moves(shapes, parameter.id) if on_mesh else response.controllable:
+        if _moves(shapes, parameter.id) if on_mesh else response.is_controllable:
             if parameter.id not in beyond:
                 continue
             ends = float(lowest[position]), float(highest[position])

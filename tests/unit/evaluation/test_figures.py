@@ -25,7 +25,7 @@ def bundle_of(*names: str) -> ModelBundle:
     """A bundle that controls these parameters only."""
     bundle = tiny_bundle()
     responses = tuple(
-        response if name in names else replace(response, controllable=False)
+        response if name in names else replace(response, realised_by="none")
         for name, response in zip(ARKIT_52.ids, bundle.responses, strict=True)
     )
     return replace(bundle, responses=responses)

@@ -93,7 +93,7 @@ def test_a_mesh_turns_a_photo_farther_than_its_generator_does() -> None:
 
 
 def test_without_a_mesh_the_bundle_decides() -> None:
-    nothing = replace(BUNDLE.responses[0], controllable=False, realised_by="none")
+    nothing = replace(BUNDLE.responses[0], realised_by="none")
     position = ARKIT_52.index["tongueOut"]
     responses = (*BUNDLE.responses[:position], nothing, *BUNDLE.responses[position + 1 :])
     bundle = replace(BUNDLE, responses=responses)

@@ -31,7 +31,9 @@ _STRANGER = 1 << 20  # index far from all people that are measured
 
 def swept_parameters(bundle: ModelBundle) -> list[int]:
     """Positions of the parameters that the bundle says it controls, so that have a range."""
-    return [i for i, r in enumerate(bundle.responses) if r.controllable and r.maximum > r.minimum]
+    return [
+        i for i, r in enumerate(bundle.responses) if r.is_controllable and r.maximum > r.minimum
+    ]
 
 
 def fractions(bundle: ModelBundle, position: int) -> tuple[float, ...]:
@@ -52,9 +54,9 @@ def level(bundle: ModelBundle, position: int, source: float, fraction: float) ->
     """
     response = bundle.responses[position]
     if fraction < 0:
-        room, range_ = source - response.lowest, -response.minimum
+        room, range_ = source - float(bundle.lowest[position]), -response.minimum
     else:
-        room, range_ = response.highest - source, response.maximum
+        room, range_ = float(bundle.highest[position]) - source, response.maximum
     return fraction * room if room >= range_ / 2 > 0 else float("nan")
 
 

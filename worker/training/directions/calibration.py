@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from photorig.shared.errors import InputError
+from photorig.shared.parameters.responses import BY_GEOMETRY, BY_LATENTS, BY_NOTHING, Response
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.compositing.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.bundle import ModelBundle, ParameterResponse
+from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.calibrated import Calibrated
 from photorig.worker.reenactment.calibration import Analyzer, with_response
 
@@ -205,10 +206,10 @@ def assemble(
     values = np.tile(np.array([0.0, 1.0])[None], (n, 1))
     values = np.linspace(values[:, 0], values[:, 1], len(COEFFICIENT_KNOTS), axis=1)
     motion = values.copy()
-    nothing = ParameterResponse(False, "none", 0, 0, 0, 0, 0, 0, 0)
+    nothing = Response(BY_NOTHING, 0, 0, 0, 0, 0, lowest=0, highest=0)
     responses = [nothing] * n
     for name, (low, high) in GEOMETRY_RANGES.items():
-        by_geometry = ParameterResponse(True, "geometry", low, high, low, high, 1, 1, 0)
+        by_geometry = Response(BY_GEOMETRY, low, high, 1, 1, 0, lowest=low, highest=high)
         responses[ARKIT_52.index[name]] = by_geometry
     for index, position in enumerate(scale.positions):
         curve = curves[index]
@@ -229,17 +230,17 @@ def assemble(
     )
 
 
-def _range(position: int, curve: Curve, people: People, longest: float) -> ParameterResponse:
+def _range(position: int, curve: Curve, people: People, longest: float) -> Response:
     """From what a face at rest shows to what it shows after the longest motion."""
     parameter = ARKIT_52.parameters[position]
     if parameter.unit == "degree":
         furthest = FURTHEST_ANGLE[parameter.id]
         low = max(curve.value_at(-longest), -furthest)
         high = min(curve.value_at(longest), furthest)
-        return ParameterResponse(True, "latents", low, high, low, high, 0, 0, 0)
+        return Response(BY_LATENTS, low, high, 0, 0, 0, lowest=low, highest=high)
     rest = float(np.quantile(people.parameters[:, position], AT_REST))
     highest = float(np.clip(curve.value_at(float(curve(np.array(rest))) + longest), rest, 1.0))
-    return ParameterResponse(True, "latents", -highest, highest - rest, 0.0, highest, 0, 0, 0)
+    return Response(BY_LATENTS, -highest, highest - rest, 0, 0, 0, lowest=0.0, highest=highest)
 
 
 def measured(
@@ -283,8 +284,7 @@ def measured(
         mean_leak = float(np.nanmean(leak))
         responses[position] = replace(
             response,
-            controllable=bool(good),
-            realised_by="latents" if good else "none",
+            realised_by=BY_LATENTS if good else BY_NOTHING,
             minimum=round(response.minimum, 3) if good else 0.0,
             maximum=round(response.maximum, 3) if good else 0.0,
             gain=round(gain, 4),
@@ -298,7 +298,7 @@ def measured(
                 f"{np.nanmax(np.nanmean(leak, 0)):.2f}"
             )
     directions = bundle.directions.copy()
-    directions[[response.realised_by != "latents" for response in responses]] = 0
+    directions[[response.realised_by != BY_LATENTS for response in responses]] = 0
     return replace(bundle, directions=directions, responses=tuple(responses))
 
 

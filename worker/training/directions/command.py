@@ -197,7 +197,7 @@ def _table(bundle: ModelBundle) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, response in zip(bundle.schema.ids, bundle.responses, strict=True):
-        controlled = "yes" if response.controllable else "no"
+        controlled = "yes" if response.is_controllable else "no"
         lines.append(
             f"| {name} | {controlled} | {response.realised_by} | {response.lowest:.2f} to "
             f"{response.highest:.2f} | {response.gain:.2f} | {response.linearity:.2f} | "
