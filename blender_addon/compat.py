@@ -106,7 +106,7 @@ def plain_driver(target: Any, path: str, index: int = -1) -> bpy.types.FCurve:
     return curve
 
 
-def curve_of(owner: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
+def curve_of(owner: bpy.types.ID, path: str, index: int = 0) -> bpy.types.FCurve | None:
     """The F-curve that animates a property; actions have slots from 4.4, no curves from 5.0 on."""
     animation = owner.animation_data
     action = animation.action if animation is not None else None
@@ -114,23 +114,37 @@ def curve_of(owner: bpy.types.ID, path: str) -> bpy.types.FCurve | None:
         return None
     slot = getattr(animation, "action_slot", None)
     if slot is None:
-        return action.fcurves.find(path) if hasattr(action, "fcurves") else None
+        return action.fcurves.find(path, index=index) if hasattr(action, "fcurves") else None
     for layer in action.layers:
         for strip in layer.strips:
             bag = strip.channelbag(slot)
-            curve = bag.fcurves.find(path) if bag is not None else None
+            curve = bag.fcurves.find(path, index=index) if bag is not None else None
             if curve is not None:
                 return curve
     return None
 
 
-def new_curves(action: bpy.types.Action) -> Any:
-    """The curves of a new action for an object; actions have layers and slots from 4.4 on."""
+def animates(owner: bpy.types.ID, path: str, index: int) -> bool:
+    """Whether the active action animates this number."""
+    return curve_of(owner, path, index) is not None
+
+
+def new_curves(action: bpy.types.Action, id_type: str = "OBJECT", name: str = "Object") -> Any:
+    """The curves of a new action for a kind of data-block; actions have layers and slots from 4.4
+    on."""
     if not hasattr(action, "layers"):
+        action.id_root = id_type
         return action.fcurves
-    slot = action.slots.new(id_type="OBJECT", name="Object")
+    slot = action.slots.new(id_type=id_type, name=name)
     strip = action.layers.new("Layer").strips.new(type="KEYFRAME")
     return strip.channelbag(slot, ensure=True).fcurves
+
+
+def new_curve(curves: Any, path: str, index: int, group: str) -> bpy.types.FCurve:
+    """A curve in a group of channels, where Blender lets a script say so at once."""
+    known = curves.bl_rna.functions["new"].parameters.keys()
+    name = next((each for each in ("group_name", "action_group") if each in known), None)
+    return curves.new(path, index=index, **({name: group} if name else {}))
 
 
 def on_exit(function: Callable[..., None], register: bool) -> None:

@@ -67,7 +67,7 @@ def compile_mapping(camera: bpy.types.Camera) -> tuple[str, ...]:
     settings, schema = camera.photorig, schema_of(camera)
     _follow_renames(camera)
     before = _mapped_before(camera) & set(schema.ids)
-    usable = _usable_items(settings)
+    usable = usable_items(settings)
     copies = copies_of(camera)
     angles = _turn_targets(camera, usable)
     driven = set()
@@ -140,7 +140,7 @@ def _follow_renames(camera: bpy.types.Camera) -> None:
         curve = curve_at(camera, data_path(parameter))
         variable = curve.driver.variables.get(name) if curve is not None else None
         target = read_target(variable) if variable is not None else None
-        read = read_turn if item.kind == TURN else _source_of
+        read = read_turn if item.kind == TURN else source_of
         place = read(camera, target) if target is not None else None
         if place is None or (place[0].kind, place[1]) != (item.kind, item.owner):
             continue
@@ -149,8 +149,8 @@ def _follow_renames(camera: bpy.types.Camera) -> None:
                 item.control = place[0].control
 
 
-def _usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigMappingRow]]:
-    """The items to compile by parameter; the others get a problem, or are muted."""
+def usable_items(settings: bpy.types.PropertyGroup) -> dict[str, list[PhotorigMappingRow]]:
+    """The items that drive something, by parameter; the others get a problem, or are muted."""
     any_solo = any(item.solo and not item.mute for item in settings.mapping)
     usable: dict[str, list[PhotorigMappingRow]] = {}
     for item in settings.mapping:
@@ -276,7 +276,7 @@ def _read_driver(
     for term in read[0]:
         variable = driver.variables.get(term.variable)
         target = None if variable is None else read_target(variable)
-        place = None if target is None else _source_of(camera, target)
+        place = None if target is None else source_of(camera, target)
         if place is None:
             return None
         source, owner = place
@@ -294,7 +294,7 @@ def _read_driver(
     return rows, read[1]
 
 
-def _source_of(camera: bpy.types.Camera, target: Target) -> tuple[Source, bpy.types.Object] | None:
+def source_of(camera: bpy.types.Camera, target: Target) -> tuple[Source, bpy.types.Object] | None:
     """The source that a variable reads, None where no row can name it."""
     if target.kind == targets.TRANSFORM:
         if target.space == targets.WORLD:

@@ -129,7 +129,7 @@ class FootageJob(Job):
         scene = data_block(bpy.data.scenes, self._scene)
         if camera is None or scene is None:
             raise InputError("The camera is not in this file any more", "Import the video again.")
-        self.keyed = import_performance(camera, self._places.take, self._options)
+        self.keyed = import_performance(scene, camera, self._places.take, self._options)
         if self._with_sound:
             add_sound(scene, self.video, round(self.keyed.first))
         scene.frame_set(scene.frame_current)

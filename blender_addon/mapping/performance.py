@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -28,9 +27,12 @@ from ..shared.parameters.takes import read_take, write_live_link_face
 from ..shared.parameters.timeline import DEFAULT_RATE, parse_rate, timeline
 from ..shared.wire.messages import FrameRequest
 from .frame_request import frame_requests
-from .keys import write_keys
+from .keys import write_curve, write_keys
 from .neutral import reset_to_photo
+from .nla import StripWriter
+from .rig_keys import RigKeyed, key_rig
 
+CAMERA, RIG = "CAMERA", "RIG"
 UNCHANGED, RELATIVE_TO_FIRST, ABSOLUTE = "UNCHANGED", "RELATIVE_TO_FIRST", "ABSOLUTE"
 IMPORT_MODES = (
     (
@@ -68,7 +70,8 @@ class ImportOptions:
         frames_per_second: the scene's. A recording that tells its time keeps it: a second is that
             many scene frames, however many frames the recording has. 0 for frame by frame.
         smoothing: from 0, nothing, to 1; see parameters/smoothing.py.
-        as_strip: put the keys into an action of their own, in a strip of the camera's NLA.
+        as_strip: put the keys into actions of their own, in NLA strips.
+        onto: CAMERA, the parameters themselves, or RIG, what drives them.
     """
 
     frame_start: int = 1
@@ -77,6 +80,7 @@ class ImportOptions:
     frames_per_second: float = 0.0
     smoothing: float = 0.0
     as_strip: bool = False
+    onto: str = CAMERA
 
 
 @dataclass(frozen=True)
@@ -86,21 +90,27 @@ class Keyed:
     Attributes:
         first, last: scene frames of its keys.
         rate: of the recording in frames a second, None where the file does not say.
+        rig: what became of it on the rig, None where the camera was keyed.
     """
 
     first: float
     last: float
     rate: Fraction | None
+    rig: RigKeyed | None = None
 
 
-def import_performance(camera: bpy.types.Camera, path: Path, options: ImportOptions) -> Keyed:
-    """Key what a file says; the rows of the mapping wait meanwhile, switched off.
+def import_performance(
+    scene: bpy.types.Scene, camera: bpy.types.Camera, path: Path, options: ImportOptions
+) -> Keyed:
+    """Key what a file says, onto the camera or back through its mapping onto the rig.
 
-    Parameters that the file does not name stay as they are, or, where the camera's mode changes,
-    become the photo's; one that a line leaves out is at rest in its frame.
+    On the camera the rows of the mapping wait meanwhile, switched off. Parameters that the file
+    does not name stay as they are, or, where the camera's mode changes, become the photo's; one
+    that a line leaves out is at rest in its frame.
 
     Raises:
-        InputError: the file cannot be read, has an unknown parameter, or no frames.
+        InputError: the file cannot be read, has an unknown parameter, or no frames; or the rig
+            cannot be keyed.
     """
     frames, recording = read_take(path, schema_of(camera))
     named = {name for each in frames for name in each.values}
@@ -112,34 +122,34 @@ def import_performance(camera: bpy.types.Camera, path: Path, options: ImportOpti
         frames = smoothed(frames, rate, options.smoothing)
     if options.mode == RELATIVE_TO_FIRST:
         frames = differences(frames)
-    camera.photorig.use_mapping = False
+    camera.photorig.use_mapping = options.onto == RIG
     _set_mode(camera, options.mode)
-    rest = rest_values(camera.photorig)
     scene_frames = _scene_frames(frames, recording, options.frames_per_second)
     numbers = options.frame_start + scene_frames
-    with _strip_of_its_own(camera, path.stem) if options.as_strip else contextlib.nullcontext():
-        for name in schema_of(camera).ids:
-            if name in named:
-                values = np.array([each.values.get(name, rest[name]) for each in frames], "f4")
-                write_keys(camera, name, numbers, values, options.tolerance)
-    return Keyed(float(numbers[0]), float(numbers[-1]), recording.rate)
+    wanted = _curves(camera, frames, named)
+    strips = StripWriter(path.stem) if options.as_strip else None
+    rig = None
+    if options.onto == RIG:
+        rig = key_rig(scene, camera, numbers, wanted, options.tolerance, strips)
+        wanted = {name: wanted[name] for name in rig.not_on_rig}
+    write = strips.write if strips is not None else write_curve
+    for name, values in wanted.items():
+        write_keys(camera, name, numbers, values, options.tolerance, write)
+    if strips is not None:
+        strips.finish()
+    return Keyed(float(numbers[0]), float(numbers[-1]), recording.rate, rig)
 
 
-@contextlib.contextmanager
-def _strip_of_its_own(camera: bpy.types.Camera, name: str) -> Iterator[None]:
-    """What is keyed meanwhile becomes a strip of the NLA; the action that was there stays."""
-    animation = camera.animation_data or camera.animation_data_create()
-    before, animation.action = animation.action, None
-    try:
-        yield
-    finally:
-        made, animation.action = animation.action, None
-        if made is not None:
-            made.name = name
-            track = animation.nla_tracks.new()
-            track.name = name
-            track.strips.new(name, int(made.frame_range[0]), made)
-        animation.action = before
+def _curves(
+    camera: bpy.types.Camera, frames: Sequence[FrameParameters], named: set[str]
+) -> dict[str, np.ndarray]:
+    """(n,) by parameter id, in the order of the schema."""
+    rest = rest_values(camera.photorig)
+    return {
+        name: np.array([each.values.get(name, rest[name]) for each in frames], "f4")
+        for name in schema_of(camera).ids
+        if name in named
+    }
 
 
 def _scene_frames(

@@ -316,9 +316,9 @@ def _channel_value(owner: bpy.types.Object, source: Source) -> float:
         if order == "AUTO":
             holder = owner.pose.bones[source.control] if source.control else owner
             mode = holder.rotation_mode
-            order = mode if mode in _EULER_ORDERS else "XYZ"
+            order = mode if mode in EULER_ORDERS else "XYZ"
         return float(matrix.to_euler(order)[index])
     return float(matrix.to_scale()[index])
 
 
-_EULER_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+EULER_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")

@@ -13,8 +13,10 @@ from ..link.jobs import run_to_end
 from ..mapping import footage
 from ..mapping.keys import key_face
 from ..mapping.performance import (
+    CAMERA,
     IMPORT_MODES,
     RELATIVE_TO_FIRST,
+    RIG,
     ImportOptions,
     export_performance,
     import_performance,
@@ -63,6 +65,20 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         items=IMPORT_MODES,
         default=RELATIVE_TO_FIRST,
     )
+    onto: bpy.props.EnumProperty(
+        name="Onto",
+        description="What is keyed",
+        items=(
+            (CAMERA, "Camera", "The parameters of the camera; the mapping of a rig waits"),
+            (
+                RIG,
+                "Rig",
+                "Shape keys, bones and properties of the mapped rig, so that the rig gives the"
+                " recording to the camera",
+            ),
+        ),
+        default=CAMERA,
+    )
     at_present_frame: bpy.props.BoolProperty(
         name="At Present Frame",
         description="Let it begin here; off, where the scene begins",
@@ -84,7 +100,7 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
     )
     as_strip: bpy.props.BoolProperty(
         name="As NLA Strip",
-        description="Put the keys into an action of their own, in a strip of the camera's NLA",
+        description="Put the keys into actions of their own, in NLA strips over what is animated",
         default=False,
     )
     with_sound: bpy.props.BoolProperty(
@@ -125,6 +141,7 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
             frames_per_second=rate if self.use_time else 0.0,
             smoothing=self.smoothing,
             as_strip=self.as_strip,
+            onto=self.onto,
         )
         if path.suffix.lower() in footage.VIDEO_SUFFIXES:
             job = footage.start(context, camera, path, options, self.with_sound)
@@ -132,10 +149,12 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
                 run_to_end(job)
             self.report({"INFO"}, job.summary)
             return {"FINISHED"}
-        keyed = import_performance(camera, path, options)
+        keyed = import_performance(scene, camera, path, options)
         scene.frame_set(scene.frame_current)
         told = f"Frames {keyed.first:.4g} to {keyed.last:.4g} were keyed"
         self.report({"INFO"}, told + _rates(keyed.rate, rate, self.use_time))
+        for sentence in keyed.rig.sentences() if keyed.rig is not None else ():
+            self.report({"WARNING"}, sentence)
         return {"FINISHED"}
 
 

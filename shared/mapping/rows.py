@@ -159,6 +159,32 @@ def combined(rows: Iterable[MappingRow], values: Mapping[Source, float]) -> floa
     return 0.0 if total is None else total
 
 
+def combined_frames(
+    rows: Iterable[MappingRow], values: Mapping[Source, np.ndarray]
+) -> np.ndarray | None:
+    """``combined`` for many frames at once, (n,); None without rows.
+
+    Args:
+        values: (n,) of each row's source.
+    """
+    joins: dict[str, Callable[..., np.ndarray]] = {
+        ADD: np.add,
+        MAX: np.maximum,
+        MIN: np.minimum,
+        MULTIPLY: np.multiply,
+    }
+    total: np.ndarray | None = None
+    for row in rows:
+        fraction = (values[row.source] - row.start) / (row.end - row.start)
+        if row.invert:
+            fraction = 1 - fraction
+        if row.clamp:
+            fraction = np.clip(fraction, 0.0, 1.0)
+        contribution = row.amount * fraction
+        total = contribution if total is None else joins[row.combine](total, contribution)
+    return total
+
+
 def mapped(
     rows: Iterable[MappingRow],
     values: Mapping[Source, float],
