@@ -53,7 +53,7 @@ from .paste_back import PasteWindow, paste_window
 from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 12
+VERSION = 13
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes

@@ -33,15 +33,23 @@ def painted(
 def interpolated(
     index: np.ndarray, points: np.ndarray, values: np.ndarray, triangles: np.ndarray
 ) -> np.ndarray:
-    """(m, n, c) float32, values (v, c) affine on each triangle (t, 3) of ``index``, else 0."""
-    maps, count = _affine(points[triangles], values[triangles]), values.shape[1]
+    """(m, n, c) float32, values (v, c) affine on each triangle (t, 3) of ``index``, else 0.
+
+    A pixel's middle may lie a little beyond the triangle that it is painted with; on one that is
+    hardly wider than a pixel its value would be far off, so it stays within those of the corners.
+    """
+    at_corners = values[triangles]
+    maps, count = _affine(points[triangles], at_corners), values.shape[1]
+    bounds = np.concatenate([at_corners.min(1), at_corners.max(1)], 1).astype(np.float32)
     rows, columns = np.nonzero(index)
-    chosen = np.take(maps, index[rows, columns] - 1, axis=0)
+    numbers = index[rows, columns] - 1
+    chosen, limits = np.take(maps, numbers, axis=0), np.take(bounds, numbers, axis=0)
     x = (columns + np.float32(0.5))[:, None].astype(np.float32)
     y = (rows + np.float32(0.5))[:, None].astype(np.float32)
     result = np.zeros((*index.shape, count), np.float32)
     along, down = chosen[:, count : 2 * count], chosen[:, 2 * count :]
-    result[rows, columns] = chosen[:, :count] + x * along + y * down
+    found = chosen[:, :count] + x * along + y * down
+    result[rows, columns] = np.clip(found, limits[:, :count], limits[:, count:])
     return result
 
 

@@ -109,6 +109,9 @@ class FaceTarget:
         weights = amounts.astype(np.float64)
         if self.gains is not None:
             weights = weights * self.gains
+            # Lips that close over a jaw close all of what it opens.
+            jaw, close = shapes.index["jawOpen"], shapes.index["mouthClose"]
+            weights[close] = amounts[close] * self.gains[jaw]
             _smile_held(weights, shapes)
         self._close(weights, shapes)
         result = posed.astype(np.float64)

@@ -27,10 +27,10 @@ from .calibrated import Calibrated
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
 from .method import MethodEntry
 from .region_masks import region_masks
-from .regional_controls import COEFFICIENTS, RegionalShifts
+from .regional_controls import COEFFICIENTS, RegionalShifts, without_closing
 from .target import Drive, Target
 
-VERSION = 6
+VERSION = 7
 """Rises whenever the same geometry and parameters would give another picture."""
 _FURTHER = np.array([1.13, 0.92])
 """How far landmarks of real frames have turned, to the side and up, seen from a portrait's
@@ -129,12 +129,13 @@ class FaceDriver:
         amounts = shift[self.positions].astype(np.float32)
         posed = self.geometry.posed(float(turn[0]), float(turn[1]))
         known = self.geometry.known
-        deltas = self.shifts.deltas(amounts, known)
+        given = without_closing(amounts)
+        deltas = self.shifts.deltas(given, known)
         styles = RegionalStyles(deltas, region_masks(posed))
         pose = FacePose.of(posed)
         seen = wanted = posed
         if amounts.any():
-            borne = amounts[COEFFICIENTS] * self.shifts.borne(amounts, known)
+            borne = given[COEFFICIENTS] * self.shifts.borne(given, known)
             moves = self.geometry.expressed(borne.astype(np.float64))
             seen = posed + pose.carried(moves, self._target.pose)
             wanted = self._target.landmarks(amounts, posed, pose)

@@ -182,6 +182,15 @@ class RegionalShifts:
         return np.asarray((alone / amplitudes).max(0) * times)
 
 
+def without_closing(amounts: np.ndarray) -> np.ndarray:
+    """Amounts (52,) for the generator, whose jaw parts the lips: as far as they close over it
+    again it has nothing to part."""
+    jaw, close = (ARKIT_NAMES.index(name) for name in ("jawOpen", "mouthClose"))
+    result = amounts.copy()
+    result[jaw] -= np.clip(amounts[close], 0, max(float(amounts[jaw]), 0.0))
+    return result
+
+
 def _asked(amounts: np.ndarray, known: KnownParts) -> np.ndarray:
     """(c,) float32: parts of their amplitude that are asked of the controls."""
     shares = [

@@ -7,6 +7,7 @@ import pytest
 
 from photorig.worker.compositing.face_mesh import SIDE, FacePose, field, moved
 from photorig.worker.compositing.face_move import FaceMove
+from photorig.worker.compositing.mesh_raster import interpolated, painted
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
 from photorig.worker.portraits.eye_frame import Eye
 from photorig.worker.reenactment.face_target import IRISES, lid_edges
@@ -107,6 +108,14 @@ def test_flat_and_inverted_triangles_give_no_wild_positions() -> None:
     displacement = field(target, source, 0.028)
     assert np.isfinite(displacement).all()
     assert np.abs(displacement).max() <= np.abs(source - target)[:, :2].max() + 1e-6
+
+
+def test_a_triangle_hardly_wider_than_a_pixel_has_no_value_beyond_those_of_its_corners() -> None:
+    points = np.array([[10.0, 10.0], [30.0, 10.3], [50.0, 10.0]])
+    values, triangles = np.array([[0.0], [1.0], [0.0]]), np.array([[0, 1, 2]])
+    index = painted(points, np.zeros(3), triangles, (20, 60))
+    found = interpolated(index, points, values, triangles)
+    assert index.any() and found.min() >= 0 and found.max() <= 1
 
 
 def test_landmarks_far_outside_the_picture_do_no_harm() -> None:

@@ -24,7 +24,11 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.face_target import FaceTarget, lid_edges, settled_lids
 from photorig.worker.reenactment.region_masks import region_masks
 from photorig.worker.reenactment.regional import driver_of
-from photorig.worker.reenactment.regional_controls import CONTROLS, RegionalShifts
+from photorig.worker.reenactment.regional_controls import (
+    CONTROLS,
+    RegionalShifts,
+    without_closing,
+)
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from ..compositing.test_face_mesh import landmarks
@@ -329,6 +333,25 @@ def test_closing_a_mouth_that_is_closed_folds_nothing() -> None:
     closed = target_of(landmarks(), mouthClose=1.0)
     open_and_closed = target_of(landmarks(), mouthClose=1.0, jawOpen=0.5)
     assert np.abs(closed - landmarks()).max() < 0.4 * np.abs(open_and_closed - landmarks()).max()
+
+
+def test_lips_close_over_all_that_the_jaw_of_this_face_opens() -> None:
+    rest, gains = landmarks(), np.ones(52, np.float32)
+    gains[ARKIT_NAMES.index("jawOpen")] = 1.15
+
+    def apart(**values: float) -> float:
+        moved = FaceTarget(rest, gains).landmarks(amounts(**values), rest, FacePose.of(rest))
+        return float((moved[14] - moved[13])[1])
+
+    opened = apart(jawOpen=0.6) - apart()
+    assert apart(jawOpen=0.6, mouthClose=0.6) - apart() == pytest.approx(0, abs=0.01 * opened)
+    assert apart(jawOpen=0.6, mouthClose=0.3) - apart() == pytest.approx(opened / 2, rel=0.02)
+
+
+def test_the_generator_parts_no_lips_that_close_over_the_jaw() -> None:
+    half = without_closing(amounts(jawOpen=0.6, mouthClose=0.3, mouthSmileLeft=0.5))
+    np.testing.assert_allclose(half, amounts(jawOpen=0.3, mouthClose=0.3, mouthSmileLeft=0.5))
+    assert not SHIFTS.deltas(without_closing(amounts(jawOpen=0.5, mouthClose=1.0))).any()
 
 
 def test_a_mouth_that_is_closed_presses_its_lips() -> None:
