@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import psutil
 
@@ -13,7 +17,14 @@ from photorig.shared.errors import InputError
 
 THREADS_VARIABLE = "PHOTORIG_THREADS"
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_MOST_LANES = 4
+"""Python itself runs on one thread at a time: more frames at once would wait for it."""
+
 _one_torch_thread = threading.Lock()
+_of_this_thread = threading.local()
 
 
 def thread_count() -> int:
@@ -32,6 +43,78 @@ def thread_count() -> int:
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     return max(1, min(cores, allowed))
+
+
+def frame_threads(otherwise: int) -> int:
+    """Threads that what is computed here may share its work between: what `on_threads` says, or
+    ``otherwise`` where nothing does."""
+    count: int = getattr(_of_this_thread, "count", 0)
+    return count or otherwise
+
+
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """While it lasts, `frame_threads` is ``count`` for what the calling thread does.
+
+    Pixels do not depend on it.
+    """
+    before: int = getattr(_of_this_thread, "count", 0)
+    _of_this_thread.count = count
+    try:
+        yield
+    finally:
+        _of_this_thread.count = before
+
+
+def lane_count() -> int:
+    """How many frames of a sequence are made at once, each on its share of the threads: that takes
+    less time than one after the other, each on all of them."""
+    return min(thread_count(), _MOST_LANES)
+
+
+def in_lanes(work: Callable[[Item], Result], items: Iterable[Item], lanes: int) -> Iterator[Result]:
+    """``work`` of each item, in their order, several at once, see `lane_count`.
+
+    The first one is done alone: what it finds out for all others is found once. No more than one
+    result a lane waits to be taken. What ``work`` raises comes in its item's turn.
+    """
+    if lanes == 1:
+        yield from map(work, items)
+        return
+    items = iter(items)
+    share = max(thread_count() // lanes, 1)
+
+    def in_lane(item: Item) -> Result:
+        with on_threads(share):
+            return work(item)
+
+    waiting: deque[Future[Result]] = deque()
+    with one_opencv_thread(), ThreadPoolExecutor(lanes, "photorig-lane") as pool:
+        try:
+            for item in itertools.islice(items, 1):
+                yield in_lane(item)
+            for item in items:
+                waiting.append(pool.submit(in_lane, item))
+                if len(waiting) > lanes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """While it lasts, OpenCV computes each thing on the thread that asks for it."""
+    import cv2
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 @contextlib.contextmanager

@@ -6,12 +6,15 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photorig.shared.errors import InputError
 
 if TYPE_CHECKING:
     from photorig.worker.reenactment.busy_core import BusyCore
+
+SIZES = (256, 512, 1024)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,13 +24,34 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure milliseconds an image by backend and size. The backends take turns, "
         "so that their ratios hold even on a computer that is busy with other things. Beside them "
         "stands the limit of arithmetic: what the device's largest matrix products would allow. "
-        "Then whole frames of the smallest size, alone and beside a core that is kept busy.",
+        "Then whole frames of the smallest size, alone and beside a core that is kept busy. "
+        "'frames' measures whole frames of every size, with and without head motion: processor "
+        "time by stage on one thread, beside the machine's own limits, and sequences.",
+    )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("generators", "frames"),
+        default="generators",
+        help="the generators' backends, or whole frames stage by stage (default: generators)",
     )
     parser.add_argument("--device", default="auto", help="compare this device (default: the best)")
     parser.add_argument("--generator", default="default", help="default, or an imported one")
     parser.add_argument("--batch", type=int, default=1, help="images at once, beside one (1)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024], metavar="N")
+    parser.add_argument(
+        "--sizes", nargs="+", metavar="N", help="256, 512, 1024; of frames 'full', too (all)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="images to time (default: 7)")
+    frames = parser.add_argument_group("frames")
+    frames.add_argument("--portrait", type=Path, metavar="FILE", help="whose face is driven")
+    frames.add_argument("--motions", nargs="+", metavar="NAME", help="expression, turned, moved")
+    frames.add_argument(
+        "--frames", type=int, default=24, metavar="N", help="of each sequence; 0: none (24)"
+    )
+    frames.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured")
+    frames.add_argument(
+        "--against", type=Path, metavar="FILE", help="tell what is slower than in a kept run"
+    )
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
@@ -39,8 +63,13 @@ def run(args: argparse.Namespace) -> int:
     for name in ("rounds", "batch"):
         if getattr(args, name) < 1:
             raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
+    if args.what == "frames":
+        from .bench_frames import run as run_frames
+
+        return run_frames(args)
+    sizes = [int(size) for size in args.sizes or SIZES]
     contenders = load_contenders(args.device, args.generator)
-    timings = measure(contenders, args.sizes, args.rounds, args.batch)
+    timings = measure(contenders, sizes, args.rounds, args.batch)
     busy = _beside_a_busy_core(args) if args.generator == "default" else None
     if args.json:
         values = [dataclasses.asdict(timing) for timing in timings]
@@ -77,4 +106,4 @@ def _beside_a_busy_core(args: argparse.Namespace) -> BusyCore:
 
     renderer = load_renderer(args.device)
     portrait = sample_portrait(renderer.generator, Net3D(), seed=3)
-    return busy_core.measure(renderer, portrait, min(args.sizes), args.rounds)
+    return busy_core.measure(renderer, portrait, min(map(int, args.sizes or SIZES)), args.rounds)

@@ -333,12 +333,17 @@ def _frames(job: _Job) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
     from photorig.worker.compositing.several_faces import render_faces
+    from photorig.worker.threads import in_lanes
 
-    shown: tuple[object, np.ndarray] | None = None
-    for request in tqdm(job.requests, unit="frame", disable=not sys.stderr.isatty()):
-        if shown is None or shown[0] != request.picture:  # one that is held is made once
-            shown = request.picture, render_faces(job.renderer, job.portraits, request)
-        yield shown[1]
+    # A picture that is held is made once.
+    held = [list(same) for _, same in itertools.groupby(job.requests, lambda each: each.picture)]
+    lanes = job.renderer.frames_at_once(job.portraits[0], job.requests[0].size)
+    made = in_lanes(lambda same: render_faces(job.renderer, job.portraits, same[0]), held, lanes)
+    with tqdm(total=len(job.requests), unit="frame", disable=not sys.stderr.isatty()) as bar:
+        for same, frame in zip(held, made, strict=True):
+            for _ in same:
+                yield frame
+                bar.update()
 
 
 def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
@@ -346,6 +351,7 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
 
     from photorig.shared.files.frame_index import FrameIndex, picture_key
     from photorig.worker.media.encode import encode
+    from photorig.worker.threads import in_lanes
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -359,9 +365,21 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
         for request, key in keyed
         if not all(index.is_finished(request.frame, key, layer) for layer in layers)
     ]
-    for request, key in tqdm(missing, unit="frame", disable=not sys.stderr.isatty()):
-        for layer, image in _layers(job, request, with_passes=with_passes).items():
-            index.store(request.frame, key, encode(image, "png", job.renderer.model_id), layer)
+
+    def files(asked: tuple[FrameRequest, str]) -> dict[str, bytes]:
+        pictures = _layers(job, asked[0], with_passes=with_passes)
+        return {name: encode(each, "png", job.renderer.model_id) for name, each in pictures.items()}
+
+    lanes = job.renderer.frames_at_once(job.portraits[0], job.requests[0].size)
+    made = tqdm(
+        in_lanes(files, missing, lanes),
+        total=len(missing),
+        unit="frame",
+        disable=not sys.stderr.isatty(),
+    )
+    for (request, key), contents in zip(missing, made, strict=True):
+        for layer, content in contents.items():
+            index.store(request.frame, key, content, layer)
     return len(missing)
 
 

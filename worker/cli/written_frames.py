@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from photorig.worker.reenactment.renderer import FaceRenderer
     from photorig.worker.reenactment.target import DrivingPictures
 
+    _Asked = tuple[FrameRequest, str, DrivingPictures | None]
+
 
 @dataclass(frozen=True, eq=False)
 class FrameJob:
@@ -72,6 +74,7 @@ def write_out(out: Path, job: FrameJob) -> None:
 def _write_frames(folder: Path, job: FrameJob) -> int:
     from photorig.shared.files.frame_index import FrameIndex, picture_key
     from photorig.worker.media.encode import encode
+    from photorig.worker.threads import in_lanes
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,15 +82,26 @@ def _write_frames(folder: Path, job: FrameJob) -> int:
         raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
     index, made, model_id = FrameIndex(folder), 0, job.renderer.model_id
     by = hashlib.sha256((model_id + job.driven_by).encode()).hexdigest()
-    driving: DrivingPictures | None = None
-    with Progress("frames", len(job.requests)) as bar:
+
+    def missing() -> Iterator[_Asked]:
+        driving: DrivingPictures | None = None
         for request in job.requests:
             key, driving = picture_key(request, by), next(job.pictures, driving)
             if not index.is_finished(request.frame, key):
-                image = job.renderer.render(job.portrait, request, driving)
-                index.store(request.frame, key, encode(image, "png", model_id))
-                made += 1
+                yield request, key, driving
+
+    def written(asked: _Asked) -> tuple[int, str, bytes]:
+        request, key, driving = asked
+        image = job.renderer.render(job.portrait, request, driving)
+        return request.frame, key, encode(image, "png", model_id)
+
+    lanes = job.renderer.frames_at_once(job.portrait, job.requests[0].size)
+    with Progress("frames", len(job.requests)) as bar:
+        for frame, key, content in in_lanes(written, missing(), lanes):
+            index.store(frame, key, content)
+            made += 1
             bar.advance()
+        bar.advance(len(job.requests) - made)
     return made
 
 

@@ -12,6 +12,7 @@ import psutil
 
 from photorig.shared.errors import InputError
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.preparation import kept_memory
 
 _BYTES_OF_REGION, _BYTES_OF_PHOTO = 160, 12
 """A pixel of the part in which a head moves, and of the photo; 121 and 8 were measured."""
@@ -47,12 +48,19 @@ def check_memory(portrait: Portrait) -> None:
         )
 
 
+def frames_in_memory(portrait: Portrait) -> int:
+    """How many frames of the whole photo there is memory for at once; one at least, of which
+    `check_memory` tells."""
+    most = min(MOST_BYTES, int(_SHARE * available_bytes()))
+    return max(most // frame_bytes(portrait), 1)
+
+
 def available_bytes() -> int:
-    """Of memory, as far as this process may use it."""
+    """Of memory, as far as this process may use it: what it has kept, too."""
     available = int(psutil.virtual_memory().available)
     # A container has a limit of its own, of which the system's own figures know nothing.
     with contextlib.suppress(OSError, ValueError):
         limit = int((_CGROUP / "memory.max").read_text())
         used = int((_CGROUP / "memory.current").read_text())
         available = min(available, max(limit - used, 0))
-    return available
+    return available + kept_memory()

@@ -10,7 +10,7 @@ import openvino
 
 from photorig.shared.bounded_cache import BoundedCache
 from photorig.shared.errors import InputError
-from photorig.worker.threads import thread_count
+from photorig.worker.threads import frame_threads, thread_count
 
 from .latents import checked_latents, expand_latents, map_latents
 from .openvino_graph import build_graph, style_inputs
@@ -26,17 +26,42 @@ GraphKey = tuple[str, int, type[Styles] | None]
 """Weights, size, and what pictures differ by from their latents."""
 
 
+class CompiledGraph:
+    """A graph for images on so many threads each; threads may share it.
+
+    Pictures do not depend on how many threads draw one, nor on how many are drawn at once.
+    """
+
+    def __init__(self, compiled: openvino.CompiledModel) -> None:
+        self._compiled = compiled
+        # An infer request holds one image's buffers, which take more than the weights.
+        self._free: list[openvino.InferRequest] = []
+
+    def infer(self, inputs: list[np.ndarray]) -> np.ndarray:
+        """The picture (size, size, 3) of a graph's inputs."""
+        try:
+            request = self._free.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        image = request.infer(inputs, share_inputs=True)[0][0].copy()
+        self._free.append(request)
+        return np.asarray(image)
+
+
 class CompiledGraphs:
-    """The graphs that were asked for last, compiled; threads may share it."""
+    """The graphs that were asked for last, compiled; threads may share it.
+
+    Args:
+        threads: that draw a picture; within `on_threads` fewer, and several pictures at once.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._core = openvino.Core()
-        self._options = _compile_options(threads)
-        self._requests = BoundedCache[GraphKey, openvino.InferRequest](_COMPILED_GRAPHS)
+        self._core, self._threads = openvino.Core(), threads
+        self._graphs = BoundedCache[tuple[GraphKey, int], CompiledGraph](_COMPILED_GRAPHS)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self._graphs)
 
     def infer(
         self,
@@ -52,19 +77,22 @@ class CompiledGraphs:
             graph: builds it; called where it is not at hand.
             more: what it takes after the latents.
         """
-        # An infer request holds one image's buffers: one caller at a time.
+        compiled = self._compiled(key, graph)
+        if len(latents) == 1:
+            return compiled.infer([latents, *more])[None]
+        return np.stack([compiled.infer([latent[None], *more]) for latent in latents])
+
+    def _compiled(self, key: GraphKey, graph: Callable[[], openvino.Model]) -> CompiledGraph:
+        threads = frame_threads(self._threads)
         with self._lock:
-            request, size = self._requests.get(key), key[1]
-            if request is None:
-                self._requests.make_room(1)
-                compiled = self._core.compile_model(graph(), "CPU", self._options)
-                request = compiled.create_infer_request()
-                self._requests.put(key, request)
-            images = np.empty((len(latents), size, size, 3), np.uint8)
-            for index, latent in enumerate(latents):
-                inputs = [latent[None], *more]
-                images[index] = request.infer(inputs, share_inputs=True)[0][0]
-            return images
+            compiled = self._graphs.get((key, threads))
+            if compiled is None:
+                self._graphs.make_room(1)
+                options = _compile_options(threads, max(self._threads // threads, 1))
+                model = self._core.compile_model(graph(), "CPU", options)
+                compiled = CompiledGraph(model)
+                self._graphs.put((key, threads), compiled)
+            return compiled
 
 
 class OpenVinoGenerator:
@@ -156,12 +184,13 @@ def has_bfloat16() -> bool:
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _compile_options(threads: int) -> dict[str, object]:
+def _compile_options(threads: int, at_once: int) -> dict[str, object]:
+    """For so many pictures at once, each on so many threads."""
     return {
         # Where bf16 is wanted, the graph says so; by itself OpenVINO would round all of it.
         "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads * at_once,
+        "NUM_STREAMS": at_once,
         # Blender and other programs use the same cores: let the system place the threads.
         "ENABLE_CPU_PINNING": False,
     }

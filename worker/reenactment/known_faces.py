@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,8 @@ def default_folder() -> Path:
 
 
 class KnownFaces:
-    """Gives portraits what method ``regional`` needs. Used by one thread but for `doing`.
+    """Gives portraits what method ``regional`` needs; threads may share it, and then wait for one
+    another while a face is measured.
 
     Args:
         bundle: what drives the faces.
@@ -82,6 +84,7 @@ class KnownFaces:
         self._known: WeakKeyDictionary[Portrait, Portrait] = WeakKeyDictionary()
         self._faceless: WeakSet[Portrait] = WeakSet()
         self._looks: int | None = None
+        self._lock = threading.Lock()
 
     @property
     def doing(self) -> str:
@@ -105,7 +108,13 @@ class KnownFaces:
         Raises:
             ModelError: the models that measure it cannot be had.
         """
-        if not self.needs_measuring(portrait) or portrait in self._faceless:
+        if not self.needs_measuring(portrait):
+            return portrait
+        with self._lock:
+            return self._measured_once(portrait, on_look)
+
+    def _measured_once(self, portrait: Portrait, on_look: OnLook) -> Portrait:
+        if portrait in self._faceless:
             return portrait
         known = self._known.get(portrait) or self._read(portrait)
         if known is None:

@@ -13,14 +13,16 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import FrameRequest
 from photorig.shared.wire.method_offers import told_methods
+from photorig.worker.compositing.canvas import Size
 from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, split_shift
-from photorig.worker.compositing.memory import check_memory
+from photorig.worker.compositing.memory import check_memory, frames_in_memory
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry import fetching
+from photorig.worker.threads import lane_count
 
 from .bundle import ModelBundle, generator_of, load_bundle
 from .known_faces import KnownFaces, measure_on
@@ -151,6 +153,12 @@ class FaceRenderer:
             InputError: a portrait of another model, a wrong size, method or parameter vector.
         """
         return self._render(portrait, request, pictures).frame
+
+    def frames_at_once(self, portrait: Portrait, size: Size) -> int:
+        """How many frames of a sequence to render at once, see `threads.in_lanes`: on a processor
+        as many as it has cores and memory for."""
+        lanes = lane_count() if self.generator.device == "cpu" else 1
+        return lanes if size != "full" else min(lanes, frames_in_memory(portrait))
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""

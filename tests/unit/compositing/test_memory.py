@@ -47,9 +47,17 @@ def test_what_is_needed_is_compared_with_what_is_there(monkeypatch: pytest.Monke
 
 def test_a_containers_own_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "kept_memory", lambda: 0)
     free = available_bytes()
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("100\n")
     assert available_bytes() > free / 2
     (tmp_path / "memory.max").write_text("1100\n")
     assert available_bytes() == 1000
+
+
+def test_what_this_process_has_freed_and_kept_is_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "kept_memory", lambda: 0)
+    without = available_bytes()
+    monkeypatch.setattr(memory, "kept_memory", lambda: 1 << 40)
+    assert available_bytes() > without + (1 << 39)

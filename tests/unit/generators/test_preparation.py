@@ -109,3 +109,17 @@ def test_the_matte_is_computed_on_one_thread(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         torch.set_num_threads(before)
     assert person.shape == (4, 4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only GNU's C library is told to keep it")
+def test_memory_that_was_freed_is_taken_again_without_asking_the_system() -> None:
+    code = (
+        "import photorig.worker, resource, numpy as np\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "np.ones(50 << 20, np.uint8)\n"
+        "before = faults()\n"
+        "for _ in range(10): np.ones(50 << 20, np.uint8)\n"
+        "print(faults() - before)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=True)
+    assert int(done.stdout) < 100

@@ -1,0 +1,1 @@
+"""How long whole frames take, stage by stage, beside what the machine could do."""
