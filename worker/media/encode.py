@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 
-import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.files.provenance import Provenance, insert_into_png
+
+from .png import write_png
 
 CODECS = ("raw", "png")
 
@@ -27,10 +28,6 @@ def encode(image: np.ndarray, codec: str, model_id: str) -> bytes:
     if codec == "raw":
         return np.ascontiguousarray(image).tobytes()
     if codec == "png":
-        # Level 1: higher levels cost more time than the face itself and save a few percent.
-        settings = [cv2.IMWRITE_PNG_COMPRESSION, 1]
-        pixels = np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)
-        _, content = cv2.imencode(".png", pixels, settings)
         provenance = Provenance(importlib.metadata.version("photorig"), model_id)
-        return insert_into_png(content.tobytes(), provenance)
+        return insert_into_png(write_png(image), provenance)
     raise InputError(f"There is no codec {codec!r}", f"Use one of {', '.join(CODECS)}.")

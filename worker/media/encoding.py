@@ -17,6 +17,7 @@ from photorig.shared.wire.picture_format import PictureFormat
 
 from .encode import encode
 from .exr import write_exr
+from .png import write_png
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _TIFF_DEFLATE = 8
@@ -43,9 +44,9 @@ def encode_picture(image: np.ndarray, picture_format: str | PictureFormat, model
         return np.ascontiguousarray(pixels).tobytes()
     if form.depth == 16:
         pixels = pixels.astype(np.uint16) * 257
-    content = _file(pixels, form)
     if form.codec == "png":
-        return insert_into_png(content, _provenance(model_id))
+        return insert_into_png(write_png(pixels), _provenance(model_id))
+    content = _file(pixels, form)
     return insert_into_jpeg(content, _provenance(model_id)) if form.codec == "jpeg" else content
 
 
@@ -64,8 +65,6 @@ def in_colours(image: np.ndarray, colours: str) -> np.ndarray:
 
 def _file(pixels: np.ndarray, form: PictureFormat) -> bytes:
     options = {
-        # Level 1: higher levels cost more time than the face itself and save a few percent.
-        "png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, form.quality],
         # Beyond 100 it is lossless.
         "webp": [cv2.IMWRITE_WEBP_QUALITY, 101 if form.quality == 100 else max(1, form.quality)],
