@@ -81,6 +81,13 @@ def reload_strip_images(scene: bpy.types.Scene, strip: Any) -> None:
         strip.update(data=True)
 
 
+def compositor_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The nodes that the scene's renders go through; None where they go through none."""
+    if hasattr(scene, "compositing_node_group"):  # from 5.0 on
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
 def use_png_output(scene: bpy.types.Scene) -> None:
     """PNG files of 8 bits and three channels."""
     settings = scene.render.image_settings

@@ -131,7 +131,10 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
                 entry.rect.foreach_set(np.ascontiguousarray(pixels[entry.name]).ravel())
         self.end_result(result)
         # Written into files of every format that has text fields.
-        self.get_result().stamp_data_add_field("DigitalSourceType", render_settings.SOURCE_TYPE)
+        told = self.get_result()
+        told.stamp_data_add_field("DigitalSourceType", render_settings.SOURCE_TYPE)
+        if link.welcome is not None:
+            told.stamp_data_add_field("PhotorigModelId", link.welcome.model_id)
 
 
 _NO_PASSES = (

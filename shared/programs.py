@@ -24,6 +24,11 @@ PYTHON_VARIABLE = "PYTHONSAFEPATH"
 _SAFE = {PYTHON_VARIABLE: "1", "NoDefaultCurrentDirectoryInExePath": "1"}
 """The second is for Windows: its shell, too, then looks for programs on the search path only."""
 
+_DETACHED = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
+"""For Windows; elsewhere a session of its own does it."""
+
 Stream = int | IO[bytes] | None
 
 
@@ -66,6 +71,7 @@ def start(
     stdout: Stream = None,
     stderr: Stream = None,
     flags: int = 0,
+    outlives_us: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a program and return at once.
 
@@ -75,6 +81,7 @@ def start(
             its owner fill.
         environment: its variables; our own if None.
         flags: for Windows, how it is started.
+        outlives_us: whether what ends us, and all that we started, leaves it alone.
 
     Raises:
         OSError: it cannot be run.
@@ -87,7 +94,8 @@ def start(
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        creationflags=flags,
+        creationflags=flags | (_DETACHED if outlives_us else 0),
+        start_new_session=outlives_us,
     )
 
 

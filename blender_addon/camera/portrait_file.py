@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..shared.errors import InputError
+from ..shared.farm.job import FOLDER_VARIABLE, portrait_name
+from ..shared.farm.path_mapping import SUBMITTED_VARIABLE, place_on_node
 from ..shared.files.portrait_layout import (
     HINT,
     MAXIMUM_BYTES,
@@ -76,7 +79,20 @@ def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:
     import bpy  # the rest of this file can do without
 
     library = owner.library if owner is not None else None
-    return Path(bpy.path.abspath(path, library=library))
+    submitted = "" if library is not None else os.environ.get(SUBMITTED_VARIABLE, "")
+    return Path(place_on_node(path, bpy.path.abspath(path, library=library), submitted))
+
+
+def place_of(path: str, portrait: str, owner: bpy.types.ID | None = None) -> Path:
+    """Where a camera's portrait file is: on a farm's node in the job's folder, if it is there.
+
+    Args:
+        path, owner: as of ``resolve``.
+        portrait: SHA-256 (hex) of the file.
+    """
+    job = os.environ.get(FOLDER_VARIABLE, "")
+    kept = Path(job) / portrait_name(portrait) if job else None
+    return kept if kept is not None and kept.is_file() else resolve(path, owner)
 
 
 def read_portrait(path: Path) -> PortraitFile:

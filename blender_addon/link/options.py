@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import bpy
 
 from ..extension import PACKAGE
+from ..shared.errors import PhotorigError
+from ..shared.wire.connection import ConnectionInfo
 
 PREVIEW_MEGABYTES = 512
+SESSION_VARIABLE = "PHOTORIG_CONNECTION"
+"""Names the connection file of a worker that a farm's session has started on this node."""
 LOCAL, REMOTE = "LOCAL", "REMOTE"
 
 
@@ -35,7 +40,13 @@ class WorkerOptions:
 
 
 def worker_options() -> WorkerOptions:
-    """The preferences as plain data; the defaults where the extension runs without any."""
+    """The preferences as plain data; the defaults where the extension runs without any.
+
+    On a farm's node the worker of the session goes before them, as long as it lives.
+    """
+    session = os.environ.get(SESSION_VARIABLE, "")
+    if session and _is_alive(session):
+        return WorkerOptions(is_remote=True, connection_file=session)
     addon = bpy.context.preferences.addons.get(PACKAGE)
     if addon is None or addon.preferences is None:
         return WorkerOptions()
@@ -48,6 +59,13 @@ def worker_options() -> WorkerOptions:
         chosen.connection_file,
         chosen.host,
     )
+
+
+def _is_alive(connection_file: str) -> bool:
+    try:
+        return not ConnectionInfo.load(connection_file).is_stale
+    except PhotorigError:
+        return False
 
 
 def preview_cache_bytes() -> int:

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import bpy
 
 from ..camera.extra_parameters import schema_of
 from ..camera.other_faces import cameras_of_faces
-from ..camera.portrait_file import PortraitFile, read_portrait, resolve
+from ..camera.portrait_file import PortraitFile, place_of, read_portrait
 from ..camera.values import neutral_to_render, parameters_to_render
 from ..shared.errors import InputError
 from ..shared.parameters.schema import ARKIT_52
@@ -61,7 +61,7 @@ def portrait_of(camera_data: bpy.types.Camera) -> PortraitFile:
         InputError: the file is gone, damaged, or has changed since it was loaded.
     """
     settings = camera_data.photorig
-    portrait = read_portrait(resolve(settings.portrait_path, camera_data))
+    portrait = read_portrait(place_of(settings.portrait_path, settings.portrait_id, camera_data))
     if portrait.id != settings.portrait_id:
         raise InputError(
             f"{str(portrait.path)!r} is not the portrait that the camera"
@@ -90,7 +90,7 @@ def scene_camera(scene: bpy.types.Scene) -> bpy.types.Object:
 def for_each_frame(
     context: bpy.types.Context,
     scene: bpy.types.Scene,
-    frames: range,
+    frames: Iterable[int],
     take: Callable[[int, bpy.types.Camera], None],
 ) -> None:
     """Go through the frames, and come back to the present one.
@@ -116,7 +116,7 @@ def for_each_frame(
 
 
 def frame_requests(
-    context: bpy.types.Context, scene: bpy.types.Scene, frames: range
+    context: bpy.types.Context, scene: bpy.types.Scene, frames: Iterable[int]
 ) -> tuple[list[FrameRequest], dict[str, PortraitFile]]:
     """What each frame asks of the worker, and the portraits that they name, by id.
 

@@ -213,17 +213,33 @@ def export_performance(context: bpy.types.Context, path: Path) -> int:
             "Export the shots one by one: set the scene's range to each.",
         )
     (portrait,) = portraits.values()
-    photo = portrait.named_parameters
-    rate = parse_rate(f"{scene.render.fps / scene.render.fps_base:.6f}")
-    lines = [
-        FrameParameters(each.frame, _named(each, photo), float((each.frame - frames[0]) / rate))
-        for each in requests
-    ]
+    rate = frame_rate(scene)
+    lines = performance_lines(requests, portrait.named_parameters, rate)
     if path.suffix.lower() == ".csv":
         write_live_link_face(path, lines, rate)
     else:
         write(path, lines, Recording(rate))
     return len(requests)
+
+
+def frame_rate(scene: bpy.types.Scene) -> Fraction:
+    """Frames a second."""
+    return parse_rate(f"{scene.render.fps / scene.render.fps_base:.6f}")
+
+
+def performance_lines(
+    requests: Sequence[FrameRequest], photo: Mapping[str, float], rate: Fraction
+) -> list[FrameParameters]:
+    """What requests ask of one face, as lines of a file that begins with the first of them.
+
+    Args:
+        photo: value by parameter id in the portrait's photo.
+    """
+    start = requests[0].frame
+    return [
+        FrameParameters(each.frame, _named(each, photo), float((each.frame - start) / rate))
+        for each in requests
+    ]
 
 
 def _named(request: FrameRequest, photo: Mapping[str, float]) -> dict[str, float]:

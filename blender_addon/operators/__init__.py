@@ -6,6 +6,7 @@ from __future__ import annotations
 import bpy
 
 from . import (
+    farm,
     fit,
     mapping,
     mapping_presets,
@@ -28,6 +29,7 @@ CLASSES = (
     + mapping.CLASSES
     + performance.CLASSES
     + render.CLASSES
+    + farm.CLASSES
     + overlay.CLASSES
 )
 

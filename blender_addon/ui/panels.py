@@ -187,6 +187,7 @@ def draw_sequence(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         row.operator("photorig.cancel_render", text="", icon="X")
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
+    layout.operator("photorig.submit_to_farm", icon="NETWORK_DRIVE", text="Submit to Farm…")
     draw_sentence(layout, told_folder(scene), "FILE_FOLDER")
     if job is not None:
         draw_sentence(layout, job.summary, "ERROR" if job.error else "CHECKMARK")

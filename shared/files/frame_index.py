@@ -49,11 +49,16 @@ def picture_key(request: FrameRequest, model_id: str) -> str:
 
 
 class FrameIndex:
-    """The frames of one folder: which request and how many bytes each finished file has."""
+    """The frames of one folder: which request and how many bytes each finished file has.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        many_write: whether other computers add frames meanwhile, so that the journal may not yet
+            tell of a file, or never does; its own mark is asked then.
+    """
+
+    def __init__(self, folder: Path, *, many_write: bool = False) -> None:
         sweep(folder)
-        self.folder = folder
+        self.folder, self._many_write = folder, many_write
         self._path = folder / INDEX_NAME
         self._entries, n_lines, self._ends_in_line, is_damaged = _read_entries(self._path)
         if is_damaged:
@@ -67,11 +72,14 @@ class FrameIndex:
 
     def has(self, name: str, key: str) -> bool:
         """Whether the file of this name is there, whole, and answers this very request."""
+        path = self.folder / name
         request, n_bytes = self._entries.get(name, ("", 0))
+        if request != key and self._many_write and path.suffix.lower() in SUFFIXES:
+            request, n_bytes = read_mark(path) or ("", 0)
         if request != key:
             return False
         try:
-            return (self.folder / name).stat().st_size == n_bytes
+            return path.stat().st_size == n_bytes
         except OSError:
             return False
 

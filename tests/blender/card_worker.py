@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--connection-file", type=Path, required=True)
     parser.add_argument("--parent-pid", type=int)
     parser.add_argument("--end-with-stdin", action="store_true")
+    parser.add_argument("--idle-minutes", type=float, default=0.0)
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
     executor = LocalExecutor(CardRenderer, portraits, encode_picture)
@@ -112,6 +113,7 @@ def main() -> None:
         options.connection_file,
         parent_pid=options.parent_pid,
         end_with_stdin=options.end_with_stdin,
+        idle_minutes=options.idle_minutes,
     )
     with StopSignal() as stop:
         executor.start()

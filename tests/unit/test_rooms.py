@@ -130,7 +130,7 @@ def test_models_do_not_speak_zeromq(path: Path) -> None:
 FLOORS = {
     "worker": (
         ("cli", "training"),
-        ("server", "evaluation"),
+        ("server", "evaluation", "farm"),
         ("fitting",),
         ("reenactment",),
         ("compositing",),
@@ -142,7 +142,7 @@ FLOORS = {
     "blender_addon": (
         ("ui", "operators"),
         ("engine",),
-        ("head", "portrait", "preview", "render", "sequence"),
+        ("farm", "head", "portrait", "preview", "render", "sequence"),
         ("link", "mapping"),
         ("camera", "client"),
         ("compat", "extension", "translation"),

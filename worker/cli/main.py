@@ -40,6 +40,7 @@ COMMANDS = {
     "methods": "list the ways in which faces are driven",
     "serve": "run the worker that Blender talks to",
     "pair": "let a Blender on another computer use this worker",
+    "farm": "write jobs for render farms, and run on their nodes",
     "models": "list, fetch and verify model weights",
     "doctor": "show devices, versions and measured speed",
     "train": "train the project's own weights",

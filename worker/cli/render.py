@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photorig.shared.errors import InputError
+from photorig.shared.farm.frames import parse_frames
+from photorig.shared.farm.progress import FORMS, PLAIN, FarmProgress
 from photorig.shared.files.writing import check_folder_writable, check_writable
 from photorig.shared.parameters.timeline import Timeline, parse_rate, timeline
 from photorig.shared.wire.method_offers import DEFAULT_METHOD
@@ -107,6 +109,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="drive another face of the same photo in the same frames; may be given again",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--frames",
+        metavar="N-M",
+        help="only these frames of the file, as 1-24 or 1,5,10-20, into a folder that others fill",
+    )
+    parser.add_argument(
+        "--expect",
+        type=Path,
+        metavar="expected.json",
+        help="render nothing on a computer that differs from what a farm's job was submitted with",
+    )
+    parser.add_argument("--messages", choices=FORMS, default=PLAIN, help=argparse.SUPPRESS)
 
 
 @dataclass(frozen=True)
@@ -115,12 +129,16 @@ class _Job:
     portraits: with what their faces do, so that they may be others than the files'; frames are
         named by the files'.
     timeline: of a film; None for a folder of frames.
+    many_write: whether other computers write into the same folder.
+    progress: for the farm that runs this; None outside of one.
     """
 
     renderer: FaceRenderer
     portraits: list[Portrait]
     requests: list[FrameRequest]
     timeline: Timeline | None
+    many_write: bool = False
+    progress: FarmProgress | None = None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -133,6 +151,10 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.neutral and args.mode == "absolute":
         raise InputError("In mode absolute nothing is left of the photo", "Leave --neutral out.")
+    if as_movie and args.frames:
+        raise InputError(
+            "Single frames are written as pictures", "Give a folder instead of a film."
+        )
     if as_movie:
         check_writable(args.out, "film.mp4", 1 << 20)
     else:
@@ -206,9 +228,14 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
     from photorig.worker.reenactment.renderer import load_renderer
 
     size = size_of(args.size)
+    wanted = set(parse_frames(args.frames)) if args.frames else None
     pairs = [(args.portrait, args.parameters), *args.others]
     portraits = [Portrait.load(path) for path, _ in pairs]
     renderer = load_renderer(args.device, bundle_for(portraits[0].model_id))
+    if args.expect is not None:
+        from photorig.worker.farm.node import check_node
+
+        check_node(args.expect, renderer, portraits)
     recordings = [read_recording(path, renderer.schema) for _, path in pairs]
     for (_, path), (lines, _) in zip(pairs, recordings, strict=True):
         if not lines:
@@ -238,12 +265,17 @@ def _prepare(args: argparse.Namespace, is_movie: bool) -> _Job:
             others=tuple(asked(each, _at(its, line.frame)) for each, its in beside),
         )
         for line in lines
+        if wanted is None or line.frame in wanted
     ]
+    if wanted is not None and len(requests) < len(wanted):
+        missing = sorted(wanted - {request.frame for request in requests})
+        raise InputError(f"{args.parameters} has no frame {missing[0]}", "Give frames that it has.")
     known = [
         measured(path, args.method, each, renderer)
         for (path, _), each in zip(pairs, portraits, strict=True)
     ]
-    return _Job(renderer, known, requests, film)
+    progress = FarmProgress(args.messages) if args.frames else None
+    return _Job(renderer, known, requests, film, wanted is not None, progress)
 
 
 def _at(lines: list[FrameParameters], frame: int) -> FrameParameters:
@@ -357,7 +389,7 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
-    index = FrameIndex(folder)
+    index = FrameIndex(folder, many_write=job.many_write)
     layers = ("", "face", "matte") if with_passes else ("",)
     keyed = [(request, picture_key(request, job.renderer.model_id)) for request in job.requests]
     missing = [
@@ -377,9 +409,12 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
         unit="frame",
         disable=not sys.stderr.isatty(),
     )
-    for (request, key), contents in zip(missing, made, strict=True):
+    for number, ((request, key), contents) in enumerate(zip(missing, made, strict=True), 1):
         for layer, content in contents.items():
             index.store(request.frame, key, content, layer)
+        if job.progress is not None:
+            n_finished = len(keyed) - len(missing) + number
+            job.progress.frame(request.frame, n_finished, len(keyed))
     return len(missing)
 
 

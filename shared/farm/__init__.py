@@ -1,0 +1,1 @@
+"""Jobs for render farms: what is written for one, and what its nodes are checked against."""

@@ -1,0 +1,1 @@
+"""Render farms: what runs on their nodes beside Blender, and jobs that need no Blender."""
