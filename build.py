@@ -37,6 +37,7 @@ from environments import (
     default_blender,
     find_python,
     prepare,
+    ray_environment,
     run,
     say,
     tools_environment,
@@ -44,6 +45,8 @@ from environments import (
 )
 
 DEVELOPMENT = BUILD / "dev"
+RAY_TESTS = ("tests/contract/test_executors.py", "tests/contract/test_ray.py")
+"""What is run in the environment that has Ray, besides that which has none."""
 
 # ---------------------------------------------------------------------------------------------
 # The commands
@@ -293,6 +296,9 @@ def command_test(args: argparse.Namespace) -> int:
         if run([worker.tool("photorig"), "models", "fetch"], 3600):
             raise BuildError("Without the models the tests would mean little.")
         outcomes.append(pytest("unit and contract", worker, [*args.pytest], 1200))
+    if "ray" in args.only:
+        ray = prepare(ray_environment())
+        outcomes.append(pytest("executor ray", ray, ["-m", "ray", *RAY_TESTS, *args.pytest], 600))
     if args.window or "window" in args.only:
         outcomes.append(window_test(worker, args))
     if "blender" in args.only:
@@ -374,8 +380,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     test.add_argument(
         "--only",
         nargs="+",
-        choices=["lint", "unit", "blender", "window"],
-        default=["lint", "unit", "blender"],
+        choices=["lint", "unit", "ray", "blender", "window"],
+        default=["lint", "unit", "ray", "blender"],
         help="only these parts",
     )
     test.add_argument(

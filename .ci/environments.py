@@ -153,6 +153,7 @@ class Environment:
     Attributes:
         packages: what no hash can be pinned of (torch: each computer has its own build).
         locks: files of requirements/, whose hashes pip checks.
+        beside: another environment, whose packages it has as well.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Environment:
     editable: bool = False
     fingerprint: str = field(default="", compare=False)
     locks: tuple[Path, ...] = ()
+    beside: str = ""
 
     @property
     def folder(self) -> Path:
@@ -195,6 +197,12 @@ def blender_environment(series: str) -> Environment:
     return Environment(
         f"bpy-{series}", BLENDERS[series][1], (), locks=(LOCKS / f"blender-{series}.txt",)
     )
+
+
+def ray_environment() -> Environment:
+    """Ray beside the worker's packages, for tests: the worker of most people has none."""
+    python = worker_environment().python
+    return Environment("ray", python, (), locks=(LOCKS / "ray.txt",), beside="worker")
 
 
 def tools_environment() -> Environment:
@@ -251,8 +259,22 @@ def fill(environment: Environment) -> None:
         run_pip([*pip, *environment.packages], environment)
     if environment.editable:
         run_pip([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], environment)
+    if environment.beside:
+        see_packages_of(environment, BUILD / f"venv-{environment.beside}")
     (environment.folder / "photorig.stamp").write_text(environment.stamp, encoding="utf-8")
     say(f"  ready after {time.monotonic() - start:.0f} s")
+
+
+def see_packages_of(environment: Environment, other: Path) -> None:
+    """Have an environment find what another one of the same Python has."""
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    here = subprocess.run(
+        [environment.tool("python"), "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    there = other / Path(here).relative_to(environment.folder.resolve())
+    # A folder of packages with .pth files of its own, which a plain path would not be.
+    line = f"import site; site.addsitedir({str(there)!r})\n"
+    (Path(here) / f"{other.name}.pth").write_text(line, encoding="utf-8")
 
 
 def has_right_python(environment: Environment) -> bool:

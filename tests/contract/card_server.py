@@ -7,11 +7,14 @@ same server in a thread of the test, with a gate that holds the device.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
+import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +29,9 @@ from photorig.worker.cli.serve import reachable_options
 from photorig.worker.media.encoding import encode_picture
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.server.executors.entry import ExecutorOptions
 from photorig.worker.server.executors.local import LocalExecutor
+from photorig.worker.server.executors.registry import executor_entry
 from photorig.worker.server.fits.process import ProcessFitter
 from photorig.worker.server.launch import (
     DEFAULT_BIND,
@@ -103,6 +108,24 @@ class CardRenderer:
         return SimpleNamespace(combined=combined, face=255 - combined, matte=combined[..., 0])
 
 
+@dataclass(frozen=True)
+class CardWorkshop:
+    """Has the form of FaceWorkshop."""
+
+    folder: Path
+    delay: float = 0.0
+    device: str = "auto"
+
+    def portraits(self) -> PortraitStore:
+        return PortraitStore(self.folder, Portrait.from_bytes)
+
+    def renderer(self) -> CardRenderer:
+        return CardRenderer(self.delay)
+
+    def encode(self, image: np.ndarray, form: PictureFormat, model_id: str) -> bytes:
+        return encode_picture(image, form, model_id)
+
+
 def encode_card(image: np.ndarray, picture_format: str | PictureFormat) -> bytes:
     return encode_picture(image, picture_format, CardRenderer.model_id)
 
@@ -175,11 +198,18 @@ def main() -> None:
     parser.add_argument("--frame-seconds", type=float, default=PATIENCE_SECONDS)
     parser.add_argument("--bind")
     parser.add_argument("--allow-clients", type=Path)
+    parser.add_argument("--executor", default="local")
+    parser.add_argument("--address", default="")
+    parser.add_argument("--actors", type=int, default=0)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    portraits = PortraitStore(args.portraits, Portrait.from_bytes)
-    executor = LocalExecutor(lambda: CardRenderer(args.delay), portraits, encode_picture)
-    executor.start()
+    # As a module, so that other processes of ours can have it, too.
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    module = importlib.import_module(Path(__file__).stem)
+    workshop = module.CardWorkshop(args.portraits, args.delay)
+    portraits, entry = workshop.portraits(), executor_entry(args.executor)
+    chosen = ExecutorOptions(args.address, args.actors, args.frame_seconds)
+    executor = entry.start(workshop, portraits, chosen)
     options = ServerOptions(
         args.connection_file,
         parent_pid=args.parent_pid,
@@ -191,11 +221,16 @@ def main() -> None:
     )
     fitter = ProcessFitter(FIT_PROGRAM)
     try:
-        serve(options, executor, portraits, lambda info: print("ready", flush=True), fitter=fitter)
+        limits = MessageLimits(window=entry.window)
+        serve(options, executor, portraits, _say_ready, limits=limits, fitter=fitter)
     except WorkerHung as error:
         end_at_once(error)
     fitter.close()
     executor.close()
+
+
+def _say_ready(info: ConnectionInfo) -> None:
+    print("ready", flush=True)
 
 
 if __name__ == "__main__":

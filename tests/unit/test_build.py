@@ -93,6 +93,25 @@ def test_an_environment_of_another_python_is_made_anew(
     assert environments.has_right_python(environment) is right
 
 
+def test_an_environment_beside_another_has_its_packages_too(tmp_path: Path) -> None:
+    folders = [tmp_path / "venv-worker", tmp_path / "venv-ray"]
+    for folder in folders:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folders[0].rglob("site-packages"))
+    (packages / "only_there.py").write_text("answer = 42")
+    (packages / "more.pth").write_text(str(tmp_path))  # such files count as well
+    (tmp_path / "further.py").write_text("")
+    environment = replace(environments.ray_environment(), name="ray")
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(environments, "BUILD", tmp_path)
+    environments.see_packages_of(environment, folders[0])
+    monkey.undo()
+    python = str(folders[1] / environments.BIN / f"python{environments.EXE}")
+    ask = "import further, only_there; print(only_there.answer)"
+    done = subprocess.run([python, "-c", ask], capture_output=True, text=True)
+    assert done.stdout.strip() == "42", done.stderr
+
+
 def test_two_builds_at_once_fill_an_environment_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +213,7 @@ def test_the_full_set_is_every_blender_and_every_window() -> None:
     args = build.parse_arguments(["test", "--blender", "all", "--window"])
     assert build.chosen_series(args) == ["4.2", "4.5", "5.0", "5.2"]
     assert args.window == "all"
-    assert args.only == ["lint", "unit", "blender"]
+    assert args.only == ["lint", "unit", "ray", "blender"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from photorig.shared import programs
 from photorig.shared.errors import InputError
 from photorig.shared.wire.connection import ConnectionInfo
 from photorig.shared.wire.messages import MAX_FIT_PHOTOS, MessageLimits
-from photorig.worker.places import cache_folder, state_folder
+from photorig.worker.places import state_folder
 from photorig.worker.server.watchdog import PATIENCE_SECONDS
 
 from .log_setup import start_log
@@ -104,7 +104,6 @@ def run(args: argparse.Namespace) -> int:
     start_log(args.log_file, args.verbose)
     # Only now: the libraries behind these take seconds to load, and a wrong option should not.
     from photorig.worker.fitting.head_measurement import HeadMeasurer
-    from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.server.executors.entry import ExecutorOptions
     from photorig.worker.server.executors.registry import executor_entry
     from photorig.worker.server.executors.workshop import FaceWorkshop
@@ -116,7 +115,6 @@ def run(args: argparse.Namespace) -> int:
         end_at_once,
         serve,
     )
-    from photorig.worker.server.portrait_store import PortraitStore
     from photorig.worker.server.watchdog import WorkerHung
 
     options = ServerOptions(
@@ -130,11 +128,12 @@ def run(args: argparse.Namespace) -> int:
         **reachable_options(args),
     )
     bind_addresses(options)  # refuse a wrong address before the model is loaded
-
-    portraits = PortraitStore(cache_folder() / "portraits", Portrait.from_bytes)
     entry = executor_entry(args.executor)
+
+    workshop = FaceWorkshop(args.device, args.bundle)
+    portraits = workshop.portraits()
     chosen = ExecutorOptions(args.address, args.actors, args.frame_seconds)
-    executor = entry.start(FaceWorkshop(args.device, args.bundle), portraits, chosen)
+    executor = entry.start(workshop, portraits, chosen)
     program = programs.python_module(FIT_PROGRAM, "--bundle", args.bundle)
     fitter = ProcessFitter(program, photos=MAX_FIT_PHOTOS)
     try:

@@ -406,7 +406,8 @@ class Gateway:
     def _watch(self) -> None:
         """See whether device and readers come back; where one does not, tell all and give up."""
         status, reading = self._executor.status(), self._later.at_work
-        at_frame = None if status.busy_seconds is None else (status.task_id, status.doing)
+        is_watched = status.busy_seconds is not None and not status.heals_itself
+        at_frame = (status.task_id, status.doing) if is_watched else None
         frame_extra = status.photo_pixels / 1e6 * SECONDS_A_MEGAPIXEL
         frame_extra += PREPARING_SECONDS if status.doing else 0.0
         reading_extra = PREPARING_SECONDS if reading is not None and reading.kind == "head" else 0.0

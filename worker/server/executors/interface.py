@@ -81,18 +81,26 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class DeviceStatus:
-    """How long the device has been at its present frame (None if idle), its last frame time, what
-    keeps it from the frame, for a person ("" where nothing does), which task that frame is, and of
-    how many pixels of a whole photo."""
+    """How a device is.
+
+    Attributes:
+        busy_seconds: for how long it has been at its present frame; None if it is idle.
+        milliseconds: of its last frame.
+        doing: what keeps it from the frame, for a person; "" where nothing does.
+        task_id: of that frame.
+        photo_pixels: of a whole photo in it.
+        heals_itself: whether the executor itself ends what hangs, so that nobody else has to.
+    """
 
     busy_seconds: float | None
     milliseconds: float | None
     doing: str = ""
     task_id: int | None = None
     photo_pixels: int = 0
+    heals_itself: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameTask:
     """One frame to make.
 

@@ -167,7 +167,7 @@ class LocalExecutor:
             made = _Made(image, passes, milliseconds)
             self._pool.submit(self._encode_frame, task, made)
         except Exception as error:
-            self._finish(task_id, _explained(error, request))
+            self._finish(task_id, explained(error, request))
         finally:
             self._at_work = None
             with self._lock:
@@ -191,7 +191,7 @@ class LocalExecutor:
             )
             self._finish(task_id, reply)
         except Exception as error:
-            self._finish(task_id, _explained(error, request))
+            self._finish(task_id, explained(error, request))
 
     def _is_cancelled(self, task_id: int) -> bool:
         with self._lock:
@@ -234,7 +234,7 @@ def _made(
     return render_faces(renderer, portraits, request), ()
 
 
-def _explained(error: Exception, request: FrameRequest) -> PhotorigError:
+def explained(error: Exception, request: FrameRequest) -> PhotorigError:
     """An edge: the server goes on whatever a frame does, and the client hears a sentence."""
     if isinstance(error, PhotorigError):
         return error

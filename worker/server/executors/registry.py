@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from photorig.shared.errors import InputError
 
-from . import local
+from . import local, ray_cluster
 from .entry import ExecutorEntry
 
-_OWN = (local,)
+_OWN = (local, ray_cluster)
 
 DEFAULT = local.EXECUTOR.name
 
