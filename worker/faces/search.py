@@ -22,7 +22,8 @@ from .net3d import MINIMUM_FACE, FaceMeasurement, Net3D
 _DIVISIONS = (2, 4)  # tile sides: a half, then a quarter of the picture's longer side
 _CLOSE_UP = 3.0  # side of the square that a found face is measured in, in face sizes
 _LOOK_SIDE = 2048  # pixels of the longer side that one look is given at most
-_SEEN_WELL = 170  # pixels of a face in that look; the landmark network scales it to these anyway
+_CLOSE_UPS = 3  # of each face at most
+_STILL = 0.01  # face sizes by which landmarks of two close-ups differ that agree
 _LARGE = 1.5  # a face this part of a tile's side, and one look has seen what a tile would show
 _SMALLEST_TILE = 4 * MINIMUM_FACE
 
@@ -36,7 +37,7 @@ def find_faces(image: np.ndarray, net3d: Net3D) -> list[FaceMeasurement]:
         image: (h, w, 3) uint8 sRGB, upright.
     """
     side = max(image.shape[:2])
-    faces = [_sharp(image, net3d, face) for face in _look(image, net3d)]
+    faces = [_settled(image, net3d, face) for face in _look(image, net3d)]
     for division in _DIVISIONS:
         largest = max((face.size for face in faces), default=0.0)
         if division * largest * _LARGE >= side or side // division < _SMALLEST_TILE:
@@ -68,12 +69,21 @@ def _scaled(face: FaceMeasurement, across: float, down: float) -> FaceMeasuremen
     )
 
 
-def _sharp(image: np.ndarray, net3d: Net3D, face: FaceMeasurement) -> FaceMeasurement:
-    """The face, measured again in the picture itself where the smaller copy showed it small."""
-    seen = face.size * min(1.0, _LOOK_SIDE / max(image.shape[:2]))
-    if seen == face.size or seen >= _SEEN_WELL:
+def _settled(image: np.ndarray, net3d: Net3D, face: FaceMeasurement) -> FaceMeasurement:
+    """The face, measured again where it is small in the picture: around a face that was detected a
+    little beside its place the landmarks may be half a face off, and those of a close-up of them
+    are not."""
+    if _CLOSE_UP * face.size >= max(image.shape[:2]):
         return face
-    return _close_up(image, net3d, _centre(face), face.size) or face
+    for _ in range(_CLOSE_UPS):
+        closer = _close_up(image, net3d, _centre(face), face.size)
+        if closer is None:
+            break
+        moved = (closer.landmarks - face.landmarks)[:, :2]
+        face = closer
+        if np.linalg.norm(moved, axis=1).mean() < _STILL * face.size:
+            break
+    return face
 
 
 def _search_tiles(
@@ -88,9 +98,10 @@ def _search_tiles(
             if any(_is_there(place, face.size, other) for other in faces):
                 continue
             close_up = _close_up(image, net3d, place, face.size)
-            if close_up is not None and not any(
-                _is_there(_centre(close_up), close_up.size, other) for other in faces
-            ):
+            if close_up is None:
+                continue
+            close_up = _settled(image, net3d, close_up)
+            if not any(_is_there(_centre(close_up), close_up.size, other) for other in faces):
                 faces.append(close_up)
     return faces
 

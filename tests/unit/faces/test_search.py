@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photorig.worker.faces.net3d import Net3D
+from photorig.shared.parameters.schema import ARKIT_52
+from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import _tile_corners, find_faces
+
+from .. import face_fakes
 
 ASTRONAUT = Path(__file__).parents[2] / "data" / "astronaut.jpg"
 
@@ -63,6 +66,33 @@ def test_a_large_face_needs_no_search(net3d):
     picture = picture_with_faces(256, 256, (0, 0))
     (found,), (direct,) = find_faces(picture, net3d), net3d.analyze(picture)
     assert np.array_equal(found.parameters, direct.parameters)
+
+
+class _Beside:
+    """Sees a face 80 pixels wide, half of it too low in all but close-ups of it."""
+
+    def __init__(self, middle: tuple[float, float]) -> None:
+        self.middle = middle
+
+    def analyze(self, image: np.ndarray) -> list[FaceMeasurement]:
+        points = face_fakes.face() * 300
+        is_whole = image.shape[:2] == (600, 600)
+        x, y = (axis[0, 0] for axis in (image[..., 0], image[..., 1]))  # where this part begins
+        here = np.array(self.middle) - np.array([x, y]) * 4.0 + [0, 40 if is_whole else 0]
+        points[:, :2] += here - points[:468, :2].mean(0)
+        low, high = points[:468, :2].min(0), points[:468, :2].max(0)
+        box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+        parameters = np.zeros(len(ARKIT_52), np.float32)
+        return [FaceMeasurement(parameters, points.astype(np.float32), box, np.eye(4))]
+
+
+@pytest.mark.weights("face-landmarker")
+def test_a_face_that_was_detected_beside_its_place_is_measured_where_it_is() -> None:
+    corners = np.zeros((600, 600, 3), np.uint8)
+    corners[..., 0], corners[..., 1] = np.mgrid[:600, :600][::-1] // 4
+    middle = (300.0, 200.0)
+    (found,) = find_faces(corners, _Beside(middle))  # type: ignore[arg-type]
+    assert found.landmarks[:468, :2].mean(0) == pytest.approx(middle, abs=4)
 
 
 @pytest.mark.parametrize(("height", "width", "tile"), [(100, 100, 50), (70, 300, 100), (9, 7, 20)])
