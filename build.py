@@ -202,6 +202,12 @@ def command_faults(args: argparse.Namespace) -> int:
     return run([*command, "--seed", str(args.seed)], 600 + 120 * args.schedules)
 
 
+def command_simulate(args: argparse.Namespace) -> int:
+    """docs/scale.md's numbers anew."""
+    program = str(ROOT / "tests" / "scale" / "simulate.py")
+    return run([prepare_worker().tool("python"), "-P", program, *args.options], 1800)
+
+
 def command_clean(args: argparse.Namespace) -> int:
     if args.all:
         shutil.rmtree(BUILD, ignore_errors=True)
@@ -404,6 +410,10 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     faults = add("faults", "kills, pauses, cut networks and full disks; nothing may be lost")
     faults.add_argument("--schedules", type=int, default=20, help="how many (20)")
     faults.add_argument("--seed", type=int, default=1, help="of the first one (1)")
+    simulate = add(
+        "simulate", "docs/scale.md's numbers anew: a farm of 1 to 10,000 devices, simulated"
+    )
+    simulate.add_argument("options", nargs="*", help="of tests/scale/simulate.py, after --")
     clean = add("clean", "remove what was built")
     clean.add_argument("--all", action="store_true", help="the virtual environments too")
     return parser.parse_args(words)
