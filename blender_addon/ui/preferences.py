@@ -124,6 +124,7 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "place", expand=True)
+        draw_worker_state(layout)
         if self.place == REMOTE:
             layout.prop(self, "connection_file")
             layout.prop(self, "host")
@@ -138,7 +139,6 @@ class PhotorigPreferences(bpy.types.AddonPreferences):
         layout.prop(self, "preview_megabytes")
         layout.prop(self, "shot_picture", expand=True)
         layout.operator("wm.url_open", text="Documentation", icon="HELP").url = page_url()
-        draw_worker_state(layout)
         draw_log(layout)
         if self.place == LOCAL:
             draw_check(layout)

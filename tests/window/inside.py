@@ -26,7 +26,7 @@ PACKAGE = "bl_ext.user_default.photorig"
 _TICK = 0.05
 _HOVER = 0.04
 _ROW = 12
-_PASSES = ((0.3, 0.75), (0.13, 0.5, 0.83), (0.93,))
+_PASSES = ((0.3, 0.75), (0.13, 0.5, 0.83), (0.93, 0.9))
 """Parts of a region's width where the mouse looks for a button, the likeliest first."""
 
 _number = 0

@@ -80,6 +80,7 @@ def test_the_overlay_shows_the_face(blender: WindowSession) -> None:
         """
         bpy.context.scene.camera.data.photorig.size = "256"
         window().workspace.photorig.rest_size = "256"
+        bpy.ops.photorig.use_picture_size()
         """
     )
     blender.press(*SIDEBAR, "show_overlay")

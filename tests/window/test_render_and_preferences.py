@@ -21,7 +21,6 @@ def test_f12_shows_the_face_of_the_frame(blender: WindowSession) -> None:
         """
         scene = bpy.context.scene
         scene.frame_set(scene.frame_end)
-        bpy.ops.photorig.use_picture_size()
         render = scene.render
         answer = [scene.frame_current, bpy.path.abspath(render.filepath)]
         answer += [render.resolution_x, render.resolution_y]
@@ -63,8 +62,8 @@ def test_the_preferences_tell_the_workers_state(blender: WindowSession) -> None:
             yield 2.0
         """
     )
-    assert blender.find_button(*_PREFERENCES, "photorig.restart_worker")
     blender.screenshot("preferences")
+    assert blender.find_button(*_PREFERENCES, "photorig.restart_worker")
 
 
 def test_the_check_says_that_the_environment_works(blender: WindowSession) -> None:

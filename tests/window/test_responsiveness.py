@@ -104,6 +104,30 @@ def test_a_sequence_keeps_the_worker_busy(blender: WindowSession, bars: dict[str
         stalls.append({name: entry for name, entry in calls.items() if name != _ON_A_CLICK})
     keep(blender, bars, busy=shares, while_rendering=stalls)
     assert max(shares) > _LEAST_BUSY
+    reading = milliseconds_to_add_a_strip(blender)
+    keep(blender, bars, adding_a_strip=reading)
     longest = [max(entry["work"] for entry in calls.values()) for calls in stalls]
-    assert min(longest) < _LONGEST_WORK, stalls
+    assert min(longest) < _LONGEST_WORK + reading, stalls
     blender.resize()
+
+
+def milliseconds_to_add_a_strip(blender: WindowSession) -> float:
+    """Processor time of Blender itself, which reads a new strip's first image on its main thread,
+    once a sequence."""
+    return float(
+        blender.ask(
+            """
+            import pathlib, time
+            editor = bpy.context.scene.sequence_editor
+            strips = getattr(editor, "strips", None) or editor.sequences
+            folder = pathlib.Path(bpy.path.abspath("//busy-0/"))
+            image = str(sorted(folder.glob("*.png"))[0])
+            began = time.thread_time()
+            strip = strips.new_image(
+                name="measured", filepath=image, channel=9, frame_start=1, fit_method="FIT"
+            )
+            answer = (time.thread_time() - began) * 1000
+            strips.remove(strip)
+            """
+        )
+    )
