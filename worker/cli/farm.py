@@ -114,9 +114,11 @@ def run(args: argparse.Namespace) -> int:
     }[args.farm]
     try:
         return what(args)
-    except PhotorigError as error:
+    except Exception as error:  # the farm's own log is all that a person sees of a node
         if getattr(args, "messages", PLAIN) != PLAIN:
-            FarmProgress(args.messages).fail(str(error))
+            known = isinstance(error, PhotorigError)
+            told = str(error) if known else f"Something unexpected went wrong ({error!r})"
+            FarmProgress(args.messages).fail(told)
         raise
 
 
