@@ -92,8 +92,7 @@ class PhotorigRenderEngine(bpy.types.RenderEngine):
         names = ", ".join(portrait.name for portrait in portraits.values())
         self.update_stats("", "Photorig: waiting for the worker")
         client = WorkerClient(link.wait_until_ready(self._is_stopped))
-        for portrait in portraits.values():
-            client.remember_portrait(portrait.content)
+        client.offer_portraits({each.id: each.content for each in portraits.values()})
         self.update_stats("", f"Photorig: {names}, {_size_text(request)}")
         cut_out = scene.render.film_transparent
         if (cut_out or request.passes) and not link.gives_passes:

@@ -15,17 +15,16 @@ from typing import Any, Protocol
 
 import zmq
 
-from ..shared.bounded_cache import BoundedCache
 from ..shared.errors import ConnectionLost, PhotorigError
 from ..shared.wire import message_forms as forms
-from ..shared.wire import portrait_forms
 from ..shared.wire.connection import ConnectionInfo
 from ..shared.wire.message_body import Form
 from ..shared.wire.messages import FrameReply, FrameRequest, Heartbeat, PortraitInfo, Welcome
 from ..shared.wire.picture_format import PictureFormat
 from ..shared.wire.protocol import Message
 from .channel import SLOW_SECONDS, Channel, WorkerError, never
-from .previews import PortraitDelivery, Previews
+from .portrait_delivery import UNKNOWN, PortraitDelivery, PortraitSources, Source
+from .previews import Previews
 from .render_job import Codec, RenderJob
 
 _REMEMBERED_PORTRAITS = 16
@@ -60,10 +59,8 @@ class WorkerClient:
         self._bulk: Channel | None = None
         self._jobs: dict[str, Conversation] = {}
         self._job_count = 0
-        self._portraits = BoundedCache[str, bytes](_REMEMBERED_PORTRAITS)
-        self._portrait_sources: dict[str, Callable[[], bytes]] = {}
-        self._known: dict[str, PortraitInfo] = {}
-        self._previews = self._no_previews()
+        self._sources = PortraitSources()
+        self._forget_worker()
 
     # --- the connection
 
@@ -122,8 +119,7 @@ class WorkerClient:
         """
         try:
             for channel in (self.control, self.bulk):
-                for message in channel.receive():
-                    self._dispatch(message)
+                self._take_from(channel)
                 channel.keep_alive()
             self._previews.send(self.control, self.bulk)
         except PhotorigError as error:
@@ -146,25 +142,38 @@ class WorkerClient:
 
     # --- portraits
 
+    def offer_portraits(self, sources: Mapping[str, Source]) -> None:
+        """Have the files of portraits at hand, by id, for when the worker lacks them.
+
+        Needs no connection, so that ``request_frame`` can do with the one it makes.
+        """
+        self._sources.offer(sources)
+
+    def has_portraits(self, portraits: Iterable[str]) -> bool:
+        """Whether the worker has these; what it lacks is sent. Call again later where it has not.
+
+        Raises:
+            PhotorigError: one cannot be had, or the worker refuses it.
+        """
+        return self._delivery.are_there(self.bulk, portraits)
+
+    def forget_portraits(self, portraits: Iterable[str]) -> bool:
+        """The worker says that it lacks one of these; whether to send it once more may help."""
+        return self._delivery.forget(portraits)
+
     def upload_portrait(
         self, data: bytes, should_cancel: Callable[[], bool] = never
     ) -> PortraitInfo:
-        """Make sure that the worker has this portrait file; sends it only where it has not.
+        """Wait until the worker has this portrait file; it is sent only where it has not.
 
         Raises:
             InputError: the data are no portrait.
             ConnectionLost, Cancelled.
         """
-        return self._ensure_portrait(self.remember_portrait(data), should_cancel)
-
-    def remember_portrait(self, data: bytes) -> str:
-        """Have a portrait file at hand for when the worker lacks it; returns its id.
-
-        Needs no connection, so that ``request_frame`` can do with the one it makes.
-        """
-        portrait_id = hashlib.sha256(data).hexdigest()
-        self._portraits.put(portrait_id, data)
-        return portrait_id
+        portrait = hashlib.sha256(data).hexdigest()
+        self.offer_portraits({portrait: data})
+        self._deliver(self._delivery, self.bulk, (portrait,), should_cancel)
+        return self._delivery.info(portrait)
 
     # --- one frame, for the render engine
 
@@ -189,11 +198,11 @@ class WorkerClient:
             try:
                 return self._render_one(channel, request, codec, should_cancel)
             except WorkerError as error:
-                if error.reason != "unknown-portrait" or not self._has_all(request):
+                if error.reason != UNKNOWN:
                     raise
-            # A worker that was started again has not seen these portraits yet.
-            for portrait_id in request.portraits:
-                self._upload(channel, portrait_id, should_cancel)
+            # The delivery of the other thread's channel is none of this one's.
+            delivery = PortraitDelivery(self._sources)
+            self._deliver(delivery, channel, request.portraits, should_cancel)
             return self._render_one(channel, request, codec, should_cancel)
         except WorkerError as error:
             raise error.error from None
@@ -216,14 +225,11 @@ class WorkerClient:
             window: most frames on their way at a time; 0 for what keeps the worker's devices busy.
 
         Raises:
-            InputError: the worker lacks a portrait and this client does not have it either.
             ConnectionLost.
         """
         allowed = 0 if self.welcome is None else self.welcome.limits.window
         window = window or max(_FEWEST_ON_THEIR_WAY, allowed // 4)
         job = RenderJob(self, self.new_job_name("job"), requests, codec, window)
-        for portrait_id in dict.fromkeys(p for request in job.missing for p in request.portraits):
-            self._ensure_portrait(portrait_id)
         self.add_job(job._name, job)
         return job
 
@@ -241,29 +247,14 @@ class WorkerClient:
 
     # --- previews
 
-    def submit_preview(
-        self,
-        view: str,
-        request: FrameRequest,
-        codec: str = "raw",
-        portrait: Callable[[], bytes] | None = None,
-    ) -> None:
+    def submit_preview(self, view: str, request: FrameRequest, codec: str = "raw") -> None:
         """Ask for a preview; it replaces what the same view has asked for before. Does not wait.
-
-        Args:
-            portrait: gives the portrait's file where the worker lacks it; only then it is called.
 
         Raises:
             ConnectionLost.
         """
-        if portrait is not None:
-            self._portrait_sources[request.portrait] = portrait
         self._previews.ask(view, request, codec)
         self.poll()
-
-    def remember_sources(self, sources: Mapping[str, Callable[[], bytes]]) -> None:
-        """Where the files of portraits are had from when the worker lacks them, by their ids."""
-        self._portrait_sources.update(sources)
 
     def poll_preview(self, view: str) -> FrameReply | None:
         """The newest frame of a view, once; None where nothing new has come.
@@ -304,8 +295,7 @@ class WorkerClient:
         for job in list(self._jobs.values()):
             job._fail(error)
         self._jobs.clear()
-        self._known = {}
-        self._previews = self._no_previews()
+        self._forget_worker()
         self.welcome = None
         for channel in filter(None, (self._control, self._bulk)):
             channel.close()
@@ -314,38 +304,22 @@ class WorkerClient:
             self._context.destroy(linger=0)
             self._context = None
 
-    def _has_all(self, request: FrameRequest) -> bool:
-        return all(portrait_id in self._portraits for portrait_id in request.portraits)
+    def _deliver(
+        self,
+        delivery: PortraitDelivery,
+        channel: Channel,
+        portraits: Iterable[str],
+        should_cancel: Callable[[], bool],
+    ) -> None:
+        """Wait until the worker has these portraits. Raises PhotorigError."""
+        portraits = tuple(portraits)
+        while not delivery.are_there(channel, portraits):
+            channel.wait(should_cancel)
+            self._take_from(channel)
 
-    def _ensure_portrait(
-        self, portrait_id: str, should_cancel: Callable[[], bool] = never
-    ) -> PortraitInfo:
-        if portrait_id not in self._known:
-            try:
-                self._known[portrait_id] = self._query_or_upload(portrait_id, should_cancel)
-            except WorkerError as error:
-                raise error.error from None
-        return self._known[portrait_id]
-
-    def _query_or_upload(self, portrait_id: str, should_cancel: Callable[[], bool]) -> PortraitInfo:
-        try:
-            form = portrait_forms.portrait_reference_form(portrait_id)
-            return self._portrait_answer(self.bulk, "portrait_query", form, should_cancel)
-        except WorkerError as error:
-            if error.reason != "unknown-portrait" or portrait_id not in self._portraits:
-                raise
-        return self._upload(self.bulk, portrait_id, should_cancel)
-
-    def _upload(
-        self, channel: Channel, portrait_id: str, should_cancel: Callable[[], bool]
-    ) -> PortraitInfo:
-        form = portrait_forms.portrait_upload_form(portrait_id, self._content_of(portrait_id))
-        return self._portrait_answer(channel, "portrait_upload", form, should_cancel)
-
-    def _portrait_answer(
-        self, channel: Channel, kind: str, form: Form, should_cancel: Callable[[], bool]
-    ) -> PortraitInfo:
-        return portrait_forms.read_portrait_info(self._wait_for(channel, kind, form, should_cancel))
+    def _take_from(self, channel: Channel) -> None:
+        for message in channel.receive():
+            self._dispatch(message)
 
     def _render_one(
         self,
@@ -370,8 +344,7 @@ class WorkerClient:
         question = channel.ask(kind, form, should_cancel, frame=frame)
         while (answer := channel.answer(question)) is None:
             channel.wait(should_cancel)
-            for message in channel.receive():
-                self._dispatch(message)
+            self._take_from(channel)
         return answer
 
     def _dispatch(self, message: Message) -> None:
@@ -385,13 +358,10 @@ class WorkerClient:
         if isinstance(view, str) and header.seq is not None:
             self._previews.receive(view, header.seq, message)
 
-    def _no_previews(self) -> Previews:
-        return Previews(PortraitDelivery(self._known, self._content_of))
-
-    def _content_of(self, portrait_id: str) -> bytes:
-        """A portrait's file. Raises KeyError where it is not known here, PhotorigError."""
-        content = self._portraits.get(portrait_id)
-        return self._portrait_sources[portrait_id]() if content is None else content
+    def _forget_worker(self) -> None:
+        """Another worker knows none of the portraits, and owes no previews."""
+        self._delivery = PortraitDelivery(self._sources)
+        self._previews = Previews(self._delivery)
 
     def end_job(self, name: str, is_open: bool) -> None:
         self.forget_job(name)

@@ -8,6 +8,7 @@ from ..shared.wire import portrait_forms
 from ..shared.wire.messages import HeadMeasurement
 from ..shared.wire.protocol import Message
 from .client import WorkerClient
+from .portrait_delivery import UNKNOWN
 from .question import Question
 
 
@@ -28,10 +29,9 @@ class HeadQuery(Question):
             ConnectionLost.
         """
         self.head: HeadMeasurement | None = None
-        self._upload = portrait_forms.portrait_upload_form(portrait, content)
-        self._has_sent = False
         self._question = portrait_forms.portrait_reference_form(portrait)
-        super().__init__(client, "head", "head_query", self._question)
+        client.offer_portraits({portrait: content})
+        super().__init__(client, "head", "head_query", self._question, (portrait,))
 
     @property
     def has_answer(self) -> bool:
@@ -46,11 +46,9 @@ class HeadQuery(Question):
         kind = message.header.kind
         if kind == "head":
             self.head = portrait_forms.read_head(message)
-        elif kind == "portrait":
-            self._next = ("head_query", self._question)
         elif kind == "error":
             report = forms.read_error(message)
-            if report.reason == "unknown-portrait" and not self._has_sent:
-                self._has_sent, self._next = True, ("portrait_upload", self._upload)
+            if report.reason == UNKNOWN and self._client.forget_portraits(self._portraits):
+                self._next = "head_query", self._question
             else:
                 self.error = report.exception()

@@ -6,16 +6,15 @@ there. No bpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..shared.errors import PhotorigError
 from ..shared.wire import message_forms as forms
-from ..shared.wire import portrait_forms
 from ..shared.wire.message_body import Form
-from ..shared.wire.messages import FrameReply, FrameRequest, PortraitInfo
+from ..shared.wire.messages import FrameReply, FrameRequest
 from ..shared.wire.protocol import Message
-from .channel import Channel, WorkerError
+from .channel import Channel
+from .portrait_delivery import UNKNOWN, PortraitDelivery
 
 _IN_THE_AIR = 2
 """Requests of a view that may be at the worker: one that it renders and one that waits there."""
@@ -31,71 +30,6 @@ class _View:
     waiting: tuple[int, FrameRequest, str] | None = None
     arrived: list[tuple[int, FrameRequest, FrameReply]] = field(default_factory=list)
     error: PhotorigError | None = None
-
-
-class PortraitDelivery:
-    """Asks whether the worker has a portrait, and sends it where it has not, without waiting.
-
-    Args:
-        known: what the worker said about each portrait that it has, by id; added to here.
-        content: gives the bytes of a portrait's file. Raises KeyError where nobody knows it,
-            PhotorigError where the file cannot be read.
-    """
-
-    def __init__(self, known: dict[str, PortraitInfo], content: Callable[[str], bytes]) -> None:
-        self._known = known
-        self._content = content
-        self._questions: dict[str, str] = {}
-
-    def is_there(self, bulk: Channel, portrait: str) -> bool:
-        """Whether the worker has the portrait; call again later where it has not yet.
-
-        Raises:
-            PhotorigError: it cannot be had, or the worker refuses it.
-        """
-        if portrait in self._known:
-            return True
-        question = self._questions.get(portrait)
-        if question is None:
-            self._ask(
-                bulk, portrait, "portrait_query", portrait_forms.portrait_reference_form(portrait)
-            )
-            return False
-        try:
-            answer = bulk.answer(question)
-        except WorkerError as error:
-            del self._questions[portrait]
-            if error.reason != "unknown-portrait":
-                raise error.error from None
-            self._send(bulk, portrait, error.error)
-            return False
-        if answer is None:
-            return False
-        del self._questions[portrait]
-        self._known[portrait] = portrait_forms.read_portrait_info(answer)
-        return True
-
-    def forget(self, portrait: str) -> bool:
-        """The worker has forgotten this portrait; whether it was thought to be there."""
-        return self._known.pop(portrait, None) is not None
-
-    def _send(self, bulk: Channel, portrait: str, reason: PhotorigError) -> None:
-        try:
-            content = self._content(portrait)
-        except KeyError:
-            raise reason from None
-        self._ask(
-            bulk,
-            portrait,
-            "portrait_upload",
-            portrait_forms.portrait_upload_form(portrait, content),
-        )
-
-    def _ask(self, bulk: Channel, portrait: str, kind: str, form: Form) -> None:
-        question = bulk.send(kind, form)
-        if question is not None:
-            bulk.expect(question)
-            self._questions[portrait] = question
 
 
 class Previews:
@@ -125,8 +59,7 @@ class Previews:
                 continue
             seq, request, codec = view.waiting
             try:
-                there = [self._delivery.is_there(bulk, each) for each in request.portraits]
-                if not all(there):
+                if not self._delivery.are_there(bulk, request.portraits):
                     continue
                 body, payloads = control.frame_form(request, codec)
             except PhotorigError as error:
@@ -147,10 +80,7 @@ class Previews:
             view.arrived.append((seq, request, forms.read_frame_reply(message)))
         elif message.header.kind == "error" and seq == view.seq:
             report = forms.read_error(message)
-            forgotten = report.reason == "unknown-portrait" and [
-                self._delivery.forget(each) for each in request.portraits
-            ]
-            if forgotten and any(forgotten):
+            if report.reason == UNKNOWN and self._delivery.forget(request.portraits):
                 self.ask(name, request, codec)
             else:
                 view.error = report.exception()

@@ -17,11 +17,19 @@ class Question:
         error: why there is no answer; ``poll`` never raises it.
     """
 
-    def __init__(self, client: WorkerClient, prefix: str, kind: str, form: Form) -> None:
+    def __init__(
+        self,
+        client: WorkerClient,
+        prefix: str,
+        kind: str,
+        form: Form,
+        portraits: tuple[str, ...] = (),
+    ) -> None:
         """
         Args:
             prefix: of the name under which the worker answers.
-            kind, form: the first message; ``_next`` may be set to another one.
+            kind, form: the message; it is sent once more where ``_next`` is set again.
+            portraits: ids of those that the worker has to have for it.
 
         Raises:
             ConnectionLost.
@@ -29,6 +37,7 @@ class Question:
         self.error: PhotorigError | None = None
         self._client, self._name = client, client.new_job_name(prefix)
         self._next: tuple[str, Form] | None = (kind, form)
+        self._portraits = portraits
         client.add_job(self._name, self)
 
     @property
@@ -44,7 +53,7 @@ class Question:
         if self.done:
             return
         try:
-            if self._next is not None:
+            if self._next is not None and self._client.has_portraits(self._portraits):
                 kind, form = self._next
                 if self._client.bulk.send(kind, form, job=self._name) is not None:
                     self._next = None

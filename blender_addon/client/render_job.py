@@ -22,6 +22,9 @@ class Wire(Protocol):
 
     def poll(self) -> None: ...
 
+    def has_portraits(self, portraits: Iterable[str]) -> bool:
+        """Whether the worker has these; what it lacks is on its way."""
+
     def end_job(self, name: str, is_open: bool) -> None:
         """Tell the worker that nothing more of a job is wanted."""
 
@@ -55,6 +58,7 @@ class RenderJob:
         self._window = window
         self._requests = list(requests)
         self.total = len(self._requests)
+        self._portraits = tuple(dict.fromkeys(p for each in self._requests for p in each.portraits))
         self._missing = dict(enumerate(self._requests))
         self._unsent = iter(range(self.total))
         self._next: int | None = next(self._unsent, None)
@@ -100,6 +104,8 @@ class RenderJob:
     def _send_some(self) -> None:
         bulk = self._client.bulk
         if not self._is_open:
+            if not self._client.has_portraits(self._portraits):
+                return
             self._is_open = (
                 bulk.send("job", Form({"window": self._window}), job=self._name) is not None
             )

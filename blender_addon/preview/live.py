@@ -205,7 +205,7 @@ class Live:
     def _submit(self, scene: bpy.types.Scene, view: str, request: FrameRequest) -> None:
         assert link.client is not None
         sources = {each: self._sources[each] for each in request.portraits if each in self._sources}
-        link.client.remember_sources(sources)
+        link.client.offer_portraits(sources)
         link.client.submit_preview(view, request)
 
     def _notice_another_worker(self) -> None:

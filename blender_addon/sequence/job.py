@@ -213,8 +213,7 @@ class SequenceJob(Job):
         if not missing:
             self._finish()
             return
-        for portrait in sorted({each for request in missing for each in request.portraits}):
-            client.upload_portrait(self.plan.portraits[portrait].content)
+        client.offer_portraits({name: file.content for name, file in self.plan.portraits.items()})
         self._began, self._device_seconds, self._first, self._made = time.monotonic(), 0.0, 0.0, 0
         is_large = any(request.size == "full" for request in missing)
         window = _WINDOW_OF_PHOTOS if is_large else _WINDOW

@@ -190,8 +190,9 @@ def test_an_error_of_the_worker_arrives_with_its_hint(addon: SimpleNamespace, cl
     with pytest.raises(addon.errors.InputError, match="does not have the portrait") as caught:
         client.request_frame(request(addon, "0" * 64))
     assert caught.value.hint == "Load the portrait again."
-    with pytest.raises(addon.errors.InputError):
-        client.start_job([request(addon, "0" * 64)])
+    job = client.start_job([request(addon, "0" * 64)])
+    assert collect(job) == []
+    assert "does not have the portrait" in job.error.message
 
 
 def test_data_that_are_no_portrait_are_refused(addon: SimpleNamespace, client: Any) -> None:

@@ -48,10 +48,11 @@ def test_a_portrait_that_the_worker_lacks_is_read_and_sent_without_waiting(
 
     wanted = request(addon, hashlib.sha256(portrait).hexdigest())
     start = time.monotonic()
-    client.submit_preview("view", wanted, portrait=content)
+    client.offer_portraits({wanted.portrait: content})
+    client.submit_preview("view", wanted)
     assert time.monotonic() - start < 0.1
     assert [(asked, reply.frame) for asked, reply in frames_of(client)] == [(wanted, 1)]
-    client.submit_preview("view", wanted, portrait=content)
+    client.submit_preview("view", wanted)
     assert len(frames_of(client)) == 1
     assert len(read) == 1
 
@@ -69,7 +70,8 @@ def test_a_portrait_file_that_cannot_be_read_is_reported(
     def gone() -> bytes:
         raise addon.errors.InputError("There is no portrait file 'x'")
 
-    client.submit_preview("view", request(addon, "1" * 64), portrait=gone)
+    client.offer_portraits({"1" * 64: gone})
+    client.submit_preview("view", request(addon, "1" * 64))
     with pytest.raises(addon.errors.InputError, match="no portrait file"):
         frames_of(client)
 
@@ -106,7 +108,7 @@ def test_the_portraits_of_all_faces_are_sent_where_they_lack(
     other = replace(Portrait.from_bytes(portrait), name="Somebody").to_bytes()
     ids = [hashlib.sha256(each).hexdigest() for each in (portrait, other)]
     wanted = replace(request(addon, ids[0]), others=(request(addon, ids[1]),))
-    client.remember_sources({ids[0]: lambda: portrait, ids[1]: lambda: other})
+    client.offer_portraits({ids[0]: lambda: portrait, ids[1]: lambda: other})
     client.submit_preview("view", wanted)
     assert [asked for asked, _ in frames_of(client)] == [wanted]
 

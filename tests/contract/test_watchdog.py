@@ -54,7 +54,8 @@ def test_a_worker_that_hangs_tells_it_ends_and_refuses_that_portrait_afterwards(
 ) -> None:
     worker, content = start(), portrait_bytes(1)
     client = addon.client.WorkerClient(worker.wait_ready(20), "test")
-    portrait = client.remember_portrait(content)
+    portrait, other = (hashlib.sha256(each).hexdigest() for each in (content, portrait_bytes(2)))
+    client.offer_portraits({portrait: content})
     began = time.monotonic()
     with pytest.raises(addon.errors.PhotorigError, match="did not come back"):
         client.request_frame(request(addon, portrait, HANG))
@@ -66,8 +67,7 @@ def test_a_worker_that_hangs_tells_it_ends_and_refuses_that_portrait_afterwards(
 
     again = start()
     client = addon.client.WorkerClient(again.wait_ready(20), "test")
-    client.remember_portrait(content)
-    other = client.remember_portrait(portrait_bytes(2))
+    client.offer_portraits({portrait: content, other: portrait_bytes(2)})
     with pytest.raises(addon.errors.InputError, match="refuses it for an hour"):
         client.request_frame(request(addon, portrait, 0.0))
     assert client.request_frame(request(addon, other, 0.0, frame=7)).frame == 7
