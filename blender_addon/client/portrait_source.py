@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import stat
-import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..shared.errors import InputError
-from ..shared.files.portrait_layout import MAXIMUM_BYTES
-from ..shared.files.reading import read_file
+import numpy as np
 
-_LARGEST_HEADER = 1 << 20
+from ..shared.errors import InputError
+from ..shared.files.portrait_layout import (
+    MAXIMUM_BYTES,
+    PNG_HEAD_BYTES,
+    check_alignment,
+    png_size,
+    read_layout,
+)
+from ..shared.files.reading import FileBytes, open_file, read_file
 
 
 @dataclass(frozen=True)
@@ -47,25 +50,16 @@ def face_in_photo(path: str) -> FaceInPhoto | None:
     """From the file's header; None where it cannot be read."""
     try:
         status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would hold Blender up for ever
-            return None
         return _read(path, status.st_mtime_ns, status.st_size)
-    except (OSError, struct.error, ValueError, KeyError, TypeError, IndexError, RecursionError):
+    except (OSError, InputError, ValueError):
         return None
 
 
 @lru_cache(maxsize=16)
 def _read(path: str, _modified: int, _size: int) -> FaceInPhoto:
-    with Path(path).open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > _LARGEST_HEADER:
-            raise ValueError(length)
-        header = json.loads(file.read(length))
-        start = 8 + length
-        file.seek(start + int(header["alignment"]["data_offsets"][0]))
-        alignment = struct.unpack("<6d", file.read(48))
-        file.seek(start + int(header["photo.png"]["data_offsets"][0]) + 16)
-        width, height = struct.unpack(">II", file.read(8))
-    if abs(alignment[0] * alignment[4] - alignment[1] * alignment[3]) < 1e-12 or not width * height:
-        raise ValueError(alignment)
+    with open_file(path, MAXIMUM_BYTES) as file:
+        layout = read_layout(FileBytes(file))
+        width, height = png_size(layout.bytes_of("photo.png", PNG_HEAD_BYTES))
+        alignment = layout.numbers("alignment")
+    check_alignment(np.reshape(alignment, (2, 3)), width, height)
     return FaceInPhoto((width, height), alignment)

@@ -14,7 +14,7 @@ import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,6 +68,13 @@ _DTYPE_OF_PART = {"tuning": "F16"} | dict.fromkeys(
 )
 
 
+class Content(Protocol):
+    """A file's bytes: all of them, or a file from which they are read (reading.FileBytes)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
 @dataclass(frozen=True, eq=False)
 class PortraitLayout:
     """Where everything is in a portrait file.
@@ -78,26 +85,24 @@ class PortraitLayout:
         arrays: type, shape, first and last byte in ``content`` by name.
     """
 
-    content: bytes
+    content: Content
     metadata: dict[str, Any]
     arrays: Mapping[str, tuple[str, tuple[int, ...], int, int]]
 
-    def bytes_of(self, name: str) -> bytes:
-        """The bytes of an array. Raises ValueError where there is none."""
+    def bytes_of(self, name: str, most: int | None = None) -> bytes:
+        """The bytes of an array, the first ``most`` where that is given. Raises ValueError."""
         _, _, first, last = self._entry(name)
-        return self.content[first:last]
+        return self.content[first : last if most is None else min(first + most, last)]
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """An array of floats, flat. Raises ValueError where there is none, or it is not finite."""
         dtype, _, first, last = self._entry(name)
-        letter = {"F32": "f", "F64": "d"}.get(dtype)
-        if letter is None:
+        if dtype not in ("F32", "F64"):
             raise ValueError(f"{name} is {dtype}")
-        count = (last - first) // _ITEM_BYTES[dtype]
-        values = struct.unpack_from(f"<{count:d}{letter}", self.content, first)
-        if not all(map(math.isfinite, values)):
+        values = np.frombuffer(self.content[first:last], f"<{dtype.lower()[0]}{_ITEM_BYTES[dtype]}")
+        if not np.isfinite(values).all():
             raise ValueError(f"{name} is not finite")
-        return values
+        return tuple(values.tolist())
 
     def text(self, name: str) -> str:
         """A text of the metadata that names something. Raises ValueError."""
@@ -123,7 +128,7 @@ class PortraitLayout:
         return self.arrays[name]
 
 
-def read_layout(content: bytes) -> PortraitLayout:
+def read_layout(content: Content) -> PortraitLayout:
     """The layout of a portrait file. Nothing is taken out of it: types, shapes and places of all
     arrays are checked first.
 
@@ -143,7 +148,7 @@ def read_layout(content: bytes) -> PortraitLayout:
     return PortraitLayout(content, metadata, arrays)
 
 
-def read_header(content: bytes) -> tuple[dict[str, Any], dict[str, Any], int]:
+def read_header(content: Content) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Photorig's metadata of a safetensors file, what it says of its arrays, and where they begin.
 
     Raises:
@@ -151,7 +156,7 @@ def read_header(content: bytes) -> tuple[dict[str, Any], dict[str, Any], int]:
     """
     if not 8 <= len(content) <= MAXIMUM_BYTES:
         raise ValueError("too short or too large")
-    (length,) = struct.unpack_from("<Q", content)
+    length = int.from_bytes(content[:8], "little")
     if length > min(len(content) - 8, _LARGEST_HEADER):
         raise ValueError("header too long")
     header = parse_json(content[8 : 8 + length], _LARGEST_HEADER, _DEEPEST_HEADER)
@@ -240,6 +245,7 @@ def check_alignment(alignment: np.ndarray, width: int, height: int) -> None:
         raise ValueError("a face far outside of its photo")
 
 
+PNG_HEAD_BYTES = 45
 _PNG = b"\x89PNG\r\n\x1a\n"
 _RGB8 = bytes([8, 2, 0, 0, 0])
 """Eight bits, RGB, the only compression and filter there are, not interlaced."""
@@ -247,8 +253,9 @@ _DRAWN = (b"IHDR", b"IDAT", b"IEND")
 
 
 def png_size(png: bytes) -> tuple[int, int]:
-    """Width and height of a portrait's photo. Raises ValueError where no portrait can have it."""
-    if png[:16] != _PNG + b"\0\0\0\rIHDR" or len(png) < 45:
+    """Width and height of a portrait's photo, by its first PNG_HEAD_BYTES. Raises ValueError where
+    no portrait can have it."""
+    if png[:16] != _PNG + b"\0\0\0\rIHDR" or len(png) < PNG_HEAD_BYTES:
         raise ValueError("the photo is no PNG")
     width, height = struct.unpack_from(">II", png, 16)
     check_photo_size(width, height)

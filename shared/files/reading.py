@@ -6,11 +6,13 @@ that is not our own is read here: regular files only, of a size that makes sense
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _FLAGS = (
     os.O_RDONLY
@@ -36,6 +38,16 @@ def read_file(path: Path | str, limit: int, accept: Accept | None = None) -> byt
         OSError: it is not there, cannot be read, is no regular file, or is too large; ``strerror``
             says it in a few words for a person.
     """
+    with open_file(path, limit, accept) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise _too_large(os.fspath(path), limit)
+    return content
+
+
+@contextlib.contextmanager
+def open_file(path: Path | str, limit: int, accept: Accept | None = None) -> Iterator[BinaryIO]:
+    """A regular file to read from; arguments and errors as those of ``read_file``."""
     name = os.fspath(path)
     _check(name, Path(name).stat(), limit)  # a device is not even opened
     handle = os.open(name, _FLAGS)
@@ -45,10 +57,22 @@ def read_file(path: Path | str, limit: int, accept: Accept | None = None) -> byt
         _check(name, status, limit)
         if accept is not None:
             accept(status)
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise _too_large(name, limit)
-    return content
+        yield file
+
+
+class FileBytes:
+    """An open file as if it were bytes; only what is looked at is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._size = file, os.fstat(file.fileno()).st_size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        first, last, _ = part.indices(self._size)
+        self._file.seek(first)
+        return self._file.read(max(0, last - first))
 
 
 def _check(name: str, status: os.stat_result, limit: int) -> None:

@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -19,6 +18,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
+from photorig.shared.files.portrait_layout import read_header
 from photorig.shared.files.reading import read_file
 from photorig.shared.files.writing import write_atomically
 
@@ -80,9 +80,7 @@ class FaceTake:
 
 
 def _read(content: bytes) -> FaceTake:
-    length = int.from_bytes(content[:8], "little")
-    header: Any = json.loads(content[8 : 8 + length])
-    about = json.loads(header["__metadata__"]["photorig"])
+    about, _, _ = read_header(content)
     if (about["format"], about["version"]) != (FORMAT, VERSION):
         raise InputError("this is an encoded face of another version", _HINT)
     try:

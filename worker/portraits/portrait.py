@@ -32,7 +32,6 @@ from photorig.shared.files.portrait_layout import (
     checked_text,
     name_to_keep,
     plain_png,
-    read_header,
     read_layout,
 )
 from photorig.shared.files.reading import read_file
@@ -321,9 +320,3 @@ def _png_bytes(photo: np.ndarray) -> bytes:
 def _decode_photo(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(plain_png(content)), formats=["PNG"]) as image:
         return np.array(image.convert("RGB"))
-
-
-def read_metadata(content: bytes) -> dict[str, Any]:
-    """Photorig's metadata of a safetensors file. Raises ValueError where there is none."""
-    # The safetensors package reads metadata from files only; its header is a length and JSON.
-    return read_header(content)[0]

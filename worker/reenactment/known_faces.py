@@ -25,6 +25,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
+from photorig.shared.files.portrait_layout import read_header
 from photorig.shared.files.reading import read_file
 from photorig.shared.files.writing import make_private_folder, write_atomically
 from photorig.worker.faces.net3d import FaceMeasurement
@@ -33,7 +34,6 @@ from photorig.worker.places import cache_folder
 from photorig.worker.portraits.portrait import (
     Portrait,
     measured_tensors,
-    read_metadata,
     with_measured,
 )
 from photorig.worker.portraits.response import FORM as RESPONSE_FORM
@@ -181,7 +181,7 @@ class KnownFaces:
         try:
             if digest != self._digest(portrait, content):
                 raise ValueError("other bytes than were written")
-            known = with_measured(portrait, read_metadata(content), load_tensors(content))
+            known = with_measured(portrait, read_header(content)[0], load_tensors(content))
         except (SafetensorError, struct.error, KeyError, TypeError, ValueError) as error:
             log.warning("measuring again, as %s is damaged: %s", path, error)
             return None
