@@ -8,15 +8,7 @@ from dataclasses import replace
 import bpy
 
 from ..client.head import HeadQuery
-from ..link.jobs import (
-    TICK_SECONDS,
-    Job,
-    data_block,
-    keep_ticking,
-    move_on,
-    stop_ticking,
-    with_every_file,
-)
+from ..link.jobs import Job, JobSlot, data_block
 from ..link.link import link
 from ..mapping.frame_request import portrait_of
 from ..shared.errors import InputError
@@ -109,12 +101,7 @@ class HeadJob(Job):
             self._query.cancel()
 
 
-current: HeadJob | None = None
-"""The job that runs, or the last one."""
-
-
-def is_running() -> bool:
-    return current is not None and not current.is_done
+slot = JobSlot[HeadJob](busy=("A head is being made", "Wait for it."))
 
 
 def start(
@@ -131,38 +118,4 @@ def start(
         InputError: another head is being made, or the portrait cannot be read.
         ConnectionLost: no worker runs and none may be started.
     """
-    global current
-    if is_running():
-        raise InputError("A head is being made", "Wait for it.")
-    job = HeadJob(context, camera, mode, replaces)
-    link.start_if_wanted()
-    current = job
-    keep_ticking(_tick)
-    return job
-
-
-def forget() -> None:
-    """Drop what the last job said."""
-    global current
-    if not is_running():
-        current = None
-
-
-_after_load = with_every_file(forget)
-
-
-def _tick() -> float | None:
-    return TICK_SECONDS if move_on(current) else None
-
-
-def register() -> None:
-    bpy.app.handlers.load_post.append(_after_load)
-
-
-def unregister() -> None:
-    global current
-    bpy.app.handlers.load_post.remove(_after_load)
-    stop_ticking(_tick)
-    if current is not None:
-        current.cancel("Photorig was switched off")
-    current = None
+    return slot.start(lambda: HeadJob(context, camera, mode, replaces))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What takes the worker a while, and goes on while Blender stays usable.
 
-A job lives in a module and not in an operator, so that undo and panels cannot lose it. A timer
-moves it on, on the main thread; without a user interface ``run_to_end`` does.
+A job lives in the slot of its kind and not in an operator, so that undo and panels cannot lose it.
+A timer moves it on, on the main thread; without a user interface ``run_to_end`` does.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..shared.errors import ConnectionLost, PhotorigError
+from ..shared.errors import ConnectionLost, InputError, PhotorigError
 from ..translation import said
 from .link import link, redraw_panels
 
@@ -33,7 +33,10 @@ class Job:
         error: one sentence once it failed.
         is_done: whether it ended, well or not.
         unattended: why it cannot go on until a person has decided, "" where it can.
+        needs_worker: whether it is done over the connection to the worker.
     """
+
+    needs_worker = True
 
     def __init__(self) -> None:
         self.error = ""
@@ -54,6 +57,11 @@ class Job:
     def shown(self) -> object:
         """What panels show; while it stays the same nothing need be drawn."""
         return self.summary
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next tick."""
+        return TICK_SECONDS
 
     def tick(self) -> None:
         """Do what can be done without waiting. Never raises; see ``error``."""
@@ -79,7 +87,7 @@ class Job:
 
     def _begin_when_ready(self) -> None:
         link.poll()
-        if link.is_ready:
+        if link.is_ready or not self.needs_worker:
             self._begin()
         else:
             link.raise_if_failed()
@@ -117,36 +125,94 @@ def data_block(collection: Any, session_uid: int) -> Any | None:
     return next((item for item in collection if item.session_uid == session_uid), None)
 
 
-def move_on(job: Job | None, redraw: Callable[[], None] = redraw_panels) -> bool:
-    """A turn of a timer: tick, and have drawn what changed. Returns whether there is more to do."""
-    if job is None or job.is_done:
-        return False
-    before = job.shown
-    job.tick()
-    if job.is_done or job.shown != before:
-        redraw()
-    return not job.is_done
+JobOfKind = TypeVar("JobOfKind", bound=Job)
 
 
-def keep_ticking(tick: Callable[[], float | None]) -> None:
-    """Have a timer of Blender's call this, where there is a user interface."""
-    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
-        bpy.app.timers.register(tick, persistent=True)
+class JobSlot(Generic[JobOfKind]):
+    """Where the jobs of one kind live: one runs at a time, and the last one can be asked how it
+    went until another file is opened.
 
+    Args:
+        busy: what is said to who asks for a second one, and what to do.
+        idle: why nothing can be cancelled while none runs.
+        stopped: what a job says that was cancelled.
+        other_file: what it says when it is ended because another file is opened; "" where it goes
+            on: it is about no file.
+        redraw: has Blender draw what shows the job.
 
-def stop_ticking(tick: Callable[[], float | None]) -> None:
-    if bpy.app.timers.is_registered(tick):
-        bpy.app.timers.unregister(tick)
+    Attributes:
+        current: the job that runs, or the last one.
+    """
 
+    def __init__(
+        self,
+        busy: tuple[str, str],
+        idle: str = "",
+        stopped: str = "It was stopped",
+        other_file: str = "",
+        redraw: Callable[[], None] = redraw_panels,
+    ) -> None:
+        self.busy, self.idle = busy, idle
+        self.current: JobOfKind | None = None
+        self._stopped, self._other_file, self._redraw = stopped, other_file, redraw
+        self._before_load = persistent(lambda *_: self.cancel(other_file))
+        self._after_load = persistent(lambda *_: self.forget())
 
-def with_every_file(forget: Callable[[], None]) -> Callable[..., None]:
-    """A handler for load_post: what a job said that has ended is about the file before."""
+    @property
+    def is_running(self) -> bool:
+        return self.current is not None and not self.current.is_done
 
-    @persistent
-    def handler(*_arguments: object) -> None:
-        forget()
+    def start(self, make: Callable[[], JobOfKind]) -> JobOfKind:
+        """Begin a job; a timer moves it on where there is a user interface.
 
-    return handler
+        Raises:
+            InputError: another one runs, or what ``make`` raises.
+            ConnectionLost: it needs the worker, none runs and none may be started.
+        """
+        if self.is_running:
+            raise InputError(*self.busy)
+        job = make()
+        if job.needs_worker:
+            link.start_if_wanted()
+        self.current = job
+        if not bpy.app.background and not bpy.app.timers.is_registered(self._tick):
+            bpy.app.timers.register(self._tick, persistent=True)
+        return job
+
+    def cancel(self, reason: str = "") -> None:
+        """End the job that runs, if one does; what is finished stays."""
+        if self.current is not None:
+            self.current.cancel(reason or self._stopped)
+
+    def forget(self) -> None:
+        """Drop what the last job said: it is about another file, or another try."""
+        if not self.is_running:
+            self.current = None
+
+    def _tick(self) -> float | None:
+        """A turn of the timer: move the job on, and have drawn what changed."""
+        job = self.current
+        if job is None or job.is_done:
+            return None
+        before = job.shown
+        job.tick()
+        if job.is_done or job.shown != before:
+            self._redraw()
+        return None if job.is_done else job.pause
+
+    def register(self) -> None:
+        if self._other_file:
+            bpy.app.handlers.load_pre.append(self._before_load)
+        bpy.app.handlers.load_post.append(self._after_load)
+
+    def unregister(self) -> None:
+        bpy.app.handlers.load_post.remove(self._after_load)
+        if self._other_file:
+            bpy.app.handlers.load_pre.remove(self._before_load)
+        if bpy.app.timers.is_registered(self._tick):
+            bpy.app.timers.unregister(self._tick)
+        self.cancel("Photorig was switched off")
+        self.current = None
 
 
 def with_time_left(stage: str, progress: float, seconds: float) -> str:

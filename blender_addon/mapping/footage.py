@@ -15,16 +15,7 @@ import bpy
 
 from ..client.process import find_executable
 from ..compat import strips_of
-from ..link.jobs import (
-    TICK_SECONDS,
-    Job,
-    data_block,
-    keep_ticking,
-    move_on,
-    stop_ticking,
-    with_every_file,
-    with_time_left,
-)
+from ..link.jobs import TICK_SECONDS, Job, JobSlot, data_block, with_time_left
 from ..link.options import worker_options
 from ..link.redraw import redraw_status_bars
 from ..shared import programs
@@ -53,6 +44,8 @@ class FootageJob(Job):
         video: the file.
         keyed: what became of it, None before the end.
     """
+
+    needs_worker = False  # a program of its own: the worker may render meanwhile
 
     def __init__(
         self,
@@ -89,9 +82,6 @@ class FootageJob(Job):
     @property
     def _has_begun(self) -> bool:
         return self._program is not None
-
-    def _begin_when_ready(self) -> None:
-        self._begin()  # a program of its own: the worker may render meanwhile
 
     def _begin(self) -> None:
         program = find_executable(worker_options().executable)
@@ -181,12 +171,13 @@ def _last_words(said: str) -> str:
     return lines[-1].removeprefix("photorig: ") if lines else ""
 
 
-current: FootageJob | None = None
-"""The job that runs, or the last one."""
-
-
-def is_running() -> bool:
-    return current is not None and not current.is_done
+slot = JobSlot[FootageJob](
+    busy=("Another video is being analysed", "Wait for it, or cancel it."),
+    idle="No video is being analysed",
+    stopped="The import was cancelled",
+    other_file="Another file was opened",
+    redraw=redraw_status_bars,
+)
 
 
 def start(
@@ -204,35 +195,6 @@ def start(
     Raises:
         InputError: another video is being analysed, or this one is not there.
     """
-    global current
-    if is_running():
-        raise InputError("Another video is being analysed", "Wait for it, or cancel it.")
     if not video.is_file():
         raise InputError(f"There is no file {str(video)!r}", "Choose the video again.")
-    current = FootageJob(context.scene, camera, video, options, with_sound)
-    keep_ticking(_tick)
-    return current
-
-
-def _tick() -> float | None:
-    return TICK_SECONDS if move_on(current, redraw_status_bars) else None
-
-
-def _forget() -> None:
-    global current
-    if current is not None:
-        current.cancel("Another file was opened")
-    current = None
-
-
-_forget_with_every_file = with_every_file(_forget)
-
-
-def register() -> None:
-    bpy.app.handlers.load_post.append(_forget_with_every_file)
-
-
-def unregister() -> None:
-    _forget()
-    stop_ticking(_tick)
-    bpy.app.handlers.load_post.remove(_forget_with_every_file)
+    return slot.start(lambda: FootageJob(context.scene, camera, video, options, with_sound))

@@ -7,10 +7,13 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from ..camera.choice import camera_in_context
+from ..link.jobs import JobSlot
+from ..link.link import redraw_panels
 from ..shared.errors import InputError, PhotorigError
 
 _log = logging.getLogger(__name__)
@@ -20,6 +23,7 @@ class PhotorigOperator:
     """Base of all operators: a subclass writes ``run`` and raises what goes wrong."""
 
     bl_idname: str
+    poll_message_set: Callable[[str], None]
     report: Callable[[set[str], str], None]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -35,6 +39,27 @@ class PhotorigOperator:
     def run(self, context: bpy.types.Context) -> set[str]:
         """Do the work; returns an operator's result. Raises PhotorigError."""
         raise NotImplementedError
+
+
+class CancelsJob(PhotorigOperator):
+    """Base of the operators that end a job; a subclass names the slot."""
+
+    slot: JobSlot[Any]
+    is_worth_telling = True
+    """Whether who stopped it is told that it was stopped."""
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if not cls.slot.is_running:
+            cls.poll_message_set(cls.slot.idle)
+        return cls.slot.is_running
+
+    def run(self, _context: bpy.types.Context) -> set[str]:
+        self.slot.cancel()
+        if not self.is_worth_telling:
+            self.slot.forget()
+        redraw_panels()
+        return {"FINISHED"}
 
 
 def choose_file(

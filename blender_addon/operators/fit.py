@@ -13,7 +13,7 @@ from ..link import jobs
 from ..link.link import link, redraw_panels
 from ..portrait import fit as fit_jobs
 from ..shared.errors import InputError
-from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
+from .base import CancelsJob, PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 from .portrait import PHOTORIG_OT_load_portrait
 
 DISPLAY_TYPES = (
@@ -63,7 +63,7 @@ class PHOTORIG_OT_fit_photo(PhotorigOperator, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not needs_camera(cls, context):
             return False
-        if fit_jobs.is_running():
+        if fit_jobs.slot.is_running:
             cls.poll_message_set("A photo is being fitted. Wait for it, or cancel it")
             return False
         if link.welcome is not None and not link.welcome.fit_photos:
@@ -107,37 +107,27 @@ class PHOTORIG_OT_choose_face(PhotorigOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if fit_jobs.current is None or fit_jobs.current.faces is None:
+        fit = fit_jobs.slot.current
+        if fit is None or fit.faces is None:
             cls.poll_message_set("There is no choice between faces")
             return False
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        if fit_jobs.current is not None:
-            fit_jobs.current.choose(self.face - 1)
+        if fit_jobs.slot.current is not None:
+            fit_jobs.slot.current.choose(self.face - 1)
         redraw_panels()
         return {"FINISHED"}
 
 
-class PHOTORIG_OT_cancel_fit(PhotorigOperator, bpy.types.Operator):
+class PHOTORIG_OT_cancel_fit(CancelsJob, bpy.types.Operator):
     """Stop making the portrait. The photo and the portrait before it stay as they are"""
 
     bl_idname = "photorig.cancel_fit"
     bl_label = "Cancel"
     bl_options = {"INTERNAL"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not fit_jobs.is_running():
-            cls.poll_message_set("No photo is being fitted")
-            return False
-        return True
-
-    def run(self, context: bpy.types.Context) -> set[str]:
-        fit_jobs.cancel()
-        fit_jobs.dismiss()  # who stopped it need not be told
-        redraw_panels()
-        return {"FINISHED"}
+    slot = fit_jobs.slot
+    is_worth_telling = False
 
 
 class PHOTORIG_OT_dismiss_fit(PhotorigOperator, bpy.types.Operator):
@@ -148,7 +138,7 @@ class PHOTORIG_OT_dismiss_fit(PhotorigOperator, bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        fit_jobs.dismiss()
+        fit_jobs.slot.forget()
         redraw_panels()
         return {"FINISHED"}
 

@@ -22,7 +22,7 @@ from ..mapping.performance import (
     import_performance,
 )
 from ..shared.parameters.takes import SUFFIXES
-from .base import PhotorigOperator, camera_data_in_context, choose_file, needs_camera
+from .base import CancelsJob, PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"
 _TAKES = ";".join(f"*{suffix}" for suffix in (*SUFFIXES, *footage.VIDEO_SUFFIXES))
@@ -158,17 +158,13 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class PHOTORIG_OT_cancel_import(PhotorigOperator, bpy.types.Operator):
+class PHOTORIG_OT_cancel_import(CancelsJob, bpy.types.Operator):
     """Stop analysing the video; nothing is keyed"""
 
     bl_idname = "photorig.cancel_import"
     bl_label = "Cancel Import"
     bl_options = {"INTERNAL"}
-
-    def run(self, context: bpy.types.Context) -> set[str]:
-        if footage.current is not None:
-            footage.current.cancel("The import was cancelled")
-        return {"FINISHED"}
+    slot = footage.slot
 
 
 def _rates(recorded: Fraction | None, of_scene: float, use_time: bool) -> str:

@@ -12,7 +12,7 @@ from ..link import jobs
 from ..render.settings import colour_problem, use_exact_colours, use_picture_size
 from ..sequence import job as render_jobs
 from ..sequence import strip as sequencer
-from .base import PhotorigOperator, camera_data_in_context, needs_camera
+from .base import CancelsJob, PhotorigOperator, camera_data_in_context, needs_camera
 
 
 class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
@@ -34,7 +34,7 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if render_jobs.is_running():
+        if render_jobs.slot.is_running:
             cls.poll_message_set("A sequence is being rendered")
             return False
         if context.scene.camera is None:
@@ -43,7 +43,7 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
         return True
 
     def run(self, context: bpy.types.Context) -> set[str]:
-        render_jobs.forget()
+        render_jobs.slot.forget()
         problem = colour_problem(context.scene)
         if problem:
             self.report({"WARNING"}, problem)
@@ -56,22 +56,12 @@ class PHOTORIG_OT_render_to_sequencer(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class PHOTORIG_OT_cancel_render(PhotorigOperator, bpy.types.Operator):
+class PHOTORIG_OT_cancel_render(CancelsJob, bpy.types.Operator):
     """Stop rendering the sequence. Finished frames are kept"""
 
     bl_idname = "photorig.cancel_render"
     bl_label = "Cancel"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not render_jobs.is_running():
-            cls.poll_message_set("No sequence is being rendered")
-            return False
-        return True
-
-    def run(self, context: bpy.types.Context) -> set[str]:
-        render_jobs.cancel()
-        return {"FINISHED"}
+    slot = render_jobs.slot
 
 
 class PHOTORIG_OT_use_exact_colours(PhotorigOperator, bpy.types.Operator):

@@ -86,7 +86,7 @@ class PHOTORIG_OT_create_head(PhotorigOperator, bpy.types.Operator):
         if context.mode != "OBJECT":
             cls.poll_message_set("Leave edit or pose mode first")
             return False
-        if head_jobs.is_running():
+        if head_jobs.slot.is_running:
             cls.poll_message_set("A head is being made")
             return False
         return True

@@ -16,16 +16,7 @@ import bpy
 from ..camera.portrait_file import SUFFIX
 from ..client.fit import FitJob, start_fit
 from ..extension import PACKAGE
-from ..link.jobs import (
-    TICK_SECONDS,
-    Job,
-    data_block,
-    keep_ticking,
-    move_on,
-    stop_ticking,
-    with_every_file,
-    with_time_left,
-)
+from ..link.jobs import Job, JobSlot, data_block, with_time_left
 from ..link.link import link
 from ..shared.errors import InputError
 from ..shared.files.writing import write_atomically
@@ -204,22 +195,22 @@ def _free_path(folder: Path, stem: str, content: bytes) -> Path:
     raise InputError(f"{str(folder)!r} is full of portraits of {stem!r}", "Remove some.")
 
 
-current: PhotoFit | None = None
-"""The fit that runs, or the last one."""
-
-
-def is_running() -> bool:
-    return current is not None and not current.is_done
+slot = JobSlot[PhotoFit](
+    busy=("A photo is being fitted", "Wait for it, or cancel it first."),
+    idle="No photo is being fitted",
+    stopped="The fit was stopped",
+)
 
 
 def fit_of(camera: bpy.types.Camera) -> PhotoFit | None:
     """The fit that runs or ran last, if it is for this camera."""
-    return current if current is not None and current.camera == camera.session_uid else None
+    fit = slot.current
+    return fit if fit is not None and fit.camera == camera.session_uid else None
 
 
 def is_for(camera: bpy.types.Camera) -> bool:
     """Whether a portrait is being made for this camera."""
-    return is_running() and fit_of(camera) is not None
+    return slot.is_running and fit_of(camera) is not None
 
 
 def start(
@@ -239,43 +230,4 @@ def start(
         InputError: another fit runs, or a photo cannot be read.
         ConnectionLost: no worker runs and none may be started.
     """
-    global current
-    if is_running():
-        raise InputError("A photo is being fitted", "Wait for it, or cancel it first.")
-    fit = PhotoFit(photos, camera, face, quick)
-    link.start_if_wanted()
-    current = fit
-    keep_ticking(_tick)
-    return fit
-
-
-def cancel(reason: str = "The fit was stopped") -> None:
-    """End the fit that runs, if one does."""
-    if current is not None:
-        current.cancel(reason)
-
-
-def dismiss() -> None:
-    """Forget what the last fit said."""
-    global current
-    if not is_running():
-        current = None
-
-
-def _tick() -> float | None:
-    return TICK_SECONDS if move_on(current) else None
-
-
-_after_load = with_every_file(dismiss)
-
-
-def register() -> None:
-    bpy.app.handlers.load_post.append(_after_load)
-
-
-def unregister() -> None:
-    global current
-    bpy.app.handlers.load_post.remove(_after_load)
-    stop_ticking(_tick)
-    cancel("Photorig was switched off")
-    current = None
+    return slot.start(lambda: PhotoFit(photos, camera, face, quick))

@@ -13,20 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
-from bpy.app.handlers import persistent
 
 from .. import compat
 from ..camera.portrait_file import PortraitFile
 from ..client.render_job import RenderJob
-from ..link.jobs import (
-    Job,
-    data_block,
-    keep_ticking,
-    move_on,
-    stop_ticking,
-    with_every_file,
-    with_time_left,
-)
+from ..link.jobs import Job, JobSlot, data_block, with_time_left
 from ..link.link import FAILED, TRYING_SECONDS, link, redraw_panels
 from ..link.options import worker_options
 from ..link.redraw import redraw_status_bars
@@ -180,9 +171,9 @@ class SequenceJob(Job):
         return with_time_left(told, progress, time.monotonic() - self._began)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether there are frames to write, so that the next tick should come soon."""
-        return bool(self._to_store)
+    def pause(self) -> float:
+        """None while there are frames to write."""
+        return 0.0 if self._to_store else _TICK_SECONDS
 
     @property
     def _has_begun(self) -> bool:
@@ -349,18 +340,18 @@ def _check_worker(codec: str, is_transparent: bool) -> None:
         )
 
 
-current: SequenceJob | None = None
-"""The job that runs, or the last one."""
+def _redraw() -> None:
+    redraw_panels()
+    redraw_status_bars()
 
 
-def is_running() -> bool:
-    return current is not None and not current.is_done
-
-
-def cancel(reason: str = "Cancelled. Finished frames are kept") -> None:
-    """End the job that runs, if one does."""
-    if current is not None:
-        current.cancel(reason)
+slot = JobSlot[SequenceJob](
+    busy=("A sequence is being rendered", "Wait for it, or cancel it first."),
+    idle="No sequence is being rendered",
+    stopped="Cancelled. Finished frames are kept",
+    other_file="Another file was opened. Finished frames are kept",
+    redraw=_redraw,
+)
 
 
 def start(plan: SequencePlan) -> SequenceJob:
@@ -369,9 +360,6 @@ def start(plan: SequencePlan) -> SequenceJob:
     Raises:
         InputError: another job runs, or the folder cannot be made.
     """
-    global current
-    if is_running():
-        raise InputError("A sequence is being rendered", "Wait for it, or cancel it first.")
     try:
         plan.files.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -379,47 +367,4 @@ def start(plan: SequencePlan) -> SequenceJob:
             f"Cannot make the folder {str(plan.files.folder)!r}: {error.strerror}",
             "Choose another output folder.",
         ) from error
-    link.start_if_wanted()
-    current = SequenceJob(plan)
-    keep_ticking(_tick)
-    return current
-
-
-def _tick() -> float | None:
-    if not move_on(current, _redraw):
-        return None
-    return 0.0 if current is not None and current.is_behind else _TICK_SECONDS
-
-
-def _redraw() -> None:
-    redraw_panels()
-    redraw_status_bars()
-
-
-def forget() -> None:
-    """Drop what the last job said: it is about another file, or another try."""
-    global current
-    if not is_running():
-        current = None
-
-
-_after_load = with_every_file(forget)
-
-
-@persistent
-def _cancel_before_load(*_arguments: object) -> None:
-    cancel("Another file was opened. Finished frames are kept")
-
-
-def register() -> None:
-    bpy.app.handlers.load_pre.append(_cancel_before_load)
-    bpy.app.handlers.load_post.append(_after_load)
-
-
-def unregister() -> None:
-    global current
-    bpy.app.handlers.load_post.remove(_after_load)
-    bpy.app.handlers.load_pre.remove(_cancel_before_load)
-    stop_ticking(_tick)
-    cancel()
-    current = None
+    return slot.start(lambda: SequenceJob(plan))

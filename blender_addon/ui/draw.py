@@ -7,6 +7,8 @@ import textwrap
 
 import bpy
 
+from ..link.jobs import Job
+
 _ICON_PIXELS, _LETTER_PIXELS = 60, 7
 _USUAL_WIDTH = 400
 _WIDE_LETTERS = 0x2E80
@@ -18,6 +20,19 @@ def region_width() -> float:
     region = bpy.context.region
     width = region.width if region is not None else _USUAL_WIDTH
     return float(width / (bpy.context.preferences.system.ui_scale or 1))  # 0 without a window
+
+
+def draw_progress(layout: bpy.types.UILayout, job: Job, cancel: str, width: float = 0) -> None:
+    """How far a job is, and the button that ends it: an operator's name.
+
+    Args:
+        width: of the bar, in Blender's units; 0 for all there is.
+    """
+    row = layout.row(align=True)
+    bar = row.row()
+    bar.ui_units_x = width
+    bar.progress(factor=job.progress, text=job.summary)
+    row.operator(cancel, text="", icon="X")
 
 
 def draw_sentence(layout: bpy.types.UILayout, text: str, icon: str) -> None:

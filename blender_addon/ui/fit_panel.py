@@ -8,7 +8,7 @@ import bpy
 from ..portrait import fit as fit_jobs
 from ..portrait.thumbnails import picture_icon
 from ..shared.wire.messages import FitFaces
-from .draw import draw_sentence
+from .draw import draw_progress, draw_sentence
 
 _FACE_SCALE = 3.5
 _PHOTO_SCALE = 6.0
@@ -27,9 +27,7 @@ def draw_fit(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> bool:
         _draw_faces(layout, fit, fit.faces)
         return True
     _draw_photo(layout, fit)
-    row = layout.row(align=True)
-    row.progress(factor=fit.progress, text=fit.summary)
-    row.operator("photorig.cancel_fit", text="", icon="X")
+    draw_progress(layout, fit, "photorig.cancel_fit")
     return True
 
 

@@ -20,7 +20,7 @@ from ..sequence import job as render_jobs
 from ..sequence.files import told_folder
 from ..shared.parameters.schema import ARKIT_52
 from ..translation import said
-from .draw import draw_sentence, region_width
+from .draw import draw_progress, draw_sentence, region_width
 from .fit_panel import draw_fit
 from .render_panel import draw_framing
 from .worker_panel import draw_worker_state
@@ -180,11 +180,9 @@ def _draw_control(
 
 def draw_sequence(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """Render to Sequencer: the button and where frames go, or how far it is."""
-    job = render_jobs.current
+    job = render_jobs.slot.current
     if job is not None and not job.is_done:
-        row = layout.row(align=True)
-        row.progress(factor=job.progress, text=job.summary)
-        row.operator("photorig.cancel_render", text="", icon="X")
+        draw_progress(layout, job, "photorig.cancel_render")
         return
     layout.operator("photorig.render_to_sequencer", icon="SEQ_STRIP_DUPLICATE")
     layout.operator("photorig.submit_to_farm", icon="NETWORK_DRIVE", text="Submit to Farm…")
@@ -261,7 +259,7 @@ def _waits_for_rig(camera: bpy.types.Camera) -> bool:
 
 def _draw_head_buttons(layout: bpy.types.UILayout, rig: bpy.types.Object | None) -> None:
     """A head to pose: of the portrait, or the built-in one; of a selected one its face controls."""
-    job = head_jobs.current
+    job = head_jobs.slot.current
     if job is not None:
         icon = "ERROR" if job.error else "CHECKMARK" if job.is_done else "TIME"
         draw_sentence(layout, job.summary, icon)

@@ -8,21 +8,16 @@ import bpy
 
 from ..mapping import footage
 from ..sequence import job as render_jobs
+from .draw import draw_progress
 
 _WIDTH = 16
 
 
 def draw_in_status_bar(header: bpy.types.Header, _context: bpy.types.Context) -> None:
-    for job, cancel in (
-        (render_jobs.current, "photorig.cancel_render"),
-        (footage.current, "photorig.cancel_import"),
-    ):
+    jobs = (render_jobs.slot.current, footage.slot.current)
+    for job, cancel in zip(jobs, ("photorig.cancel_render", "photorig.cancel_import"), strict=True):
         if job is not None and not job.is_done:
-            row = header.layout.row(align=True)
-            bar = row.row()
-            bar.ui_units_x = _WIDTH
-            bar.progress(factor=job.progress, text=job.summary)
-            row.operator(cancel, text="", icon="CANCEL")
+            draw_progress(header.layout, job, cancel, _WIDTH)
 
 
 def register() -> None:

@@ -14,8 +14,8 @@ from portrait_files import write_portrait
 @pytest.fixture(autouse=True)
 def no_fit_is_left(modules: SimpleNamespace) -> Iterator[None]:
     yield
-    modules.portrait_fit.cancel()
-    modules.portrait_fit.dismiss()
+    modules.portrait_fit.slot.cancel()
+    modules.portrait_fit.slot.forget()
 
 
 def over(area_type: str, region_type: str = "WINDOW") -> dict[str, object]:
@@ -53,7 +53,7 @@ def test_photos_dropped_together_are_of_one_person(
 ) -> None:
     photos = [photo(tmp_path, name) for name in ("front.png", "side.webp")]
     drop(over("PROPERTIES"), *photos)
-    assert modules.portrait_fit.current.photos == tuple(photos)
+    assert modules.portrait_fit.slot.current.photos == tuple(photos)
     assert scene.camera.data.photorig.portrait_name
 
 
@@ -83,7 +83,7 @@ def test_a_second_photo_is_not_taken_while_one_is_fitted(
 ) -> None:
     modules.portrait_fit.start([photo(tmp_path, "anna.png")], scene.camera.data)
     assert not is_offered(over("PROPERTIES"))
-    modules.portrait_fit.cancel()
+    modules.portrait_fit.slot.cancel()
     assert is_offered(over("PROPERTIES"))
 
 

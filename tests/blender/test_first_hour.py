@@ -21,9 +21,9 @@ pytestmark = pytest.mark.shared_worker
 @pytest.fixture(autouse=True)
 def nothing_is_left(modules: SimpleNamespace) -> Iterator[None]:
     yield
-    modules.portrait_fit.cancel()
-    modules.portrait_fit.dismiss()
-    modules.sequence_job.forget()
+    modules.portrait_fit.slot.cancel()
+    modules.portrait_fit.slot.forget()
+    modules.sequence_job.slot.forget()
 
 
 def drawn(panel: type[bpy.types.Panel], context: Any = None) -> FakeLayout:
@@ -216,8 +216,8 @@ def test_what_a_job_said_goes_with_the_file(
     refuse_a_photo(tmp_path)
     assert "4 of 4 frames" in sidebar(modules).texts
     bpy.ops.wm.read_homefile(use_factory_startup=True)
-    assert modules.sequence_job.current is None
-    assert modules.portrait_fit.current is None
+    assert modules.sequence_job.slot.current is None
+    assert modules.portrait_fit.slot.current is None
 
 
 def test_a_refused_render_takes_the_last_ones_success_away(

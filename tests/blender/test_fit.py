@@ -30,8 +30,8 @@ def photo(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture(autouse=True)
 def no_fit_is_left(scene: bpy.types.Scene, card_worker: Path, modules: SimpleNamespace) -> Any:
     yield
-    modules.portrait_fit.cancel()
-    modules.portrait_fit.dismiss()
+    modules.portrait_fit.slot.cancel()
+    modules.portrait_fit.slot.forget()
 
 
 def tick_until(fit: Any, condition: Callable[[], Any], seconds: float = 20) -> Any:
@@ -209,4 +209,4 @@ def test_a_photo_that_cannot_be_read_is_told_at_once(
 ) -> None:
     with pytest.raises(RuntimeError, match=r"no photo|is a folder"):
         bpy.ops.photorig.fit_photo(filepath=str(tmp_path / name))
-    assert not modules.portrait_fit.is_running()
+    assert not modules.portrait_fit.slot.is_running

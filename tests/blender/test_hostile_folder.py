@@ -107,6 +107,6 @@ def test_a_photo_is_fitted_by_the_real_worker_without_those_modules(
         assert fit.is_done
         assert "anna" in fit.error, "the fit's program ran, and could not read the photo"
     finally:
-        modules.portrait_fit.cancel()
-        modules.portrait_fit.dismiss()
+        modules.portrait_fit.slot.cancel()
+        modules.portrait_fit.slot.forget()
     assert not (hostile_folder / "ran").exists()

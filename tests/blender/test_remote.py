@@ -121,7 +121,7 @@ def test_a_sequence_goes_on_when_the_network_comes_back(
 
         threading.Thread(target=cut_when_some_are_there, daemon=True).start()
         bpy.ops.photorig.render_to_sequencer(directory=f"{folder}/")
-        job = modules.sequence_job.current
+        job = modules.sequence_job.slot.current
         modules.link.link.stop()
         network.close()
         worker.terminate()

@@ -103,7 +103,7 @@ def test_the_real_worker_is_kept_busy_by_a_sequence(
     settings.headYaw = -12.0
     settings.keyframe_insert("headYaw", frame=12)
     bpy.ops.photorig.render_to_sequencer(directory=f"{tmp_path}/")
-    job = modules.sequence_job.current
+    job = modules.sequence_job.slot.current
     print(f"busy {job.busy_share:.3f} of the time")
     assert (job.finished, job.restarts) == (12, 0)
     assert job.busy_share >= 0.9

@@ -162,7 +162,7 @@ def test_a_killed_worker_is_started_again_and_no_frame_is_lost_or_doubled(
     killer = _start_with_a_worker_that_will_be_killed(shot, modules)
     _render(tmp_path)
     assert killer.wait() == 0
-    assert modules.sequence_job.current.restarts == 1
+    assert modules.sequence_job.slot.current.restarts == 1
     assert len(list(tmp_path.glob("frame_*.png"))) == 8
     # Those that the worker had begun when it died are rendered a second time, and no others.
     rendered = _rendered(card_worker)

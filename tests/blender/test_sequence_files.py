@@ -190,7 +190,7 @@ def _run(job: object, until: float = 60.0) -> list[float]:
         started = time.thread_time()
         job.tick()
         ticks.append(time.thread_time() - started)
-        time.sleep(0.0 if job.is_behind else 0.02)
+        time.sleep(job.pause)
     return ticks
 
 
