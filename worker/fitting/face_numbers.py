@@ -36,13 +36,13 @@ class NumberSettings:
 
     Attributes:
         first_steps, steps: of the first frame and of each that follows.
-        rate: of Adam, in full moves.
+        learning_rate: of Adam, in full moves.
         perceptual, small, away, jump: weights beside that of the pixels.
     """
 
     first_steps: int = 60
     steps: int = 10
-    rate: float = 0.05
+    learning_rate: float = 0.05
     perceptual: float = 0.5
     small: float = 1.0
     away: float = 2e-4
@@ -82,7 +82,7 @@ class FaceEncoder:
         settings, before = self._settings, self._last
         start = torch.zeros(34) if before is None else before
         numbers = start.clone().requires_grad_(True)
-        optimiser = torch.optim.Adam([numbers], lr=settings.rate)
+        optimiser = torch.optim.Adam([numbers], lr=settings.learning_rate)
         image = _as_tensor(crop)
         mask, points = _face_mask(landmarks), torch.from_numpy(landmarks[None].astype(np.float32))
         with torch.no_grad():

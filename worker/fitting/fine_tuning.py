@@ -17,7 +17,7 @@ from photorig.worker.generators.network import Network, Stage
 
 from .losses import SMALL, FitLosses, View
 from .models import FitRun
-from .optimizer import Descent
+from .optimizer import Adam
 
 _REST_STEPS = 2  # steps in which a photo is looked at, for each one with a motion
 _SCALES = (1, 2, 4, 8)  # pixels of 256 at which a motion looks as in the small picture
@@ -69,7 +69,7 @@ def fine_tune(
         value.requires_grad_(False)
     for value in weights:
         value.requires_grad_(True)
-    Descent({settings.fine_rate: weights}).run(steps, loss_of, run.on_step)
+    Adam({settings.fine_learning_rate: weights}).run(steps, loss_of, run.on_step)
 
 
 def _begun(network: Network, latents: Tensor) -> tuple[Stage, Tensor]:

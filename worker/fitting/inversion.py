@@ -21,7 +21,7 @@ from photorig.worker.generators.tuned_networks import tunable
 
 from .losses import View, picture
 from .models import FitRun
-from .optimizer import Descent
+from .optimizer import Adam
 from .rehearsed_motions import Motion
 
 
@@ -62,7 +62,7 @@ def invert(
             landmarks = losses.seen(image)
         return losses.identity(image, settings.moved_identity, landmarks)
 
-    rates = {settings.rate: [shared], settings.offset_rate: [offsets]}
-    weights = {run.settings.rate_with_code: tunable(moving)} if moving else {}
-    Descent({**rates, **weights}, settings.memory).run(run.settings.steps, loss_of, run.on_step)
+    rates = {settings.learning_rate: [shared], settings.offset_learning_rate: [offsets]}
+    weights = {run.settings.learning_rate_with_code: tunable(moving)} if moving else {}
+    Adam({**rates, **weights}, settings.beta).run(run.settings.steps, loss_of, run.on_step)
     return View(distribution.latents(shared + offsets).detach(), losses)

@@ -18,7 +18,7 @@ from photorig.worker.generators.tuning import WeightTuning
 from .fine_tuning import fine_tune
 from .losses import SMALL, View, change_distance, picture
 from .models import FitRun
-from .optimizer import Descent
+from .optimizer import Adam
 from .rehearsed_motions import Motion
 
 
@@ -51,6 +51,8 @@ def tune_together(
     weights = tunable(network)
     for weight in weights:
         weight.requires_grad_(True)
-    Descent({settings.joint_rate: weights}).run(run.settings.tuning_steps, loss_of, run.on_step)
+    Adam({settings.joint_learning_rate: weights}).run(
+        run.settings.tuning_steps, loss_of, run.on_step
+    )
     fine_tune(network, views, moved, run)
     return tuning_between(run.models.network, network)

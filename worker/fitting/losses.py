@@ -116,14 +116,14 @@ class FitLosses:
 
     def pixels(self, image: Tensor) -> Tensor:
         """Multi-scale L1 of an image (1, 3, 256, 256)."""
-        return pixel_distance(image, self.small, self.weight)
+        return multi_scale_l1(image, self.small, self.weight)
 
     def detail(self, image: Tensor) -> Tensor:
         """Multi-scale L1 of an image (1, 3, s, s) at least 256, where the photo has as much."""
         size, detail = image.shape[-1], self.detailed.shape[-1]
         side = min(size, detail)
         wanted = _pooled(self.detailed, detail // side)
-        return pixel_distance(_pooled(image, size // side), wanted, self.weight)
+        return multi_scale_l1(_pooled(image, size // side), wanted, self.weight)
 
     def identity(
         self, image: Tensor, weights: IdentityWeights, landmarks_px: Tensor | None = None
@@ -192,7 +192,7 @@ def as_tensor(image: np.ndarray) -> Tensor:
     return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
 
 
-def pixel_distance(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def multi_scale_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean absolute difference at several resolutions, added up; a weave counts more.
 
     Args:

@@ -1,4 +1,4 @@
-"""Gradient descent as inversion and tuning use it: Adam, its rate up quickly and down slowly."""
+"""Adam as inversion and tuning use it: its learning rate goes up quickly and down slowly."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
-_RISE = 0.1  # part of the steps in which the rate rises
-MEMORY = 0.9
-_SQUARE = 0.99  # memory of Adam for squares; short, for there are few steps
+_RISE = 0.1  # part of the steps in which the learning rate rises
+BETA = 0.9
+_BETA_OF_SQUARES = 0.99  # short, for there are few steps
 _EPSILON = 1e-8
 
 
-class Descent:
+class Adam:
     """Adam (Kingma and Ba 2014) over some tensors.
 
-    Written out here because to import torch.optim takes longer than a second.
-
     Args:
-        rates: learning rate → the tensors that it is for.
-        memory: of Adam for gradients, 0 to 1; the fewer steps there are the shorter.
+        groups: learning rate → the tensors that it is for.
+        beta: of the gradients' running mean, 0 to 1; the fewer steps there are the smaller.
     """
 
-    def __init__(self, rates: Mapping[float, Iterable[Tensor]], memory: float = MEMORY) -> None:
-        self._moving = [
-            _Moving(tensor, rate, memory) for rate, some in rates.items() for tensor in some
-        ]
+    def __init__(self, groups: Mapping[float, Iterable[Tensor]], beta: float = BETA) -> None:
+        self._groups = [_Group(list(tensors), rate, beta) for rate, tensors in groups.items()]
 
     def run(
         self, steps: int, loss_of: Callable[[int], Tensor], on_step: Callable[[float], None]
@@ -44,27 +41,37 @@ class Descent:
             with torch.enable_grad():
                 loss = loss_of(step)
                 loss.backward()  # type: ignore[no-untyped-call]
-            for moving in self._moving:
-                moving.step(share)
+            for group in self._groups:
+                group.step(share)
             on_step(float(loss.detach()))
 
 
-class _Moving:
-    """A tensor that follows its gradient."""
+class _Group:
+    """Tensors that follow their gradients at one learning rate."""
 
-    def __init__(self, tensor: Tensor, rate: float, memory: float) -> None:
-        self._tensor, self._rate, self._memory, self._steps = tensor, rate, memory, 0
-        self._mean, self._square = torch.zeros_like(tensor), torch.zeros_like(tensor)
+    def __init__(self, tensors: list[Tensor], rate: float, beta: float) -> None:
+        self._tensors, self._rate, self._beta = tensors, rate, beta
+        self._means, self._squares = ([torch.zeros_like(t) for t in tensors] for _ in range(2))
+        self._steps = [torch.zeros(()) for _ in tensors]
 
     @torch.no_grad()
     def step(self, share: float) -> None:
-        """One step of ``share`` times the rate; forgets the gradient."""
-        gradient, self._tensor.grad = self._tensor.grad, None
-        if gradient is None:  # this step's loss did not look at the tensor
-            return
-        self._steps += 1
-        self._mean.lerp_(gradient, 1 - self._memory)
-        self._square.mul_(_SQUARE).addcmul_(gradient, gradient, value=1 - _SQUARE)
-        mean = self._mean / (1 - self._memory**self._steps)
-        square = self._square / (1 - _SQUARE**self._steps)
-        self._tensor.addcdiv_(mean, square.sqrt_().add_(_EPSILON), value=-self._rate * share)
+        """One step of ``share`` times the learning rate; forgets the gradients."""
+        # Some step's loss may not look at a tensor, which then stays where it is.
+        moved = [i for i, tensor in enumerate(self._tensors) if tensor.grad is not None]
+        gradients = [tensor.grad for tensor in self._tensors]
+        state = (self._tensors, gradients, self._means, self._squares)
+        adam(
+            *([values[i] for i in moved] for values in state),
+            max_exp_avg_sqs=[],
+            state_steps=[self._steps[i] for i in moved],
+            amsgrad=False,
+            beta1=self._beta,
+            beta2=_BETA_OF_SQUARES,
+            lr=self._rate * share,
+            weight_decay=0.0,
+            eps=_EPSILON,
+            maximize=False,
+        )
+        for tensor in self._tensors:
+            tensor.grad = None

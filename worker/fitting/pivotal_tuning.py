@@ -22,7 +22,7 @@ from .fine_tuning import fine_tune
 from .inversion import invert
 from .losses import SMALL, View, change_distance, landmark_distance, picture
 from .models import FitRun
-from .optimizer import Descent
+from .optimizer import Adam
 from .rehearsed_motions import Motion, Part
 
 _EYES, _MOUTH = (33, 133, 263, 362), (13, 14)  # landmarks
@@ -60,7 +60,7 @@ def tune(view: View, motions: Sequence[Motion], run: FitRun) -> WeightTuning | N
             loss = loss + settings.change * change
         return loss
 
-    Descent({settings.rate: tunable(tuned)}).run(steps, loss_of, run.on_step)
+    Adam({settings.learning_rate: tunable(tuned)}).run(steps, loss_of, run.on_step)
     fine_tune(tuned, [view], [rehearsal.latents for rehearsal in rehearsals], run)
     return tuning_between(run.models.network, tuned)
 

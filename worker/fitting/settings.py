@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from .optimizer import MEMORY
+from .optimizer import BETA
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class InversionSettings:
     """Of the search for the code.
 
     Attributes:
-        rate, offset_rate: of Adam, for what all rows share and for what each has of its own, in
-            whitened coordinates.
-        memory: of Adam, see `Descent`.
+        learning_rate, offset_learning_rate: for what all rows share and for what each has of its
+            own, in whitened coordinates.
+        beta: see `Adam`.
         landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
         moved_identity: in a motion, every so many steps.
         distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
         drift: weight of the rows' mean squared distance to what they share, in standard deviations.
     """
 
-    rate: float = 0.14
-    offset_rate: float = 0.04
-    memory: float = MEMORY
+    learning_rate: float = 0.14
+    offset_learning_rate: float = 0.04
+    beta: float = BETA
     identity: IdentityWeights = AT_REST
     landmarks: float = 0.02
     landmark_interval: int = 3
@@ -56,8 +56,8 @@ class TuningSettings:
     """Of the generator's weights.
 
     Attributes:
-        rate, joint_rate, fine_rate: of Adam, for one photo, for several, and for the weights that
-            only larger pictures need.
+        learning_rate, joint_learning_rate, fine_learning_rate: for one photo, for several, and for
+            the weights that only larger pictures need.
         change: of how differently from before a rehearsed motion changes the picture.
         landmarks: of a pixel of 256 by which a rehearsed motion ends elsewhere.
         moved_identity: in a rehearsed motion.
@@ -65,9 +65,9 @@ class TuningSettings:
         agreement: of how differently large and small picture show a motion.
     """
 
-    rate: float = 1e-3
-    joint_rate: float = 3e-4
-    fine_rate: float = 6e-4
+    learning_rate: float = 1e-3
+    joint_learning_rate: float = 3e-4
+    fine_learning_rate: float = 6e-4
     identity: IdentityWeights = AT_REST
     change: float = 1.0
     landmarks: float = 0.02
@@ -86,7 +86,7 @@ class FitSettings:
         tuning_steps: of the generator's weights at 256².
         refine_steps: of the weights that only larger pictures need, twice as slow.
         measures_response: whether the portrait is to be driven once, to learn how it answers.
-        rate_with_code: at which the weights move during the inversion already, instead of
+        learning_rate_with_code: at which the weights move during the inversion already, instead of
             afterwards; 0: they do not.
     """
 
@@ -94,7 +94,7 @@ class FitSettings:
     tuning_steps: int = 30
     refine_steps: int = 12
     measures_response: bool = True
-    rate_with_code: float = 0.0
+    learning_rate_with_code: float = 0.0
     inversion: InversionSettings = field(default_factory=InversionSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
 
@@ -106,12 +106,12 @@ class FitSettings:
     def for_further(self, photos: int) -> FitSettings:
         """For so many further photos, less than for the first: the person is known by then; steps
         are those of each inversion, and of the tuning for all photos together."""
-        finishing = math.ceil(self.refine_steps / 2) * (photos + 1) if self.refine_steps else 0
+        refining = math.ceil(self.refine_steps / 2) * (photos + 1) if self.refine_steps else 0
         return replace(
             self,
             steps=self.steps // 2,
             tuning_steps=math.ceil(self.tuning_steps / 2) * photos,
-            refine_steps=finishing,
+            refine_steps=refining,
         )
 
 
@@ -120,11 +120,11 @@ QUICK = FitSettings(
     tuning_steps=0,
     refine_steps=0,
     measures_response=False,
-    rate_with_code=8e-4,
+    learning_rate_with_code=8e-4,
     inversion=InversionSettings(
-        rate=0.05,
-        offset_rate=0.03,
-        memory=0.75,
+        learning_rate=0.05,
+        offset_learning_rate=0.03,
+        beta=0.75,
         identity=IdentityWeights(0.5, 0.0, 16.0),
         landmarks=0.0,
     ),

@@ -118,7 +118,9 @@ def test_finishing_leaves_the_small_picture_alone(models, photo, face):
 def test_the_quick_way_moves_the_weights_and_comes_closer_than_a_code_can(models, photo, face):
     settings = replace(QUICK_FIT, steps=6)
     quick = fit_portrait(photo, face, "a", FitRun(models, settings))
-    code = fit_portrait(photo, face, "a", FitRun(models, replace(settings, rate_with_code=0.0)))
+    code = fit_portrait(
+        photo, face, "a", FitRun(models, replace(settings, learning_rate_with_code=0.0))
+    )
     assert quick.tuning is not None and code.tuning is None
     target = quick.alignment.crop(photo, 256) / 255
     generator = tuned_network(models.network, quick.tuning)

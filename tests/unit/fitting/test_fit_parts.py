@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from photorig.worker.fitting.losses import _attention, _inside, pixel_distance
-from photorig.worker.fitting.optimizer import Descent
+from photorig.worker.fitting.losses import _attention, _inside, multi_scale_l1
+from photorig.worker.fitting.optimizer import Adam
 from photorig.worker.fitting.pivotal_tuning import _within
 from photorig.worker.fitting.rehearsed_motions import rehearsed_motions
 from photorig.worker.generators.latent_distribution import LatentDistribution
@@ -23,34 +23,34 @@ EVERYWHERE = torch.ones(1, 1, 256, 256)
 def test_descent_finds_the_bottom_of_a_bowl() -> None:
     point = torch.tensor([3.0, -2.0], requires_grad=True)
     losses: list[float] = []
-    Descent({0.3: [point]}).run(60, lambda step: (point - 1).square().sum(), losses.append)
+    Adam({0.3: [point]}).run(60, lambda step: (point - 1).square().sum(), losses.append)
     assert len(losses) == 60
     assert losses[-1] < 0.01 * losses[0]
 
 
 def test_descent_leaves_alone_what_a_step_does_not_look_at() -> None:
     looked_at, other = (torch.zeros(1, requires_grad=True) for _ in range(2))
-    Descent({0.1: [looked_at, other]}).run(3, lambda step: looked_at.sum(), lambda loss: None)
+    Adam({0.1: [looked_at, other]}).run(3, lambda step: looked_at.sum(), lambda loss: None)
     assert looked_at.detach() < 0 and other.detach() == 0
 
 
 def test_each_tensor_has_its_own_rate() -> None:
     slow, fast = (torch.zeros(1, requires_grad=True) for _ in range(2))
-    Descent({0.01: [slow], 0.1: [fast]}).run(1, lambda step: (slow + fast).sum(), lambda loss: None)
+    Adam({0.01: [slow], 0.1: [fast]}).run(1, lambda step: (slow + fast).sum(), lambda loss: None)
     np.testing.assert_allclose(fast.detach(), 10 * slow.detach(), rtol=1e-4)
 
 
 def test_equal_pictures_have_no_distance_at_any_size() -> None:
     for size in (256, 512, 1024):
         picture = torch.rand(1, 3, size, size)
-        assert float(pixel_distance(picture, picture, EVERYWHERE)) == 0
+        assert float(multi_scale_l1(picture, picture, EVERYWHERE)) == 0
 
 
 def test_a_colour_cast_costs_as_much_at_every_size() -> None:
     distances = []
     for size, n_scales in ((256, 5), (512, 6), (1024, 7)):
         bright, dark = torch.full((1, 3, size, size), 0.1), torch.zeros(1, 3, size, size)
-        distances.append(float(pixel_distance(bright, dark, EVERYWHERE)) / n_scales)
+        distances.append(float(multi_scale_l1(bright, dark, EVERYWHERE)) / n_scales)
     np.testing.assert_allclose(distances, 0.1, rtol=1e-4)
 
 
@@ -59,7 +59,7 @@ def test_what_is_not_weighed_may_look_as_it_likes() -> None:
     weight[..., :128] = 0
     picture, other = torch.zeros(1, 3, 256, 256), torch.zeros(1, 3, 256, 256)
     other[..., :96] = 1
-    assert float(pixel_distance(picture, other, weight)) == 0
+    assert float(multi_scale_l1(picture, other, weight)) == 0
 
 
 @pytest.mark.parametrize("size", [256, 512, 1024])
@@ -67,8 +67,8 @@ def test_a_weave_all_over_counts_more_than_noise_of_the_same_strength(size: int)
     photo = torch.full((1, 3, size, size), 0.5)
     columns = (torch.arange(size) % 2 * 2 - 1).float() * 0.01
     noise = 0.01 * (torch.rand(photo.shape, generator=torch.Generator().manual_seed(1)) < 0.5) * 2
-    woven = float(pixel_distance(photo + columns, photo, EVERYWHERE))
-    noisy = float(pixel_distance(photo + noise - 0.01, photo, EVERYWHERE))
+    woven = float(multi_scale_l1(photo + columns, photo, EVERYWHERE))
+    noisy = float(multi_scale_l1(photo + noise - 0.01, photo, EVERYWHERE))
     assert woven > 1.5 * noisy
 
 
