@@ -1,11 +1,11 @@
-"""Measured pieces of faces that answer in a known way."""
+"""Measured cached results of faces that answer in a known way."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.worker.evaluation.protocols.pieces import Piece
+from photorig.worker.evaluation.protocols.cached_results import CachedResult
 from photorig.worker.reenactment.bundle import ModelBundle
 
 FAMILY = "fake"
@@ -13,7 +13,7 @@ N = len(ARKIT_52)
 N_IDENTITY = 4
 
 
-def readings(parameters: np.ndarray, identity: np.ndarray | None = None) -> Piece:
+def readings(parameters: np.ndarray, identity: np.ndarray | None = None) -> CachedResult:
     """Arrays of f readings by the fake family, whose eyes are 60 pixels apart."""
     count = len(parameters)
     unit = np.eye(N_IDENTITY)[0]
@@ -31,7 +31,7 @@ def readings(parameters: np.ndarray, identity: np.ndarray | None = None) -> Piec
     return {f"{FAMILY}.{name}": np.asarray(v, np.float32) for name, v in values.items()}
 
 
-def person_piece(index: int, mirror_cosine: float = 0.8) -> Piece:
+def person_result(index: int, mirror_cosine: float = 0.8) -> CachedResult:
     """A person who looks 10° aside: rest, photographed again, other styles, mirrored."""
     parameters = np.zeros((4, N))
     parameters[:, 0] = [10, 10, 10, -10]
@@ -46,7 +46,9 @@ def person_piece(index: int, mirror_cosine: float = 0.8) -> Piece:
     }
 
 
-def sweep_piece(index: int, bundle: ModelBundle, gain: float = 1.0, leak: float = 0.0) -> Piece:
+def sweep_result(
+    index: int, bundle: ModelBundle, gain: float = 1.0, leak: float = 0.0
+) -> CachedResult:
     """jawOpen and headYaw swept; jawOpen leaks into mouthPucker."""
     jaw, yaw, pucker = (ARKIT_52.index[name] for name in ("jawOpen", "headYaw", "mouthPucker"))
     moves = [(jaw, f, f * 0.5) for f in (0.25, 0.5, 0.75, 1.0)]

@@ -11,7 +11,7 @@ import numpy as np
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.evaluation.estimators.families import Reading, blank_reading
-from photorig.worker.evaluation.real.bench import Bench
+from photorig.worker.evaluation.real.tools import EvaluationTools
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
@@ -127,11 +127,11 @@ class AskedJudge:
         return Reading(**fields)
 
 
-def asked_bench(renderer: AskedRenderer) -> Bench:
+def asked_tools(renderer: AskedRenderer) -> EvaluationTools:
     made: Any = renderer
     net3d: Any = MiddleFace()
     perceptual: Any = None
-    return Bench(made, net3d, (AskedJudge(),), WholeSquare(), perceptual)
+    return EvaluationTools(made, net3d, (AskedJudge(),), WholeSquare(), perceptual)
 
 
 def neutral_portrait() -> Portrait:

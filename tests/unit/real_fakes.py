@@ -1,4 +1,4 @@
-"""A bench for real photos and videos without weights: noise for faces, a family of marks."""
+"""Tools for real photos and videos without weights: noise for faces, a family of marks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.evaluation.estimators.families import N_POINTS, Reading, blank_reading
-from photorig.worker.evaluation.real.bench import Bench
+from photorig.worker.evaluation.real.tools import EvaluationTools
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.reenactment.renderer import FaceRenderer
 
@@ -73,8 +73,10 @@ class MiddleFace:
         return [FaceMeasurement(parameters, points, (box[0], box[1], 960.0, 960.0), transform)]
 
 
-def tiny_bench() -> Bench:
+def tiny_tools() -> EvaluationTools:
     renderer = FaceRenderer(tiny_bundle(), QuickGenerator(), tiny_stage())
     net3d: Any = MiddleFace()
     distance: Any = lambda one, other: float(np.abs(one.astype(float) - other).mean())  # noqa: E731
-    return Bench(renderer, net3d, (BrightnessFamily(),), WholeSquare(), distance, "directions")
+    return EvaluationTools(
+        renderer, net3d, (BrightnessFamily(),), WholeSquare(), distance, "directions"
+    )

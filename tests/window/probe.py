@@ -105,7 +105,7 @@ class Watch:
             self.calls.append((self._name, wall, work))
 
 
-class Sight:
+class FaceFeatures:
     """When the viewport was drawn, and whether it showed the face as it is asked for now."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Sight:
         self.is_drawn = False
         self.is_right = False
 
-    def __enter__(self) -> Sight:
+    def __enter__(self) -> FaceFeatures:
         add = bpy.types.SpaceView3D.draw_handler_add
         self._handle = add(self._see, (), "WINDOW", "POST_PIXEL")  # after the extension's own
         return self
@@ -162,7 +162,7 @@ def latencies(area: bpy.types.Area, frames: list[int]) -> Generator[float, None,
     """
     scene, results = bpy.context.scene, []
     view = next(region for region in area.regions if region.type == "WINDOW")
-    with Sight() as sight:
+    with FaceFeatures() as sight:
         sight.forget_pictures()
         for frame in frames:
             yield 0.4

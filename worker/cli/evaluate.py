@@ -37,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    from photorig.worker.evaluation.protocols.studio import SEED
+    from photorig.worker.evaluation.protocols.context import SEED
     from photorig.worker.evaluation.session import PAIRS, PEOPLE, PEOPLE_EACH
 
     parser.add_argument("--out", type=Path, required=True, help="folder for report and pieces")
@@ -70,19 +70,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.what in evaluate_real.WHAT:
-        with _Bars() as bars:
-            return evaluate_real.run(args, bars.show)
+        with _Bars() as goals_of:
+            return evaluate_real.run(args, goals_of.show)
     if args.what in evaluate_obedience.WHAT:
-        with _Bars() as bars:
-            return evaluate_obedience.run(args, bars.show)
+        with _Bars() as goals_of:
+            return evaluate_obedience.run(args, goals_of.show)
     if args.what == evaluate_methods.WHAT:
-        with _Bars() as bars:
-            return evaluate_methods.run(args, bars.show)
+        with _Bars() as goals_of:
+            return evaluate_methods.run(args, goals_of.show)
     return _people(args)
 
 
 def _people(args: argparse.Namespace) -> int:
-    from photorig.worker.evaluation.protocols.studio import Settings
+    from photorig.worker.evaluation.protocols.context import Settings
     from photorig.worker.evaluation.report.page_parts import Other
     from photorig.worker.evaluation.report.report_file import read_report
     from photorig.worker.evaluation.session import Plan, Session
@@ -94,8 +94,8 @@ def _people(args: argparse.Namespace) -> int:
     others = [Other(_label(path), read_report(path)) for path in args.against]
     settings = Settings(args.bundle, args.method, args.size, args.device, args.seed)
     plan = Plan(args.people, args.pairs, args.each)
-    with _Bars() as bars:
-        session = Session(settings, plan, args.out, args.processes, bars.show)
+    with _Bars() as goals_of:
+        session = Session(settings, plan, args.out, args.processes, goals_of.show)
         sections = {}
         if args.what in ("control", "all"):
             sections["control"] = session.control()

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     """Measure and report; ``show`` is told what is counted, how many are done, how many come."""
     from photorig.worker.evaluation.obedience.report import write_obedience_report
     from photorig.worker.evaluation.obedience.run import ObedienceRun
-    from photorig.worker.evaluation.real.photos import bench_opener
+    from photorig.worker.evaluation.real.photos import tools_opener
 
     check_ways([args.way])
     # Read first: an hour of measuring should not end with a wrong path.
@@ -66,12 +66,12 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
         raise InputError(
             "There is nothing to measure", "Give --portraits, --photos or --videos, or --fetch."
         )
-    opener = bench_opener(args.bundle, args.device, args.method)
+    opener = tools_opener(args.bundle, args.device, args.method)
     session = ObedienceRun(opener, args.out, show, args.way)
-    bench, entries, recordings = session.measure(people, videos)
+    tools, entries, recordings = session.measure(people, videos)
     show_all = args.pictures == "all"
     path = write_obedience_report(
-        args.out, bench, entries, recordings, session.sheets, show_all, args.note, against
+        args.out, tools, entries, recordings, session.sheets, show_all, args.note, against
     )
     print(f"Wrote {path}")
     return 0

@@ -105,7 +105,7 @@ def run(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
 
 def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
     from photorig.worker.evaluation.real.material import photos_in
-    from photorig.worker.evaluation.real.photos import PhotoRun, bench_opener
+    from photorig.worker.evaluation.real.photos import PhotoRun, tools_opener
     from photorig.worker.evaluation.real.reports import write_photo_report
 
     check_ways(args.ways)
@@ -117,15 +117,15 @@ def _photos(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> 
         if not subjects:
             raise InputError(f"None of {', '.join(args.only)} is in {args.folder}")
     make_folder(args.out)
-    opener = bench_opener(args.bundle, args.device, args.method)
-    bench, entries = PhotoRun(opener, args.out, show).measure(subjects, args.ways)
-    path = write_photo_report(args.out, bench, entries, args.pictures == "all", args.note)
+    opener = tools_opener(args.bundle, args.device, args.method)
+    tools, entries = PhotoRun(opener, args.out, show).measure(subjects, args.ways)
+    path = write_photo_report(args.out, tools, entries, args.pictures == "all", args.note)
     print(f"Wrote {path}")
     return 0
 
 
 def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> int:
-    from photorig.worker.evaluation.real.photos import bench_opener
+    from photorig.worker.evaluation.real.photos import tools_opener
     from photorig.worker.evaluation.real.recording import Plan
     from photorig.worker.evaluation.real.reports import write_video_report
     from photorig.worker.evaluation.real.videos import VideoRun, VideoSettings
@@ -137,12 +137,12 @@ def _video(args: argparse.Namespace, show: Callable[[str, int, int], None]) -> i
         if not path.is_file():
             raise InputError(f"There is no file {path}", "Give a video, or use --fetch.")
     make_folder(args.out)
-    bench = bench_opener(args.bundle, args.device, args.method)()
-    session = VideoRun(bench, args.out, show)
+    tools = tools_opener(args.bundle, args.device, args.method)()
+    session = VideoRun(tools, args.out, show)
     plan = Plan(args.length, args.every, args.run)
     section = session.measure(VideoSettings(args.file, args.driver, args.face, args.way, plan))
     show_all = args.pictures == "all"
-    path = write_video_report(args.out, bench, section, session.shown, show_all, args.note)
+    path = write_video_report(args.out, tools, section, session.shown, show_all, args.note)
     print(f"Wrote {path}")
     return 0
 

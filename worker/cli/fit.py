@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a likeness in seconds: no motions rehearsed, the face's answers not measured",
+        help="a likeness in seconds: no edits preserved, the face's answers not measured",
     )
     parser.add_argument(
         "--steps", type=_count, metavar="N", help="steps of the search for the face"

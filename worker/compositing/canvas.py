@@ -17,7 +17,7 @@ _AROUND = 0.2  # sides of the square that are kept on each side of an aligned cr
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Canvas:
     """A photo to work in, and the part of it that is the frame.
 
     Attributes:
@@ -31,15 +31,15 @@ class Scene:
     cut: tuple[slice, slice]
 
 
-def scene_of(portrait: Portrait, size: Size) -> Scene:
-    """The scene of a frame of that size.
+def canvas_of(portrait: Portrait, size: Size) -> Canvas:
+    """The canvas of a frame of that size.
 
     A crop is worked on with what the photo has around it, so that a head which turns or moves
     brings its own hair and shoulders into the frame. At rest the frame is the aligned crop.
     """
     if size == "full":
         everything = slice(None)
-        return Scene(portrait.photo, portrait.alignment, (everything, everything))
+        return Canvas(portrait.photo, portrait.alignment, (everything, everything))
     left, top, right, bottom = (round(size * reach) for reach in _known_around(portrait))
     most = round(size * _AROUND)
     photo = portrait.alignment.widened(size, most).crop(portrait.photo, size + 2 * most)
@@ -47,7 +47,7 @@ def scene_of(portrait: Portrait, size: Size) -> Scene:
     photo = photo[most - top : most + size + bottom, most - left : most + size + right]
     photo.flags.writeable = False
     alignment = Alignment.upright(size, left, top)
-    return Scene(photo, alignment, (slice(top, top + size), slice(left, left + size)))
+    return Canvas(photo, alignment, (slice(top, top + size), slice(left, left + size)))
 
 
 def _known_around(portrait: Portrait) -> tuple[float, float, float, float]:

@@ -23,7 +23,7 @@ from photorig.worker.faces.segmentation import Matte, PersonMatte, refined
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
-from .canvas import Scene, Size, scene_of
+from .canvas import Canvas, Size, canvas_of
 from .detail import (
     SIDE,
     Carried,
@@ -41,7 +41,7 @@ from .head_place import HeadFinder, LandmarkedHeads, in_window
 from .layers import (
     RestPerson,
     background,
-    laid_over,
+    composited_over,
     mixed,
     moved,
     moved_matte,
@@ -69,7 +69,7 @@ RestCrop = Callable[[], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class _Rest:
-    """What belongs to a portrait at rest in a scene, see `Scene`.
+    """What belongs to a portrait at rest in a canvas, see `Canvas`.
 
     Attributes:
         region: rows and columns of the scene's photo in which the head moves.
@@ -140,7 +140,7 @@ class PortraitStage:
     def __init__(self, matte: Matte | None = None, heads: HeadFinder | None = None) -> None:
         self._matte = matte or PersonMatte()
         self._heads = heads or LandmarkedHeads()
-        self._scenes: _Memory[Scene] = _Memory()
+        self._canvases: _Memory[Canvas] = _Memory()
         self._rests: _Memory[_Rest] = _Memory()
         self._aligned: _Memory[RestPictures] = _Memory()
         self._persons: _Memory[RestPerson] = _Memory()
@@ -179,11 +179,11 @@ class PortraitStage:
         Returns:
             (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
         """
-        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
-        frame = scene.photo.copy()
-        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
+        frame = canvas.photo.copy()
+        at_rest = self._at_rest(portrait, size, canvas, crop, rest)
         if at_rest is None:
-            return frame[scene.cut]
+            return frame[canvas.cut]
         region, share = frame[at_rest.region], 0.0 if move is None else turned_share(move)
         if share < 1:
             if self._is_driven(at_rest, crop):
@@ -191,15 +191,15 @@ class PortraitStage:
             else:
                 person = at_rest.matte
             if not motion.is_rest:
-                place = self._place(portrait, scene, at_rest)
+                place = self._place(portrait, canvas, at_rest)
                 region[:] = moved(region, person, at_rest.plate, place, motion)
         if share > 0 and move is not None:
-            turned, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            turned, person, left = self._turned(portrait, size, canvas, at_rest, crop, motion, move)
             if not left.is_rest:
-                place = self._place(portrait, scene, at_rest)
+                place = self._place(portrait, canvas, at_rest)
                 turned = moved(turned, person, at_rest.plate, place, left)
             region[:] = mixed(region, turned, share)
-        return np.ascontiguousarray(frame[scene.cut])
+        return np.ascontiguousarray(frame[canvas.cut])
 
     def matte(
         self,
@@ -211,25 +211,25 @@ class PortraitStage:
         move: FaceMove | None = None,
     ) -> np.ndarray:
         """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
-        scene, crop = self._scene(portrait, size), self._toned(portrait, crop)
-        matte = np.zeros(scene.photo.shape[:2], np.float32)
-        at_rest = self._at_rest(portrait, size, scene, crop, rest)
+        canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
+        matte = np.zeros(canvas.photo.shape[:2], np.float32)
+        at_rest = self._at_rest(portrait, size, canvas, crop, rest)
         if at_rest is None:
-            return matte[scene.cut]
+            return matte[canvas.cut]
         share, region = 0.0 if move is None else turned_share(move), matte[at_rest.region]
         if share < 1:
             person = at_rest.matte
             if self._is_driven(at_rest, crop):
                 _, person = self._driven(at_rest, crop, move)
             if not motion.is_rest:
-                person = moved_matte(person, self._place(portrait, scene, at_rest), motion)
+                person = moved_matte(person, self._place(portrait, canvas, at_rest), motion)
             region[:] = np.clip(person, 0, 1)
         if share > 0 and move is not None:
-            _, person, left = self._turned(portrait, size, scene, at_rest, crop, motion, move)
+            _, person, left = self._turned(portrait, size, canvas, at_rest, crop, motion, move)
             if not left.is_rest:
-                person = moved_matte(person, self._place(portrait, scene, at_rest), left)
+                person = moved_matte(person, self._place(portrait, canvas, at_rest), left)
             region += share * (np.clip(person, 0, 1) - region)
-        return np.ascontiguousarray(matte[scene.cut])
+        return np.ascontiguousarray(matte[canvas.cut])
 
     def face(
         self, portrait: Portrait, crop: np.ndarray, rest: RestCrop, move: FaceMove | None = None
@@ -241,13 +241,13 @@ class PortraitStage:
         pictures = self._pictures(portrait, photo, generated)
         face = carried(crop, pictures, _flow(crop, generated, move)).picture
         share, size = 0.0 if move is None else turned_share(move), crop.shape[0]
-        scene = self._scene(portrait, size)
-        at_rest = self._at_rest(portrait, size, scene, crop, rest) if share > 0 else None
+        canvas = self._canvas(portrait, size)
+        at_rest = self._at_rest(portrait, size, canvas, crop, rest) if share > 0 else None
         if move is None or at_rest is None:
             return face
-        whole, still = scene.photo.copy(), HeadMotion(roll=-move.tilt)
-        whole[at_rest.region], *_ = self._turned(portrait, size, scene, at_rest, crop, still, move)
-        return mixed(face, whole[scene.cut], share)
+        whole, still = canvas.photo.copy(), HeadMotion(roll=-move.tilt)
+        whole[at_rest.region], *_ = self._turned(portrait, size, canvas, at_rest, crop, still, move)
+        return mixed(face, whole[canvas.cut], share)
 
     def _toned(self, portrait: Portrait, picture: np.ndarray) -> np.ndarray:
         """A picture of the generator, without colours if the photo has none."""
@@ -271,7 +271,7 @@ class PortraitStage:
             driven = person.clean(self._matte.person(rest.aligned_crop(face.picture)))
             surrounded, alone = rest.seams(person.surrounded(driven), person.alone(driven), face)
         plate, uncovered = rest.plate[rest.part], rest.uncovered[rest.part]
-        window = laid_over(
+        window = composited_over(
             rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way, uncovered
         )
         matte = rest.matte.copy()
@@ -282,7 +282,7 @@ class PortraitStage:
         self,
         portrait: Portrait,
         size: Size,
-        scene: Scene,
+        canvas: Canvas,
         rest: _Rest,
         crop: np.ndarray,
         motion: HeadMotion,
@@ -290,8 +290,8 @@ class PortraitStage:
     ) -> tuple[np.ndarray, np.ndarray, HeadMotion]:
         """The region (h, w, 3) with the head turned in it, the person's matte in it, and how the
         head still has to move."""
-        photo, (rows, columns) = scene.photo[rest.region], rest.region
-        alignment = scene.alignment.from_corner(columns.start, rows.start)
+        photo, (rows, columns) = canvas.photo[rest.region], rest.region
+        alignment = canvas.alignment.from_corner(columns.start, rows.start)
         key = (portrait.id, size)
         head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
@@ -302,38 +302,38 @@ class PortraitStage:
         )
         return picture, person, left
 
-    def _scene(self, portrait: Portrait, size: Size) -> Scene:
-        return self._scenes.get((portrait.id, size), lambda: scene_of(portrait, size))
+    def _canvas(self, portrait: Portrait, size: Size) -> Canvas:
+        return self._canvases.get((portrait.id, size), lambda: canvas_of(portrait, size))
 
     def _at_rest(
-        self, portrait: Portrait, size: Size, scene: Scene, crop: np.ndarray, rest: RestCrop
+        self, portrait: Portrait, size: Size, canvas: Canvas, crop: np.ndarray, rest: RestCrop
     ) -> _Rest | None:
         """None where the aligned square misses the photo."""
-        window = paste_window(scene.photo.shape[:2], scene.alignment)
+        window = paste_window(canvas.photo.shape[:2], canvas.alignment)
         if not window.shown.any():
             return None
         key = (portrait.id, size, crop.shape[0])
-        return self._rests.get(key, lambda: self._rest(portrait, scene, window, rest()))
+        return self._rests.get(key, lambda: self._rest(portrait, canvas, window, rest()))
 
     def _rest(
         self,
         portrait: Portrait,
-        scene: Scene,
+        canvas: Canvas,
         window: PasteWindow,
         generated: np.ndarray,
     ) -> _Rest:
-        """Photo, generator (s, s, 3) and person at rest in a scene."""
+        """Photo, generator (s, s, 3) and person at rest in a canvas."""
         person, generated = self._person(portrait), self._toned(portrait, generated)
         aligned = self._aligned.get(
             (portrait.id, generated.shape[0]),
             lambda: self._pictures(portrait, _aligned(portrait), small(generated)),
         )
-        photo = scene.photo[window.rows, window.columns]
+        photo = canvas.photo[window.rows, window.columns]
         in_photo = _frozen(window.alignment.placed(generated, photo.shape))
         pictures = RestPictures(photo, in_photo, aligned.offset, window.alignment)
-        region, unit = _region(scene), scene.alignment.side
-        around = scene.photo[region]
-        matte = refined(_person_around(self._matte.person(around), scene, region).matte, around)
+        region, unit = _region(canvas), canvas.alignment.side
+        around = canvas.photo[region]
+        matte = refined(_person_around(self._matte.person(around), canvas, region).matte, around)
         part = _within(window, region)
         square = refined(window.alignment.placed(person.matte, photo.shape), photo)
         matte[part] += window.shown * (square - matte[part])
@@ -361,11 +361,11 @@ class PortraitStage:
 
         return self._persons.get((portrait.id,), make)
 
-    def _place(self, portrait: Portrait, scene: Scene, rest: _Rest) -> HeadPlace:
+    def _place(self, portrait: Portrait, canvas: Canvas, rest: _Rest) -> HeadPlace:
         """Where the head is in the region."""
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         rows, columns = rest.region
-        return in_window(place, scene.alignment, np.array([columns.start, rows.start], np.float64))
+        return in_window(place, canvas.alignment, np.array([columns.start, rows.start], np.float64))
 
 
 def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
@@ -380,11 +380,11 @@ def _is_known(move: FaceMove | None) -> bool:
     return move is not None and (move.posed is not None or not move.is_turned)
 
 
-def _region(scene: Scene) -> tuple[slice, slice]:
+def _region(canvas: Canvas) -> tuple[slice, slice]:
     """Rows and columns of a scene's photo in which the head moves."""
-    height, width = scene.photo.shape[:2]
-    middle = scene.alignment.middle
-    reach = _WINDOW / 2 * scene.alignment.side
+    height, width = canvas.photo.shape[:2]
+    middle = canvas.alignment.middle
+    reach = _WINDOW / 2 * canvas.alignment.side
     left, top = np.clip(np.floor(middle - reach), 0, [width, height]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(middle + reach), 0, [width, height]).astype(int).tolist()
     return slice(top, bottom), slice(left, right)
@@ -398,15 +398,15 @@ def _within(window: PasteWindow, region: tuple[slice, slice]) -> tuple[slice, sl
     )
 
 
-def _person_around(matte: np.ndarray, scene: Scene, region: tuple[slice, slice]) -> RestPerson:
-    """The person of the aligned square in the matte (m, n) of a region of the scene.
+def _person_around(matte: np.ndarray, canvas: Canvas, region: tuple[slice, slice]) -> RestPerson:
+    """The person of the aligned square in the matte (m, n) of a region of the canvas.
 
     The matte is square, whatever the region is.
     """
     rows, columns = region
     height, width = rows.stop - rows.start, columns.stop - columns.start
-    unit = scene.alignment.side
-    middle = scene.alignment.middle - [columns.start, rows.start]
+    unit = canvas.alignment.side
+    middle = canvas.alignment.middle - [columns.start, rows.start]
     x, y = matte.shape[1] / width, matte.shape[0] / height
     across, down = np.arange(matte.shape[1]) + 0.5, np.arange(matte.shape[0])[:, None] + 0.5
     away = np.hypot(across / x - middle[0], down / y - middle[1]) / unit

@@ -22,7 +22,7 @@ import numpy as np
 from photorig.worker.portraits.alignment import Alignment
 
 from .coarse import Coarse, blended
-from .paste_back import PasteWindow, led
+from .paste_back import PasteWindow, falloff
 
 SIDE = 256
 """Pixels of the aligned square's side at which flow and trust are found, whatever the frame's size,
@@ -253,7 +253,7 @@ def _moves(
     in_coarse = coarse.alignment(alignment)
     back, way = (in_coarse.placed(field, coarse.shape) for field in (flow.back, flow.way))
     if is_led:
-        follows = led(coarse.shape, in_coarse)
+        follows = falloff(coarse.shape, in_coarse)
         back, way = back * cv2.merge([follows, follows]), way * follows
     sources = cv2.transform(back, alignment.to_pixels) + coarse.positions
     return coarse.enlarged(sources), coarse.enlarged(way)

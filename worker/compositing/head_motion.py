@@ -36,7 +36,7 @@ class HeadMotion:
         roll: degrees in the plane of the image, counter-clockwise > 0.
         x, y, z: cm, to image right, up and towards the camera.
         lead: cm to the right and up in the aligned square, before the head is rolled: how far the
-            face goes ahead of the neck that it turns on, see `led_by_face`.
+            face goes ahead of the neck that it turns on, see `with_lead_of_face`.
     """
 
     roll: float = 0.0
@@ -116,7 +116,7 @@ _FACE = (7.0, 7.0)
 generator of aligned faces turns it: the middle between eyes and mouth (docs/measurements.md)."""
 
 
-def led_by_face(
+def with_lead_of_face(
     schema: ParameterSchema, origin: np.ndarray, shift: np.ndarray, motion: HeadMotion
 ) -> HeadMotion:
     """The motion with a head that turns on its neck, and not on its face.

@@ -104,7 +104,7 @@ def mixed(below: np.ndarray, above: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(cv2.addWeighted(below, 1 - share, above, share, 0))
 
 
-def laid_over(
+def composited_over(
     picture: np.ndarray,
     plate: np.ndarray,
     driven: np.ndarray,

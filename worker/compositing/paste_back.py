@@ -27,7 +27,7 @@ class PasteWindow:
         alignment: from the window's pixels to the aligned square.
         shown: (h, w) float32 in [0, 1], how much of the driven picture is seen: 1 within the
             square, 0 towards those of its edges beyond which the photo goes on.
-        led: (h, w) float32 in [0, 1], how far the photo moves as the driven picture does: 1 within
+        falloff: (h, w) float32 in [0, 1], how far the photo moves as the driven picture does: 1 within
             the square, falling to 0 beyond it.
         inner: rows and columns of the window that hold the square; beyond them ``shown`` is 0.
     """
@@ -36,7 +36,7 @@ class PasteWindow:
     columns: slice
     alignment: Alignment
     shown: np.ndarray
-    led: np.ndarray
+    falloff: np.ndarray
     inner: tuple[slice, slice]
 
     @property
@@ -63,12 +63,12 @@ def paste_window(shape: tuple[int, int], alignment: Alignment) -> PasteWindow:
     inner = _box(shape, in_window, 0.0)
     if shown.sum() != shown[inner].sum():  # the photo ends a little outside the square
         inner = _box(shape, in_window, _MARGIN)
-    return PasteWindow(rows, columns, in_window, shown, led(shape, in_window), inner)
+    return PasteWindow(rows, columns, in_window, shown, falloff(shape, in_window), inner)
 
 
 @functools.lru_cache(maxsize=8)  # for each window at its own resolution and at that of the flow
-def led(shape: tuple[int, int], alignment: Alignment) -> np.ndarray:
-    """`PasteWindow.led` in a raster of pixels, not writeable.
+def falloff(shape: tuple[int, int], alignment: Alignment) -> np.ndarray:
+    """`PasteWindow.falloff` in a raster of pixels, not writeable.
 
     Args:
         shape: height and width of the raster.

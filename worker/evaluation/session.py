@@ -22,12 +22,12 @@ from .metrics.definitions import DEFINITIONS
 from .metrics.drive_figures import join_pairs, pair_figures
 from .metrics.failures import Failure, worst_pairs, worst_sweeps
 from .metrics.goals import judge_of
+from .protocols.cached_results import Task
+from .protocols.context import EvaluationContext, Settings, open_context
 from .protocols.drive import pair_tasks, parameters_of
 from .protocols.motion import MOTION, STILL, motion_figures
 from .protocols.paste import paste_figures, paste_tasks
-from .protocols.pieces import Task
 from .protocols.stages import OnProgress, measure_all
-from .protocols.studio import Settings, Studio, open_studio
 from .protocols.sweeps import PERSON, sweep_tasks, swept_parameters
 from .protocols.together import together_figures, together_tasks
 from .report.gallery import draw_crosstalk, draw_failures, draw_sheets
@@ -85,7 +85,7 @@ class Session:
         except OSError as error:
             raise InputError(f"Cannot make the folder {folder}: {error.strerror}") from error
         self.settings, self.plan, self.folder = settings, plan, folder
-        self.studio: Studio = open_studio(settings, folder)
+        self.context: EvaluationContext = open_context(settings, folder)
         self._processes, self._on_progress = processes, on_progress
         self.seconds: dict[str, float] = {}
         self.failures: dict[str, list[Failure]] = {}
@@ -93,12 +93,12 @@ class Session:
     def measure(self, tasks: list[Task], unit: str) -> list[dict[str, np.ndarray]]:
         """Pieces of the tasks, measured where they are missing; notes how long that took."""
         started = time.monotonic()
-        pieces = measure_all(self.studio, tasks, unit, self._on_progress, self._processes)
+        cached_results = measure_all(self.context, tasks, unit, self._on_progress, self._processes)
         seconds = self.seconds.get(unit, 0.0) + time.monotonic() - started
         self.seconds[unit] = round(seconds, 1)
-        for task, piece in zip(tasks, pieces, strict=True):
-            piece["person"] = np.array(task.person)
-        return pieces
+        for task, cached in zip(tasks, cached_results, strict=True):
+            cached["person"] = np.array(task.person)
+        return cached_results
 
     def people(self) -> list[dict[str, np.ndarray]]:
         """Everybody at rest, by index."""
@@ -106,7 +106,7 @@ class Session:
 
     def control(self) -> dict[str, Any]:
         """Measure and work out the section ``control``."""
-        plan, bundle = self.plan, self.studio.renderer.bundle
+        plan, bundle = self.plan, self.context.renderer.bundle
         people = self.people()
         parameters = parameters_of(people)
         tasks = sweep_tasks(bundle, parameters, plan.people_each, plan.head_people)
@@ -114,19 +114,19 @@ class Session:
         tasks = together_tasks(bundle, parameters, plan.people_each)
         together = self.measure(tasks, "people with both sides moved")
         pasted = self.measure(paste_tasks(plan.people), "people put back into their photo")
-        judge = self.studio.families[0].name
-        frames = swept_frames(self.studio.schema, people, sweeps, judge)
+        judge = self.context.families[0].name
+        frames = swept_frames(self.context.schema, people, sweeps, judge)
         self.failures["moves"] = worst_sweeps(bundle, frames)
         return {
             "samples": {
                 "people": plan.people,
                 "people_without_a_face": sum(
-                    np.isnan(piece["parameters"]).all() for piece in people
+                    np.isnan(cached["parameters"]).all() for cached in people
                 ),
                 "parameters_swept": len(swept_parameters(bundle)),
                 "people_each": min(plan.people_each, plan.people),
                 "people_each_head": plan.head_people,
-                "frames_swept": sum(len(piece["parameter"]) for piece in sweeps),
+                "frames_swept": sum(len(cached["parameter"]) for cached in sweeps),
                 "people_put_back": len(pasted),
             },
             "background": paste_figures(pasted),
@@ -135,13 +135,13 @@ class Session:
                     **control_figures(bundle, people, sweeps, family.name),
                     "together": together_figures(bundle.schema, people, together, family.name),
                 }
-                for family in self.studio.families
+                for family in self.context.families
             },
         }
 
     def drive(self) -> dict[str, Any]:
         """Measure and work out the section ``drive``."""
-        plan, schema = self.plan, self.studio.schema
+        plan, schema = self.plan, self.context.schema
         people = self.people()
         tasks = pair_tasks(schema, parameters_of(people), plan.pairs, self.settings.seed)
         pairs = self.measure(tasks, "people driven")
@@ -151,13 +151,13 @@ class Session:
         stills = self.measure(
             [Task(STILL, i) for i in range(min(STILL_PEOPLE, plan.people))], "still tests"
         )
-        judge = self.studio.families[0].name
+        judge = self.context.families[0].name
         joined = join_pairs(people, pairs, judge)
         self.failures["pairs"] = worst_pairs(schema.ids, tasks, joined)
-        same = np.concatenate([piece["same"] for piece in stills])
+        same = np.concatenate([cached["same"] for cached in stills])
         return {
             "samples": {
-                "pairs": sum(len(piece["kind"]) for piece in pairs),
+                "pairs": sum(len(cached["kind"]) for cached in pairs),
                 "identities": len(tasks),
                 "smooth_moves": len(moves),
                 "still_requests": len(same),
@@ -168,13 +168,13 @@ class Session:
                     **pair_figures(schema, people, pairs, family.name),
                     "motion": motion_figures(moves, family.name),
                 }
-                for family in self.studio.families
+                for family in self.context.families
             },
         }
 
     def subject(self) -> dict[str, Any]:
         """What was measured: bundle, generator, method, sizes, seeds, versions."""
-        renderer = self.studio.renderer
+        renderer = self.context.renderer
         return {
             "bundle": renderer.bundle.name,
             "bundle_id": renderer.bundle.id,
@@ -182,7 +182,7 @@ class Session:
             "backend": renderer.generator.backend,
             # A file's name, and not where it lies on this computer.
             "settings": asdict(self.settings) | {"bundle": Path(self.settings.bundle).name},
-            "judges": {family.name: family.label for family in self.studio.families},
+            "judges": {family.name: family.label for family in self.context.families},
             "versions": installed_versions(),
             "python": platform.python_version(),
         }
@@ -211,7 +211,7 @@ class Session:
 
     def _pictures(self, report: dict[str, Any]) -> list[dict[str, str]]:
         """Draw them; those that belong to an earlier section are kept."""
-        bundle, folder = self.studio.renderer.bundle, self.folder
+        bundle, folder = self.context.renderer.bundle, self.folder
         figures = draw_sheets(self.measure, bundle, self.plan.people, folder)
         figures += draw_crosstalk(report, judge_of(report), folder)
         for name, failures in self.failures.items():

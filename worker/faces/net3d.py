@@ -23,7 +23,7 @@ from photorig.worker.registry import fetch
 from . import geometry
 from .canonical import load_canonical_face
 from .landmarker import BUNDLE_FILE, N_MESH
-from .native import quiet_native_code
+from .native_logs import quiet_native_code
 
 MAXIMUM_FACES = 4
 MINIMUM_FACE = 48

@@ -99,7 +99,7 @@ class _Layer(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class FaceFeatures:
     """What the network sees of b faces.
 
     Attributes:
@@ -111,7 +111,7 @@ class Sight:
     maps: tuple[Tensor, ...]
 
 
-def maps_apart(one: Sight, other: Sight) -> Tensor:
+def map_distance(one: FaceFeatures, other: FaceFeatures) -> Tensor:
     """() how differently two faces look, place by place: 0 if they are the same, about 1 for two
     people. A perceptual distance (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep
     Features as a Perceptual Metric") by a network that knows what tells people apart."""
@@ -154,18 +154,18 @@ class Recognition(nn.Module):
         Returns:
             (b, 128) of length 1; compare by cosine.
         """
-        return self.see(images, landmarks_px).identity
+        return self.face_features(images, landmarks_px).identity
 
-    def see(self, images: Tensor, landmarks_px: Tensor) -> Sight:
+    def face_features(self, images: Tensor, landmarks_px: Tensor) -> FaceFeatures:
         """As `forward`, with the maps."""
         # No gradient may flow through where the chip is cut: it would reward moving the eyes.
-        return self.see_chips(recognition_chips(images, landmarks_px.detach()))
+        return self.features_of_chips(recognition_chips(images, landmarks_px.detach()))
 
     def embed(self, chips: Tensor) -> Tensor:
         """(b, 3, 112, 112) aligned chips, RGB in [0, 1], to (b, 128) of length 1."""
-        return self.see_chips(chips).identity
+        return self.features_of_chips(chips).identity
 
-    def see_chips(self, chips: Tensor) -> Sight:
+    def features_of_chips(self, chips: Tensor) -> FaceFeatures:
         """As `embed`, with the maps."""
         x = ((chips * 255 - 127.5) / 128).contiguous(memory_format=torch.channels_last)
         maps = []
@@ -176,7 +176,7 @@ class Recognition(nn.Module):
         # The last layer's weights are in the order channel, row, column.
         flat = x.contiguous().flatten(1)
         identity = F.normalize(F.linear(flat, self.last, self.last_bias), dim=-1)
-        return Sight(identity, tuple(maps))
+        return FaceFeatures(identity, tuple(maps))
 
 
 def load_recognition() -> Recognition:

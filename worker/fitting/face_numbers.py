@@ -1,6 +1,6 @@
 """The 35 numbers of a frame, found by optimisation with what the frame before had as a start.
 
-Motion of yaw and pitch and of 32 directions of StyleSpace is sought until the generator's picture
+Edit of yaw and pitch and of 32 directions of StyleSpace is sought until the generator's picture
 is like the frame's aligned face: pixels of the face at two sizes, the maps of face recognition, and
 how far numbers are from rest and from the frame before (algorithms.md §4.3). Roll needs no search:
 aligning takes it off, and its angle is a number.
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from photorig.shared.errors import InputError
-from photorig.worker.faces.recognition import Recognition, maps_apart
+from photorig.worker.faces.recognition import Recognition, map_distance
 from photorig.worker.generators import load_network
 from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.generators.tuned_networks import tuned_network
@@ -86,12 +86,12 @@ class FaceEncoder:
         image = _as_tensor(crop)
         mask, points = _face_mask(landmarks), torch.from_numpy(landmarks[None].astype(np.float32))
         with torch.no_grad():
-            looks = self._recognition.see(image, points)
+            looks = self._recognition.face_features(image, points)
         for _ in range(settings.first_steps if before is None else settings.steps):
             made = self._picture(numbers)
-            seen = self._recognition.see(made, points)
+            seen = self._recognition.face_features(made, points)
             loss = _pixels_apart(made, image, mask, settings.small)
-            loss = loss + settings.perceptual * maps_apart(seen, looks)
+            loss = loss + settings.perceptual * map_distance(seen, looks)
             loss = loss + settings.away * numbers.square().sum()
             loss = loss + settings.jump * (numbers - start).square().sum()
             optimiser.zero_grad()

@@ -15,11 +15,11 @@ from photorig.worker.generators.tuning import WeightTuning
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
+from .edit_preservation import preserved_edits
 from .inversion import invert
 from .losses import FitLosses, View
 from .models import FitRun
 from .pivotal_tuning import tune, tune_with_code
-from .rehearsed_motions import rehearsed_motions
 
 SMALLEST_FACE = 96
 """Side of the aligned square, in photo pixels, below which there is too little to fit."""
@@ -57,9 +57,9 @@ def _fitted(start: View, face: FaceMeasurement, run: FitRun) -> tuple[View, Weig
     """The code, from a first guess, and the tuning that belongs to it."""
     if run.settings.learning_rate_with_code:
         return tune_with_code(start, run)
-    motions = rehearsed_motions(run.models.bundle, face.parameters, run.models.network.n_rows)
-    view = invert(start, run, motions)
-    return view, tune(view, motions, run)
+    edits = preserved_edits(run.models.bundle, face.parameters, run.models.network.n_rows)
+    view = invert(start, run, edits)
+    return view, tune(view, edits, run)
 
 
 def _check_size(side: float) -> None:

@@ -19,19 +19,19 @@ from torch import Tensor
 from photorig.worker.generators.network import Network
 from photorig.worker.generators.tuned_networks import tunable
 
+from .edit_preservation import Edit
 from .losses import View, picture
 from .models import FitRun
 from .optimizer import Adam
-from .rehearsed_motions import Motion
 
 
 def invert(
-    start: View, run: FitRun, motions: Sequence[Motion] = (), moving: Network | None = None
+    start: View, run: FitRun, edits: Sequence[Edit] = (), moving: Network | None = None
 ) -> View:
     """The photo with the code that shows it, from one with a first guess.
 
     Args:
-        motions: in which the face has to stay the same person's, or the code cannot be driven.
+        edits: in which the face has to stay the same person's, or the code cannot be driven.
         moving: a copy of the network whose weights follow the same loss; they are changed.
     """
     settings, losses = run.settings.inversion, start.losses
@@ -51,9 +51,9 @@ def invert(
         if settings.landmarks and step % settings.landmark_interval == 0:
             loss = loss + settings.landmarks * losses.landmarks(image)
         interval = settings.motion_interval
-        if motions and step % interval == interval - 1:
-            motion = motions[step // interval % len(motions)]
-            loss = loss + moved_identity(motion.applied(latents))
+        if edits and step % interval == interval - 1:
+            edit = edits[step // interval % len(edits)]
+            loss = loss + moved_identity(edit.applied(latents))
         return loss
 
     def moved_identity(latents: Tensor) -> Tensor:

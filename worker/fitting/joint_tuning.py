@@ -1,8 +1,8 @@
 """One tuning of the generator for several photos of a person at once.
 
 The tuning of the portrait's own photo (pivotal_tuning.py) is taken further until the code of each
-photo gives that photo. What it has learned about its own photo, at rest and in rehearsed motions,
-it has to keep.
+photo gives that photo. What it has learned about its own photo, at rest and under edits, it has to
+keep.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from torch import Tensor
 from photorig.worker.generators.tuned_networks import tunable, tuned_network, tuning_between
 from photorig.worker.generators.tuning import WeightTuning
 
+from .edit_preservation import Edit
 from .fine_tuning import fine_tune
 from .losses import SMALL, View, change_distance, picture
 from .models import FitRun
 from .optimizer import Adam
-from .rehearsed_motions import Motion
 
 
 def tune_together(
-    views: Sequence[View], tuning: WeightTuning, motions: Sequence[Motion], run: FitRun
+    views: Sequence[View], tuning: WeightTuning, edits: Sequence[Edit], run: FitRun
 ) -> WeightTuning:
     """The tuning of the first view, taken further to fit all of them; the run's network stays.
 
     Args:
-        motions: of the first view, which is looked at in each step.
+        edits: of the first view, which is looked at in each step.
     """
     settings, (first, *others) = run.settings.tuning, views
     network, before = (tuned_network(run.models.network, tuning) for _ in range(2))
-    moved = [motion.applied(first.latents) for motion in motions]
+    moved = [edit.applied(first.latents) for edit in edits]
 
     def loss_of(step: int) -> Tensor:
-        """The first photo, one of the others and a motion, at 256²."""
+        """The first photo, one of the others and an edit, at 256²."""
         loss = at_rest(first) + at_rest(others[step % len(others)])
         return loss + kept(moved[step % len(moved)]) if moved else loss
 

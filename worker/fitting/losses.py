@@ -14,7 +14,7 @@ from torch import Tensor
 from photorig.shared.errors import InputError
 from photorig.worker.faces.attributes import FaceAttributes
 from photorig.worker.faces.landmarker import FaceLandmarker, Region
-from photorig.worker.faces.recognition import Recognition, Sight, maps_apart
+from photorig.worker.faces.recognition import FaceFeatures, Recognition, map_distance
 from photorig.worker.faces.segmentation import Matte, refined
 from photorig.worker.generators.layers import haar
 from photorig.worker.generators.network import Network
@@ -70,7 +70,7 @@ class FitLosses:
     detailed: Tensor
     weight: Tensor
     landmarks_px: Tensor
-    sight: Sight
+    sight: FaceFeatures
     appearance: Tensor
     regions: list[Region]
 
@@ -95,7 +95,7 @@ class FitLosses:
         person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
         with torch.no_grad():
             landmarks = networks.landmarker.measure(small, [region]).landmarks_px
-            sight = networks.recognition.see(small, landmarks)
+            sight = networks.recognition.face_features(small, landmarks)
             appearance = F.normalize(networks.attributes(small, landmarks).descriptor)
         inside = _inside(photo.shape[:2], alignment)
         weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * inside
@@ -134,10 +134,10 @@ class FitLosses:
             landmarks_px: (1, 478, 3), where its face is; as in the photo where none are given.
         """
         places = self.landmarks_px if landmarks_px is None else landmarks_px
-        sight = self.networks.recognition.see(image, places)
+        sight = self.networks.recognition.face_features(image, places)
         distance = weights.descriptor * (1 - (sight.identity * self.sight.identity).sum())
         if weights.maps:
-            distance = distance + weights.maps * maps_apart(sight, self.sight)
+            distance = distance + weights.maps * map_distance(sight, self.sight)
         if weights.appearance:
             seen = F.normalize(self.networks.attributes(image, places).descriptor)
             distance = distance + weights.appearance * (1 - (seen * self.appearance).sum())

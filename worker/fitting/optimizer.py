@@ -58,13 +58,14 @@ class _Group:
     def step(self, share: float) -> None:
         """One step of ``share`` times the learning rate; forgets the gradients."""
         # Some step's loss may not look at a tensor, which then stays where it is.
-        moved = [i for i, tensor in enumerate(self._tensors) if tensor.grad is not None]
-        gradients = [tensor.grad for tensor in self._tensors]
-        state = (self._tensors, gradients, self._means, self._squares)
+        gradients = {i: t.grad for i, t in enumerate(self._tensors) if t.grad is not None}
         adam(
-            *([values[i] for i in moved] for values in state),
-            max_exp_avg_sqs=[],
-            state_steps=[self._steps[i] for i in moved],
+            [self._tensors[i] for i in gradients],
+            list(gradients.values()),
+            [self._means[i] for i in gradients],
+            [self._squares[i] for i in gradients],
+            [],
+            [self._steps[i] for i in gradients],
             amsgrad=False,
             beta1=self._beta,
             beta2=_BETA_OF_SQUARES,

@@ -2,7 +2,7 @@
 
 Roich et al. 2021. Tuned to one picture alone, a generator paints that picture into the place where
 the face is at rest: lips keep showing the photo's teeth while the jaw opens. So every step also
-rehearses a motion, which has to change the picture as it did before the tuning.
+makes an edit, which has to change the picture as it did before the tuning.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from photorig.worker.generators.network import Network
 from photorig.worker.generators.tuned_networks import tunable, tuned_network, tuning_between
 from photorig.worker.generators.tuning import WeightTuning
 
+from .edit_preservation import Edit, Part
 from .fine_tuning import fine_tune
 from .inversion import invert
 from .losses import SMALL, View, change_distance, landmark_distance, picture
 from .models import FitRun
 from .optimizer import Adam
-from .rehearsed_motions import Motion, Part
 
 _EYES, _MOUTH = (33, 133, 263, 362), (13, 14)  # landmarks
 _MIDDLE_OF_NOSE, _FEATHER = 0.4, 4.0  # from the eyes to the mouth; pixels of 256
 
 
-def tune(view: View, motions: Sequence[Motion], run: FitRun) -> WeightTuning | None:
+def tune(view: View, edits: Sequence[Edit], run: FitRun) -> WeightTuning | None:
     """A tuning that makes a code the photo's person; the run's network stays as it is. None where
     there are no steps."""
     settings, steps, losses = run.settings.tuning, run.settings.tuning_steps, view.losses
@@ -38,36 +38,36 @@ def tune(view: View, motions: Sequence[Motion], run: FitRun) -> WeightTuning | N
     tuned = _movable(run.models.network)
     with torch.no_grad():
         rest = picture(run.models.network, view.latents)
-    # As many as there are steps for: to look at a motion before the tuning takes time, too.
-    found = (_Rehearsal.of(motion, view, rest, run.models.network) for motion in motions[:steps])
-    rehearsals = [rehearsal for rehearsal in found if rehearsal is not None]
+    # As many as there are steps for: to look at an edit before the tuning takes time, too.
+    found = (_PreservedEdit.of(edit, view, rest, run.models.network) for edit in edits[:steps])
+    preserved = [edit for edit in found if edit is not None]
 
     def loss_of(step: int) -> Tensor:
         """At rest and in one motion, at 256²."""
         image = picture(tuned, view.latents)
         loss = losses.at_rest(image, settings.identity)
-        if rehearsals:
-            loss = loss + in_motion(rehearsals[step % len(rehearsals)], image)
+        if preserved:
+            loss = loss + in_motion(preserved[step % len(preserved)], image)
         return loss
 
-    def in_motion(rehearsal: _Rehearsal, rest: Tensor) -> Tensor:
-        image, places = picture(tuned, rehearsal.latents), rehearsal.landmarks_px
-        misplaced = landmark_distance(losses.seen(image, rehearsal.regions), places)
+    def in_motion(edit: _PreservedEdit, rest: Tensor) -> Tensor:
+        image, places = picture(tuned, edit.latents), edit.landmarks_px
+        misplaced = landmark_distance(losses.seen(image, edit.regions), places)
         moved_identity = losses.identity(image, settings.moved_identity, places)
         loss = settings.landmarks * misplaced + moved_identity
-        if rehearsal.change is not None:
-            change = change_distance(image - rest - rehearsal.change)
+        if edit.change is not None:
+            change = change_distance(image - rest - edit.change)
             loss = loss + settings.change * change
         return loss
 
     Adam({settings.learning_rate: tunable(tuned)}).run(steps, loss_of, run.on_step)
-    fine_tune(tuned, [view], [rehearsal.latents for rehearsal in rehearsals], run)
+    fine_tune(tuned, [view], [edit.latents for edit in preserved], run)
     return tuning_between(run.models.network, tuned)
 
 
 def tune_with_code(start: View, run: FitRun) -> tuple[View, WeightTuning]:
-    """Code and weights at once, at 256² and without rehearsals: a likeness in few steps, from a
-    first guess."""
+    """Code and weights at once, at 256², preserving no edits: a likeness in few steps, from a first
+    guess."""
     tuned = _movable(run.models.network)
     return invert(start, run, moving=tuned), tuning_between(run.models.network, tuned)
 
@@ -81,8 +81,8 @@ def _movable(network: Network) -> Network:
 
 
 @dataclass(frozen=True)
-class _Rehearsal:
-    """A motion, and what it did before the tuning.
+class _PreservedEdit:
+    """An edit, and what it did before the tuning.
 
     Attributes:
         latents: (1, n_rows, w_dim), moved.
@@ -99,22 +99,22 @@ class _Rehearsal:
 
     @staticmethod
     @torch.no_grad()
-    def of(motion: Motion, view: View, rest: Tensor, network: Network) -> _Rehearsal | None:
+    def of(edit: Edit, view: View, rest: Tensor, network: Network) -> _PreservedEdit | None:
         """None where no face is seen any more; ``rest`` (1, 3, 256, 256) is the still picture."""
-        moved = motion.applied(view.latents)
+        moved = edit.applied(view.latents)
         image = picture(network, moved)
         region = view.losses.networks.landmarker.detect(image.clamp(0, 1))[0]
         if region is None:
             return None
         landmarks = view.losses.seen(image, [region])
         change = None
-        if motion.part != "head":
-            change = (image - rest) * _within(motion.part, landmarks)
-        return _Rehearsal(moved, change, landmarks, [region])
+        if edit.part != "head":
+            change = (image - rest) * _within(edit.part, landmarks)
+        return _PreservedEdit(moved, change, landmarks, [region])
 
 
 def _within(part: Part, landmarks_px: Tensor) -> Tensor:
-    """(1, 1, 256, 1): 1 in the rows of the picture that a motion of this part may change.
+    """(1, 1, 256, 1): 1 in the rows of the picture that an edit of this part may change.
 
     Directions change a little everywhere, and now and then they put glasses on a mouth that opens.
     """

@@ -23,11 +23,11 @@ from photorig.worker.portraits.reference import Reference
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from .colour_match import in_light_of
+from .edit_preservation import preserved_edits
 from .inversion import invert
 from .joint_tuning import tune_together
 from .losses import FitLosses, View
 from .models import FitModels, FitRun
-from .rehearsed_motions import rehearsed_motions
 from .same_person import FurtherPhoto
 from .settings import FitSettings
 
@@ -65,8 +65,8 @@ def with_references(
     if tuning is not None:
         losses = FitLosses.of(portrait.photo, portrait.alignment, models.losses, models.matte)
         own = View(torch.from_numpy(portrait.latents)[None], losses)
-        motions = rehearsed_motions(models.bundle, portrait.parameters, models.network.n_rows)
-        tuning = tune_together([own, *views], tuning, motions, run)
+        edits = preserved_edits(models.bundle, portrait.parameters, models.network.n_rows)
+        tuning = tune_together([own, *views], tuning, edits, run)
     return replace(portrait, references=references, tuning=tuning, response=None)
 
 
@@ -94,7 +94,7 @@ def _losses(photo: np.ndarray, other: FurtherPhoto, models: FitModels) -> FitLos
 def _driven(portrait: Portrait, parameters: np.ndarray, bundle: ModelBundle) -> np.ndarray:
     """(n_rows, w_dim): the portrait's face driven to what another photo shows."""
     shift = bundle.within_range(portrait, amounts_of(parameters) - portrait.shown)
-    motion = bundle.bearable(bundle.motion_of(portrait, shift))
+    motion = bundle.clamped_motion(bundle.motion_of(portrait, shift))
     return bundle.shifted(portrait.latents, motion)
 
 

@@ -34,7 +34,7 @@ class InversionSettings:
             own, in whitened coordinates.
         beta: see `Adam`.
         landmarks: weight of a pixel of 256; looked at every so many steps, for it costs time.
-        moved_identity: in a motion, every so many steps.
+        moved_identity: under an edit, every so many steps.
         distribution: weight of the mean squared whitened coordinate, 1 for a typical w.
         drift: weight of the rows' mean squared distance to what they share, in standard deviations.
     """
@@ -58,10 +58,10 @@ class TuningSettings:
     Attributes:
         learning_rate, joint_learning_rate, fine_learning_rate: for one photo, for several, and for
             the weights that only larger pictures need.
-        change: of how differently from before a rehearsed motion changes the picture.
-        landmarks: of a pixel of 256 by which a rehearsed motion ends elsewhere.
-        moved_identity: in a rehearsed motion.
-        kept: of how far a rehearsed motion looks different once further photos are learned.
+        change: of how differently from before an edit changes the picture.
+        landmarks: of a pixel of 256 by which an edit ends elsewhere.
+        moved_identity: under an edit.
+        kept: of how differently an edit looks once further photos are learned.
         agreement: of how differently large and small picture show a motion.
     """
 

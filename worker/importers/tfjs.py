@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from photorig.shared.errors import ModelError
 
 from . import operators
-from .steps import StepNetwork
+from .sequential_graph import SequentialGraph
 
 _STORED = ("float32", "float16", "int32", "uint8", "uint16")
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
@@ -152,7 +152,7 @@ def _in_order(nodes: list[Node], known: set[str]) -> tuple[Node, ...]:
     return tuple(ordered)
 
 
-class TFJSModule(StepNetwork[str]):
+class TFJSModule(SequentialGraph[str]):
     """A graph as a frozen module. Tensors keep TensorFlow's layout, channels last.
 
     Args:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from photorig.shared.errors import ModelError
 
 from . import operators
-from .steps import StepNetwork
+from .sequential_graph import SequentialGraph
 
 
 class Table:
@@ -147,7 +147,7 @@ def _read_graph(data: bytes) -> Graph:
 Builder = Callable[[Graph, Operation], nn.Module]
 
 
-class TFLiteModule(StepNetwork[int]):
+class TFLiteModule(SequentialGraph[int]):
     """A graph as a frozen module. Tensors keep TFLite's layout, channels last.
 
     Args:

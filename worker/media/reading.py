@@ -17,11 +17,11 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from photorig.shared.errors import InputError
-from photorig.worker.faces.native import quiet_native_code
+from photorig.worker.faces.native_logs import quiet_native_code
 
 from . import tone
+from .file_types import BEGINNING, RAW, kind_of, picture_format
 from .footage import Footage, TimedPicture
-from .kinds import BEGINNING, RAW, kind_of, picture_format
 from .pixels import NotANumberError, to_srgb
 from .refusals import MAXIMUM_PIXELS, MAXIMUM_SIDE, SUPPORTED, check_size, damaged, short
 

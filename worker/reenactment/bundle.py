@@ -200,7 +200,7 @@ class ModelBundle:
         result[: len(shift)] += shift
         return result
 
-    def bearable(self, motion: np.ndarray) -> np.ndarray:
+    def clamped_motion(self, motion: np.ndarray) -> np.ndarray:
         """(n,) float32: each parameter held to its longest motion, then each group of coefficients
         and the whole expression scaled back to where faces stay faces."""
         motion = np.clip(motion, -self.longest_motion, self.longest_motion)

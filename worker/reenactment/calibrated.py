@@ -39,7 +39,7 @@ class Calibrated:
         motion = bundle.motion(portrait.parameters, change)
         if response is not None:
             motion = response.give(motion, bundle.head_angles)
-        return bundle.bearable(motion)
+        return bundle.clamped_motion(motion)
 
 
 METHOD = MethodEntry(

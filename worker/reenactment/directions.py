@@ -18,7 +18,7 @@ class Directions:
 
     def drive(self, portrait: Portrait, target: Target) -> Drive:
         motion = self._bundle.motion_of(portrait, target.shift)
-        return Drive(self._bundle.shifted(portrait.latents, self._bundle.bearable(motion)))
+        return Drive(self._bundle.shifted(portrait.latents, self._bundle.clamped_motion(motion)))
 
 
 METHOD = MethodEntry(

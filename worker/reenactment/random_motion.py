@@ -20,4 +20,4 @@ def random_motion(bundle: ModelBundle, random: np.random.Generator) -> np.ndarra
             mirror = bundle.schema.index[bundle.schema.parameters[position].mirror]
             if random.random() < 0.7:
                 motion[mirror] = amount
-    return bundle.bearable(motion)
+    return bundle.clamped_motion(motion)

@@ -77,7 +77,7 @@ class Regional:
             motion[angles] = np.clip(motion[angles], *response.farthest_turns)
             motion = response.give(motion, self._bundle.head_angles)
         motion[angles] = np.clip(motion[angles], *driver.geometry.turned[:, [0, -1]].T)
-        return self._bundle.bearable(motion)
+        return self._bundle.clamped_motion(motion)
 
 
 METHOD = MethodEntry(

@@ -16,7 +16,7 @@ from photorig.shared.wire.method_offers import told_methods
 from photorig.worker.compositing.canvas import Size
 from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
-from photorig.worker.compositing.head_motion import HeadMotion, led_by_face, split_shift
+from photorig.worker.compositing.head_motion import HeadMotion, with_lead_of_face, split_shift
 from photorig.worker.compositing.memory import check_memory, frames_in_memory
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.tuned_generators import TunedGenerators
@@ -217,7 +217,7 @@ class FaceRenderer:
         shift = self.bundle.within_range(portrait, shift)
         if method_entry(request.method).needs_geometry and portrait.geometry is not None:
             shift = self._lids_shut(portrait, request, shift)
-        return led_by_face(self.schema, portrait.parameters, shift, motion), shift
+        return with_lead_of_face(self.schema, portrait.parameters, shift, motion), shift
 
     def asked_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 as asked for, before it is clamped to the trained range."""

@@ -35,5 +35,5 @@ class WithStandIn:
     def _playing(self, portrait: Portrait, shift: np.ndarray) -> FacePicture:
         """The mean face, moved as far as the portrait's own would be."""
         bundle = self._bundle
-        motion = bundle.bearable(bundle.motion_of(portrait, shift))
+        motion = bundle.clamped_motion(bundle.motion_of(portrait, shift))
         return FacePicture.generated(bundle.shifted(self._mean, motion), self._generator)

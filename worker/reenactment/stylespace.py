@@ -125,7 +125,7 @@ class StyleSpace:
     def _decoded(self, portrait: Portrait, numbers: FaceNumbers) -> Drive:
         motion = np.zeros(len(self._bundle.schema), np.float32)
         motion[list(self._bundle.head_angles)] = numbers.turn
-        latents = self._bundle.shifted(portrait.latents, self._bundle.bearable(motion))
+        latents = self._bundle.shifted(portrait.latents, self._bundle.clamped_motion(motion))
         return Drive(latents, self._channels.moved(numbers.amounts))
 
     def _shown(self, picture: FacePicture) -> np.ndarray | None:

@@ -13,8 +13,8 @@ from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.message_forms import ErrorReport
 from photorig.shared.wire.protocol import Header, encode
 
-from .asked import Asked, reason_of
 from .endpoint import Endpoint, Sent
+from .reply_address import ReplyAddress, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -38,31 +38,31 @@ class Answers:
         self._message_ids = itertools.count(1)
 
     @contextlib.contextmanager
-    def to(self, asked: Asked) -> Iterator[None]:
+    def to(self, address: ReplyAddress) -> Iterator[None]:
         """Whatever fails inside is told to who asked. Nothing gets out of it."""
         try:
             yield
         except PhotorigError as error:
-            self.error(asked, error, reason_of(error))
+            self.error(address, error, reason_of(error))
         except Exception as error:
-            log.error("cannot handle a %r message", asked.kind, exc_info=error)
+            log.error("cannot handle a %r message", address.kind, exc_info=error)
             kind = type(error).__name__
             failure = PhotorigError(f"The worker failed at a message ({kind})", "See its log.")
-            self.error(asked, failure)
+            self.error(address, failure)
 
-    def reply(self, asked: Asked, kind: str, form: Form) -> None:
+    def reply(self, address: ReplyAddress, kind: str, form: Form) -> None:
         """Send an answer. Raises ProtocolError where it cannot be written down or read."""
         check_sendable(form)
-        header = asked.answer(kind, f"w{next(self._message_ids)}", form.body)
-        self._send(asked.endpoint, asked.routing_id, header, form)
+        header = address.answer(kind, f"w{next(self._message_ids)}", form.body)
+        self._send(address.endpoint, address.routing_id, header, form)
 
-    def error(self, asked: Asked, error: PhotorigError, reason: str = "") -> None:
+    def error(self, address: ReplyAddress, error: PhotorigError, reason: str = "") -> None:
         """Send an error as an answer. Never raises."""
-        log.info("error to a %r message: %s", asked.kind, error)
+        log.info("error to a %r message: %s", address.kind, error)
         try:
-            self.reply(asked, "error", forms.error_form(ErrorReport.of(error, reason)))
+            self.reply(address, "error", forms.error_form(ErrorReport.of(error, reason)))
         except Exception as failure:
-            log.error("cannot tell an error to a %r message", asked.kind, exc_info=failure)
+            log.error("cannot tell an error to a %r message", address.kind, exc_info=failure)
 
     def probe(self, name: str, routing_id: bytes) -> None:
         """Find out whether a client is still there."""

@@ -41,13 +41,13 @@ from photorig.shared.wire.protocol import (
 )
 
 from .answers import Answers, sendable
-from .asked import Asked, FrameWork
 from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
 from .endpoint import Endpoint
 from .executors.interface import Chunk, Executor, FrameDone
 from .fits.queue import FitOutcome, Fits, Fitter
 from .later import Later
 from .portrait_store import PortraitStore, UnknownPortrait
+from .reply_address import FrameWork, ReplyAddress
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
 from .watchdog import (
@@ -118,11 +118,11 @@ class Gateway:
         self._answers = Answers(endpoints, self._gone)
         self._later = Later(wake)
         self._sent = ByteBudget(SENT_OF_CLIENT, SENT_OF_ALL)
-        self._fits: Fits[Asked] = Fits(fitter, self._sent)
+        self._fits: Fits[ReplyAddress] = Fits(fitter, self._sent)
         self._patience_seconds = patience_seconds
         self._device_dog, self._reader_dog = Watchdog(patience_seconds), Watchdog(patience_seconds)
         self._measure_head = measure_head
-        self._handlers: dict[tuple[str, str], Callable[[Asked, Session, Message], None]] = {
+        self._handlers: dict[tuple[str, str], Callable[[ReplyAddress, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
             (BULK, "ping"): self._ping,
             (CONTROL, "preview"): self._preview,
@@ -179,48 +179,48 @@ class Gateway:
         self._wake()  # there may be more; let the other endpoint and the device have their turn
 
     def _handle(self, name: str, routing_id: bytes, parts: list[memoryview]) -> None:
-        asked = Asked(name, routing_id)
-        with self._answers.to(asked):
+        address = ReplyAddress(name, routing_id)
+        with self._answers.to(address):
             try:
                 message = decode(parts, self._endpoints[name].max_part_bytes)
             except VersionMismatch as error:
-                asked = replace(asked, id=error.message_id or "")
+                address = replace(address, id=error.message_id or "")
                 answer = version_error(extension=error.peer, worker=VERSION)
-                self._answers.error(asked, answer, "version")
+                self._answers.error(address, answer, "version")
                 return
             except MalformedBody as error:
-                self._answers.error(replace(asked, id=error.message_id or ""), error)
+                self._answers.error(replace(address, id=error.message_id or ""), error)
                 return
-            asked = Asked.of(name, routing_id, message)
-            with self._answers.to(asked):
-                self._dispatch(asked, message)
+            address = ReplyAddress.of(name, routing_id, message)
+            with self._answers.to(address):
+                self._dispatch(address, message)
 
-    def _dispatch(self, asked: Asked, message: Message) -> None:
+    def _dispatch(self, address: ReplyAddress, message: Message) -> None:
         kind = message.header.kind
         if kind == "hello":
-            self._hello(asked, message)
+            self._hello(address, message)
             return
-        session = self._sessions.find(asked.endpoint, asked.routing_id)
+        session = self._sessions.find(address.endpoint, address.routing_id)
         if session is None and kind == "bye":
             return
         if session is None:
             error = ProtocolError("The worker does not know this client", "Connect again.")
-            self._answers.error(asked, error, "hello-first")
+            self._answers.error(address, error, "hello-first")
             return
         session.heard = time.monotonic()
-        handler = self._handlers.get((asked.endpoint, kind))
+        handler = self._handlers.get((address.endpoint, kind))
         if handler is None:
             error = ProtocolError(
-                f"The worker does not know {kind!r} messages on its {asked.endpoint} endpoint",
+                f"The worker does not know {kind!r} messages on its {address.endpoint} endpoint",
                 "Update the worker.",
             )
-            self._answers.error(asked, error, "unsupported")
+            self._answers.error(address, error, "unsupported")
             return
-        handler(asked, session, message)
+        handler(address, session, message)
 
     # --- what clients ask
 
-    def _hello(self, asked: Asked, message: Message) -> None:
+    def _hello(self, address: ReplyAddress, message: Message) -> None:
         hello = forms.read_hello(message)
         codecs = tuple(codec for codec in hello.codecs if codec in CODECS)
         if not codecs:
@@ -230,10 +230,10 @@ class Gateway:
             )
         if len(self._sessions) > _MANY_SESSIONS:
             self._probe(0.0)  # each rendered still is a session; drop those that have gone
-        session = self._sessions.greet(asked.endpoint, asked.routing_id, hello)
+        session = self._sessions.greet(address.endpoint, address.routing_id, hello)
         session.heard = time.monotonic()
         # Each still has a session of its own on the bulk endpoint: too many for the plain log.
-        level = logging.INFO if asked.endpoint == CONTROL else logging.DEBUG
+        level = logging.INFO if address.endpoint == CONTROL else logging.DEBUG
         log.log(level, "%r says hello", hello.client)
         facts = self._executor.facts
         welcome = Welcome(
@@ -252,37 +252,37 @@ class Gateway:
             fit_photos=self._fits.photos,
             passes=facts.passes,
         )
-        self._answers.reply(asked, "welcome", forms.welcome_form(welcome))
+        self._answers.reply(address, "welcome", forms.welcome_form(welcome))
 
-    def _ping(self, asked: Asked, session: Session, message: Message) -> None:
+    def _ping(self, address: ReplyAddress, session: Session, message: Message) -> None:
         status = self._executor.status()
         queued = self._scheduler.queue_length
         doing = status.doing
         if not doing and (status.busy_seconds or 0) > UNUSUAL_SECONDS:
             doing = f"One frame takes unusually long: {status.busy_seconds:.0f} s"
         heartbeat = Heartbeat(status.busy_seconds, queued, status.milliseconds, doing)
-        self._answers.reply(asked, "pong", forms.heartbeat_form(heartbeat))
+        self._answers.reply(address, "pong", forms.heartbeat_form(heartbeat))
 
-    def _preview(self, asked: Asked, session: Session, message: Message) -> None:
+    def _preview(self, address: ReplyAddress, session: Session, message: Message) -> None:
         view = forms.read_view(message)
-        work = self._frame_work(asked, message)
+        work = self._frame_work(address, message)
         task = Task(session.id, view, True, message.header.seq or 0, work)
         replaced = self._scheduler.preview(task)
         if replaced is not None:
-            self._answers.reply(replaced.work.asked, "superseded", Form({}))
+            self._answers.reply(replaced.work.address, "superseded", Form({}))
         self.last_work = self._last_preview = time.monotonic()
 
-    def _job(self, asked: Asked, session: Session, message: Message) -> None:
+    def _job(self, address: ReplyAddress, session: Session, message: Message) -> None:
         window = self._scheduler.open_job(
             session.id, _job_name(message), forms.read_window(message)
         )
-        self._answers.reply(asked, "job_opened", Form({"window": window}))
+        self._answers.reply(address, "job_opened", Form({"window": window}))
 
-    def _render(self, asked: Asked, session: Session, message: Message) -> None:
+    def _render(self, address: ReplyAddress, session: Session, message: Message) -> None:
         job = message.header.job
         if job in session.closed_jobs:
             return  # it was on its way when the job was cancelled
-        work = self._frame_work(asked, message)
+        work = self._frame_work(address, message)
         if job is None:
             # A frame on its own is a job of one; no name on the wire has a slash.
             job = f"single/{next(self._task_ids)}"
@@ -295,35 +295,35 @@ class Gateway:
             raise
         self.last_work = time.monotonic()
 
-    def _ack(self, asked: Asked, session: Session, message: Message) -> None:
+    def _ack(self, address: ReplyAddress, session: Session, message: Message) -> None:
         job, seq = _job_name(message), message.header.seq
         if seq is None or not self._scheduler.acknowledge(session.id, job, seq):
             log.debug("an acknowledgement of %s without a frame", job)
 
-    def _end_job(self, asked: Asked, session: Session, message: Message) -> None:
+    def _end_job(self, address: ReplyAddress, session: Session, message: Message) -> None:
         job = _job_name(message)
         self._scheduler.close_job(session.id, job)
         session.remember_closed(job)
         for task_id, task in self._tasks.items():
             if (task.client, task.lane, task.is_preview) == (session.id, job, False):
                 self._executor.cancel(task_id)
-        self._answers.reply(asked, "job_ended", Form({}))
+        self._answers.reply(address, "job_ended", Form({}))
 
-    def _bye(self, asked: Asked, session: Session, message: Message) -> None:
+    def _bye(self, address: ReplyAddress, session: Session, message: Message) -> None:
         self._forget(session)
 
-    def _portrait_query(self, asked: Asked, session: Session, message: Message) -> None:
+    def _portrait_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
         self._later.ask(
-            asked, "portrait", lambda: _info_form(self._portraits.info(portrait_id)), portrait_id
+            address, "portrait", lambda: _info_form(self._portraits.info(portrait_id)), portrait_id
         )
 
-    def _portrait_upload(self, asked: Asked, session: Session, message: Message) -> None:
+    def _portrait_upload(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
         content, client = message.payload("file").data, session.id
         self._sent.take(client, len(content))
         self._later.ask(
-            asked,
+            address,
             "portrait",
             lambda: self._portraits.add(portrait_id, content, _info_form),
             portrait_id,
@@ -332,7 +332,7 @@ class Gateway:
         )
         self.last_work = time.monotonic()
 
-    def _head_query(self, asked: Asked, session: Session, message: Message) -> None:
+    def _head_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id, measure = portrait_forms.read_portrait_reference(message), self._measure_head
         if measure is None:
             raise InputError("This worker measures no heads", "Add the head from the Add menu.")
@@ -340,28 +340,28 @@ class Gateway:
         def measured() -> Form:
             return portrait_forms.head_form(measure(self._portraits.get(portrait_id)))
 
-        self._later.ask(asked, "head", measured, portrait_id)
+        self._later.ask(address, "head", measured, portrait_id)
 
-    def _fit(self, asked: Asked, session: Session, message: Message) -> None:
+    def _fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
         job, n_bytes = _job_name(message), sum(len(photo.data) for photo in message.payloads)
         self._sent.take(session.id, n_bytes)
         try:
             request = portrait_forms.read_fit(message)
-            self._fits.start(asked, session.id, job, request, n_bytes)
+            self._fits.start(address, session.id, job, request, n_bytes)
         except BaseException:
             self._sent.give_back(session.id, n_bytes)
             raise
 
-    def _end_fit(self, asked: Asked, session: Session, message: Message) -> None:
+    def _end_fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
         self._fits.end(session.id, _job_name(message))
 
-    def _frame_work(self, asked: Asked, message: Message) -> FrameWork:
+    def _frame_work(self, address: ReplyAddress, message: Message) -> FrameWork:
         facts = self._executor.facts
         request, picture_format = forms.read_frame_request(message, facts.schema)
         for portrait in request.portraits:
             if portrait not in self._portraits:
                 raise UnknownPortrait(portrait)
-        return FrameWork(asked, request, picture_format)
+        return FrameWork(address, request, picture_format)
 
     # --- the device
 
@@ -382,7 +382,7 @@ class Gateway:
             for task_id, task in started.items():
                 del self._tasks[task_id]
                 self._scheduler.finished(task, delivered=False)
-                with self._answers.to(task.work.asked):
+                with self._answers.to(task.work.address):
                     raise error
 
     def _collect(self) -> None:
@@ -391,17 +391,17 @@ class Gateway:
             if task is None:
                 log.warning("a frame that nobody asked for has ended")
                 continue
-            with self._answers.to(task.work.asked):
+            with self._answers.to(task.work.address):
                 self._frame_done(task, event)
         for answer in self._later.answers():
             self._sent.give_back(answer.client, answer.n_bytes)
-            with self._answers.to(answer.asked):
+            with self._answers.to(answer.address):
                 if isinstance(answer.outcome, PhotorigError):
                     raise answer.outcome
-                self._answers.reply(answer.asked, answer.kind, answer.outcome)
-        for asked, outcome in self._fits.news():
-            with self._answers.to(asked):
-                self._fit_news(asked, outcome)
+                self._answers.reply(answer.address, answer.kind, answer.outcome)
+        for address, outcome in self._fits.new_events():
+            with self._answers.to(address):
+                self._tell_fit(address, outcome)
 
     def _watch(self) -> None:
         """See whether device and readers come back; where one does not, tell all and give up."""
@@ -426,14 +426,14 @@ class Gateway:
         if portrait:
             self._portraits.quarantine(portrait)
         for task in self._tasks.values():
-            self._answers.error(task.work.asked, self.failure)
+            self._answers.error(task.work.address, self.failure)
 
-    def _fit_news(self, asked: Asked, outcome: FitOutcome) -> None:
+    def _tell_fit(self, address: ReplyAddress, outcome: FitOutcome) -> None:
         self.last_work = time.monotonic()
         if isinstance(outcome, FitProgress):
-            self._answers.reply(asked, "fit_progress", portrait_forms.fit_progress_form(outcome))
+            self._answers.reply(address, "fit_progress", portrait_forms.fit_progress_form(outcome))
         elif isinstance(outcome, FitFaces):
-            self._answers.reply(asked, "fit_faces", portrait_forms.fit_faces_form(outcome))
+            self._answers.reply(address, "fit_faces", portrait_forms.fit_faces_form(outcome))
         elif isinstance(outcome, FittedPortrait):
             fitted = outcome
 
@@ -443,7 +443,7 @@ class Gateway:
                 self._portraits.add(fitted.id, fitted.content, lambda info: sendable(form))
                 return form
 
-            self._later.ask(asked, "fitted", keep, fitted.id)
+            self._later.ask(address, "fitted", keep, fitted.id)
         else:
             raise outcome
 
@@ -459,7 +459,7 @@ class Gateway:
         if not isinstance(outcome, FrameReply):
             raise outcome
         try:
-            self._answers.reply(task.work.asked, "frame", forms.frame_reply_form(outcome))
+            self._answers.reply(task.work.address, "frame", forms.frame_reply_form(outcome))
         except BaseException:
             # An error is the answer then, and takes no credit.
             self._scheduler.acknowledge(task.client, task.lane, task.seq)

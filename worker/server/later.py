@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from photorig.shared.errors import PhotorigError
 from photorig.shared.wire.message_body import Form
 
-from .asked import Asked
+from .reply_address import ReplyAddress
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class LaterAnswer:
         client: whose ``n_bytes`` are free now.
     """
 
-    asked: Asked
+    address: ReplyAddress
     kind: str
     outcome: Form | PhotorigError
     client: str = ""
@@ -69,7 +69,7 @@ class Later:
 
     def ask(
         self,
-        asked: Asked,
+        address: ReplyAddress,
         kind: str,
         make: Callable[[], Form],
         portrait: str = "",
@@ -89,7 +89,7 @@ class Later:
                 outcome = _outcome(make)
             finally:
                 self.at_work = None
-            self._answers.put(LaterAnswer(asked, kind, outcome, client, n_bytes))
+            self._answers.put(LaterAnswer(address, kind, outcome, client, n_bytes))
             self._wake()
 
         self._pool.submit(work)

@@ -128,7 +128,7 @@ class MatrixTeacher:
         bundle = self._bundle
         change = self._motion[driver.numpy()] - self._motion[source.numpy()]
         change = np.where(bundle.moves_latents, change, 0).astype(np.float32)
-        motion = torch.from_numpy(np.stack([bundle.bearable(one) for one in change]))
+        motion = torch.from_numpy(np.stack([bundle.clamped_motion(one) for one in change]))
         return torch.einsum("bk,krd->brd", motion, self._directions)
 
 

@@ -125,7 +125,7 @@ def test_beyond_the_square_the_photo_goes_along_and_comes_to_rest() -> None:
     rest, window, photo = placed(900)
     driven = shifted(GENERATED, 6)
     frame = carried(driven, rest, follow(driven, GENERATED), window)
-    still = window.led == 0
+    still = window.falloff == 0
     assert still.any()
     np.testing.assert_array_equal(frame.picture[still], photo[window.rows, window.columns][still])
     # Next to the square, where the generator's picture is not shown any more, by 12 pixels.

@@ -14,9 +14,9 @@ from photorig.worker.compositing.head_motion import (
     HeadMotion,
     HeadPlace,
     head_similarity,
-    led_by_face,
     source_positions,
     split_shift,
+    with_lead_of_face,
 )
 from photorig.worker.faces.geometry import head_angles
 
@@ -150,7 +150,7 @@ def test_moves_that_do_not_look_right_any_more_stop_at_the_end_of_their_range() 
 def test_a_head_that_turns_keeps_its_neck_where_it_is(yaw: float, pitch: float) -> None:
     # A generator of aligned faces holds the face: its neck wanders by what the face would.
     shift = ARKIT_52.vector({"headYaw": yaw, "headPitch": pitch})
-    motion = led_by_face(ARKIT_52, ARKIT_52.rest, shift, HeadMotion(roll=12.0, x=1.0))
+    motion = with_lead_of_face(ARKIT_52, ARKIT_52.rest, shift, HeadMotion(roll=12.0, x=1.0))
     sideways, upwards = motion.lead
     neck = PLACE.pivot - np.array([sideways, -upwards]) * PLACE.pixels_per_cm
     a, b = head_similarity(PLACE, motion)
@@ -164,4 +164,4 @@ def test_a_head_that_turns_keeps_its_neck_where_it_is(yaw: float, pitch: float) 
 def test_a_head_that_does_not_turn_is_not_led() -> None:
     source = ARKIT_52.vector({"headYaw": 7.3, "headPitch": -4.1})
     shift = ARKIT_52.vector({"jawOpen": 0.5})
-    assert led_by_face(ARKIT_52, source, shift, HeadMotion()).is_rest
+    assert with_lead_of_face(ARKIT_52, source, shift, HeadMotion()).is_rest

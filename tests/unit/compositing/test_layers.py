@@ -13,7 +13,7 @@ from photorig.worker.compositing.layers import (
     background,
     beyond_edges,
     blend,
-    laid_over,
+    composited_over,
     moved,
     person_colours,
     rest_person,
@@ -39,7 +39,7 @@ def silhouette() -> np.ndarray:
     return np.clip(np.maximum(head, shoulders) / 2 + 0.5, 0, 1).astype(np.float32)
 
 
-def scene(person: np.ndarray) -> np.ndarray:
+def canvas(person: np.ndarray) -> np.ndarray:
     """A textured person before a smooth background."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[:SIZE, :SIZE]
@@ -49,7 +49,7 @@ def scene(person: np.ndarray) -> np.ndarray:
 
 
 PERSON = silhouette()
-PICTURE = scene(PERSON)
+PICTURE = canvas(PERSON)
 PLATE = background(PICTURE, PERSON, 128)
 
 
@@ -141,7 +141,7 @@ def laid(way: float) -> np.ndarray:
     matte = person.clean(shifted)
     seams = person.surrounded(matte), person.alone(matte)
     ways = np.full(PERSON.shape, way, np.float32)
-    return laid_over(PICTURE, PLATE, driven, seams, ways, with_fringe(PERSON, 128))
+    return composited_over(PICTURE, PLATE, driven, seams, ways, with_fringe(PERSON, 128))
 
 
 def test_where_a_person_was_the_background_comes_into_view() -> None:

@@ -1,4 +1,4 @@
-"""From measured pieces to the figures of control and drive, on faces that answer in known ways."""
+"""From what was measured to figures of control and drive, on faces that answer in known ways."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from photorig.worker.evaluation.metrics.identity import SamePerson
 from photorig.worker.evaluation.protocols import drive, sweeps
 from photorig.worker.reenactment.bundle import ModelBundle
 
-from ..evaluation_fakes import FAMILY, N, person_piece, readings, sweep_piece
+from ..evaluation_fakes import FAMILY, N, person_result, readings, sweep_result
 from ..fakes import tiny_bundle
 
-PEOPLE = [person_piece(i) for i in range(3)]
+PEOPLE = [person_result(i) for i in range(3)]
 
 
 def bundle_of(*names: str) -> ModelBundle:
@@ -35,8 +35,8 @@ BUNDLE = bundle_of("jawOpen", "headYaw")
 
 
 def test_a_perfect_face_is_controllable_and_leaks_nothing() -> None:
-    pieces = [sweep_piece(i, BUNDLE) for i in range(3)]
-    figures = control_figures(BUNDLE, PEOPLE, pieces, FAMILY)
+    cached_results = [sweep_result(i, BUNDLE) for i in range(3)]
+    figures = control_figures(BUNDLE, PEOPLE, cached_results, FAMILY)
     assert figures["controllable"] == ["headYaw", "jawOpen"]
     jaw = figures["parameters"]["jawOpen"]
     assert (jaw["gain"], jaw["linearity"], jaw["gain_spread"]) == pytest.approx((1, 1, 0))
@@ -50,25 +50,25 @@ def test_a_cautious_judge_is_known_by_its_slope_on_people_that_nobody_drives() -
     jaw = ARKIT_52.index["jawOpen"]
     people = []
     for i in range(12):
-        piece = person_piece(i)
-        piece["net3d.parameters"][:, jaw] = i / 12
-        piece[f"{FAMILY}.parameters"][:, jaw] = 0.1 + 0.6 * i / 12
-        people.append(piece)
+        cached = person_result(i)
+        cached["net3d.parameters"][:, jaw] = i / 12
+        cached[f"{FAMILY}.parameters"][:, jaw] = 0.1 + 0.6 * i / 12
+        people.append(cached)
     units = agreements(ARKIT_52, people, FAMILY)
     assert units["jawOpen"].slope == pytest.approx(0.6, rel=1e-4)
     assert units["jawOpen"].is_sure
     assert not units["mouthPucker"].is_sure
-    pieces = [sweep_piece(i, BUNDLE, gain=0.6) for i in range(3)]
-    for piece in pieces:
-        piece[f"{FAMILY}.parameters"][:, jaw] += 0.1 + 0.6 * int(piece["person"]) / 12
-    values = control_figures(BUNDLE, people, pieces, FAMILY)["parameters"]["jawOpen"]
+    cached_results = [sweep_result(i, BUNDLE, gain=0.6) for i in range(3)]
+    for cached in cached_results:
+        cached[f"{FAMILY}.parameters"][:, jaw] += 0.1 + 0.6 * int(cached["person"]) / 12
+    values = control_figures(BUNDLE, people, cached_results, FAMILY)["parameters"]["jawOpen"]
     assert (values["gain"], values["gain_in_own_units"]) == pytest.approx((0.6, 1.0), rel=1e-4)
     assert (values["controllable"], values["controllable_in_own_units"]) == (False, True)
 
 
 def test_a_leak_is_found_named_and_measured_in_full_moves() -> None:
-    pieces = [sweep_piece(i, BUNDLE, leak=0.4) for i in range(3)]
-    crosstalk = control_figures(BUNDLE, PEOPLE, pieces, FAMILY)["crosstalk"]
+    cached_results = [sweep_result(i, BUNDLE, leak=0.4) for i in range(3)]
+    crosstalk = control_figures(BUNDLE, PEOPLE, cached_results, FAMILY)["crosstalk"]
     assert crosstalk["at_the_ends"]["worst"] == pytest.approx(0.2)
     assert crosstalk["at_the_ends"]["worst_pair"] == ["jawOpen", "mouthPucker"]
     assert crosstalk["per_full_move"]["worst"] == pytest.approx(0.4)
@@ -76,34 +76,34 @@ def test_a_leak_is_found_named_and_measured_in_full_moves() -> None:
 
 
 def test_a_face_that_does_half_is_not_controllable() -> None:
-    pieces = [sweep_piece(i, BUNDLE, gain=0.5) for i in range(3)]
-    figures = control_figures(BUNDLE, PEOPLE, pieces, FAMILY)
+    cached_results = [sweep_result(i, BUNDLE, gain=0.5) for i in range(3)]
+    figures = control_figures(BUNDLE, PEOPLE, cached_results, FAMILY)
     assert figures["controllable"] == []
     assert figures["parameters"]["jawOpen"]["gain"] == pytest.approx(0.5)
 
 
 def test_people_who_answer_differently_are_not_in_proportion() -> None:
-    pieces = [sweep_piece(i, BUNDLE, gain) for i, gain in enumerate((0.4, 1.0, 1.6))]
-    jaw = control_figures(BUNDLE, PEOPLE, pieces, FAMILY)["parameters"]["jawOpen"]
+    cached_results = [sweep_result(i, BUNDLE, gain) for i, gain in enumerate((0.4, 1.0, 1.6))]
+    jaw = control_figures(BUNDLE, PEOPLE, cached_results, FAMILY)["parameters"]["jawOpen"]
     assert jaw["gain"] == pytest.approx(1.0)
     assert jaw["linearity"] < 0.9 < jaw["linearity_of_each"]
     assert not jaw["controllable"]
 
 
 def test_what_a_family_does_not_see_is_no_column() -> None:
-    piece = sweep_piece(0, BUNDLE)
-    piece[f"{FAMILY}.parameters"][:, ARKIT_52.index["mouthPucker"]] = np.nan
-    columns = control_figures(BUNDLE, PEOPLE, [piece], FAMILY)["crosstalk"]["columns"]
+    cached = sweep_result(0, BUNDLE)
+    cached[f"{FAMILY}.parameters"][:, ARKIT_52.index["mouthPucker"]] = np.nan
+    columns = control_figures(BUNDLE, PEOPLE, [cached], FAMILY)["crosstalk"]["columns"]
     assert "mouthPucker" not in columns
     assert "mouthFunnel" in columns
 
 
 def test_a_lost_face_is_counted() -> None:
-    piece = sweep_piece(0, BUNDLE)
-    for name in piece:
+    cached = sweep_result(0, BUNDLE)
+    for name in cached:
         if name.startswith(f"{FAMILY}."):
-            piece[name][3] = np.nan
-    jaw = control_figures(BUNDLE, PEOPLE, [piece], FAMILY)["parameters"]["jawOpen"]
+            cached[name][3] = np.nan
+    jaw = control_figures(BUNDLE, PEOPLE, [cached], FAMILY)["parameters"]["jawOpen"]
     assert jaw["no_face"] == 1
     assert jaw["count"] == 3
 
@@ -118,7 +118,7 @@ def test_identity_is_judged_against_pictures_of_the_same_person() -> None:
 
 
 def test_a_wider_gap_is_never_easier_than_a_narrower_one() -> None:
-    people = [person_piece(i, mirror_cosine=0.99) for i in range(3)]
+    people = [person_result(i, mirror_cosine=0.99) for i in range(3)]
     ceiling = SamePerson.of(people, FAMILY).ceiling(np.linspace(0, 45, 10))
     assert (np.diff(ceiling) <= 0).all()
 
@@ -172,7 +172,7 @@ def test_pairs_are_drawn_by_seed_within_the_box_and_never_with_oneself() -> None
     assert [kinds.count(k) for k in (drive.IMAGE, drive.TURN, drive.ROLL)] == [40, 30, 30]
 
 
-def pair_piece(person: int, miss: float = 0.0) -> dict[str, np.ndarray]:
+def pair_result(person: int, miss: float = 0.0) -> dict[str, np.ndarray]:
     """One picture as target and one drawn pose; the pose misses yaw by so many degrees."""
     source = PEOPLE[person]["parameters"]
     asked = np.stack([PEOPLE[1]["parameters"], source + np.eye(N)[0] * -25]).astype(np.float32)
@@ -190,7 +190,7 @@ def pair_piece(person: int, miss: float = 0.0) -> dict[str, np.ndarray]:
 
 
 def test_a_face_that_goes_where_it_is_sent_has_no_error() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_piece(0), pair_piece(2)], FAMILY)
+    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0), pair_result(2)], FAMILY)
     pose = figures["pose"]["all_upright"]
     assert pose["headYaw"]["mean"] == pytest.approx(0, abs=1e-4)
     assert pose["geodesic"]["count"] == 4
@@ -198,7 +198,7 @@ def test_a_face_that_goes_where_it_is_sent_has_no_error() -> None:
 
 
 def test_errors_of_pose_are_measured_where_the_target_is_and_not_where_the_photo_was() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_piece(0, miss=3.0)], FAMILY)
+    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0, miss=3.0)], FAMILY)
     yaw = figures["pose"]["all_upright"]["headYaw"]
     assert (yaw["mean"], yaw["bias"]) == pytest.approx((3.0, 3.0), abs=1e-4)
     assert figures["pose"]["drawn"]["headYaw"]["count"] == 1
@@ -206,7 +206,7 @@ def test_errors_of_pose_are_measured_where_the_target_is_and_not_where_the_photo
 
 
 def test_identity_is_sorted_by_how_far_the_head_has_turned() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_piece(0)], FAMILY)
+    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0)], FAMILY)
     counts = [step["count"] for step in figures["identity"]["all"]]
     assert counts == [1, 1, 0]
     assert figures["identity"]["all"][1]["retention"] == pytest.approx(1 / 0.8)

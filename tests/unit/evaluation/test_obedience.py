@@ -28,7 +28,7 @@ from photorig.worker.evaluation.obedience.portrait_figures import (
 )
 from photorig.worker.evaluation.obedience.report import write_obedience_report
 from photorig.worker.evaluation.obedience.run import ObedienceRun, Person, grey_copy, portraits_in
-from photorig.worker.evaluation.obedience.shape import FaceFrame, eye_distance, laid_over
+from photorig.worker.evaluation.obedience.shape import FaceFrame, aligned_to, eye_distance
 from photorig.worker.evaluation.obedience.summary import Goal, lid_floor, row
 from photorig.worker.evaluation.obedience.yardstick import BY_NAME, MOVES, Look
 from photorig.worker.evaluation.real.material import Subject
@@ -37,7 +37,7 @@ from photorig.worker.faces.canonical import load_canonical_face
 
 from ..obedience_fakes import (
     AskedRenderer,
-    asked_bench,
+    asked_tools,
     drawn_face,
     in_pixels,
     moved_face,
@@ -83,7 +83,7 @@ def test_a_head_that_only_moves_in_the_picture_has_not_moved_its_face() -> None:
     elsewhere = turned(rest, 12, 1.3, [40, -7])
     np.testing.assert_allclose(face.aligned(elsewhere), drawn_face(), atol=1e-9)
     np.testing.assert_allclose(face.to_pixels(drawn_face()), rest, atol=1e-9)
-    np.testing.assert_allclose(laid_over(elsewhere, elsewhere, rest), rest, atol=1e-9)
+    np.testing.assert_allclose(aligned_to(elsewhere, elsewhere, rest), rest, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_a_face_that_follows_wholly_misses_nothing_however_the_head_stands() -> 
 
 
 def test_what_a_judge_leaves_of_a_real_blink_is_told() -> None:
-    piece = recording(1.0)
-    piece["real.judge.apertures"][3, 1:] = 0.03
-    left = recordings.real_blinks(piece, "judge")
+    cached = recording(1.0)
+    cached["real.judge.apertures"][3, 1:] = 0.03
+    left = recordings.real_blinks(cached, "judge")
     assert left["irises"] == pytest.approx(0.1, abs=0.01)
     assert left["landmarks"] == pytest.approx(1)  # the drawn face has not blinked
     entry = {"real_blinks": {"irises": 0.3, "Net3D": 0.1}}
@@ -260,10 +260,10 @@ def nothing_told(unit: str, done: int, total: int) -> None:
 
 def measured(tmp_path: Path, renderer: AskedRenderer) -> tuple[dict[str, Any], ObedienceRun]:
     (tmp_path / "out").mkdir(exist_ok=True)
-    session = ObedienceRun(lambda: asked_bench(renderer), tmp_path / "out", nothing_told)
-    bench, entries, recorded = session.measure([fitted(tmp_path)], [])
+    session = ObedienceRun(lambda: asked_tools(renderer), tmp_path / "out", nothing_told)
+    tools, entries, recorded = session.measure([fitted(tmp_path)], [])
     page = write_obedience_report(
-        tmp_path / "out", bench, entries, recorded, session.sheets, show_all=True
+        tmp_path / "out", tools, entries, recorded, session.sheets, show_all=True
     )
     assert page.is_file()
     return read_report(tmp_path / "out")["obedience"], session
@@ -311,22 +311,22 @@ def test_a_contact_sheet_shows_every_control(obedient: tuple[dict[str, Any], Pat
 
 
 def test_a_face_that_stops_early_makes_a_part_of_the_motion_and_no_more() -> None:
-    bench, portrait = asked_bench(AskedRenderer(farthest=0.25)), neutral_portrait()
+    tools, portrait = asked_tools(AskedRenderer(farthest=0.25)), neutral_portrait()
     frames = [f for f in all_frames() if f.label == REST or f.label.startswith("jawOpen")]
-    looked = look_at(bench, portrait, frames, "crop", lambda: None)
-    seen = Seen(looked.piece, frames, "asked")
+    looked = look_at(tools, portrait, frames, "crop", lambda: None)
+    seen = Seen(looked.cached, frames, "asked")
     assert move_figures(seen, BY_NAME["jaw open"], {})["share"] == pytest.approx(0.25, abs=0.02)
     sweep = sweep_figures(seen, "jawOpen", {})
     assert sweep["no_more"] == pytest.approx(0.25, abs=0.03)
-    ends = last_changes(bench, portrait, {"jawOpen": {"jawOpen": 1.0}}, 256)
+    ends = last_changes(tools, portrait, {"jawOpen": {"jawOpen": 1.0}}, 256)
     assert ends["jawOpen"] == pytest.approx(0.25, abs=0.02)
 
 
 def test_a_face_that_shows_the_motion_already_has_no_room_for_it() -> None:
     frames = [f for f in all_frames() if f.label in (REST, "jawOpen")]
-    bench = asked_bench(AskedRenderer())
-    looked = look_at(bench, neutral_portrait(), frames, "crop", lambda: None)
-    seen = Seen(looked.piece, frames, "asked")
+    tools = asked_tools(AskedRenderer())
+    looked = look_at(tools, neutral_portrait(), frames, "crop", lambda: None)
+    seen = Seen(looked.cached, frames, "asked")
     assert not move_figures(seen, BY_NAME["jaw open"], {"jawOpen": 0.6})["room"]
     assert move_figures(seen, BY_NAME["jaw open"], {"jawOpen": 0.1})["room"]
 
@@ -344,12 +344,12 @@ def test_an_earlier_report_stands_beside(
     obedient: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
     folder = obedient[1]
-    session = ObedienceRun(lambda: asked_bench(AskedRenderer()), folder / "out", nothing_told)
+    session = ObedienceRun(lambda: asked_tools(AskedRenderer()), folder / "out", nothing_told)
     person = Person("neutral", portrait=folder / "neutral.portrait")
-    bench, entries, recorded = session.measure([person], [])
+    tools, entries, recorded = session.measure([person], [])
     against = read_report(folder / "out")
     against["obedience"]["table"][0] |= {"mean": 0.1234}
-    page = write_obedience_report(tmp_path, bench, entries, recorded, {}, True, "", against)
+    page = write_obedience_report(tmp_path, tools, entries, recorded, {}, True, "", against)
     text = page.read_text(encoding="utf-8")
     assert "before" in text and "0.123" in text
 
@@ -369,10 +369,10 @@ def test_nobody_is_shown_whose_rights_are_not_known(
     obedient: tuple[dict[str, Any], Path], tmp_path: Path
 ) -> None:
     folder = obedient[1]
-    session = ObedienceRun(lambda: asked_bench(AskedRenderer()), folder / "out", nothing_told)
+    session = ObedienceRun(lambda: asked_tools(AskedRenderer()), folder / "out", nothing_told)
     private = Person("private", portrait=folder / "neutral.portrait", may_be_shown=False)
-    bench, entries, recorded = session.measure([private], [])
-    write_obedience_report(tmp_path, bench, entries, recorded, session.sheets, show_all=False)
+    tools, entries, recorded = session.measure([private], [])
+    write_obedience_report(tmp_path, tools, entries, recorded, session.sheets, show_all=False)
     assert not (tmp_path / "pictures").exists()
 
 

@@ -14,22 +14,22 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
 from photorig.worker.evaluation.metrics.control import control_figures
 from photorig.worker.evaluation.metrics.drive_figures import pair_figures
-from photorig.worker.evaluation.metrics.goals import bars
+from photorig.worker.evaluation.metrics.goals import goals_of
 from photorig.worker.evaluation.report import report_file
 from photorig.worker.evaluation.report.markup import Markup, tag
 from photorig.worker.evaluation.report.page import page
 from photorig.worker.evaluation.report.page_parts import Other
 
-from ..evaluation_fakes import FAMILY, person_piece, sweep_piece
-from .test_figures import BUNDLE, PEOPLE, pair_piece
+from ..evaluation_fakes import FAMILY, person_result, sweep_result
+from .test_figures import BUNDLE, PEOPLE, pair_result
 
 
 def report_of(leak: float = 0.0, miss: float = 0.0) -> dict[str, Any]:
     """A report as it is read back from its file."""
-    sweeps = [sweep_piece(i, BUNDLE, leak=leak) for i in range(3)]
+    sweeps = [sweep_result(i, BUNDLE, leak=leak) for i in range(3)]
     clip = {"landmarks": 0.01, "landmarks_fast": 0.002, "pose": 0.1, "frames_lost": 0.0}
     motion = {"people": 1, "driven": clip, "moved_still_picture": clip, "background_flicker": 0.5}
-    pairs = pair_figures(ARKIT_52, PEOPLE, [pair_piece(0, miss), pair_piece(2, miss)], FAMILY)
+    pairs = pair_figures(ARKIT_52, PEOPLE, [pair_result(0, miss), pair_result(2, miss)], FAMILY)
     report = {
         "format": report_file.FORMAT,
         "version": report_file.VERSION,
@@ -62,14 +62,14 @@ def report_of(leak: float = 0.0, miss: float = 0.0) -> dict[str, Any]:
 
 
 def verdicts(report: dict[str, Any], **others: Any) -> dict[str, bool | None]:
-    return {bar.what.split(",")[0].split(" (")[0]: bar.passed for bar in bars(report, **others)}
+    return {bar.what.split(",")[0].split(" (")[0]: bar.passed for bar in goals_of(report, **others)}
 
 
 def test_goals_that_are_reached_are_said_to_be_and_others_not() -> None:
     good, bad = verdicts(report_of()), verdicts(report_of(leak=0.9, miss=2.0))
     assert good["pose error"] is True
     assert bad["pose error"] is False
-    worst = [bar for bar in bars(report_of(leak=0.9)) if "worst pair" in bar.what]
+    worst = [bar for bar in goals_of(report_of(leak=0.9)) if "worst pair" in bar.what]
     assert "jawOpen → mouthPucker" in worst[0].reached
     assert worst[0].passed is False
 
@@ -84,15 +84,15 @@ def test_what_the_judge_cannot_see_is_said_to_be_unseen_and_not_to_fail() -> Non
     families = report["control"]["families"]
     families["net3d"] = copy.deepcopy(families[FAMILY])
     families[FAMILY]["parameters"]["jawOpen"] |= {"gain": None, "controllable": False}
-    counted = next(b for b in bars(report) if b.what.startswith("controllable"))
+    counted = next(b for b in goals_of(report) if b.what.startswith("controllable"))
     assert "not seen by the judge: 1, of which 1 pass" in counted.reached
-    among = next(b for b in bars(report) if b.what.startswith("among"))
+    among = next(b for b in goals_of(report) if b.what.startswith("among"))
     assert among.reached.endswith("not seen by the judge: jaw")
     assert "the judges cannot see it" in page(report, [])
 
 
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
-    assert None in [bar.passed for bar in bars(report_of()) if "roll" in bar.what]
+    assert None in [bar.passed for bar in goals_of(report_of()) if "roll" in bar.what]
 
 
 def test_the_background_is_compared_with_the_closed_form_matrix() -> None:
@@ -155,7 +155,7 @@ def test_something_else_is_no_report(tmp_path: Path) -> None:
 
 def test_people_without_a_face_do_not_stop_the_figures() -> None:
     lost = {"parameters": np.full(len(ARKIT_52), np.nan, np.float32), "person": np.array(3)}
-    people = [*(person_piece(i) for i in range(3)), lost]
+    people = [*(person_result(i) for i in range(3)), lost]
     empty = {"parameter": np.zeros(0, np.int32), "person": np.array(3)}
-    figures = control_figures(BUNDLE, people, [sweep_piece(0, BUNDLE), empty], FAMILY)
+    figures = control_figures(BUNDLE, people, [sweep_result(0, BUNDLE), empty], FAMILY)
     assert figures["parameters"]["jawOpen"]["people"] == 1

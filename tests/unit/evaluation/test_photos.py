@@ -12,16 +12,16 @@ from PIL import Image
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.worker.evaluation.real import fitting, likeness, material, reports
-from photorig.worker.evaluation.real.bench import crop_tile, head_tile
-from photorig.worker.evaluation.real.photo_figures import bars, in_time, spread
+from photorig.worker.evaluation.real import fitting, image_metrics, material, reports
+from photorig.worker.evaluation.real.photo_figures import goals_of, in_time, spread
 from photorig.worker.evaluation.real.photo_measures import CONTROLS, answer, measure_portrait
 from photorig.worker.evaluation.real.photos import PhotoRun
+from photorig.worker.evaluation.real.tools import crop_tile, head_tile
 from photorig.worker.evaluation.report.report_file import read_report
 from photorig.worker.portraits.alignment import Alignment
 
 from ..fakes import tiny_portrait
-from ..real_fakes import BrightnessFamily, MiddleFace, tiny_bench
+from ..real_fakes import BrightnessFamily, MiddleFace, tiny_tools
 
 
 def picture_in(folder: Path, name: str = "anna.png", seed: int = 0) -> Path:
@@ -123,17 +123,17 @@ def test_a_process_of_its_own_tells_its_time_and_memory(tmp_path: Path) -> None:
 
 def test_decibels_follow_the_definition_and_end_at_100() -> None:
     black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 51, np.uint8)
-    assert likeness.psnr(black, grey) == pytest.approx(20 * np.log10(5), abs=1e-6)
-    assert likeness.psnr(black, black) == 100
+    assert image_metrics.psnr(black, grey) == pytest.approx(20 * np.log10(5), abs=1e-6)
+    assert image_metrics.psnr(black, black) == 100
     half = np.arange(16).reshape(4, 4) < 8
     mixed = np.where(half[..., None], black, grey)
-    assert likeness.psnr(black, mixed, half) == 100
-    assert np.isnan(likeness.psnr(black, grey, np.zeros((4, 4), bool)))
+    assert image_metrics.psnr(black, mixed, half) == 100
+    assert np.isnan(image_metrics.psnr(black, grey, np.zeros((4, 4), bool)))
 
 
 def test_the_mask_of_a_face_holds_its_landmarks_and_not_the_corners() -> None:
     image = np.full((100, 100, 3), 9, np.uint8)
-    mask = likeness.face_mask(MiddleFace().analyze(image)[0], (100, 100))
+    mask = image_metrics.face_mask(MiddleFace().analyze(image)[0], (100, 100))
     assert mask[50, 50] and not mask[:20].any() and not mask[:, 80:].any()
 
 
@@ -158,7 +158,7 @@ def test_an_answer_is_the_measured_part_of_what_was_asked() -> None:
 
 
 def test_a_portrait_is_measured_from_inversion_to_driven_frames() -> None:
-    figures, tiles = measure_portrait(tiny_bench(), tiny_portrait(size=96))
+    figures, tiles = measure_portrait(tiny_tools(), tiny_portrait(size=96))
     seen = figures["inversion"]["families"]["brightness"]
     assert seen["identity_kept"] == pytest.approx(1)  # the family takes everybody for the same
     assert 5 < figures["inversion"]["psnr_crop"] < 20
@@ -190,9 +190,9 @@ def test_a_run_measures_every_photo_in_every_way_and_writes_the_report(tmp_path:
     for seed, name in enumerate(("anna.png", "ben.png")):
         picture_in(folder, name, seed)
     seen: list[tuple[str, int, int]] = []
-    run = PhotoRun(tiny_bench, out, lambda *told: seen.append(told), FakeFit())
-    bench, entries = run.measure(material.photos_in(folder), ["quick", "default"])
-    path = reports.write_photo_report(out, bench, entries, show_all=True, note="Cores were shared.")
+    run = PhotoRun(tiny_tools, out, lambda *told: seen.append(told), FakeFit())
+    tools, entries = run.measure(material.photos_in(folder), ["quick", "default"])
+    path = reports.write_photo_report(out, tools, entries, show_all=True, note="Cores were shared.")
     assert seen[-1] == ("portraits", 4, 4)
     report = read_report(out)
     assert report["photos"]["summary"]["quick"]["photos"] == 2
@@ -203,22 +203,22 @@ def test_a_run_measures_every_photo_in_every_way_and_writes_the_report(tmp_path:
 
 def test_photos_that_fail_are_in_the_report(tmp_path: Path) -> None:
     picture_in(tmp_path)
-    run = PhotoRun(tiny_bench, tmp_path / "out", lambda *_: None, FakeFit("photorig: No face."))
-    bench, entries = run.measure(material.photos_in(tmp_path), ["quick"])
-    path = reports.write_photo_report(tmp_path / "out", bench, entries, show_all=True)
+    run = PhotoRun(tiny_tools, tmp_path / "out", lambda *_: None, FakeFit("photorig: No face."))
+    tools, entries = run.measure(material.photos_in(tmp_path), ["quick"])
+    path = reports.write_photo_report(tmp_path / "out", tools, entries, show_all=True)
     report = read_report(tmp_path / "out")
     assert report["photos"]["summary"]["quick"]["failed"] == 1
     assert "No face." in path.read_text(encoding="utf-8")
-    told = bars(report["photos"]["summary"], report["photos"]["entries"], "brightness")
+    told = goals_of(report["photos"]["summary"], report["photos"]["entries"], "brightness")
     assert all(bar.passed is None for bar in told)
 
 
 def test_pictures_whose_rights_are_not_clear_can_be_left_out(tmp_path: Path) -> None:
     picture_in(tmp_path)
-    run = PhotoRun(tiny_bench, tmp_path / "out", lambda *_: None, FakeFit())
-    bench, entries = run.measure(material.photos_in(tmp_path), ["quick"])
+    run = PhotoRun(tiny_tools, tmp_path / "out", lambda *_: None, FakeFit())
+    tools, entries = run.measure(material.photos_in(tmp_path), ["quick"])
     entries[0]["may_be_shown"] = False
-    reports.write_photo_report(tmp_path / "out", bench, entries, show_all=False)
+    reports.write_photo_report(tmp_path / "out", tools, entries, show_all=False)
     assert read_report(tmp_path / "out")["pictures"] == []
 
 
@@ -226,8 +226,8 @@ def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     picture_in(tmp_path)
     fit = FakeFit()
     for _ in range(2):
-        run = PhotoRun(tiny_bench, tmp_path / "out", lambda *_: None, fit)
+        run = PhotoRun(tiny_tools, tmp_path / "out", lambda *_: None, fit)
         _, entries = run.measure(material.photos_in(tmp_path), ["quick"])
     assert fit.calls == 1
-    (piece,) = (tmp_path / "out" / "pieces").glob("*.json")
-    assert json.loads(piece.read_bytes())["rest"] == entries[0]["rest"]
+    (cached,) = (tmp_path / "out" / "pieces").glob("*.json")
+    assert json.loads(cached.read_bytes())["rest"] == entries[0]["rest"]

@@ -10,11 +10,11 @@ import pytest
 
 from photorig.worker.evaluation import session
 from photorig.worker.evaluation.protocols import stages
-from photorig.worker.evaluation.protocols.studio import Settings
+from photorig.worker.evaluation.protocols.context import Settings
 from photorig.worker.evaluation.report.report_file import read_report
 from photorig.worker.evaluation.session import Plan, Session
 
-from .test_studio import SIZE, BrightnessFamily, studio_in
+from .test_context import SIZE, BrightnessFamily, context_in
 
 PLAN = Plan(people=3, pairs=6, people_each=1)
 SETTINGS = Settings(bundle="some/where/tiny.safetensors", method="directions", size=SIZE)
@@ -29,19 +29,19 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Stages of the tasks that were really measured, of sessions on noise."""
     done: list[str] = []
 
-    def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Any:
-        studio = studio_in(folder, settings.method)
-        studio.families = (TrainingFamily(),)
-        return studio
+    def open_context(settings: Settings, folder: Path, threads: int = 1) -> Any:
+        context = context_in(folder, settings.method)
+        context.families = (TrainingFamily(),)
+        return context
 
     def noted(stage: str, measure: Any) -> Any:
-        def run(studio: Any, task: Any) -> Any:
+        def run(context: Any, task: Any) -> Any:
             done.append(stage)
-            return measure(studio, task)
+            return measure(context, task)
 
         return run
 
-    monkeypatch.setattr(session, "open_studio", open_studio)
+    monkeypatch.setattr(session, "open_studio", open_context)
     for stage, measure in list(stages.MEASUREMENTS.items()):
         monkeypatch.setitem(stages.MEASUREMENTS, stage, noted(stage, measure))
     return done

@@ -11,11 +11,11 @@ import pytest
 
 from photorig.shared.errors import InputError, PhotorigError
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.worker.evaluation.protocols.pieces import Piece
+from photorig.worker.evaluation.protocols.cached_results import CachedResult
 from photorig.worker.evaluation.real import reports, video_figures
 from photorig.worker.evaluation.real.recording import Plan, Recording, read_recording
 from photorig.worker.evaluation.real.reenact import MADE, REAL
-from photorig.worker.evaluation.real.video_figures import bars, cross_figures, self_figures
+from photorig.worker.evaluation.real.video_figures import cross_figures, goals_of, self_figures
 from photorig.worker.evaluation.real.videos import VideoRun, VideoSettings
 from photorig.worker.evaluation.report.report_file import jsonable, read_report
 from photorig.worker.media.movie import write_movie
@@ -23,7 +23,7 @@ from photorig.worker.media.reading import read_picture
 
 from ..evaluation_fakes import FAMILY, readings
 from ..fakes import tiny_portrait
-from ..real_fakes import MiddleFace, tiny_bench
+from ..real_fakes import MiddleFace, tiny_tools
 
 SIDE = 96
 YAW, JAW = ARKIT_52.index["headYaw"], ARKIT_52.index["jawOpen"]
@@ -50,12 +50,12 @@ class FitOfFrame:
         return 0, 2.0, 1e9
 
 
-def piece_of(real: np.ndarray, made: np.ndarray, same_person: float = 1.0) -> Piece:
+def result_of(real: np.ndarray, made: np.ndarray, same_person: float = 1.0) -> CachedResult:
     """Readings of frames; the driven ones look like frame 0 by this cosine."""
     identity = np.tile([same_person, np.sqrt(1 - same_person**2), 0, 0], (len(made), 1))
-    piece = {f"{REAL}.{key}": values for key, values in readings(real).items()}
-    piece |= {f"{MADE}.{key}": values for key, values in readings(made, identity).items()}
-    return piece
+    cached = {f"{REAL}.{key}": values for key, values in readings(real).items()}
+    cached |= {f"{MADE}.{key}": values for key, values in readings(made, identity).items()}
+    return cached
 
 
 def parameters(yaw: Sequence[float], jaw: Sequence[float]) -> np.ndarray:
@@ -111,7 +111,7 @@ def test_right_in_self_reenactment_is_the_real_frame() -> None:
     real = parameters([10.0, 20.0], [0.2, 0.4])
     made = parameters([12.0, 18.0], [0.2, 0.3])
     source = readings(parameters([0.0], [0.0]))
-    figures = self_figures(ARKIT_52, piece_of(real, made, 0.8), source, FAMILY)
+    figures = self_figures(ARKIT_52, result_of(real, made, 0.8), source, FAMILY)
     assert figures["pose"]["headYaw"]["mean"] == pytest.approx(2)
     assert figures["untouched_pose"]["headYaw"]["mean"] == pytest.approx(15)
     assert figures["identity_to_source"] == pytest.approx(0.8)
@@ -126,7 +126,7 @@ def test_right_in_cross_reenactment_is_the_source_plus_the_drivers_change() -> N
     driver_first = readings(parameters([5.0], [0.5]))
     source = readings(parameters([-3.0], [0.1]))
     made = parameters([2.0, 12.0], [0.1, 0.2])  # exactly what it should be
-    figures = cross_figures(ARKIT_52, piece_of(driver_frames, made), source, driver_first, FAMILY)
+    figures = cross_figures(ARKIT_52, result_of(driver_frames, made), source, driver_first, FAMILY)
     assert figures["pose"]["headYaw"]["mean"] == pytest.approx(0, abs=1e-5)
     assert figures["untouched_pose"]["headYaw"]["mean"] == pytest.approx(10)
     assert figures["expression"]["error_by_parameter"]["jawOpen"] == pytest.approx(0, abs=1e-5)
@@ -134,11 +134,11 @@ def test_right_in_cross_reenactment_is_the_source_plus_the_drivers_change() -> N
 
 def test_frames_without_a_face_are_counted_and_not_taken_for_right() -> None:
     real = parameters([10.0, 20.0], [0.0, 0.0])
-    piece = piece_of(real, real)
-    for key in piece:
+    cached = result_of(real, real)
+    for key in cached:
         if key.startswith(MADE):
-            piece[key][1] = np.nan
-    figures = self_figures(ARKIT_52, piece, readings(parameters([0.0], [0.0])), FAMILY)
+            cached[key][1] = np.nan
+    figures = self_figures(ARKIT_52, cached, readings(parameters([0.0], [0.0])), FAMILY)
     assert figures["without_a_face"] == 1
     assert figures["pose"]["headYaw"]["failures"] == 1
     assert figures["pose"]["headYaw"]["count"] == 1
@@ -146,13 +146,13 @@ def test_frames_without_a_face_are_counted_and_not_taken_for_right() -> None:
 
 def test_jitter_of_a_steady_move_is_none_and_a_lost_frame_leaves_it_unknown() -> None:
     yaw = np.linspace(0, 10, 12)
-    piece = piece_of(parameters(yaw, yaw * 0), parameters(yaw, yaw * 0))
-    figures = video_figures.jitter_figures(piece, {}, FAMILY, 25.0)
+    cached = result_of(parameters(yaw, yaw * 0), parameters(yaw, yaw * 0))
+    figures = video_figures.jitter_figures(cached, {}, FAMILY, 25.0)
     assert figures["driven"]["landmarks"] == pytest.approx(0, abs=1e-6)
     assert figures["driven"]["pose"] == pytest.approx(0, abs=1e-3)
     assert figures["smooth_drive"] == {}
-    piece[f"{MADE}.{FAMILY}.parameters"][3] = np.nan
-    lost = video_figures.jitter_figures(piece, {}, FAMILY, 25.0)["driven"]
+    cached[f"{MADE}.{FAMILY}.parameters"][3] = np.nan
+    lost = video_figures.jitter_figures(cached, {}, FAMILY, 25.0)["driven"]
     assert lost["frames_lost"] == 1 and np.isnan(lost["landmarks"])
 
 
@@ -160,10 +160,10 @@ def test_a_video_is_measured_and_the_report_written(tmp_path: Path) -> None:
     anna, ben = movie_in(tmp_path), movie_in(tmp_path, "ben.mp4", dark_frames=1)
     out = tmp_path / "out"
     out.mkdir()
-    bench = tiny_bench()
-    run = VideoRun(bench, out, lambda *_: None, FitOfFrame())
+    tools = tiny_tools()
+    run = VideoRun(tools, out, lambda *_: None, FitOfFrame())
     section = run.measure(VideoSettings(anna, ben, way="quick", plan=PLAN))
-    path = reports.write_video_report(out, bench, section, run.shown, True, "Cores were shared.")
+    path = reports.write_video_report(out, tools, section, run.shown, True, "Cores were shared.")
     report = read_report(out)
     assert report["video"]["self"]["frames"] == report["video"]["cross"]["frames"] == 2
     assert report["video"]["self"]["still"] == {"same": 2, "requests": 2}
@@ -172,7 +172,7 @@ def test_a_video_is_measured_and_the_report_written(tmp_path: Path) -> None:
     assert len(report["pictures"]) == 2
     page = path.read_text(encoding="utf-8")
     assert "HyperReenact" in page and "Cores were shared." in page and "anna.mp4" in page
-    told = bars(report["video"], "brightness")
+    told = goals_of(report["video"], "brightness")
     assert [bar.passed for bar in told][2] is True
 
 
@@ -181,11 +181,11 @@ def test_measured_frames_are_found_again(tmp_path: Path) -> None:
     out.mkdir()
     sections = []
     for _ in range(2):
-        bench = tiny_bench()
-        run = VideoRun(bench, out, lambda *_: None, FitOfFrame())
+        tools = tiny_tools()
+        run = VideoRun(tools, out, lambda *_: None, FitOfFrame())
         sections.append(jsonable(run.measure(VideoSettings(anna, way="quick", plan=PLAN))))
-    pieces = list((out / "pieces").rglob("*.safetensors"))
-    assert len(pieces) == 3  # self, row and smooth, one each
+    cached_results = list((out / "pieces").rglob("*.safetensors"))
+    assert len(cached_results) == 3  # self, row and smooth, one each
     assert sections[0]["self"]["families"] == sections[1]["self"]["families"]
 
 
@@ -196,7 +196,7 @@ def test_a_first_frame_that_cannot_be_fitted_ends_the_run_with_its_reason(tmp_pa
 
     out = tmp_path / "out"
     out.mkdir()
-    run = VideoRun(tiny_bench(), out, lambda *_: None, refuse)
+    run = VideoRun(tiny_tools(), out, lambda *_: None, refuse)
     with pytest.raises(PhotorigError, match="only 20 pixels"):
         run.measure(VideoSettings(movie_in(tmp_path), way="quick", plan=PLAN))
 
@@ -205,12 +205,12 @@ def test_a_pose_that_is_no_better_than_an_untouched_photo_does_not_reach_the_goa
     def pose_bar(made_yaw: float) -> bool | None:
         real, made = parameters([2.0, 2.0], [0.0, 0.0]), parameters([made_yaw] * 2, [0.0, 0.0])
         figures = self_figures(
-            ARKIT_52, piece_of(real, made), readings(parameters([0.0], [0.0])), FAMILY
+            ARKIT_52, result_of(real, made), readings(parameters([0.0], [0.0])), FAMILY
         )
         jitter = {name: {"landmarks": None} for name in ("real", "driven", "smooth_drive")}
         still = {"same": 3, "requests": 3}
         section = {"families": {FAMILY: figures}, "jitter": {FAMILY: jitter}, "still": still}
-        return bars(jsonable({"self": section}), FAMILY)[0].passed
+        return goals_of(jsonable({"self": section}), FAMILY)[0].passed
 
     assert pose_bar(1.5) is True
     assert pose_bar(5.0) is False  # 1° in the mean of the axes, and yet worse than nothing

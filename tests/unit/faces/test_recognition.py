@@ -17,7 +17,7 @@ from photorig.worker.faces.recognition import (
     N_IDENTITY,
     Recognition,
     load_recognition,
-    maps_apart,
+    map_distance,
     recognition_chips,
 )
 from photorig.worker.importers.onnx import read_weights
@@ -167,9 +167,11 @@ def test_maps_tell_where_a_face_differs_though_it_is_the_same_person(recognition
     landmarks = landmarks_of(photo)
     blurred = torch.nn.functional.avg_pool2d(photo, 9, 1, 4)
     other = photo.flip(-2)  # upside down: nothing is where it was
-    plain, soft, turned = (recognition.see(image, landmarks) for image in (photo, blurred, other))
-    assert maps_apart(plain, plain) == 0
-    assert 0 < maps_apart(plain, soft) < maps_apart(plain, turned) < 2
+    plain, soft, turned = (
+        recognition.face_features(image, landmarks) for image in (photo, blurred, other)
+    )
+    assert map_distance(plain, plain) == 0
+    assert 0 < map_distance(plain, soft) < map_distance(plain, turned) < 2
     assert torch.equal(plain.identity, recognition(photo, landmarks))
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from photorig.worker.fitting.edit_preservation import preserved_edits
 from photorig.worker.fitting.losses import _attention, _inside, multi_scale_l1
 from photorig.worker.fitting.optimizer import Adam
 from photorig.worker.fitting.pivotal_tuning import _within
-from photorig.worker.fitting.rehearsed_motions import rehearsed_motions
 from photorig.worker.generators.latent_distribution import LatentDistribution
 from photorig.worker.generators.tuning import is_tunable
 from photorig.worker.portraits.alignment import Alignment
@@ -118,16 +118,16 @@ def test_codes_come_back_from_their_coordinates() -> None:
     torch.testing.assert_close(distribution.latents(coordinates), latents, rtol=1e-3, atol=1e-3)
 
 
-def test_rehearsed_motions_stay_within_what_the_face_can_do() -> None:
+def test_edits_to_preserve_stay_within_what_the_face_can_do() -> None:
     bundle = tiny_bundle(limit=0.3)
     at_rest = np.zeros(len(bundle.schema), np.float32)
     at_end = bundle.highest.copy()
     for parameters in (at_rest, at_end):
-        for motion in rehearsed_motions(bundle, parameters, 16):
-            assert motion.shift.shape == (16, 512)
-            assert np.isfinite(motion.shift).all()
+        for edit in preserved_edits(bundle, parameters, 16):
+            assert edit.shift.shape == (16, 512)
+            assert np.isfinite(edit.shift).all()
     jaw = bundle.schema.index["jawOpen"]
-    opened = [m for m in rehearsed_motions(bundle, at_rest, 16) if m.part == "mouth"][1]
+    opened = [m for m in preserved_edits(bundle, at_rest, 16) if m.part == "mouth"][1]
     np.testing.assert_allclose(opened.shift[:8], 0.3 * bundle.directions[jaw], atol=1e-5)
 
 

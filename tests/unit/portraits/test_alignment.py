@@ -104,13 +104,13 @@ def test_the_middle_of_the_square_is_shown_and_its_edges_are_not(turn):
 def test_a_window_is_smooth_and_ends_at_its_edges():
     alignment = Alignment.upright(256, 128, 128)
     window = paste_window((512, 512), alignment)
-    for mask in (window.shown, window.led):
+    for mask in (window.shown, window.falloff):
         assert mask[0].max() < 0.01
         assert mask[:, 0].max() < 0.01
         assert mask[mask.shape[0] // 2, mask.shape[1] // 2] == 1
         assert np.abs(np.diff(mask, axis=0)).max() < 0.15
         np.testing.assert_allclose(mask, mask[:, ::-1], atol=1e-6)
-    assert np.all(window.led[window.shown > 0] == 1)
+    assert np.all(window.falloff[window.shown > 0] == 1)
 
 
 def test_a_square_beyond_the_edge_is_put_back_as_far_as_the_photo_goes():

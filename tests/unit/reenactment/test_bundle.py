@@ -112,7 +112,7 @@ def test_what_is_not_realised_by_the_matrix_does_not_move_it() -> None:
 def test_an_expression_that_is_too_much_at_once_is_scaled_back_as_a_whole() -> None:
     names = ("jawOpen", "mouthPucker", "mouthFunnel", "eyeBlinkLeft", "eyeBlinkRight")
     motion = ARKIT_52.vector(dict.fromkeys(names, 0.5) | {"headYaw": 0.5})
-    held = tiny_bundle().bearable(motion)
+    held = tiny_bundle().clamped_motion(motion)
     coefficients = held[tiny_bundle().is_coefficient]
     assert np.linalg.norm(coefficients) == pytest.approx(1.0, rel=1e-5)
     assert np.ptp(coefficients[coefficients > 0]) < 1e-6
@@ -121,14 +121,16 @@ def test_an_expression_that_is_too_much_at_once_is_scaled_back_as_a_whole() -> N
 
 def test_a_group_that_is_too_much_at_once_is_scaled_back_and_nothing_else() -> None:
     names = ("browInnerUp", "browOuterUpLeft", "browOuterUpRight", "browDownLeft")
-    held = tiny_bundle().bearable(ARKIT_52.vector(dict.fromkeys(names, 0.4) | {"jawOpen": 0.5}))
+    held = tiny_bundle().clamped_motion(
+        ARKIT_52.vector(dict.fromkeys(names, 0.4) | {"jawOpen": 0.5})
+    )
     named = ARKIT_52.named(held)
     assert named["browInnerUp"] == pytest.approx(0.3)
     assert named["jawOpen"] == pytest.approx(0.5)
 
 
 def test_no_parameter_alone_goes_further_than_faces_bear() -> None:
-    held = tiny_bundle().bearable(ARKIT_52.vector({"jawOpen": 0.95, "headYaw": -3}))
+    held = tiny_bundle().clamped_motion(ARKIT_52.vector({"jawOpen": 0.95, "headYaw": -3}))
     named = ARKIT_52.named(held)
     assert (named["jawOpen"], named["headYaw"]) == pytest.approx((0.8, -0.8))
 

@@ -15,10 +15,10 @@ from photorig.shared.errors import InputError
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.protocol import Header, Message
 from photorig.worker.server import scheduler as scheduling
-from photorig.worker.server.asked import Asked
 from photorig.worker.server.budget import ByteBudget, TooMuch
 from photorig.worker.server.later import Later
 from photorig.worker.server.portrait_store import PortraitStore
+from photorig.worker.server.reply_address import ReplyAddress
 from photorig.worker.server.scheduler import Scheduler, SchedulerLimits, Task
 
 
@@ -139,7 +139,7 @@ def test_refused_uploads_are_free_at_once(
         right = hashlib.sha256(content).hexdigest()
         name = right if name_is_right else "0" * 64
         later.ask(
-            Asked("bulk", b"peer"),
+            ReplyAddress("bulk", b"peer"),
             "portrait",
             lambda: store.add(name, memoryview(content), lambda info: Form({})),
         )
@@ -158,7 +158,9 @@ def test_refused_uploads_are_free_at_once(
 
 def test_of_a_question_that_waits_nothing_large_is_kept() -> None:
     body = {"view": "v" * 1000, "more": ["x"] * 1000}
-    asked = Asked.of("bulk", b"peer", Message(Header("render", "c1", job="j", seq=4, body=body)))
+    asked = ReplyAddress.of(
+        "bulk", b"peer", Message(Header("render", "c1", job="j", seq=4, body=body))
+    )
     assert (asked.id, asked.job, asked.seq, asked.view) == ("c1", "j", 4, "v" * 64)
     kept = [value for value in vars(asked).values() if value is not None]
     assert all(isinstance(value, (str, bytes, int)) and len(str(value)) <= 64 for value in kept)

@@ -1,4 +1,4 @@
-"""Training of the encoder: lessons, photographs, and the regression, on made-up pictures."""
+"""Training of the encoder: samples, photographs, and the regression, on made-up pictures."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from safetensors.numpy import save_file
 
 from photorig.shared.errors import InputError
 from photorig.worker.fitting.encoder import ROW_GROUPS, Maps
-from photorig.worker.training.encoder import lessons as lessons_module
-from photorig.worker.training.encoder.covers import cover
-from photorig.worker.training.encoder.lessons import (
-    HELD_OUT,
-    TRAINING,
-    load_lessons,
-    observed_people,
-)
+from photorig.worker.training.encoder import samples as samples_module
+from photorig.worker.training.encoder.features import TrunkFeatures, both
+from photorig.worker.training.encoder.occluders import occluded
 from photorig.worker.training.encoder.photographs import Chances, before_another, photograph
 from photorig.worker.training.encoder.regression import (
     Coordinates,
@@ -26,7 +21,12 @@ from photorig.worker.training.encoder.regression import (
     explained,
     fit_head,
 )
-from photorig.worker.training.encoder.sights import Sights, both
+from photorig.worker.training.encoder.samples import (
+    HELD_OUT,
+    TRAINING,
+    load_samples,
+    observed_people,
+)
 
 
 class FlatGenerator:
@@ -58,14 +58,14 @@ class LeftHalf:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lessons_module, "CHUNK", 3)
+    monkeypatch.setattr(samples_module, "CHUNK", 3)
 
 
 def test_lessons_depend_on_seed_and_group_and_more_of_them_extend_fewer(tmp_path: Path):
     generator = FlatGenerator()
-    few = load_lessons(generator, TRAINING, 0, 3, tmp_path / "a")
-    more = load_lessons(generator, TRAINING, 0, 6, tmp_path / "b")
-    other = load_lessons(generator, HELD_OUT, 0, 3, tmp_path / "c")
+    few = load_samples(generator, TRAINING, 0, 3, tmp_path / "a")
+    more = load_samples(generator, TRAINING, 0, 6, tmp_path / "b")
+    other = load_samples(generator, HELD_OUT, 0, 3, tmp_path / "c")
     assert np.array_equal(few.codes, more.codes[:3])
     assert not np.array_equal(few.codes, other.codes)
     assert few.codes.shape == (3, len(ROW_GROUPS), 512)
@@ -73,13 +73,13 @@ def test_lessons_depend_on_seed_and_group_and_more_of_them_extend_fewer(tmp_path
 
 def test_a_stopped_run_renders_only_what_is_missing(tmp_path: Path):
     generator = FlatGenerator()
-    load_lessons(generator, TRAINING, 0, 3, tmp_path)
-    load_lessons(generator, TRAINING, 0, 6, tmp_path)
+    load_samples(generator, TRAINING, 0, 3, tmp_path)
+    load_samples(generator, TRAINING, 0, 6, tmp_path)
     assert generator.rendered == 6
 
 
 def test_some_faces_have_one_w_for_all_rows_and_some_do_not(tmp_path: Path):
-    codes = load_lessons(FlatGenerator(), TRAINING, 0, 30, tmp_path).codes
+    codes = load_samples(FlatGenerator(), TRAINING, 0, 30, tmp_path).codes
     plain = (codes == codes[:, :1]).all((1, 2))
     assert 0 < plain.sum() < len(codes)
 
@@ -114,7 +114,9 @@ def test_another_background_leaves_the_person_alone():
 def test_a_cover_hides_a_part_and_not_all(seed: int):
     picture = np.full((256, 256, 3), 0.5, np.float32)
     texture = np.zeros((256, 256, 3), np.uint8)
-    changed = np.abs(cover(picture, texture, np.random.default_rng(seed)) - picture).max(2) > 0.02
+    changed = (
+        np.abs(occluded(picture, texture, np.random.default_rng(seed)) - picture).max(2) > 0.02
+    )
     assert 0.0 < changed.mean() < 0.7
 
 
@@ -134,12 +136,12 @@ def test_a_file_without_people_is_an_input_error(tmp_path: Path):
 
 
 def test_lessons_of_two_kinds_are_numbered_apart():
-    joined = both(linear_sights(4, seed=1), linear_sights(3, seed=2))
-    assert joined.lesson.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    joined = both(linear_features(4, seed=1), linear_features(3, seed=2))
+    assert joined.sample.tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert len(joined.codes) == len(joined.maps.deep) == 7
 
 
-def linear_sights(count: int, seed: int) -> Sights:
+def linear_features(count: int, seed: int) -> TrunkFeatures:
     """Six hidden numbers make both the codes and the middle maps; all else is noise."""
     fixed = torch.Generator().manual_seed(0)
     to_code = 0.1 * torch.randn(6, len(ROW_GROUPS) * 512, generator=fixed)
@@ -150,14 +152,16 @@ def linear_sights(count: int, seed: int) -> Sights:
     deep = torch.randn(count, 512, 7, 7, generator=random)
     colours = torch.rand(count, 3, 32, 32, generator=random)
     codes = 1 + (hidden @ to_code).view(count, len(ROW_GROUPS), 512)
-    return Sights(Maps(middle.half(), deep.half(), colours.half()), codes, torch.arange(count))
+    return TrunkFeatures(
+        Maps(middle.half(), deep.half(), colours.half()), codes, torch.arange(count)
+    )
 
 
 def test_the_head_finds_what_the_maps_tell():
     said: list[str] = []
     settings = RegressionSettings(middle=8, deep=4, rank=16)
-    head = fit_head(linear_sights(50, seed=1), settings, said.append)
-    unseen = linear_sights(20, seed=2)
+    head = fit_head(linear_features(50, seed=1), settings, said.append)
+    unseen = linear_features(20, seed=2)
     maps = Maps(*(getattr(unseen.maps, name).float() for name in ("middle", "deep", "colours")))
     codes = head.codes(head.features(maps))
     assert min(explained(codes, unseen.codes, unseen.codes.mean(0))) > 0.95

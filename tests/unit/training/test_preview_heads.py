@@ -1,4 +1,4 @@
-"""Training of the preview heads, on made-up lessons."""
+"""Training of the preview heads, on made-up samples."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from photorig.worker.training.preview_heads.style_projection import (
 from photorig.worker.training.preview_heads.training import (
     CROP,
     Crops,
-    Lesson,
+    Sample,
     Settings,
     crop_loss,
 )
 
-SETTINGS = Settings(lessons=4, pool=2, held_out=1, steps_per_lesson=1, crops=(2, 2))
+SETTINGS = Settings(samples=4, pool=2, held_out=1, steps_per_sample=1, crops=(2, 2))
 
 
 class LinearTeacher:
@@ -38,7 +38,7 @@ class LinearTeacher:
         matrix = torch.randn(n_components, (16 - first_row) * 512, generator=random) / 50
         return StyleProjection(matrix, torch.zeros(n_components), 1.0)
 
-    def lesson(self, seed: int, index: int) -> Lesson:
+    def sample(self, seed: int, index: int) -> Sample:
         random = torch.Generator().manual_seed(1000 * seed + index)
         features, images = {}, {}
         for shape in HEAD_SHAPES:
@@ -46,18 +46,18 @@ class LinearTeacher:
             features[shape.size] = torch.randn(shape.channels, side, side, generator=random).half()
             bands = 0.2 * features[shape.size][:12].float()
             images[shape.size] = inverse_haar(bands[None])[0].half()
-        return Lesson(torch.randn(16, 512, generator=random), features, images)
+        return Sample(torch.randn(16, 512, generator=random), features, images)
 
 
 def test_a_head_starts_at_the_least_squares_solution():
     teacher = LinearTeacher()
     shape = HEAD_SHAPES[0]
     projection = teacher.projection(0, shape.first_row, N_COMPONENTS)
-    lessons = [teacher.lesson(0, index) for index in range(4)]
-    head = preview_heads.initial_head(shape, projection, lessons)
+    samples = [teacher.sample(0, index) for index in range(4)]
+    head = preview_heads.initial_head(shape, projection, samples)
     torch.nn.init.zeros_(head.output.weight)
     torch.nn.init.zeros_(head.output.bias)
-    (quality,) = preview_heads.judge({shape.size: head}, [teacher.lesson(0, 9)])
+    (quality,) = preview_heads.judge({shape.size: head}, [teacher.sample(0, 9)])
     assert quality.psnr > 40
 
 
@@ -115,7 +115,7 @@ def test_to_overshoot_where_the_picture_is_white_is_no_error():
 
 
 def test_crops_do_not_count_where_the_head_would_see_beyond_them():
-    pool = deque([LinearTeacher().lesson(0, 0)])
+    pool = deque([LinearTeacher().sample(0, 0)])
     for seed in range(8):
         crops = preview_heads.draw_crops(pool, 256, 1, np.random.default_rng(seed))
         counted = crops.weights[0, 0]

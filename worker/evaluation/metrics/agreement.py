@@ -15,7 +15,7 @@ import numpy as np
 from photorig.shared.parameters.schema import ParameterSchema
 
 from ..estimators.families import Net3DFamily
-from ..protocols.pieces import Piece
+from ..protocols.cached_results import CachedResult
 from ..protocols.sweeps import OTHER_STYLES, REST
 
 SURE = 0.5
@@ -41,12 +41,12 @@ class Agreement:
 
 
 def agreements(
-    schema: ParameterSchema, people: Sequence[Piece], family: str
+    schema: ParameterSchema, people: Sequence[CachedResult], family: str
 ) -> dict[str, Agreement]:
     """By parameter id, over everybody at rest and with other fine styles."""
-    known = [piece for piece in people if f"{family}.parameters" in piece]
+    known = [cached for cached in people if f"{family}.parameters" in cached]
     reference, seen = (
-        np.concatenate([piece[f"{name}.parameters"][[REST, OTHER_STYLES]] for piece in known])
+        np.concatenate([cached[f"{name}.parameters"][[REST, OTHER_STYLES]] for cached in known])
         for name in (Net3DFamily.name, family)
     )
     return {name: _line(reference[:, i], seen[:, i]) for i, name in enumerate(schema.ids)}

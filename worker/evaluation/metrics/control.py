@@ -11,7 +11,7 @@ import numpy as np
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.worker.reenactment.bundle import ModelBundle
 
-from ..protocols.pieces import Piece
+from ..protocols.cached_results import CachedResult
 from ..protocols.sweeps import AGAIN, REST, SWEEP_COLUMNS, fractions, swept_parameters
 from . import statistics
 from .agreement import Agreement, agreements
@@ -57,29 +57,32 @@ class SweptFrames:
 
 
 def swept_frames(
-    schema: ParameterSchema, people: Sequence[Piece], sweeps: Sequence[Piece], family: str
+    schema: ParameterSchema,
+    people: Sequence[CachedResult],
+    sweeps: Sequence[CachedResult],
+    family: str,
 ) -> SweptFrames:
     """Join what the tasks measured.
 
     Args:
-        people: the piece of every person, by index.
-        sweeps: pieces of sweeps; each carries ``person``, its person's index.
+        people: the cached result of every person, by index.
+        sweeps: cached results of sweeps; each carries ``person``, its person's index.
         family: name of the family.
     """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in SweptFrames.__annotations__}
-    for piece in sweeps:
-        count = len(piece["parameter"])
+    for cached in sweeps:
+        count = len(cached["parameter"])
         if not count:
             continue
         rest = {
             name.removeprefix(f"{family}."): values[REST]
-            for name, values in people[int(piece["person"].item())].items()
+            for name, values in people[int(cached["person"].item())].items()
             if name.startswith(f"{family}.")
         }
-        seen = {name: piece[f"{family}.{name}"] for name in rest}
-        columns["person"].append(np.full(count, int(piece["person"].item())))
+        seen = {name: cached[f"{family}.{name}"] for name in rest}
+        columns["person"].append(np.full(count, int(cached["person"].item())))
         for name in SWEEP_COLUMNS:
-            columns[name].append(piece[name])
+            columns[name].append(cached[name])
         columns["change"].append(parameter_change(schema, seen, rest))
         for name in ("apertures", "gaze"):
             columns[name].append(seen[name] - rest[name])
@@ -98,7 +101,7 @@ def _variation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def control_figures(
-    bundle: ModelBundle, people: Sequence[Piece], sweeps: Sequence[Piece], family: str
+    bundle: ModelBundle, people: Sequence[CachedResult], sweeps: Sequence[CachedResult], family: str
 ) -> dict[str, Any]:
     """Everything that `control` says of one family, JSON-able but for NaN."""
     frames = swept_frames(bundle.schema, people, sweeps, family)
@@ -249,13 +252,13 @@ def worst_pairs(
     ]
 
 
-def noise_figures(people: Sequence[Piece], family: str, full: np.ndarray) -> dict[str, Any]:
+def noise_figures(people: Sequence[CachedResult], family: str, full: np.ndarray) -> dict[str, Any]:
     """What the family reports between two pictures of a person between which nothing was asked."""
-    known = [piece for piece in people if f"{family}.parameters" in piece]
-    seen = np.stack([piece[f"{family}.parameters"] for piece in known])
-    race = np.stack([piece[f"{family}.race"] for piece in known])
-    age = np.stack([piece[f"{family}.age"] for piece in known])
-    gender = np.stack([piece[f"{family}.gender"] for piece in known])
+    known = [cached for cached in people if f"{family}.parameters" in cached]
+    seen = np.stack([cached[f"{family}.parameters"] for cached in known])
+    race = np.stack([cached[f"{family}.race"] for cached in known])
+    age = np.stack([cached[f"{family}.age"] for cached in known])
+    gender = np.stack([cached[f"{family}.gender"] for cached in known])
     change = np.abs(seen[:, AGAIN] - seen[:, REST]) / full
     return {
         "crosstalk_floor": float(mean_known(change)),

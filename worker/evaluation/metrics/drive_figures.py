@@ -10,8 +10,8 @@ import numpy as np
 
 from photorig.shared.parameters.schema import ARKIT_NAMES, HEAD_ANGLES, ParameterSchema
 
+from ..protocols.cached_results import CachedResult
 from ..protocols.drive import IMAGE, ROLL, TURN
-from ..protocols.pieces import Piece
 from ..protocols.sweeps import REST
 from . import statistics
 from .identity import YAW_EDGES, SamePerson
@@ -48,39 +48,44 @@ class Pairs:
         return Pairs(**{name: values[rows] for name, values in vars(self).items()})
 
 
-def join_pairs(people: Sequence[Piece], pieces: Sequence[Piece], family: str) -> Pairs:
+def join_pairs(
+    people: Sequence[CachedResult], cached_results: Sequence[CachedResult], family: str
+) -> Pairs:
     """What the tasks measured, with what was to be reached.
 
     For a target that is a picture, that is what the family reads off the target's own un-driven
     frame; for a drawn pose, what it reads off the person at rest, plus the change asked for.
     """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in Pairs.__annotations__}
-    for piece in pieces:
-        if not len(piece["kind"]):
+    for cached in cached_results:
+        if not len(cached["kind"]):
             continue
-        source = people[int(piece["person"].item())]
-        targets = [people[i] for i in piece["target"]]
-        from_picture = (piece["kind"] == IMAGE)[:, None]
+        source = people[int(cached["person"].item())]
+        targets = [people[i] for i in cached["target"]]
+        from_picture = (cached["kind"] == IMAGE)[:, None]
         for name in ("kind", "beyond", "shift"):
-            columns[name].append(piece[name])
+            columns[name].append(cached[name])
         for name, field in (("", "parameters"), ("_apertures", "apertures")):
             key = f"{family}.{field}"
-            rest = np.broadcast_to(source[key][REST], piece[key].shape)
-            change = piece["asked"] - source["parameters"] if not name else 0.0
+            rest = np.broadcast_to(source[key][REST], cached[key].shape)
+            change = cached["asked"] - source["parameters"] if not name else 0.0
             shown = np.stack([target[key][REST] for target in targets])
             columns[f"source{name}"].append(rest)
             columns[f"wanted{name}"].append(np.where(from_picture, shown, rest + change))
-            columns[field if name else "seen"].append(piece[key])
+            columns[field if name else "seen"].append(cached[key])
         key = f"{family}.identity"
-        columns["identity"].append(statistics.cosine(piece[key], source[key][REST]))
+        columns["identity"].append(statistics.cosine(cached[key], source[key][REST]))
     return Pairs(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def pair_figures(
-    schema: ParameterSchema, people: Sequence[Piece], pieces: Sequence[Piece], family: str
+    schema: ParameterSchema,
+    people: Sequence[CachedResult],
+    cached_results: Sequence[CachedResult],
+    family: str,
 ) -> dict[str, Any]:
     """Everything that `drive` says of the pairs by one family, JSON-able but for NaN."""
-    pairs = join_pairs(people, pieces, family)
+    pairs = join_pairs(people, cached_results, family)
     pictures = pairs.of(pairs.kind == IMAGE)
     upright = pairs.of(pairs.kind != ROLL)
     groups = {
@@ -148,7 +153,7 @@ def expression_figures(schema: ParameterSchema, pairs: Pairs) -> dict[str, Any]:
 
 
 def identity_by_yaw(
-    schema: ParameterSchema, people: Sequence[Piece], pairs: Pairs, family: str
+    schema: ParameterSchema, people: Sequence[CachedResult], pairs: Pairs, family: str
 ) -> dict[str, Any]:
     """Cosine to the person at rest by how far the head has turned, and that ÷ the ceiling."""
     same_person = SamePerson.of(people, family)

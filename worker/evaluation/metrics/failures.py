@@ -10,7 +10,7 @@ import numpy as np
 from photorig.shared.parameters.schema import HEAD_ANGLES
 from photorig.worker.reenactment.bundle import ModelBundle
 
-from ..protocols.pieces import Task
+from ..protocols.cached_results import Task
 from .control import SweptFrames
 from .drive_figures import Pairs
 from .statistics import wrap_degrees

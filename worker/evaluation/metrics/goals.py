@@ -40,7 +40,7 @@ WANTED: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Bar:
+class GoalResult:
     """A goal, what was reached, and whether that is enough (None: not measured)."""
 
     what: str
@@ -54,35 +54,35 @@ def judge_of(report: dict[str, Any]) -> str:
     return str(next(iter(report["subject"]["judges"])))
 
 
-def bars(report: dict[str, Any], closed_form: dict[str, Any] | None = None) -> list[Bar]:
+def goals_of(report: dict[str, Any], closed_form: dict[str, Any] | None = None) -> list[GoalResult]:
     """All goals for what the report has measured.
 
     Args:
         closed_form: the report of the closed-form matrix, for the background before paste-back.
     """
     family = judge_of(report)
-    result: list[Bar] = []
+    result: list[GoalResult] = []
     if "drive" in report:
-        result += _drive_bars(report["drive"]["families"][family])
+        result += _drive_goals(report["drive"]["families"][family])
     if "control" in report:
         control = report["control"]
-        result += _control_bars(control["families"], family)
-        result += _background_bars(control, closed_form)
+        result += _control_goals(control["families"], family)
+        result += _background_goals(control, closed_form)
     return result
 
 
-def _drive_bars(figures: dict[str, Any]) -> list[Bar]:
+def _drive_goals(figures: dict[str, Any]) -> list[GoalResult]:
     upright, rolled = figures["pose"]["all_upright"], figures["pose"]["drawn_with_roll"]
     errors = [upright[name]["mean"] for name in ("headYaw", "headPitch", "headRoll")]
     shown = " / ".join(_number(error, 2) for error in errors) + "°"
     result = [
-        Bar(
+        GoalResult(
             "pose error, absolute mode, yaw ±30°, pitch ±15° (yaw / pitch / roll)",
             f"≤ {POSE_GOAL:.1f}° each",
             shown,
             _all_known([_at_most(error, POSE_GOAL) for error in errors]),
         ),
-        Bar(
+        GoalResult(
             "roll error, roll ±30° with yaw and pitch",
             f"≤ {POSE_GOAL:.1f}°",
             _number(rolled["headRoll"]["mean"], 2) + "°",
@@ -92,7 +92,7 @@ def _drive_bars(figures: dict[str, Any]) -> list[Bar]:
     for goal, step in zip(RETENTION_GOALS, figures["identity"]["all"], strict=False):
         kept = step["retention"]
         result.append(
-            Bar(
+            GoalResult(
                 f"identity kept, yaw changed by {step['low']:.0f}–{step['high']:.0f}°",
                 f"≥ {goal:.2f} of the ceiling",
                 _number(kept, 3),
@@ -110,7 +110,7 @@ def unseen(families: dict[str, Any], family: str) -> tuple[list[str], list[str]]
     return blind, passed
 
 
-def _control_bars(families: dict[str, Any], family: str) -> list[Bar]:
+def _control_goals(families: dict[str, Any], family: str) -> list[GoalResult]:
     figures = families[family]
     parameters = figures["parameters"]
     blind, passed = unseen(families, family)
@@ -125,13 +125,13 @@ def _control_bars(families: dict[str, Any], family: str) -> list[Bar]:
     crosstalk = figures["crosstalk"]["at_the_ends"]
     mean_goal, worst_goal = CROSSTALK_GOALS
     return [
-        Bar(
+        GoalResult(
             "identity kept by every single expression (worst shown)",
             f"≥ {EXPRESSION_RETENTION_GOAL:.2f} of the ceiling",
             f"{known[worst]:.3f} ({worst})" if worst else "–",
             _at_least(known[worst], EXPRESSION_RETENTION_GOAL) if worst else None,
         ),
-        Bar(
+        GoalResult(
             "controllable parameters (gain 0.8–1.25, R² ≥ 0.9)",
             f"≥ {CONTROLLABLE_GOAL} of 52",
             f"{len(good)}, of which {len(useful)} over a range of {USEFUL_RANGE} or more "
@@ -139,19 +139,19 @@ def _control_bars(families: dict[str, Any], family: str) -> list[Bar]:
             f"{len(passed)} pass by what training looked through",
             len(useful) >= CONTROLLABLE_GOAL,
         ),
-        Bar(
+        GoalResult(
             "among them all of: " + ", ".join(WANTED),
             "all",
             _lacking(lacking, blind),
             not lacking,
         ),
-        Bar(
+        GoalResult(
             "crosstalk, mean off the diagonal",
             f"≤ {mean_goal}",
             _number(crosstalk["mean"], 3),
             _at_most(crosstalk["mean"], mean_goal),
         ),
-        Bar(
+        GoalResult(
             "crosstalk, worst pair",
             f"≤ {worst_goal}",
             _number(crosstalk["worst"], 2) + " (" + " → ".join(crosstalk["worst_pair"]) + ")",
@@ -169,12 +169,14 @@ def _lacking(lacking: Sequence[str], blind: Sequence[str]) -> str:
     return "; ".join(parts) or "all"
 
 
-def _background_bars(control: dict[str, Any], closed_form: dict[str, Any] | None) -> list[Bar]:
+def _background_goals(
+    control: dict[str, Any], closed_form: dict[str, Any] | None
+) -> list[GoalResult]:
     if not control.get("background"):
         return []
     figures = control["background"]["all"]
     result = [
-        Bar(
+        GoalResult(
             "background after paste-back, levels of 255",
             f"unchanged (< {UNCHANGED})",
             _number(figures["after"], 2),
@@ -184,7 +186,7 @@ def _background_bars(control: dict[str, Any], closed_form: dict[str, Any] | None
     if closed_form and closed_form.get("control", {}).get("background"):
         limit = closed_form["control"]["background"]["all"]["before"] / 2
         result.append(
-            Bar(
+            GoalResult(
                 "background before paste-back, levels of 255",
                 f"≤ {limit:.2f}, half of the closed-form matrix's",
                 _number(figures["before"], 2),

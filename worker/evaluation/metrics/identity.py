@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..protocols.pieces import Piece
+from ..protocols.cached_results import CachedResult
 from ..protocols.sweeps import AGAIN, MIRRORED, OTHER_STYLES, REST
 from . import statistics
 from .statistics import mean_known
@@ -38,11 +38,11 @@ class SamePerson:
     strangers: float
 
     @staticmethod
-    def of(people: Sequence[Piece], family: str) -> SamePerson:
-        """From the people's pieces; those without a face are left out."""
-        known = [piece for piece in people if f"{family}.identity" in piece]
-        vectors = np.stack([piece[f"{family}.identity"] for piece in known])
-        yaw = np.stack([piece[f"{family}.parameters"][:, 0] for piece in known])
+    def of(people: Sequence[CachedResult], family: str) -> SamePerson:
+        """From the people's cached results; those without a face are left out."""
+        known = [cached for cached in people if f"{family}.identity" in cached]
+        vectors = np.stack([cached[f"{family}.identity"] for cached in known])
+        yaw = np.stack([cached[f"{family}.parameters"][:, 0] for cached in known])
         rest = vectors[:, REST]
         return SamePerson(
             statistics.cosine(rest, vectors[:, AGAIN]),
@@ -84,7 +84,7 @@ def _between_strangers(vectors: np.ndarray) -> float:
 
 
 def identity_figures(
-    people: Sequence[Piece], family: str, same_person: SamePerson
+    people: Sequence[CachedResult], family: str, same_person: SamePerson
 ) -> dict[str, Any]:
     """The ceilings, and what two strangers get."""
     bins = statistics.binned(same_person.gap, same_person.mirrored, YAW_EDGES)

@@ -11,9 +11,9 @@ import numpy as np
 from photorig.worker.portraits.portrait import Portrait
 
 from ..estimators.families import Family, Reading, stacked
-from ..protocols.pieces import Piece
-from ..protocols.studio import FrameSize
-from ..real.bench import Bench
+from ..protocols.cached_results import CachedResult
+from ..protocols.context import FrameSize
+from ..real.tools import EvaluationTools
 from . import pixels
 from .flow import REGIONS, region_moves
 from .frames import POSES, REST, TURNED, Frame, Values, places
@@ -34,14 +34,14 @@ class Looked:
     """Figures of some frames, and the frames themselves.
 
     Attributes:
-        piece: ``<family>.<field>`` (f, …) readings of the crops; ``flow`` (f, regions, 2) in eye
+        cached: ``<family>.<field>`` (f, …) readings of the crops; ``flow`` (f, regions, 2) in eye
             distances; ``weave``, ``outside``, ``face_change``, ``surroundings`` (f,) in levels;
             ``chroma`` (f, 2) in levels; ``still`` (f,) bool, whether nothing differs from rest.
         crops: (f, SIDE, SIDE, 3) uint8.
         face: the face at rest in the crops.
     """
 
-    piece: Piece
+    cached: CachedResult
     crops: np.ndarray
     face: FaceFrame
 
@@ -51,7 +51,7 @@ class NoFace(ValueError):
 
 
 def look_at(
-    bench: Bench,
+    tools: EvaluationTools,
     portrait: Portrait,
     frames: Sequence[Frame],
     where: Where,
@@ -67,8 +67,8 @@ def look_at(
     Raises:
         NoFace: of the frame at rest.
     """
-    judge = bench.families[0]
-    rest = _rendered(bench, portrait, frames[0].values, where)
+    judge = tools.families[0]
+    rest = _rendered(tools, portrait, frames[0].values, where)
     crop = _square(rest, portrait, where)
     seen = judge.read(crop)
     if seen is None:
@@ -76,16 +76,16 @@ def look_at(
     face = FaceFrame(np.asarray(seen.landmarks, np.float64))
     outline = pixels.face_outline(face, crop.shape[:2])
     box = _native(pixels.box_of(outline), portrait, where)
-    background = ~bench.person_mask(rest)
+    background = ~tools.person_mask(rest)
     readings: list[tuple[Reading | None, ...]] = []
     crops: list[np.ndarray] = []
     rows: list[dict[str, np.ndarray]] = []
     by_label = places(frames)
     for frame in frames:
-        whole = rest if frame.label == REST else _rendered(bench, portrait, frame.values, where)
+        whole = rest if frame.label == REST else _rendered(tools, portrait, frame.values, where)
         image = _square(whole, portrait, where)
         start = by_label.get(_STARTS.get(frame.label, REST), 0)
-        readings.append(bench.read(image))
+        readings.append(tools.read(image))
         crops.append(image)
         rows.append(
             {
@@ -99,13 +99,15 @@ def look_at(
             }
         )
         advance()
-    piece: Piece = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Looked(piece | _readings(bench.families, readings), np.array(crops), face)
+    cached: CachedResult = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return Looked(cached | _readings(tools.families, readings), np.array(crops), face)
 
 
-def _rendered(bench: Bench, portrait: Portrait, values: Values, where: Where) -> np.ndarray:
+def _rendered(
+    tools: EvaluationTools, portrait: Portrait, values: Values, where: Where
+) -> np.ndarray:
     size: FrameSize = SIDE if where == "crop" else "full"
-    return bench.frame(portrait, bench.schema.vector(values), "relative", size)
+    return tools.frame(portrait, tools.schema.vector(values), "relative", size)
 
 
 def _square(image: np.ndarray, portrait: Portrait, where: Where) -> np.ndarray:
@@ -130,33 +132,35 @@ def _flow(frame: Frame, start: Reading | None, before: np.ndarray, image: np.nda
     return region_moves(FaceFrame(np.asarray(start.landmarks, np.float64)), before, image)
 
 
-def _readings(families: Sequence[Family], readings: Sequence[tuple[Reading | None, ...]]) -> Piece:
-    piece: Piece = {}
+def _readings(
+    families: Sequence[Family], readings: Sequence[tuple[Reading | None, ...]]
+) -> CachedResult:
+    cached: CachedResult = {}
     for number, family in enumerate(families):
         arrays = stacked(family, [reading[number] for reading in readings])
         wanted = {f"{family.name}.{name}" for name in _KEPT}
-        piece |= {name: values for name, values in arrays.items() if name in wanted}
-    return piece
+        cached |= {name: values for name, values in arrays.items() if name in wanted}
+    return cached
 
 
-def look_at_known_warps(bench: Bench, crop: np.ndarray) -> Piece:
+def look_at_known_warps(tools: EvaluationTools, crop: np.ndarray) -> CachedResult:
     """What the judges see where it is known how far the face has gone: rest, then WARPS.
 
     Args:
         crop: (SIDE, SIDE, 3) at rest.
 
     Returns:
-        ``<judge>.<field>`` and ``flow`` as in `Looked.piece`; nothing where there is no face.
+        ``<judge>.<field>`` and ``flow`` as in `Looked.cached`; nothing where there is no face.
     """
-    judge = bench.families[0]
+    judge = tools.families[0]
     seen = judge.read(crop)
     if seen is None:
         return {}
     face = FaceFrame(np.asarray(seen.landmarks, np.float64))
     images = [crop, *(warped(crop, face, warp) for warp in WARPS)]
     flow = np.array([region_moves(face, crop, image) for image in images])
-    piece = _readings([judge], [(judge.read(image),) for image in images])
-    return piece | {"flow": flow}
+    cached = _readings([judge], [(judge.read(image),) for image in images])
+    return cached | {"flow": flow}
 
 
 def last_change(render: Callable[[float], np.ndarray], steps: int = 6) -> float:
@@ -180,13 +184,13 @@ def last_change(render: Callable[[float], np.ndarray], steps: int = 6) -> float:
 
 
 def last_changes(
-    bench: Bench, portrait: Portrait, sweeps: dict[str, dict[str, float]], size: int
+    tools: EvaluationTools, portrait: Portrait, sweeps: dict[str, dict[str, float]], size: int
 ) -> dict[str, float]:
     """`last_change` of each sweep, at the smallest size that shows it."""
 
     def rendered(values: dict[str, float], share: float) -> np.ndarray:
         part = {name: value * share for name, value in values.items()}
-        return bench.frame(portrait, bench.schema.vector(part), "relative", size)
+        return tools.frame(portrait, tools.schema.vector(part), "relative", size)
 
     return {
         name: last_change(lambda share, values=values: rendered(values, share))  # type: ignore[misc]

@@ -11,7 +11,7 @@ from photorig.shared.parameters.schema import ARKIT_NAMES, ParameterSchema
 
 from ..metrics import statistics
 from ..metrics.statistics import mean_known
-from ..protocols.pieces import Piece
+from ..protocols.cached_results import CachedResult
 from .frames import BESIDE, POSES, REST, STEPS, SWEEPS, Frame, places, smile_beside, step_label
 from .known_warps import WARPS, known_share, places_of_warps
 from .look import SIDE
@@ -43,15 +43,15 @@ _EXPRESSIONS = (
 class Seen:
     """What was seen of a portrait's frames, found by their labels."""
 
-    def __init__(self, piece: Piece, frames: Sequence[Frame], judge: str) -> None:
-        self.piece, self._places, self._judge = piece, places(frames), judge
+    def __init__(self, cached: CachedResult, frames: Sequence[Frame], judge: str) -> None:
+        self.cached, self._places, self._judge = cached, places(frames), judge
         self.face = FaceFrame(self._of("landmarks", REST).astype(np.float64))
 
     def has(self, label: str) -> bool:
         return label in self._places
 
     def value(self, name: str, label: str) -> np.ndarray:
-        return np.asarray(self.piece[name][self._places[label]])
+        return np.asarray(self.cached[name][self._places[label]])
 
     def _of(self, field: str, label: str) -> np.ndarray:
         return self.value(f"{self._judge}.{field}", label)
@@ -76,7 +76,7 @@ class Seen:
             PNP: lambda at: head_angles(self._of("landmarks", at), size),
             MAP: lambda at: self._of("parameters", at)[:3],
         }
-        if TRAINING_PARAMETERS in self.piece:
+        if TRAINING_PARAMETERS in self.cached:
             ways[TRAINING_POSE] = lambda at: self.value(TRAINING_PARAMETERS, at)[:3]
         return {way: np.asarray(read(label) - read(REST)) for way, read in ways.items()}
 
@@ -149,7 +149,7 @@ def _wink(seen: Seen, side: str, shown: Mapping[str, float]) -> dict[str, Any]:
 
 def _lids_by_training(seen: Seen) -> float:
     """How much both eyes close as Net3D sees it, which fitting and calibration look through."""
-    if not seen.has("blink") or TRAINING not in seen.piece:
+    if not seen.has("blink") or TRAINING not in seen.cached:
         return _NAN
     rest, driven = seen.value(TRAINING, REST)[1:], seen.value(TRAINING, "blink")[1:]
     return float((1 - driven / rest).mean())
@@ -296,10 +296,10 @@ def _dead(seen: Seen) -> list[str]:
     ]
 
 
-def judge_ceilings(piece: Piece, judge: str) -> dict[str, dict[str, float]]:
+def judge_ceilings(cached: CachedResult, judge: str) -> dict[str, dict[str, float]]:
     """By move: which share of a known motion each judge reads."""
     frames = [Frame(REST, {}), *(Frame(warp.move, {}) for warp in WARPS)]
-    seen = Seen(piece, frames, judge)
+    seen = Seen(cached, frames, judge)
     rest = seen.look(REST)
     by_move = {warp.move: warp for warp in WARPS}
     result = {}

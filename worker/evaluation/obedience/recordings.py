@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..metrics.statistics import mean_known
-from ..protocols.pieces import Piece
+from ..protocols.cached_results import CachedResult
 from ..real.reenact import MADE, REAL
 from .pose import MAP, PNP, head_angles
 from .pose import TRAINING_POSE as TRAINING
-from .shape import FaceFrame, eye_distance, laid_over
+from .shape import FaceFrame, aligned_to, eye_distance
 from .yardstick import IRISES, LANDMARKS, LIPS, Look, eye_heights
 
 TURNS = 0.6
@@ -20,21 +20,21 @@ TURNS = 0.6
 ENOUGH = 8
 """Frames that a slope rests on at least."""
 
-Signal = Callable[[Piece], np.ndarray]
+Signal = Callable[[CachedResult], np.ndarray]
 """From readings of f frames, by field, to (f,)."""
 
 
-def _points(readings: Piece) -> np.ndarray:
+def _points(readings: CachedResult) -> np.ndarray:
     """(f, 68, 2) each in its own frame of reference, so that the head's motion is out."""
     return np.array([FaceFrame(p).of_pixels(p) for p in readings["landmarks"].astype(float)])
 
 
-def _aperture(readings: Piece) -> np.ndarray:
+def _aperture(readings: CachedResult) -> np.ndarray:
     points = _points(readings)
     return np.asarray(np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1))
 
 
-def _smile(readings: Piece) -> np.ndarray:
+def _smile(readings: CachedResult) -> np.ndarray:
     """How far apart and how high the corners of the mouth are, as a full smile moves them."""
     points = _points(readings)
     nose = points[:, 33]
@@ -54,13 +54,13 @@ SIGNALS: Mapping[str, tuple[Signal, float]] = {
 move for a slope to be told from noise."""
 
 
-def slope_figures(piece: Piece, judge: str) -> dict[str, Any]:
+def slope_figures(cached: CachedResult, judge: str) -> dict[str, Any]:
     """Slope of driven on real frames, and how far landmarks miss.
 
     Args:
-        piece: what `real.reenact.measure` gives of self-reenactment.
+        cached: what `real.reenact.measure` gives of self-reenactment.
     """
-    real, made = (_of(piece, side, judge) for side in (REAL, MADE))
+    real, made = (_of(cached, side, judge) for side in (REAL, MADE))
     known = np.isfinite(real["landmarks"]).all((1, 2)) & np.isfinite(made["landmarks"]).all((1, 2))
     real = {name: values[known] for name, values in real.items()}
     made = {name: values[known] for name, values in made.items()}
@@ -97,24 +97,24 @@ def line(real: np.ndarray, made: np.ndarray, least: float) -> dict[str, float]:
 def landmark_error(real: np.ndarray, made: np.ndarray) -> float:
     """Mean distance of (f, 68, 2) landmarks after turn, scale and shift, in eye distances."""
     errors = [
-        np.linalg.norm(laid_over(m, m, r) - r, axis=-1).mean() / eye_distance(r)
+        np.linalg.norm(aligned_to(m, m, r) - r, axis=-1).mean() / eye_distance(r)
         for r, m in zip(real.astype(float), made.astype(float), strict=True)
     ]
     return float(mean_known(np.array(errors))) if errors else float("nan")
 
 
-def real_blinks(piece: Piece, judge: str, training: str = "") -> dict[str, float]:
+def real_blinks(cached: CachedResult, judge: str, training: str = "") -> dict[str, float]:
     """By judge, what it leaves open of eyes that really shut: lowest height of the lids in the real
     frames ÷ the upper decile; near 1 where nobody blinks.
 
     Args:
         training: the family that training looked through, "" for none.
     """
-    real = _of(piece, REAL, judge)
+    real = _of(cached, REAL, judge)
     eyes = [eye_heights(_look(points), LANDMARKS).mean() for points in _points(real)]
     heights = {IRISES: real["apertures"][:, 1:].mean(1), LANDMARKS: np.array(eyes)}
     if training:
-        heights[TRAINING] = _of(piece, REAL, training)["apertures"][:, 1:].mean(1)
+        heights[TRAINING] = _of(cached, REAL, training)["apertures"][:, 1:].mean(1)
     return {name: _lowest(lids[np.isfinite(lids)]) for name, lids in heights.items()}
 
 
@@ -127,14 +127,16 @@ def _lowest(lids: np.ndarray) -> float:
     return float(lids.min() / np.percentile(lids, 90)) if len(lids) else float("nan")
 
 
-def pose_ceilings(piece: Piece, judge: str, training: str, size: tuple[int, int]) -> dict[str, Any]:
+def pose_ceilings(
+    cached: CachedResult, judge: str, training: str, size: tuple[int, int]
+) -> dict[str, Any]:
     """How the ways to read angles agree on the real frames: slope of each on Net3D's, as `line`.
 
     Args:
         size: height and width of the recording.
     """
-    real = _of(piece, REAL, judge)
-    known = _of(piece, REAL, training)["parameters"]
+    real = _of(cached, REAL, judge)
+    known = _of(cached, REAL, training)["parameters"]
     ways = {
         PNP: np.array([head_angles(points, size) for points in real["landmarks"]]),
         MAP: real["parameters"][:, :3],
@@ -148,6 +150,6 @@ def pose_ceilings(piece: Piece, judge: str, training: str, size: tuple[int, int]
     }
 
 
-def _of(piece: Piece, side: str, judge: str) -> Piece:
+def _of(cached: CachedResult, side: str, judge: str) -> CachedResult:
     start = f"{side}.{judge}."
-    return {key.removeprefix(start): v for key, v in piece.items() if key.startswith(start)}
+    return {key.removeprefix(start): v for key, v in cached.items() if key.startswith(start)}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..real.bench import Bench
 from ..real.reports import report_head, write_with_page
+from ..real.tools import EvaluationTools
 from .page import obedience_page
 from .sheets import draw_contact_sheet
 from .summary import as_json, ceilings, table
@@ -19,7 +19,7 @@ PICTURES = "pictures"
 
 def write_obedience_report(
     folder: Path,
-    bench: Bench,
+    tools: EvaluationTools,
     entries: Sequence[dict[str, Any]],
     recordings: Sequence[dict[str, Any]],
     sheets: Mapping[str, np.ndarray],
@@ -55,5 +55,5 @@ def write_obedience_report(
             file = f"{PICTURES}/{name}.jpg"
             draw_contact_sheet(sheets[name], folder / file)
             pictures.append({"section": "sheets", "file": file, "caption": name})
-    report = report_head(bench) | {"obedience": section, "pictures": pictures}
+    report = report_head(tools) | {"obedience": section, "pictures": pictures}
     return write_with_page(folder, report, obedience_page)

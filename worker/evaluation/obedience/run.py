@@ -13,12 +13,12 @@ from PIL import Image
 from photorig.shared.errors import InputError, PhotorigError
 from photorig.worker.portraits.portrait import Portrait
 
-from ..protocols.pieces import Piece, PieceStore, Task
-from ..real.bench import Bench
+from ..protocols.cached_results import CachedResult, ResultCache, Task
 from ..real.fitting import Run, fit_photo
 from ..real.material import Subject
 from ..real.photos import OnProgress
 from ..real.recording import Plan
+from ..real.tools import EvaluationTools
 from ..real.videos import VideoRun, VideoSettings
 from .frames import SWEEPS, Frame, all_frames, whole_frames
 from .look import SIDE, NoFace, Where, last_changes, look_at, look_at_known_warps
@@ -27,7 +27,7 @@ from .recordings import pose_ceilings, real_blinks, slope_figures
 from .sheets import SHOWN, tiles_of
 
 VERSION = 2
-"""Rises when what is measured changes, so that older pieces are not taken for new ones."""
+"""Rises when what is measured changes, so that older cached results are not taken for new ones."""
 PLAN = Plan(length=240, every=6, run=1)
 """Of a recording: the first 240 frames, every sixth of them compared."""
 SMALLEST = 256
@@ -93,7 +93,7 @@ class ObedienceRun:
 
     def __init__(
         self,
-        open_bench: Callable[[], Bench],
+        open_tools: Callable[[], EvaluationTools],
         folder: Path,
         on_progress: OnProgress,
         way: str = "default",
@@ -101,18 +101,18 @@ class ObedienceRun:
     ) -> None:
         """
         Args:
-            open_bench: called once, after all fits.
+            open_tools: called once, after all fits.
             way: how photos are fitted, see `fitting.WAYS`.
             run: what runs `photorig fit`, for tests.
         """
-        self._open_bench, self.folder = open_bench, folder
+        self._open_tools, self.folder = open_tools, folder
         self._on_progress, self._way, self._run = on_progress, way, run
         self.sheets: dict[str, np.ndarray] = {}
 
     def measure(
         self, people: Sequence[Person], videos: Sequence[Path]
-    ) -> tuple[Bench, list[dict[str, Any]], list[dict[str, Any]]]:
-        """The bench, one entry a person, one entry a recording.
+    ) -> tuple[EvaluationTools, list[dict[str, Any]], list[dict[str, Any]]]:
+        """The tools, one entry a person, one entry a recording.
 
         Raises:
             PhotorigError: what stops everything; a person or recording that cannot be measured
@@ -122,7 +122,7 @@ class ObedienceRun:
         for done, person in enumerate(people, start=1):
             portraits.append(self._portrait_of(person))
             self._on_progress("portraits at hand", done, len(people))
-        bench = self._open_bench()
+        tools = self._open_tools()
         entries = []
         for number, (person, (path, error)) in enumerate(zip(people, portraits, strict=True), 1):
             entry = {
@@ -133,8 +133,8 @@ class ObedienceRun:
                 "error": error,
             }
             counted = f"frames of {person.name} ({number} of {len(people)})"
-            entries.append(entry | (self._person(bench, person, path, counted) if path else {}))
-        return bench, entries, [self._recording(bench, path) for path in videos]
+            entries.append(entry | (self._person(tools, person, path, counted) if path else {}))
+        return tools, entries, [self._recording(tools, path) for path in videos]
 
     def _portrait_of(self, person: Person) -> tuple[Path | None, str]:
         if person.subject is None:
@@ -143,33 +143,38 @@ class ObedienceRun:
         done, path = fit_photo(subject.path, subject.face, self._way, folder, self._run)
         return path, done.error
 
-    def _person(self, bench: Bench, person: Person, path: Path, counted: str) -> dict[str, Any]:
+    def _person(
+        self, tools: EvaluationTools, person: Person, path: Path, counted: str
+    ) -> dict[str, Any]:
         try:
-            return self._measured(bench, person, Portrait.load(path), counted)
+            return self._measured(tools, person, Portrait.load(path), counted)
         except NoFace:
             return {"error": "the judges see no face in the photo"}
         except PhotorigError as error:
             return {"error": error.message}
 
     def _measured(
-        self, bench: Bench, person: Person, portrait: Portrait, counted: str
+        self, tools: EvaluationTools, person: Person, portrait: Portrait, counted: str
     ) -> dict[str, Any]:
-        names = ",".join(family.name for family in bench.families)
-        key = f"{VERSION}|{portrait.id}|{bench.renderer.model_id}|{bench.method}|{names}"
-        store = PieceStore.of(self.folder, key)
+        names = ",".join(family.name for family in tools.families)
+        key = f"{VERSION}|{portrait.id}|{tools.renderer.model_id}|{tools.method}|{names}"
+        store = ResultCache.of(self.folder, key)
         frames, whole = all_frames(), whole_frames()
         counter = _Counter(self._on_progress, counted, len(frames) + len(whole))
-        judge = bench.families[0].name
-        crop = self._looked(bench, portrait, store, frames, "crop", counter)
+        judge = tools.families[0].name
+        crop = self._looked(tools, portrait, store, frames, "crop", counter)
         self.sheets[person.name] = crop.pop(_TILES)
-        pieces = {"crop": (crop, frames)}
-        pieces["whole"] = (self._looked(bench, portrait, store, whole, "whole", counter), whole)
+        cached_results = {"crop": (crop, frames)}
+        cached_results["whole"] = (
+            self._looked(tools, portrait, store, whole, "whole", counter),
+            whole,
+        )
         parts = {
-            part: portrait_figures(Seen(piece, shown, judge), bench.schema, portrait.parameters)
-            for part, (piece, shown) in pieces.items()
+            part: portrait_figures(Seen(cached, shown, judge), tools.schema, portrait.parameters)
+            for part, (cached, shown) in cached_results.items()
         }
-        warps = self._kept(store, Task("warps", 0), lambda: self._warps(bench, portrait))
-        ends = self._kept(store, Task("ends", 0), lambda: self._ends(bench, portrait))
+        warps = self._kept(store, Task("warps", 0), lambda: self._warps(tools, portrait))
+        ends = self._kept(store, Task("ends", 0), lambda: self._ends(tools, portrait))
         return {
             "parts": parts,
             "known_warps": judge_ceilings(warps, judge) if warps else {},
@@ -178,58 +183,60 @@ class ObedienceRun:
 
     def _looked(
         self,
-        bench: Bench,
+        tools: EvaluationTools,
         portrait: Portrait,
-        store: PieceStore,
+        store: ResultCache,
         frames: Sequence[Frame],
         where: Where,
         counter: _Counter,
-    ) -> Piece:
+    ) -> CachedResult:
         task = Task(where, 0, tuple((f.label, dict(f.values)) for f in frames))
-        piece = store.read(task)
-        if piece is None:
-            looked = look_at(bench, portrait, frames, where, counter.advance)
-            piece = dict(looked.piece)
+        cached = store.read(task)
+        if cached is None:
+            looked = look_at(tools, portrait, frames, where, counter.advance)
+            cached = dict(looked.cached)
             if {f.label for f in frames} >= set(SHOWN):
-                piece[_TILES] = tiles_of(looked.crops, frames, looked.face)
-            store.write(task, piece)
+                cached[_TILES] = tiles_of(looked.crops, frames, looked.face)
+            store.write(task, cached)
         else:
             counter.advance(len(frames))
-        return dict(piece)
+        return dict(cached)
 
-    def _kept(self, store: PieceStore, task: Task, make: Callable[[], Piece]) -> Piece:
-        piece = store.read(task)
-        if piece is None:
-            piece = make()
-            store.write(task, piece)
-        return piece
+    def _kept(
+        self, store: ResultCache, task: Task, make: Callable[[], CachedResult]
+    ) -> CachedResult:
+        cached = store.read(task)
+        if cached is None:
+            cached = make()
+            store.write(task, cached)
+        return cached
 
-    def _warps(self, bench: Bench, portrait: Portrait) -> Piece:
-        rest = bench.frame(portrait, bench.schema.vector({}), "relative", SIDE)
-        return look_at_known_warps(bench, rest)
+    def _warps(self, tools: EvaluationTools, portrait: Portrait) -> CachedResult:
+        rest = tools.frame(portrait, tools.schema.vector({}), "relative", SIDE)
+        return look_at_known_warps(tools, rest)
 
-    def _ends(self, bench: Bench, portrait: Portrait) -> Piece:
-        changes = last_changes(bench, portrait, SWEEPS, SMALLEST)
+    def _ends(self, tools: EvaluationTools, portrait: Portrait) -> CachedResult:
+        changes = last_changes(tools, portrait, SWEEPS, SMALLEST)
         return {name: np.array(value) for name, value in changes.items()}
 
-    def _recording(self, bench: Bench, path: Path) -> dict[str, Any]:
-        session = VideoRun(bench, self.folder, self._on_progress, self._run)
-        judge = bench.families[0].name
+    def _recording(self, tools: EvaluationTools, path: Path) -> dict[str, Any]:
+        session = VideoRun(tools, self.folder, self._on_progress, self._run)
+        judge = tools.families[0].name
         try:
-            told, piece = session.compared(VideoSettings(path, way=self._way, plan=PLAN))
+            told, cached = session.compared(VideoSettings(path, way=self._way, plan=PLAN))
         except PhotorigError as error:
             return {"file": path.name, "error": error.message}
-        if not piece:
+        if not cached:
             return told | {"error": "too short: after the first frame none is left"}
-        training = bench.families[1].name if len(bench.families) > 1 else ""
+        training = tools.families[1].name if len(tools.families) > 1 else ""
         result = {
-            "figures": slope_figures(piece, judge),
-            "real_blinks": real_blinks(piece, judge, training),
+            "figures": slope_figures(cached, judge),
+            "real_blinks": real_blinks(cached, judge, training),
             "error": "",
         }
         if training:
             size = (told["height"], told["width"])
-            result["pose_ceilings"] = pose_ceilings(piece, judge, training, size)
+            result["pose_ceilings"] = pose_ceilings(cached, judge, training, size)
         return told | result
 
 

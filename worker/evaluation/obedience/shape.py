@@ -67,10 +67,10 @@ class FaceFrame:
     def aligned(self, driven: np.ndarray) -> np.ndarray:
         """(68, 2) landmarks of another frame of the same face, laid over rest by what stays."""
         stable = list(STABLE)
-        return self.of_pixels(laid_over(driven, driven[stable], self.rest[stable]))
+        return self.of_pixels(aligned_to(driven, driven[stable], self.rest[stable]))
 
 
-def laid_over(points: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+def aligned_to(points: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(n, 2) points through the turn, scale and shift that bring source (k, 2) nearest target."""
     a, b = source - source.mean(0), target - target.mean(0)
     power = float((a * a).sum())

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics.goals import Bar
+from ..metrics.goals import GoalResult
 from .frames import BESIDE, SWEEPS
 from .pose import MAP, PNP, TRAINING_POSE
 from .recordings import SIGNALS
@@ -424,9 +424,9 @@ def ceilings(entries: Sequence[Entry]) -> dict[str, dict[str, dict[str, float]]]
     }
 
 
-def bars(rows: Sequence[dict[str, Any]]) -> list[Bar]:
+def goals_of(rows: Sequence[dict[str, Any]]) -> list[GoalResult]:
     """The rows that have a goal, as read back from the report."""
-    return [Bar(r["what"], r["goal"], told(r), r["passed"]) for r in rows if r["goal"]]
+    return [GoalResult(r["what"], r["goal"], told(r), r["passed"]) for r in rows if r["goal"]]
 
 
 def told(r: dict[str, Any]) -> str:

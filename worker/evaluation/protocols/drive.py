@@ -9,8 +9,8 @@ import numpy as np
 from photorig.shared.parameters.schema import HEAD_ANGLES, ParameterSchema
 
 from ..metrics.placement import TRANSLATION
-from .pieces import Piece, Task
-from .studio import Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext
 from .sweeps import Readings, stack_families
 
 PAIRS = "pairs"
@@ -58,35 +58,35 @@ def pair_tasks(
     return [Task(PAIRS, person, tuple(entries)) for person, entries in sorted(details.items())]
 
 
-def measure_pairs(studio: Studio, task: Task) -> Piece:
+def measure_pairs(context: EvaluationContext, task: Task) -> CachedResult:
     """Drive one person to each of the task's targets.
 
     Returns:
         per pair: ``kind``, ``target`` (person), ``asked`` (n,), ``beyond`` (how many parameters
         were asked for more than their trained range), ``shift`` (σ of w), the readings.
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"kind": np.zeros(0, np.int32)}
     readings: list[Readings] = []
     beyond, shift = [], []
     for _, _, values in task.details:
         asked = np.array(values, np.float32)
-        request = studio.request(portrait, asked, "absolute", studio.settings.size)
-        wanted = studio.renderer.asked_shift(portrait, request)
-        beyond.append(len(studio.renderer.bundle.beyond_range(portrait, wanted)))
-        readings.append(studio.read(studio.frame(portrait, asked, "absolute")))
-        shift.append(studio.shift_length(portrait, asked, "absolute"))
+        request = context.request(portrait, asked, "absolute", context.settings.size)
+        wanted = context.renderer.asked_shift(portrait, request)
+        beyond.append(len(context.renderer.bundle.beyond_range(portrait, wanted)))
+        readings.append(context.read(context.frame(portrait, asked, "absolute")))
+        shift.append(context.shift_length(portrait, asked, "absolute"))
     return {
         "kind": np.array([kind for kind, _, _ in task.details], np.int32),
         "target": np.array([target for _, target, _ in task.details], np.int32),
         "asked": np.array([values for _, _, values in task.details], np.float32),
         "beyond": np.array(beyond, np.int32),
         "shift": np.array(shift, np.float32),
-        **stack_families(studio, readings),
+        **stack_families(context, readings),
     }
 
 
-def parameters_of(people: Sequence[Piece]) -> np.ndarray:
+def parameters_of(people: Sequence[CachedResult]) -> np.ndarray:
     """(p, n) what Net3D measured on each person's photo."""
-    return np.stack([piece["parameters"] for piece in people])
+    return np.stack([cached["parameters"] for cached in people])

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..metrics import statistics
 from ..metrics.statistics import mean_known
-from .pieces import Piece, Task
-from .studio import FrameSize, Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext, FrameSize
 from .sweeps import Readings, stack_families
 
 MOTION, STILL = "motion", "still"
@@ -26,10 +26,10 @@ _SHIFT_OF_REFERENCE = 0.03  # of the side
 _SIZES: tuple[int, ...] = (256, 512, 1024)
 
 
-def move(studio: Studio, frame: int) -> dict[str, float]:
+def move(context: EvaluationContext, frame: int) -> dict[str, float]:
     """The change asked for in a frame: the head turns and nods, the mouth smiles and opens."""
     t = 2 * np.pi * frame / N_FRAMES
-    bundle, schema = studio.renderer.bundle, studio.schema
+    bundle, schema = context.renderer.bundle, context.schema
     values = {"headYaw": _YAW * np.sin(t), "headPitch": _PITCH * np.sin(2 * t)}
     parts = {"mouthSmileLeft": 2, "mouthSmileRight": 2, "jawOpen": 3}
     for name, beats in parts.items():
@@ -38,30 +38,30 @@ def move(studio: Studio, frame: int) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def measure_motion(studio: Studio, task: Task) -> Piece:
+def measure_motion(context: EvaluationContext, task: Task) -> CachedResult:
     """A smooth move of five seconds, and a still picture moved as smoothly for comparison.
 
     Returns:
         readings of 2 · 125 frames, the driven ones first; ``flicker``: mean over the pixels
         outside the person of their standard deviation in time, 0 to 255.
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"flicker": np.full(1, np.nan, np.float32)}
     readings: list[Readings] = []
     images = []
-    person = np.zeros((studio.settings.size,) * 2, bool)
+    person = np.zeros((context.settings.size,) * 2, bool)
     for frame in range(N_FRAMES):
-        wanted = studio.schema.vector(move(studio, frame))
-        image = studio.frame(portrait, wanted, "relative")
-        person |= studio.person_mask(image)
+        wanted = context.schema.vector(move(context, frame))
+        image = context.frame(portrait, wanted, "relative")
+        person |= context.person_mask(image)
         images.append(image)
-        readings.append(studio.read(image))
-    rest = studio.frame(portrait, studio.schema.rest, "relative")
-    readings += [studio.read(_moved_picture(rest, frame)) for frame in range(N_FRAMES)]
+        readings.append(context.read(image))
+    rest = context.frame(portrait, context.schema.rest, "relative")
+    readings += [context.read(_moved_picture(rest, frame)) for frame in range(N_FRAMES)]
     deviation = np.stack(images).astype(np.float32).std(0)[~person]
     flicker = float(deviation.mean()) if deviation.size else float("nan")
-    return {"flicker": np.full(1, flicker, np.float32), **stack_families(studio, readings)}
+    return {"flicker": np.full(1, flicker, np.float32), **stack_families(context, readings)}
 
 
 def _moved_picture(image: np.ndarray, frame: int) -> np.ndarray:
@@ -80,11 +80,11 @@ def _moved_picture(image: np.ndarray, frame: int) -> np.ndarray:
     )
 
 
-def motion_figures(pieces: Sequence[Piece], family: str) -> dict[str, Any]:
+def motion_figures(cached_results: Sequence[CachedResult], family: str) -> dict[str, Any]:
     """Jitter of driven faces beside that of the moved still picture."""
-    known = [piece for piece in pieces if f"{family}.landmarks" in piece]
-    driven = [_jitter(piece, family, slice(0, N_FRAMES)) for piece in known]
-    still = [_jitter(piece, family, slice(N_FRAMES, None)) for piece in known]
+    known = [cached for cached in cached_results if f"{family}.landmarks" in cached]
+    driven = [_jitter(cached, family, slice(0, N_FRAMES)) for cached in known]
+    still = [_jitter(cached, family, slice(N_FRAMES, None)) for cached in known]
 
     def mean_of(clips: list[dict[str, float]]) -> dict[str, float]:
         names = clips[0] if clips else {}
@@ -94,14 +94,16 @@ def motion_figures(pieces: Sequence[Piece], family: str) -> dict[str, Any]:
         "people": len(known),
         "driven": mean_of(driven),
         "moved_still_picture": mean_of(still),
-        "background_flicker": float(mean_known(np.array([p["flicker"][0] for p in pieces]))),
+        "background_flicker": float(
+            mean_known(np.array([p["flicker"][0] for p in cached_results]))
+        ),
     }
 
 
-def _jitter(piece: Piece, family: str, frames: slice) -> dict[str, float]:
-    landmarks = piece[f"{family}.landmarks"][frames]
-    eyes = piece[f"{family}.eyes"][frames]
-    pose = piece[f"{family}.parameters"][frames, :3]
+def _jitter(cached: CachedResult, family: str, frames: slice) -> dict[str, float]:
+    landmarks = cached[f"{family}.landmarks"][frames]
+    eyes = cached[f"{family}.eyes"][frames]
+    pose = cached[f"{family}.parameters"][frames, :3]
     lost = ~np.isfinite(pose).all(1)
     eye_distance = float(mean_known(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=-1)))
     if lost.any():
@@ -115,20 +117,20 @@ def _jitter(piece: Piece, family: str, frames: slice) -> dict[str, float]:
     }
 
 
-def measure_still(studio: Studio, task: Task) -> Piece:
+def measure_still(context: EvaluationContext, task: Task) -> CachedResult:
     """The same requests in two orders, with other requests between: are the bytes the same?
 
     Returns:
         ``same``: (requests,) 1 where both frames were the same to the last bit.
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"same": np.zeros(0, np.int32)}
-    moves = [move(studio, frame) for frame in (0, 20, 55)]
-    vectors = [studio.schema.vector(values) for values in moves]
-    sizes: list[FrameSize] = [s for s in _SIZES if s in studio.renderer.generator.sizes]
+    moves = [move(context, frame) for frame in (0, 20, 55)]
+    vectors = [context.schema.vector(values) for values in moves]
+    sizes: list[FrameSize] = [s for s in _SIZES if s in context.renderer.generator.sizes]
     requests = [(v, size) for size in [*sizes, "full"] for v in vectors]
-    first = [studio.frame(portrait, v, "relative", size).tobytes() for v, size in requests]
-    again = [studio.frame(portrait, v, "relative", size).tobytes() for v, size in requests[::-1]]
+    first = [context.frame(portrait, v, "relative", size).tobytes() for v, size in requests]
+    again = [context.frame(portrait, v, "relative", size).tobytes() for v, size in requests[::-1]]
     same = [a == b for a, b in zip(first, again[::-1], strict=True)]
     return {"same": np.array(same, np.int32)}

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..metrics.background import background_change
 from ..metrics.statistics import mean_known
-from .pieces import Piece, Task
-from .studio import Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext
 from .sweeps import BackgroundWatch, swept_parameters
 
 PASTE = "paste"
@@ -33,25 +33,25 @@ def paste_tasks(n_people: int) -> list[Task]:
     return [Task(PASTE, person) for person in range(min(PASTED_PEOPLE, n_people))]
 
 
-def measure_paste(studio: Studio, task: Task) -> Piece:
+def measure_paste(context: EvaluationContext, task: Task) -> CachedResult:
     """Moves at the ends of their ranges, as the generator makes them and as whole photos.
 
     Returns:
         per move: ``move`` (position in the moves' names), ``before`` and ``after`` (0 to 255 over
         the background), ``visible`` (share of background pixels that changed by 8 or more after).
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"move": np.zeros(0, np.int32)}
-    watch = BackgroundWatch(studio, portrait, studio.photo_size)
-    photo_mask = studio.person_mask(portrait.photo)
+    watch = BackgroundWatch(context, portrait, context.photo_size)
+    photo_mask = context.person_mask(portrait.photo)
     moves, before, after, visible = [], [], [], []
     for number, names in enumerate(_ENDS.values()):
-        vector = _end_of_range(studio, names)
+        vector = _end_of_range(context, names)
         if vector is None:
             continue
-        whole = studio.frame(portrait, vector, "relative", "full")
-        mask = studio.person_mask(whole)
+        whole = context.frame(portrait, vector, "relative", "full")
+        mask = context.person_mask(whole)
         moves.append(number)
         before.append(watch.change(vector))
         after.append(background_change(portrait.photo, whole, photo_mask, mask))
@@ -66,9 +66,9 @@ def measure_paste(studio: Studio, task: Task) -> Piece:
     }
 
 
-def _end_of_range(studio: Studio, names: tuple[str, ...]) -> np.ndarray | None:
+def _end_of_range(context: EvaluationContext, names: tuple[str, ...]) -> np.ndarray | None:
     """The vector with these at the upper end of their ranges; None where none is controlled."""
-    bundle, schema = studio.renderer.bundle, studio.schema
+    bundle, schema = context.renderer.bundle, context.schema
     swept = swept_parameters(bundle)
     known = [schema.index[name] for name in names if schema.index.get(name) in swept]
     if not known:
@@ -76,9 +76,9 @@ def _end_of_range(studio: Studio, names: tuple[str, ...]) -> np.ndarray | None:
     return schema.vector({schema.ids[i]: bundle.responses[i].maximum for i in known})
 
 
-def paste_figures(pieces: Sequence[Piece]) -> dict[str, Any]:
+def paste_figures(cached_results: Sequence[CachedResult]) -> dict[str, Any]:
     """Background change by move, and over all."""
-    known = [piece for piece in pieces if len(piece["move"])]
+    known = [cached for cached in cached_results if len(cached["move"])]
     if not known:
         return {}
     joined = {
@@ -92,5 +92,5 @@ def paste_figures(pieces: Sequence[Piece]) -> dict[str, Any]:
     return {"moves": moves, "all": _means(joined, np.full(len(joined["move"]), True))}
 
 
-def _means(joined: Piece, rows: np.ndarray) -> dict[str, float]:
+def _means(joined: CachedResult, rows: np.ndarray) -> dict[str, float]:
     return {name: float(mean_known(joined[name][rows])) for name in ("before", "after", "visible")}

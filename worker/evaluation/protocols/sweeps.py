@@ -13,15 +13,15 @@ from photorig.worker.reenactment.bundle import ModelBundle
 from ..estimators.families import Reading, stacked
 from ..metrics import ceilings
 from ..metrics.background import background_change
-from .pieces import Piece, Task
-from .studio import Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext
 
 Readings = tuple[Reading | None, ...]
 """What each of the studio's families reads off one frame."""
 
 PERSON, SWEEP = "person", "sweep"
 REST, AGAIN, OTHER_STYLES, MIRRORED = range(4)
-"""Frames of a person's piece."""
+"""Frames of a person's cached result."""
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 """Of the trained range, for what goes one way; rest is the fifth level."""
@@ -128,25 +128,25 @@ def sweep_tasks(
     return [Task(SWEEP, person, tuple(names)) for person, names in turns.items()]
 
 
-def measure_person(studio: Studio, task: Task) -> Piece:
+def measure_person(context: EvaluationContext, task: Task) -> CachedResult:
     """The person at rest and the un-driven pictures of the same person; empty without a face."""
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
-        return {"parameters": np.full(len(studio.schema), np.nan, np.float32)}
-    rest = studio.frame(portrait, studio.schema.rest, "relative")
-    stranger = studio.latents_of(_STRANGER + task.person)
+        return {"parameters": np.full(len(context.schema), np.nan, np.float32)}
+    rest = context.frame(portrait, context.schema.rest, "relative")
+    stranger = context.latents_of(_STRANGER + task.person)
     restyled = ceilings.with_other_fine_styles(portrait.latents, stranger)
-    other = studio.renderer.generator.synthesize(restyled[None], studio.settings.size)[0]
+    other = context.renderer.generator.synthesize(restyled[None], context.settings.size)[0]
     images = [
         rest,
         ceilings.photographed_again(rest, 2 * task.person),
         ceilings.photographed_again(other, 2 * task.person + 1),
         ceilings.mirrored(rest),
     ]
-    return {"parameters": portrait.parameters, **_read_all(studio, images)}
+    return {"parameters": portrait.parameters, **_read_all(context, images)}
 
 
-def measure_sweep(studio: Studio, task: Task) -> Piece:
+def measure_sweep(context: EvaluationContext, task: Task) -> CachedResult:
     """Each parameter of the task at each level.
 
     Returns:
@@ -154,28 +154,28 @@ def measure_sweep(studio: Studio, task: Task) -> Piece:
         unit), ``background`` (0 to 255, of the generator's own picture, at ends of the range),
         ``shift`` (σ of w), the readings.
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"parameter": np.zeros(0, np.int32)}
-    background = BackgroundWatch(studio, portrait)
+    background = BackgroundWatch(context, portrait)
     columns: dict[str, list[float]] = {name: [] for name in SWEEP_COLUMNS}
     readings: list[Readings] = []
     for name in task.details:
-        position = studio.schema.index[name]
-        for fraction in fractions(studio.renderer.bundle, position):
-            asked = own_level(studio.renderer.bundle, portrait, position, fraction)
-            wanted = studio.schema.vector({name: asked})
+        position = context.schema.index[name]
+        for fraction in fractions(context.renderer.bundle, position):
+            asked = own_level(context.renderer.bundle, portrait, position, fraction)
+            wanted = context.schema.vector({name: asked})
             at_end = abs(fraction) == 1
             columns["parameter"].append(position)
             columns["fraction"].append(fraction)
             columns["asked"].append(asked)
             columns["background"].append(background.change(wanted) if at_end else np.nan)
-            columns["shift"].append(studio.shift_length(portrait, wanted, "relative"))
-            readings.append(studio.read(studio.frame(portrait, wanted, "relative")))
+            columns["shift"].append(context.shift_length(portrait, wanted, "relative"))
+            readings.append(context.read(context.frame(portrait, wanted, "relative")))
     return {
         **{name: np.array(values, np.float32) for name, values in columns.items()},
         "parameter": np.array(columns["parameter"], np.int32),
-        **stack_families(studio, readings),
+        **stack_families(context, readings),
     }
 
 
@@ -185,26 +185,28 @@ SWEEP_COLUMNS = ("parameter", "fraction", "asked", "background", "shift")
 class BackgroundWatch:
     """How the background of the generator's own picture of a person changes."""
 
-    def __init__(self, studio: Studio, portrait: Portrait, size: int | None = None) -> None:
-        self._studio, self._portrait = studio, portrait
-        self._size = size or studio.settings.size
-        self._rest = studio.generated(portrait, studio.schema.rest, "relative", self._size)
-        self._rest_mask = studio.person_mask(self._rest)
+    def __init__(
+        self, context: EvaluationContext, portrait: Portrait, size: int | None = None
+    ) -> None:
+        self._context, self._portrait = context, portrait
+        self._size = size or context.settings.size
+        self._rest = context.generated(portrait, context.schema.rest, "relative", self._size)
+        self._rest_mask = context.person_mask(self._rest)
 
     def change(self, parameters: np.ndarray, mode: str = "relative") -> float:
         """BG of what the generator makes, before anything is put back, 0 to 255."""
-        image = self._studio.generated(self._portrait, parameters, mode, self._size)
-        mask = self._studio.person_mask(image)
+        image = self._context.generated(self._portrait, parameters, mode, self._size)
+        mask = self._context.person_mask(image)
         return background_change(self._rest, image, self._rest_mask, mask)
 
 
-def _read_all(studio: Studio, images: list[np.ndarray]) -> Piece:
-    return stack_families(studio, [studio.read(image) for image in images])
+def _read_all(context: EvaluationContext, images: list[np.ndarray]) -> CachedResult:
+    return stack_families(context, [context.read(image) for image in images])
 
 
-def stack_families(studio: Studio, readings: list[Readings]) -> Piece:
+def stack_families(context: EvaluationContext, readings: list[Readings]) -> CachedResult:
     """Readings of f frames by all families as arrays, see `families.stacked`."""
-    arrays: Piece = {}
-    for i, family in enumerate(studio.families):
+    arrays: CachedResult = {}
+    for i, family in enumerate(context.families):
         arrays |= stacked(family, [reading[i] for reading in readings])
     return arrays

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .pieces import Piece, Task
-from .studio import FrameSize, Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext, FrameSize
 
 TILES = "tiles"
 TILE = 112
@@ -28,15 +28,15 @@ def tiles_task(person: int, frames: list[tuple[str, FrameSize | None, dict[str, 
     return Task(TILES, person, tuple(details))
 
 
-def measure_tiles(studio: Studio, task: Task) -> Piece:
+def measure_tiles(context: EvaluationContext, task: Task) -> CachedResult:
     """Returns ``tiles`` (frames, 112, 112, 3) uint8; grey where there is no face to drive."""
     side, *frames = task.details
     tiles = np.full((len(frames), side, side, 3), 128, np.uint8)
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is not None:
         for i, (mode, size, values) in enumerate(frames):
-            missing = studio.schema.rest if mode == "relative" else portrait.parameters
-            vector = studio.schema.vector(dict(values), missing)
-            image = studio.frame(portrait, vector, mode, size)
+            missing = context.schema.rest if mode == "relative" else portrait.parameters
+            vector = context.schema.vector(dict(values), missing)
+            image = context.frame(portrait, vector, mode, size)
             tiles[i] = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     return {"tiles": tiles}

@@ -13,8 +13,8 @@ from photorig.worker.reenactment.bundle import ModelBundle
 from ..metrics import statistics
 from ..metrics.identity import SamePerson
 from ..metrics.statistics import mean_known
-from .pieces import Piece, Task
-from .studio import Studio
+from .cached_results import CachedResult, Task
+from .context import EvaluationContext
 from .sweeps import REST, Readings, own_level, stack_families, swept_parameters, take_turns
 
 TOGETHER = "together"
@@ -58,13 +58,13 @@ def together_tasks(bundle: ModelBundle, parameters: np.ndarray, people_each: int
     return [Task(TOGETHER, person, tuple(labels)) for person, labels in turns.items()]
 
 
-def measure_together(studio: Studio, task: Task) -> Piece:
+def measure_together(context: EvaluationContext, task: Task) -> CachedResult:
     """Each combination of the task at the ends of its parts' ranges.
 
     Returns:
         per frame: ``combination`` (position in COMBINATIONS), ``asked`` (n,), the readings.
     """
-    portrait = studio.portrait(task.person)
+    portrait = context.portrait(task.person)
     if portrait is None:
         return {"combination": np.zeros(0, np.int32)}
     combination: list[int] = []
@@ -73,30 +73,33 @@ def measure_together(studio: Studio, task: Task) -> Piece:
     for label in task.details:
         ends = {}
         for name in COMBINATIONS[label]:
-            position = studio.schema.index[name]
-            ends[name] = own_level(studio.renderer.bundle, portrait, position, 1.0)
-        vector = studio.schema.vector(ends)
+            position = context.schema.index[name]
+            ends[name] = own_level(context.renderer.bundle, portrait, position, 1.0)
+        vector = context.schema.vector(ends)
         combination.append(list(COMBINATIONS).index(label))
         asked.append(vector)
-        readings.append(studio.read(studio.frame(portrait, vector, "relative")))
+        readings.append(context.read(context.frame(portrait, vector, "relative")))
     return {
         "combination": np.array(combination, np.int32),
-        "asked": np.array(asked, np.float32).reshape(len(asked), len(studio.schema)),
-        **stack_families(studio, readings),
+        "asked": np.array(asked, np.float32).reshape(len(asked), len(context.schema)),
+        **stack_families(context, readings),
     }
 
 
 def together_figures(
-    schema: ParameterSchema, people: Sequence[Piece], pieces: Sequence[Piece], family: str
+    schema: ParameterSchema,
+    people: Sequence[CachedResult],
+    cached_results: Sequence[CachedResult],
+    family: str,
 ) -> dict[str, Any]:
     """By combination: measured ÷ asked of its parts, how far the eyes stay open, gaze, identity."""
     same_person = SamePerson.of(people, family)
     result = {}
     for number, (label, names) in enumerate(COMBINATIONS.items()):
         frames = [
-            _frame(people[int(piece["person"].item())], piece, row, family)
-            for piece in pieces
-            for row in np.flatnonzero(piece["combination"] == number).tolist()
+            _frame(people[int(cached["person"].item())], cached, row, family)
+            for cached in cached_results
+            for row in np.flatnonzero(cached["combination"] == number).tolist()
         ]
         if not frames:
             continue
@@ -118,19 +121,21 @@ def together_figures(
     return result
 
 
-def _frame(person: Piece, piece: Piece, row: int, family: str) -> dict[str, np.ndarray]:
+def _frame(
+    person: CachedResult, cached: CachedResult, row: int, family: str
+) -> dict[str, np.ndarray]:
     """Change of one frame from the person at rest; openings as parts of those at rest."""
 
     def change(name: str) -> np.ndarray:
-        return np.asarray(piece[f"{family}.{name}"][row] - person[f"{family}.{name}"][REST])
+        return np.asarray(cached[f"{family}.{name}"][row] - person[f"{family}.{name}"][REST])
 
     eyes, rest_eyes = (
-        piece[f"{family}.apertures"][row, 1:],
+        cached[f"{family}.apertures"][row, 1:],
         person[f"{family}.apertures"][REST, 1:],
     )
-    identities = piece[f"{family}.identity"][row], person[f"{family}.identity"][REST]
+    identities = cached[f"{family}.identity"][row], person[f"{family}.identity"][REST]
     return {
-        "asked": piece["asked"][row],
+        "asked": cached["asked"][row],
         "change": change("parameters"),
         "eyes_open": eyes / np.maximum(rest_eyes, 1e-3),
         "gaze": change("gaze"),

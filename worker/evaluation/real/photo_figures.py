@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics.goals import Bar
+from ..metrics.goals import GoalResult
 from ..metrics.statistics import mean_known
 
 SECONDS = {"quick": 5.0, "default": 60.0}
@@ -89,31 +89,31 @@ def spread(values: Iterable[float | None]) -> dict[str, float | int]:
     }
 
 
-def bars(figures: dict[str, Any], entries: Sequence[Entry], family: str) -> list[Bar]:
+def goals_of(figures: dict[str, Any], entries: Sequence[Entry], family: str) -> list[GoalResult]:
     """All goals for what was measured, by one family.
 
     Args:
         figures: of `summary`, as read back from the report: None for what is not known.
     """
-    result: list[Bar] = []
+    result: list[GoalResult] = []
     for way, values in figures.items():
         result += _fit_bars(way, values)
         result.append(_identity_bar(way, entries, family))
-    return result + [bar for way, values in figures.items() for bar in _rest_bars(way, values)]
+    return result + [bar for way, values in figures.items() for bar in _rest_goals(way, values)]
 
 
-def _fit_bars(way: str, values: dict[str, Any]) -> list[Bar]:
+def _fit_bars(way: str, values: dict[str, Any]) -> list[GoalResult]:
     seconds, work = values["seconds"], values["processor_seconds"]
     memory, size = values["peak_memory"]["highest"], values["portrait_bytes"]["highest"]
     goal = SECONDS.get(way, math.nan)
     return [
-        Bar(
+        GoalResult(
             f"fit, {way}: processor seconds (median; slowest; median by the clock, cores shared)",
             f"≤ {goal:.0f} s",
             f"{_n(work['median'], 1)} s; {_n(work['highest'], 1)} s; {_n(seconds['median'], 1)} s",
             in_time(seconds["median"], work["median"], goal),
         ),
-        Bar(
+        GoalResult(
             f"fit, {way}: peak memory, file (largest)",
             f"≤ {MEMORY / 1e9:.0f} GB, ≤ {FILE / 1e6:.0f} MB",
             f"{_n(memory, 2, 1e9)} GB, {_n(size, 1, 1e6)} MB",
@@ -134,7 +134,7 @@ def in_time(seconds: float | None, work: float | None, goal: float) -> bool | No
     return False if work is None or work > CORES * goal else None
 
 
-def _identity_bar(way: str, entries: Sequence[Entry], family: str) -> Bar:
+def _identity_bar(way: str, entries: Sequence[Entry], family: str) -> GoalResult:
     goal = IDENTITY.get(way, math.nan)
     chosen = worked([entry for entry in entries if entry["way"] == way])
     kept = {e["name"]: e["inversion"]["families"][family]["identity_kept"] for e in chosen}
@@ -143,7 +143,7 @@ def _identity_bar(way: str, entries: Sequence[Entry], family: str) -> Bar:
     enough = sum(value >= goal for value in known.values())
     worst = min(known, key=lambda name: known[name], default=None)
     said = f"{mean:.3f} in the mean; {enough} of {len(chosen)} photos"
-    return Bar(
+    return GoalResult(
         f"identity of the inversion ÷ ceiling, {way}",
         f"≥ {goal:.2f}",
         said + (f"; worst {known[worst]:.3f} ({worst})" if worst else ""),
@@ -151,17 +151,17 @@ def _identity_bar(way: str, entries: Sequence[Entry], family: str) -> Bar:
     )
 
 
-def _rest_bars(way: str, values: dict[str, Any]) -> list[Bar]:
+def _rest_goals(way: str, values: dict[str, Any]) -> list[GoalResult]:
     count = values["photos"] - values["failed"]
     lowest = values["rest_psnr_face"]["lowest"]
     return [
-        Bar(
+        GoalResult(
             f"background at rest, {way}",
             "identical",
             f"in {values['background_unchanged']} of {count} photos",
             None if not count else values["background_unchanged"] == count,
         ),
-        Bar(
+        GoalResult(
             f"face at rest, {way} (lowest; mean)",
             f"≥ {REST_PSNR:.0f} dB",
             f"{_n(lowest, 1)} dB; {_n(values['rest_psnr_face']['mean'], 1)} dB",

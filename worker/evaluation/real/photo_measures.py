@@ -18,8 +18,8 @@ from photorig.worker.portraits.portrait import Portrait
 from ..estimators.families import Reading
 from ..metrics import statistics
 from ..metrics.ceilings import photographed_again
-from .bench import Bench, crop_tile, head_tile
-from .likeness import blurred, face_mask, psnr
+from .image_metrics import blurred, face_mask, psnr
+from .tools import EvaluationTools, crop_tile, head_tile
 
 JUDGED = 512
 """Side of the aligned crops that are compared."""
@@ -63,12 +63,12 @@ class PhotoSeen:
     face: np.ndarray
 
     @staticmethod
-    def of(bench: Bench, portrait: Portrait) -> PhotoSeen:
+    def of(tools: EvaluationTools, portrait: Portrait) -> PhotoSeen:
         crop = portrait.alignment.crop(portrait.photo, JUDGED)
-        takes = [bench.read(photographed_again(crop, seed)) for seed in range(_AGAIN)]
-        faces = bench.net3d.analyze(crop)
+        takes = [tools.read(photographed_again(crop, seed)) for seed in range(_AGAIN)]
+        faces = tools.net3d.analyze(crop)
         mask = face_mask(faces[0], crop.shape[:2]) if faces else np.zeros(crop.shape[:2], bool)
-        return PhotoSeen(crop, bench.read(crop), tuple(zip(*takes, strict=True)), mask)
+        return PhotoSeen(crop, tools.read(crop), tuple(zip(*takes, strict=True)), mask)
 
     def ceiling(self, family: int) -> float:
         """Mean cosine between the photo and itself photographed again."""
@@ -79,19 +79,19 @@ class PhotoSeen:
         return _cosine(self.readings[family], reading) / self.ceiling(family)
 
 
-def measure_portrait(bench: Bench, portrait: Portrait) -> tuple[dict[str, Any], Tiles]:
+def measure_portrait(tools: EvaluationTools, portrait: Portrait) -> tuple[dict[str, Any], Tiles]:
     """All figures of a portrait, JSON-able but for NaN, and tiles (TILE, TILE, 3) by name."""
-    seen = PhotoSeen.of(bench, portrait)
+    seen = PhotoSeen.of(tools, portrait)
     tiles = {"photo": head_tile(portrait.photo, portrait.alignment, TILE)}
-    inversion, tiles["generator alone"] = _inversion(bench, portrait, seen)
-    rest, whole = _rest(bench, portrait)
+    inversion, tiles["generator alone"] = _inversion(tools, portrait, seen)
+    rest, whole = _rest(tools, portrait)
     tiles["at rest"] = head_tile(whole, portrait.alignment, TILE)
-    driven, frames = _driven(bench, portrait, seen)
+    driven, frames = _driven(tools, portrait, seen)
     figures = {
         "face_pixels": portrait.alignment.side,
         "faces_seen": {
             family.name: reading is not None
-            for family, reading in zip(bench.families, seen.readings, strict=True)
+            for family, reading in zip(tools.families, seen.readings, strict=True)
         },
         "inversion": inversion,
         "rest": rest,
@@ -101,37 +101,37 @@ def measure_portrait(bench: Bench, portrait: Portrait) -> tuple[dict[str, Any], 
 
 
 def _inversion(
-    bench: Bench, portrait: Portrait, seen: PhotoSeen
+    tools: EvaluationTools, portrait: Portrait, seen: PhotoSeen
 ) -> tuple[dict[str, Any], np.ndarray]:
     """How near the generator's own picture at rest comes to the photo."""
-    image = bench.inversion(portrait, bench.generator_size(portrait))
+    image = tools.inversion(portrait, tools.generator_size(portrait))
     made = cv2.resize(image, (JUDGED, JUDGED), interpolation=cv2.INTER_AREA)
-    readings = bench.read(made)
+    readings = tools.read(made)
     photo, small = _small(seen.crop), _small(made)
     return {
         "psnr_face": psnr(seen.crop, made, seen.face),
         "psnr_crop": psnr(seen.crop, made),
-        "perceptual": bench.perceptual(photo, small),
-        "perceptual_of_blur": bench.perceptual(photo, blurred(photo)),
+        "perceptual": tools.perceptual(photo, small),
+        "perceptual_of_blur": tools.perceptual(photo, blurred(photo)),
         "families": {
             family.name: {
                 "cosine": _cosine(seen.readings[i], readings[i]),
                 "ceiling": seen.ceiling(i),
                 "identity_kept": seen.kept(i, readings[i]),
-                **_difference(bench, seen.readings[i], readings[i]),
+                **_difference(tools, seen.readings[i], readings[i]),
             }
-            for i, family in enumerate(bench.families)
+            for i, family in enumerate(tools.families)
         },
     }, crop_tile(made, TILE)
 
 
-def _rest(bench: Bench, portrait: Portrait) -> tuple[dict[str, Any], np.ndarray]:
+def _rest(tools: EvaluationTools, portrait: Portrait) -> tuple[dict[str, Any], np.ndarray]:
     """The whole photo at rest: what is behind the person, and the face."""
-    whole = bench.frame(portrait, bench.schema.rest, "relative")
+    whole = tools.frame(portrait, tools.schema.rest, "relative")
     photo = portrait.photo
     difference = np.abs(whole.astype(np.int16) - photo).max(-1)
-    background = ~(_head_in(bench, portrait) | bench.person_mask(photo))
-    face = _face_in_photo(bench, portrait)
+    background = ~(_head_in(tools, portrait) | tools.person_mask(photo))
+    face = _face_in_photo(tools, portrait)
     return {
         "same_bytes": bool(np.array_equal(whole, photo)),
         "background_changed": float(statistics.mean_known(difference[background] > 0)),
@@ -140,20 +140,22 @@ def _rest(bench: Bench, portrait: Portrait) -> tuple[dict[str, Any], np.ndarray]
     }, whole
 
 
-def _driven(bench: Bench, portrait: Portrait, seen: PhotoSeen) -> tuple[dict[str, Any], Tiles]:
+def _driven(
+    tools: EvaluationTools, portrait: Portrait, seen: PhotoSeen
+) -> tuple[dict[str, Any], Tiles]:
     """Each control alone: is it still the person, and does the face do what was asked?"""
     figures: dict[str, Any] = {}
     tiles: Tiles = {}
     for label, values in CONTROLS.items():
-        whole = bench.frame(portrait, bench.schema.vector(values), "relative")
+        whole = tools.frame(portrait, tools.schema.vector(values), "relative")
         tiles[label] = head_tile(whole, portrait.alignment, TILE)
-        readings = bench.read(portrait.alignment.crop(whole, JUDGED))
+        readings = tools.read(portrait.alignment.crop(whole, JUDGED))
         figures[label] = {
             family.name: {
                 "identity_kept": seen.kept(i, readings[i]),
-                "answer": answer(bench.schema.index, values, seen.readings[i], readings[i]),
+                "answer": answer(tools.schema.index, values, seen.readings[i], readings[i]),
             }
-            for i, family in enumerate(bench.families)
+            for i, family in enumerate(tools.families)
         }
     return figures, tiles
 
@@ -178,12 +180,14 @@ def answer(
     return float(asked[known] @ change[known]) / power if power else float("nan")
 
 
-def _difference(bench: Bench, one: Reading | None, other: Reading | None) -> dict[str, float]:
+def _difference(
+    tools: EvaluationTools, one: Reading | None, other: Reading | None
+) -> dict[str, float]:
     """How pose, expression and openings of two pictures differ."""
     if one is None or other is None:
         return dict.fromkeys(("pose", "expression", "mouth", "eyes", "age"), float("nan"))
-    angles = [bench.schema.index[name] for name in HEAD_ANGLES]
-    coefficients = np.setdiff1d(np.arange(len(bench.schema)), angles)
+    angles = [tools.schema.index[name] for name in HEAD_ANGLES]
+    coefficients = np.setdiff1d(np.arange(len(tools.schema)), angles)
     gap = np.abs(other.parameters.astype(float) - one.parameters)
     openings = np.abs(other.apertures.astype(float) - one.apertures)
     return {
@@ -195,31 +199,33 @@ def _difference(bench: Bench, one: Reading | None, other: Reading | None) -> dic
     }
 
 
-def _head_in(bench: Bench, portrait: Portrait) -> np.ndarray:
+def _head_in(tools: EvaluationTools, portrait: Portrait) -> np.ndarray:
     """(h, w) bool: the person in the aligned crop, with a margin, where they are in the photo.
 
     The matte sees little of a head that is small in its photo; in the crop it is never small.
     """
     crop = portrait.alignment.crop(portrait.photo, JUDGED)
-    mask = bench.person_mask(crop).astype(np.uint8)
+    mask = tools.person_mask(crop).astype(np.uint8)
     return portrait.alignment.placed(mask, portrait.photo.shape, beyond=0) > 0
 
 
-def _face_in_photo(bench: Bench, portrait: Portrait) -> np.ndarray:
+def _face_in_photo(tools: EvaluationTools, portrait: Portrait) -> np.ndarray:
     """(h, w) bool: the face of the portrait; empty where Net3D cannot find it again."""
-    face = nearest_face(bench, portrait.photo, portrait.alignment)
+    face = nearest_face(tools, portrait.photo, portrait.alignment)
     shape = portrait.photo.shape[:2]
     return np.zeros(shape, bool) if face is None else face_mask(face, shape)
 
 
-def nearest_face(bench: Bench, image: np.ndarray, alignment: Alignment) -> FaceMeasurement | None:
+def nearest_face(
+    tools: EvaluationTools, image: np.ndarray, alignment: Alignment
+) -> FaceMeasurement | None:
     """The face in the aligned square of a whole picture, if there is one."""
 
     def away(face: FaceMeasurement) -> float:
         middle = face.landmarks[:, :2].mean(0, keepdims=True).astype(np.float64)
         return float(np.linalg.norm(alignment.to_square(middle) - 0.5))
 
-    faces: Sequence[FaceMeasurement] = find_faces(image, bench.net3d)
+    faces: Sequence[FaceMeasurement] = find_faces(image, tools.net3d)
     nearest = min(faces, key=away, default=None)
     return nearest if nearest is not None and away(nearest) < 0.5 else None
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..metrics.goals import judge_of
 from ..report.markup import Content, number, picture, table, tag
-from ..report.page_parts import bars_table, definitions, made, whole_page
-from .photo_figures import Entry, bars, ways, worked
+from ..report.page_parts import definitions, goals_table, made, whole_page
+from .photo_figures import Entry, goals_of, ways, worked
 
 TITLE = "How real photos come out"
 DEFINITIONS: dict[str, str] = {
@@ -52,7 +52,7 @@ def photo_page(report: dict[str, Any]) -> str:
             f"as {' and '.join(ways(entries))}. {section.get('note', '')}",
         ),
         tag("h2", "Goals"),
-        bars_table(bars(section["summary"], entries, family)),
+        goals_table(goals_of(section["summary"], entries, family)),
         *_failed(failed),
         *[picture(figure["file"], figure["caption"]) for figure in report.get("pictures", [])],
     ]

@@ -18,13 +18,13 @@ from photorig.shared.files.writing import write_atomically
 from photorig.worker.portraits.portrait import Portrait
 
 from ..report.report_file import jsonable
-from .bench import Bench
 from .fitting import FitRun, Run, fit_photo
 from .material import Subject
 from .photo_measures import Tiles, measure_portrait
+from .tools import EvaluationTools
 
 VERSION = 1
-"""Rises when what is measured changes, so that older pieces are not taken for new ones."""
+"""Rises when what is measured changes, so that older cached results are not taken for new ones."""
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is counted, how many are done, and how many there will be."""
@@ -34,28 +34,28 @@ class PhotoRun:
     """The measuring of some photos in one folder; what is there already is not measured again.
 
     Attributes:
-        folder: of the evaluation: portraits, pieces, pictures, report.
+        folder: of the evaluation: portraits, cached results, pictures, report.
     """
 
     def __init__(
         self,
-        open_bench: Callable[[], Bench],
+        open_tools: Callable[[], EvaluationTools],
         folder: Path,
         on_progress: OnProgress,
         run: Run | None = None,
     ) -> None:
         """
         Args:
-            open_bench: called once, after all fits: a fit beside loaded judges would be slower.
+            open_tools: called once, after all fits: a fit beside loaded judges would be slower.
             run: what runs `photorig fit`, for tests.
         """
-        self._open_bench, self.folder = open_bench, folder
+        self._open_tools, self.folder = open_tools, folder
         self._on_progress, self._run = on_progress, run
 
     def measure(
         self, subjects: Sequence[Subject], ways: Sequence[str]
-    ) -> tuple[Bench, list[dict[str, Any]]]:
-        """The bench, and one entry a subject and way, in their order.
+    ) -> tuple[EvaluationTools, list[dict[str, Any]]]:
+        """The tools, and one entry a subject and way, in their order.
 
         Raises:
             PhotorigError: what stops everything; a photo that fails is an entry with ``error``.
@@ -67,17 +67,17 @@ class PhotoRun:
                 fit_photo(subject.path, subject.face, way, self.folder / "portraits", self._run)
             )
             self._on_progress("fits", done, len(pairs))
-        bench = self._open_bench()
+        tools = self._open_tools()
         entries = []
         for done, ((subject, way), (fit, portrait)) in enumerate(
             zip(pairs, fits, strict=True), start=1
         ):
-            entries.append(self._entry(bench, subject, way, fit, portrait))
+            entries.append(self._entry(tools, subject, way, fit, portrait))
             self._on_progress("portraits", done, len(pairs))
-        return bench, entries
+        return tools, entries
 
     def _entry(
-        self, bench: Bench, subject: Subject, way: str, fit: FitRun, portrait: Path | None
+        self, tools: EvaluationTools, subject: Subject, way: str, fit: FitRun, portrait: Path | None
     ) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "name": subject.name,
@@ -93,27 +93,27 @@ class PhotoRun:
         if portrait is None:
             return entry
         try:
-            return entry | self._measured(bench, portrait)
+            return entry | self._measured(tools, portrait)
         except PhotorigError as error:
             return entry | {"error": error.message}
         except Exception as error:  # a defect that one photo shows must not lose the others
             return entry | {"error": f"measuring broke off: {type(error).__name__}: {error}"}
 
-    def _measured(self, bench: Bench, path: Path) -> dict[str, Any]:
-        piece = (
-            self.folder / "pieces" / f"{path.stem}-{bench.renderer.model_id[:16]}-{VERSION}.json"
+    def _measured(self, tools: EvaluationTools, path: Path) -> dict[str, Any]:
+        cached = (
+            self.folder / "pieces" / f"{path.stem}-{tools.renderer.model_id[:16]}-{VERSION}.json"
         )
-        if piece.is_file():
-            return dict(json.loads(piece.read_bytes()))
+        if cached.is_file():
+            return dict(json.loads(cached.read_bytes()))
         started = time.process_time()
-        figures, tiles = measure_portrait(bench, Portrait.load(path))
+        figures, tiles = measure_portrait(tools, Portrait.load(path))
         names = save_tiles(tiles, self.folder / "tiles", path.stem)
         figures |= {"tiles": names, "seconds_to_measure": time.process_time() - started}
-        write_piece(piece, figures)
-        return dict(json.loads(piece.read_bytes()))
+        write_result(cached, figures)
+        return dict(json.loads(cached.read_bytes()))
 
 
-def write_piece(path: Path, figures: dict[str, Any]) -> None:
+def write_result(path: Path, figures: dict[str, Any]) -> None:
     """Keep what was measured. Raises InputError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,8 +144,8 @@ def load_tile(folder: Path, name: str) -> np.ndarray:
         raise InputError(f"Cannot read {folder / name}: {error}") from error
 
 
-def bench_opener(bundle: str, device: str, method: str) -> Callable[[], Bench]:
+def tools_opener(bundle: str, device: str, method: str) -> Callable[[], EvaluationTools]:
     """What loads renderer and judges when they are needed."""
-    from .bench import open_bench
+    from .tools import open_tools
 
-    return partial(open_bench, bundle, device, method)
+    return partial(open_tools, bundle, device, method)

@@ -10,14 +10,14 @@ import numpy as np
 from photorig.worker.portraits.portrait import Portrait
 
 from ..estimators.families import Reading, stacked
-from ..protocols.pieces import Piece, PieceStore, Task
-from .bench import Bench, head_tile
-from .likeness import face_mask
+from ..protocols.cached_results import CachedResult, ResultCache, Task
+from .image_metrics import face_mask
 from .photo_measures import TILE
 from .recording import Recording
+from .tools import EvaluationTools, head_tile
 
 SELF, ROW, SMOOTH, CROSS = "self", "row", "smooth", "cross"
-_CHUNK = 8  # frames a piece, so that little is lost when a run is stopped
+_CHUNK = 8  # frames a cached result, so that little is lost when a run is stopped
 
 REAL, MADE = "real", "made"
 
@@ -31,16 +31,16 @@ class Scene:
             driver too.
     """
 
-    bench: Bench
+    tools: EvaluationTools
     portrait: Portrait
     source: Recording
     driver: Recording
-    store: PieceStore
+    store: ResultCache
 
 
 def measure(
     scene: Scene, stage: str, numbers: Sequence[int], advance: Callable[[int], None]
-) -> Piece:
+) -> CachedResult:
     """Readings and distances of the frames that can be measured, in the order of their numbers.
 
     Args:
@@ -53,25 +53,28 @@ def measure(
     """
     usable = [n for n in numbers if scene.driver.drive(n) is not None and n in scene.driver.images]
     smooth = scene.driver.smooth_drive(usable) if stage == SMOOTH else {}
-    pieces = []
+    cached_results = []
     for first in range(0, len(usable), _CHUNK):
         chunk = usable[first : first + _CHUNK]
         task = Task(stage, chunk[0], (chunk,))
-        piece = scene.store.read(task)
-        if piece is None:
-            piece = _measured(scene, stage, chunk, smooth)
-            scene.store.write(task, piece)
-        pieces.append(piece)
+        cached = scene.store.read(task)
+        if cached is None:
+            cached = _measured(scene, stage, chunk, smooth)
+            scene.store.write(task, cached)
+        cached_results.append(cached)
         advance(first + len(chunk))
-    if not pieces:
+    if not cached_results:
         return {}
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    return {
+        name: np.concatenate([cached[name] for cached in cached_results])
+        for name in cached_results[0]
+    }
 
 
 def _measured(
     scene: Scene, stage: str, numbers: Sequence[int], smooth: dict[int, np.ndarray]
-) -> Piece:
-    bench, still = scene.bench, scene.source.images[0]
+) -> CachedResult:
+    tools, still = scene.tools, scene.source.images[0]
     own_view = scene.portrait.alignment
     view = own_view if stage != CROSS else scene.driver.view
     real: list[tuple[Reading | None, ...]] = []
@@ -81,8 +84,8 @@ def _measured(
         image = scene.driver.images[number]
         drive = smooth.get(number, scene.driver.drive(number))
         frame = driven_frame(scene, stage, drive)
-        real.append(bench.read(image))
-        made.append(bench.read(frame))
+        real.append(tools.read(image))
+        made.append(tools.read(frame))
         face = scene.driver.faces[number]
         tiles.append([head_tile(image, view, TILE), head_tile(frame, own_view, TILE)])
         if stage == CROSS or face is None:
@@ -90,29 +93,29 @@ def _measured(
         else:
             mask = face_mask(face, image.shape[:2])
             distances.append((_distance(frame, image, mask), _distance(still, image, mask)))
-    piece: Piece = {
+    cached: CachedResult = {
         "number": np.array(numbers, np.int32),
         "l1": np.array([made for made, _ in distances], np.float32),
         "l1_still": np.array([still for _, still in distances], np.float32),
         "tiles": np.array(tiles, np.uint8),
     }
     for name, readings in ((REAL, real), (MADE, made)):
-        for i, family in enumerate(bench.families):
+        for i, family in enumerate(tools.families):
             arrays = stacked(family, [reading[i] for reading in readings])
-            piece |= {f"{name}.{key}": values for key, values in arrays.items()}
-    return piece
+            cached |= {f"{name}.{key}": values for key, values in arrays.items()}
+    return cached
 
 
 def driven_frame(scene: Scene, stage: str, drive: np.ndarray | None) -> np.ndarray:
     """The whole photo driven to a frame of the recording: absolutely by its own, by the change
     since its first frame if somebody else drives."""
-    bench, first = scene.bench, scene.driver.drive(0)
+    tools, first = scene.tools, scene.driver.drive(0)
     if drive is None or first is None:
-        drive, first = bench.schema.rest, bench.schema.rest
+        drive, first = tools.schema.rest, tools.schema.rest
     if stage == CROSS:
-        change = np.asarray(drive - first + bench.schema.rest, np.float32)
-        return bench.frame(scene.portrait, change, "relative")
-    return bench.frame(scene.portrait, drive, "absolute")
+        change = np.asarray(drive - first + tools.schema.rest, np.float32)
+        return tools.frame(scene.portrait, change, "relative")
+    return tools.frame(scene.portrait, drive, "absolute")
 
 
 def still_is_still(scene: Scene, numbers: Sequence[int]) -> tuple[int, int]:

@@ -26,7 +26,7 @@ from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.calibration import with_response
 from photorig.worker.reenactment.renderer import load_renderer
 
-from .references import Comparison, Onlooker, Shot, measure, most_different, summary
+from .references import Comparison, ReferenceEvaluator, Shot, measure, most_different, summary
 
 REPORT, SHEET = "references.json", "references.png"
 ALONE = "tuned alike, other codes unused"
@@ -68,9 +68,9 @@ def evaluate_references(video: Path, out: Path, settings: ReferenceSettings, sho
     photos = [shots[number] for number in chosen]
     truths = [shot for number, shot in enumerate(shots) if number not in chosen]
     portraits = _portraits(photos, settings, renderer.bundle, net3d, show)
-    onlooker = Onlooker.open(renderer, net3d)
+    evaluator = ReferenceEvaluator.open(renderer, net3d)
     results, sheet = measure(
-        portraits, photos[0], truths, onlooker, lambda n: show("frames", n, len(truths))
+        portraits, photos[0], truths, evaluator, lambda n: show("frames", n, len(truths))
     )
     Image.fromarray(sheet).save(out / SHEET)
     report = {

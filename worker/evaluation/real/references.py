@@ -26,7 +26,7 @@ from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.renderer import FaceRenderer
 
 from ..estimators.judge import Judge
-from .likeness import PerceptualDistance, face_mask
+from .image_metrics import PerceptualDistance, face_mask
 
 SIDE = 256
 _GEOMETRY = ("headRoll", "headX", "headY", "headZ")
@@ -81,7 +81,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
-class Onlooker:
+class ReferenceEvaluator:
     """Those who compare."""
 
     renderer: FaceRenderer
@@ -90,9 +90,9 @@ class Onlooker:
     perceptual: PerceptualDistance
 
     @staticmethod
-    def open(renderer: FaceRenderer, net3d: Net3D) -> Onlooker:
+    def open(renderer: FaceRenderer, net3d: Net3D) -> ReferenceEvaluator:
         """Raises ModelError where a judge cannot be had."""
-        return Onlooker(renderer, net3d, Judge(("identity",)), PerceptualDistance())
+        return ReferenceEvaluator(renderer, net3d, Judge(("identity",)), PerceptualDistance())
 
     def made(self, portrait: Portrait, truth: Shot) -> Shot | None:
         """The portrait driven to what a shot shows; None where no face is found any more.
@@ -186,7 +186,7 @@ def measure(
     portraits: Mapping[str, Portrait],
     first: Shot,
     truths: Sequence[Shot],
-    onlooker: Onlooker,
+    evaluator: ReferenceEvaluator,
     advance: Callable[[int], None] = lambda done: None,
 ) -> tuple[dict[str, list[Comparison | None]], np.ndarray]:
     """Each portrait at each truth, and a sheet of pictures.
@@ -200,9 +200,9 @@ def measure(
     for done, truth in enumerate(truths, 1):
         row = [truth.crop]
         for label, portrait in portraits.items():
-            made = onlooker.made(portrait, truth)
+            made = evaluator.made(portrait, truth)
             row.append(np.zeros_like(row[0]) if made is None else made.crop)
-            results[label].append(None if made is None else onlooker.compare(made, truth, first))
+            results[label].append(None if made is None else evaluator.compare(made, truth, first))
         rows.append(np.concatenate(row, 1))
         advance(done)
     return results, np.concatenate(rows)

@@ -15,10 +15,10 @@ from photorig.shared.files.writing import write_atomically
 from ..report.pictures import draw_sheet
 from ..report.report_file import FORMAT, VERSION, read_report, write_report
 from ..session import PAGE_NAME, installed_versions
-from .bench import Bench
 from .photo_figures import Entry, summary, ways, worked
 from .photo_page import photo_page
 from .photos import load_tile
+from .tools import EvaluationTools
 from .video_page import video_page
 from .videos import Shown
 
@@ -28,7 +28,7 @@ _COLUMNS = 10  # frames on a strip
 
 
 def write_photo_report(
-    folder: Path, bench: Bench, entries: Sequence[Entry], show_all: bool, note: str = ""
+    folder: Path, tools: EvaluationTools, entries: Sequence[Entry], show_all: bool, note: str = ""
 ) -> Path:
     """Write report.json, pictures and index.html, and return the page's path.
 
@@ -36,10 +36,10 @@ def write_photo_report(
         show_all: whether pictures are drawn of people whose rights are not known to allow it.
         note: a sentence about how it was measured, for the page.
     """
-    names = [family.name for family in bench.families]
+    names = [family.name for family in tools.families]
     section = {"summary": summary(entries, names), "entries": entries, "note": note}
     shown = [e for e in worked(entries) if show_all or e["may_be_shown"]]
-    report = report_head(bench) | {"photos": section, "pictures": _photo_sheets(folder, shown)}
+    report = report_head(tools) | {"photos": section, "pictures": _photo_sheets(folder, shown)}
     return write_with_page(folder, report, photo_page)
 
 
@@ -63,7 +63,7 @@ def _photo_sheets(folder: Path, entries: Sequence[Entry]) -> list[dict[str, str]
 
 def write_video_report(
     folder: Path,
-    bench: Bench,
+    tools: EvaluationTools,
     section: dict[str, Any],
     shown: Sequence[Shown],
     show_all: bool,
@@ -73,7 +73,7 @@ def write_video_report(
     people = [section[name] for name in ("source", "driver") if name in section]
     allowed = show_all or all(person["may_be_shown"] for person in people)
     pictures = _video_strips(folder, shown) if allowed else []
-    report = report_head(bench) | {"video": section | {"note": note}, "pictures": pictures}
+    report = report_head(tools) | {"video": section | {"note": note}, "pictures": pictures}
     return write_with_page(folder, report, video_page)
 
 
@@ -90,9 +90,9 @@ def _video_strips(folder: Path, shown: Sequence[Shown]) -> list[dict[str, str]]:
     return figures
 
 
-def report_head(bench: Bench) -> dict[str, Any]:
+def report_head(tools: EvaluationTools) -> dict[str, Any]:
     """What every report says of the model and the judges."""
-    renderer = bench.renderer
+    renderer = tools.renderer
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -102,8 +102,8 @@ def report_head(bench: Bench) -> dict[str, Any]:
             "bundle_id": renderer.bundle.id,
             "model_id": renderer.model_id,
             "backend": renderer.generator.backend,
-            "method": bench.method,
-            "judges": {family.name: family.label for family in bench.families},
+            "method": tools.method,
+            "judges": {family.name: family.label for family in tools.families},
             "versions": installed_versions(),
             "python": platform.python_version(),
         },

@@ -12,10 +12,10 @@ from photorig.shared.parameters.schema import ParameterSchema
 
 from ..metrics import statistics
 from ..metrics.drive_figures import Pairs, expression_figures, pose_figures, undriven
-from ..metrics.goals import Bar
+from ..metrics.goals import GoalResult
 from ..metrics.statistics import mean_known
+from ..protocols.cached_results import CachedResult
 from ..protocols.motion import CUT_OFF
-from ..protocols.pieces import Piece
 from .reenact import MADE, REAL
 
 YAW_EDGES = (0.0, 15.0, 30.0, 45.0)
@@ -23,14 +23,14 @@ POSE_GOAL, IDENTITY_GOAL = 1.5, 0.9
 
 
 def self_figures(
-    schema: ParameterSchema, piece: Piece, source: Piece, family: str
+    schema: ParameterSchema, cached: CachedResult, source: CachedResult, family: str
 ) -> dict[str, Any]:
     """What a family says of a person driven by their own recording.
 
     Args:
         source: readings of frame 0 by ``<family>.<field>``, (1, …).
     """
-    real, made = (_read(piece, side, family) for side in (REAL, MADE))
+    real, made = (_read(cached, side, family) for side in (REAL, MADE))
     origin = source[f"{family}.identity"]
     pairs = _pairs(made, real["parameters"], real["apertures"], source, family)
     to_source = statistics.cosine(made["identity"], origin)
@@ -61,7 +61,11 @@ def self_figures(
 
 
 def cross_figures(
-    schema: ParameterSchema, piece: Piece, source: Piece, driver: Piece, family: str
+    schema: ParameterSchema,
+    cached: CachedResult,
+    source: CachedResult,
+    driver: CachedResult,
+    family: str,
 ) -> dict[str, Any]:
     """What a family says of a person driven by somebody else's recording.
 
@@ -70,7 +74,7 @@ def cross_figures(
     Args:
         source, driver: readings of either frame 0.
     """
-    real, made = (_read(piece, side, family) for side in (REAL, MADE))
+    real, made = (_read(cached, side, family) for side in (REAL, MADE))
     wanted = {
         name: source[f"{family}.{name}"] + real[name] - driver[f"{family}.{name}"]
         for name in ("parameters", "apertures")
@@ -98,26 +102,26 @@ def _errors(schema: ParameterSchema, pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def face_distance(piece: Piece) -> dict[str, float]:
+def face_distance(cached: CachedResult) -> dict[str, float]:
     """Mean L1 on the face of the real frame, driven and un-driven, in levels of 255."""
     return {
-        "driven": float(mean_known(piece["l1"])),
-        "untouched": float(mean_known(piece["l1_still"])),
+        "driven": float(mean_known(cached["l1"])),
+        "untouched": float(mean_known(cached["l1_still"])),
     }
 
 
 def jitter_figures(
-    row: Piece, smooth: Piece, family: str, frames_per_second: float
+    row: CachedResult, smooth: CachedResult, family: str, frames_per_second: float
 ) -> dict[str, Any]:
     """How much real frames in a row tremble, the driven ones, and those of the smoothed drive."""
     kinds = {"real": (row, REAL), "driven": (row, MADE), "smooth_drive": (smooth, MADE)}
     return {
-        name: _jitter(_read(piece, side, family), frames_per_second) if piece else {}
-        for name, (piece, side) in kinds.items()
+        name: _jitter(_read(cached, side, family), frames_per_second) if cached else {}
+        for name, (cached, side) in kinds.items()
     }
 
 
-def _jitter(readings: Piece, frames_per_second: float) -> dict[str, float]:
+def _jitter(readings: CachedResult, frames_per_second: float) -> dict[str, float]:
     eyes, pose = readings["eyes"], readings["parameters"][:, :3]
     distance = float(mean_known(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=-1)))
     lost = int((~np.isfinite(pose).all(1)).sum())
@@ -131,13 +135,17 @@ def _jitter(readings: Piece, frames_per_second: float) -> dict[str, float]:
     }
 
 
-def _read(piece: Piece, side: str, family: str) -> Piece:
+def _read(cached: CachedResult, side: str, family: str) -> CachedResult:
     start = f"{side}.{family}."
-    return {key.removeprefix(start): v for key, v in piece.items() if key.startswith(start)}
+    return {key.removeprefix(start): v for key, v in cached.items() if key.startswith(start)}
 
 
 def _pairs(
-    made: Piece, wanted: np.ndarray, wanted_apertures: np.ndarray, source: Piece, family: str
+    made: CachedResult,
+    wanted: np.ndarray,
+    wanted_apertures: np.ndarray,
+    source: CachedResult,
+    family: str,
 ) -> Pairs:
     count = len(wanted)
     zeros = np.zeros(count, np.int32)
@@ -160,7 +168,7 @@ def _ratio(one: np.ndarray, other: np.ndarray) -> float:
     return float(one.mean() / other.mean()) if len(one) else math.nan
 
 
-def bars(section: dict[str, Any], family: str) -> list[Bar]:
+def goals_of(section: dict[str, Any], family: str) -> list[GoalResult]:
     """The goals for what was measured, as read back from the report (None: not known)."""
     figures = section["self"]["families"][family]
     pose, kept = figures["pose"]["mean_of_axes"], figures["identity_kept"]
@@ -169,27 +177,27 @@ def bars(section: dict[str, Any], family: str) -> list[Bar]:
     jitter = section["self"]["jitter"][family]
     own, smooth = (jitter[name].get("landmarks") for name in ("real", "smooth_drive"))
     return [
-        Bar(
+        GoalResult(
             "self: pose error a frame, mean of yaw, pitch, roll",
             f"≤ {POSE_GOAL}°, and better than nothing",
             f"{_n(pose, 2)}° (photo left as it is: {_n(untouched, 2)}°)",
             # Where a head hardly moves, a photo that does not move at all would reach the goal.
             None if pose is None else pose <= POSE_GOAL and pose < untouched,
         ),
-        Bar(
+        GoalResult(
             "self: identity ÷ what the real frames score, both to frame 0",
             f"≥ {IDENTITY_GOAL}",
             f"{_n(kept, 3)} ({_n(figures['identity_to_source'], 3)} ÷ "
             f"{_n(figures['real_identity_to_source'], 3)})",
             None if kept is None else kept >= IDENTITY_GOAL,
         ),
-        Bar(
+        GoalResult(
             "the same drive again, other frames between",
             "same bytes",
             f"{still['same']} of {still['requests']}",
             still["same"] == still["requests"] if still["requests"] else None,
         ),
-        Bar(
+        GoalResult(
             "jitter of landmarks, drive smoothed",
             "below the real recording's",
             f"{_n(smooth, 4)} against {_n(own, 4)} eye distances",

@@ -7,8 +7,8 @@ from typing import Any
 from ..metrics.goals import judge_of
 from ..metrics.published import DIRECTIONS_POSTER, HYPERREENACT, Published
 from ..report.markup import Content, number, picture, table, tag
-from ..report.page_parts import bars_table, definitions, made, whole_page
-from .video_figures import bars
+from ..report.page_parts import definitions, goals_table, made, whole_page
+from .video_figures import goals_of
 
 TITLE = "How a recording drives a face"
 DEFINITIONS: dict[str, str] = {
@@ -51,7 +51,7 @@ def video_page(report: dict[str, Any]) -> str:
     parts: list[Content] = [
         tag("p", _intro(section)),
         tag("h2", "Goals"),
-        bars_table(bars(section, first)),
+        goals_table(goals_of(section, first)),
         *[picture(figure["file"], figure["caption"]) for figure in report.get("pictures", [])],
         tag("h2", "Driven by their own recording"),
         _figures_table(section["self"]["families"], "real_identity_to_source", "real frames"),

@@ -15,17 +15,17 @@ from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cache import file_sha256
 
 from ..estimators.families import stacked
-from ..protocols.pieces import Piece, PieceStore
-from .bench import Bench
+from ..protocols.cached_results import CachedResult, ResultCache
 from .fitting import FitRun, Run, fit_photo
 from .material import subjects_of
 from .photos import OnProgress
 from .recording import Plan, Recording, read_recording
 from .reenact import CROSS, ROW, SELF, SMOOTH, Scene, measure, still_is_still
+from .tools import EvaluationTools
 from .video_figures import cross_figures, face_distance, jitter_figures, self_figures
 
 VERSION = 1
-"""Rises when what is measured changes, so that older pieces are not taken for new ones."""
+"""Rises when what is measured changes, so that older cached results are not taken for new ones."""
 _STILL = 3  # frames whose request is repeated
 
 
@@ -59,10 +59,10 @@ class VideoRun:
     """The measuring of one video, or of two, in one folder."""
 
     def __init__(
-        self, bench: Bench, folder: Path, on_progress: OnProgress, run: Run | None = None
+        self, tools: EvaluationTools, folder: Path, on_progress: OnProgress, run: Run | None = None
     ) -> None:
         """run: what runs `photorig fit`, for tests."""
-        self._bench, self.folder = bench, folder
+        self._tools, self.folder = tools, folder
         self._on_progress, self._run = on_progress, run
         self.shown: list[Shown] = []
 
@@ -86,18 +86,18 @@ class VideoRun:
             section |= self._cross(settings, settings.driver, source, portrait)
         return section
 
-    def compared(self, settings: VideoSettings) -> tuple[dict[str, Any], Piece]:
+    def compared(self, settings: VideoSettings) -> tuple[dict[str, Any], CachedResult]:
         """Of self-reenactment alone: what the report says of the recording, and what was read of
         the frames compared, see `reenact.measure`. Raises as `measure` does."""
         source = self._recording(settings.source, settings)
         _, portrait = self._portrait(source, settings)
         scene = self._scene(settings.source, source, source, portrait)
-        piece = self._measure(scene, SELF, settings.plan.compared, "frames of their own")
-        return describe(settings.source, source), piece
+        cached = self._measure(scene, SELF, settings.plan.compared, "frames of their own")
+        return describe(settings.source, source), cached
 
     def _recording(self, path: Path, settings: VideoSettings) -> Recording:
         face = settings.face if path == settings.source else 0
-        recording = read_recording(path, face, settings.plan, self._bench.net3d)
+        recording = read_recording(path, face, settings.plan, self._tools.net3d)
         self._on_progress("frames followed", len(recording.faces), len(recording.faces))
         return recording
 
@@ -116,16 +116,16 @@ class VideoRun:
         return fit, Portrait.load(path)
 
     def _scene(self, path: Path, source: Recording, driver: Recording, who: Portrait) -> Scene:
-        parts = [str(VERSION), file_sha256(path), who.id, self._bench.renderer.model_id]
-        parts += [self._bench.method, *(family.name for family in self._bench.families)]
-        store = PieceStore.of(self.folder, "|".join(parts))
-        return Scene(self._bench, who, source, driver, store)
+        parts = [str(VERSION), file_sha256(path), who.id, self._tools.renderer.model_id]
+        parts += [self._tools.method, *(family.name for family in self._tools.families)]
+        store = ResultCache.of(self.folder, "|".join(parts))
+        return Scene(self._tools, who, source, driver, store)
 
     def _self(
         self, settings: VideoSettings, source: Recording, portrait: Portrait
     ) -> dict[str, Any]:
         scene = self._scene(settings.source, source, source, portrait)
-        plan, schema = settings.plan, self._bench.schema
+        plan, schema = settings.plan, self._tools.schema
         compared = self._measure(scene, SELF, plan.compared, "frames of their own")
         row = self._measure(scene, ROW, plan.in_a_row, "frames in a row")
         smooth = self._measure(scene, SMOOTH, plan.in_a_row, "frames driven smoothly")
@@ -141,11 +141,11 @@ class VideoRun:
             "still": {"same": same, "requests": requests},
             "families": {
                 family.name: self_figures(schema, compared, first, family.name)
-                for family in self._bench.families
+                for family in self._tools.families
             },
             "jitter": {
                 family.name: jitter_figures(row, smooth, family.name, rate)
-                for family in self._bench.families
+                for family in self._tools.families
             },
         }
 
@@ -158,34 +158,34 @@ class VideoRun:
     ) -> dict[str, Any]:
         driver = self._recording(path, settings)
         scene = self._scene(path, source, driver, portrait)
-        piece = self._measure(scene, CROSS, settings.plan.compared, "frames of the other")
-        if not piece:
+        cached = self._measure(scene, CROSS, settings.plan.compared, "frames of the other")
+        if not cached:
             raise InputError(f"{path} is too short: after the first frame none is left")
-        self._show("Driven by the other's recording: driver above, made below", piece)
+        self._show("Driven by the other's recording: driver above, made below", cached)
         still, start = self._read_first(source), self._read_first(driver)
         families = {
-            family.name: cross_figures(self._bench.schema, piece, still, start, family.name)
-            for family in self._bench.families
+            family.name: cross_figures(self._tools.schema, cached, still, start, family.name)
+            for family in self._tools.families
         }
-        cross = {"frames": len(piece["number"]), "families": families}
+        cross = {"frames": len(cached["number"]), "families": families}
         return {"driver": describe(path, driver), "cross": cross}
 
-    def _measure(self, scene: Scene, stage: str, numbers: Sequence[int], unit: str) -> Piece:
+    def _measure(self, scene: Scene, stage: str, numbers: Sequence[int], unit: str) -> CachedResult:
         def advance(done: int) -> None:
             self._on_progress(unit, done, len(numbers))
 
         return measure(scene, stage, numbers, advance)
 
-    def _read_first(self, recording: Recording) -> Piece:
-        readings = self._bench.read(recording.images[0])
-        arrays: Piece = {}
-        for family, reading in zip(self._bench.families, readings, strict=True):
+    def _read_first(self, recording: Recording) -> CachedResult:
+        readings = self._tools.read(recording.images[0])
+        arrays: CachedResult = {}
+        for family, reading in zip(self._tools.families, readings, strict=True):
             arrays |= stacked(family, [reading])
         return arrays
 
-    def _show(self, title: str, piece: Piece) -> None:
-        labels = [f"frame {number}" for number in piece["number"]]
-        self.shown.append(Shown(title, labels, list(piece["tiles"])))
+    def _show(self, title: str, cached: CachedResult) -> None:
+        labels = [f"frame {number}" for number in cached["number"]]
+        self.shown.append(Shown(title, labels, list(cached["tiles"])))
 
 
 def describe(path: Path, recording: Recording) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from photorig.worker.reenactment.bundle import ModelBundle
 
 from ..metrics.failures import Failure
-from ..protocols.pieces import Piece, Task
+from ..protocols.cached_results import CachedResult, Task
 from ..protocols.tiles import tiles_task
 from .pictures import (
     SHOWN_PEOPLE,
@@ -34,8 +34,8 @@ class Figure:
     caption: str
 
 
-Measure = Callable[[list[Task], str], list[Piece]]
-"""Tasks and what is counted to their pieces, see `stages.measure_all`."""
+Measure = Callable[[list[Task], str], list[CachedResult]]
+"""Tasks and what is counted to their cached results, see `stages.measure_all`."""
 
 FOLDER = "pictures"
 _FAILURES_A_ROW = 6
@@ -46,10 +46,10 @@ def draw_sheets(measure: Measure, bundle: ModelBundle, n_people: int, folder: Pa
     chosen = [(sheet, "sheets", SHOWN_PEOPLE) for sheet in control_sheets(bundle)]
     chosen += [(sheet, "strips", STRIP_PEOPLE) for sheet in pose_strips()]
     tasks = [_tasks(sheet, min(count, n_people)) for sheet, _, count in chosen]
-    pieces = iter(measure([task for group in tasks for task in group], "rows of pictures"))
+    cached_results = iter(measure([task for group in tasks for task in group], "rows of pictures"))
     figures = []
     for (sheet, section, _), group in zip(chosen, tasks, strict=True):
-        rows = [next(pieces)["tiles"] for _ in group]
+        rows = [next(cached_results)["tiles"] for _ in group]
         file = f"{FOLDER}/{sheet.name}.jpg"
         draw_sheet([column.label for column in sheet.columns], rows, folder / file)
         figures.append(Figure(section, file, sheet.title))
@@ -70,7 +70,7 @@ def draw_failures(
     tasks = [
         tiles_task(f.person, [("relative", None, {}), (f.mode, None, f.values)]) for f in failures
     ]
-    tiles = np.stack([piece["tiles"] for piece in measure(tasks, "worst frames")])
+    tiles = np.stack([cached["tiles"] for cached in measure(tasks, "worst frames")])
     figures = []
     for first in range(0, len(failures), _FAILURES_A_ROW):
         part = slice(first, first + _FAILURES_A_ROW)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..metrics.definitions import DEFINITIONS
-from ..metrics.goals import WANTED, bars, judge_of, unseen
+from ..metrics.goals import WANTED, goals_of, judge_of, unseen
 from ..metrics.published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Published
 from . import page_drive, page_parameters
 from .gallery import Figure
 from .markup import Content, joined, mark, picture, table, tag
-from .page_parts import Other, bars_table, definitions, whole_page
+from .page_parts import Other, definitions, goals_table, whole_page
 
 
 def page(report: dict[str, Any], others: Sequence[Other]) -> str:
@@ -76,7 +76,7 @@ def _summary(report: dict[str, Any], others: Sequence[Other]) -> list[Content]:
     parts: list[Content] = [
         tag("p", intro),
         tag("h2", "Goals"),
-        bars_table(bars(report, closed_form)),
+        goals_table(goals_of(report, closed_form)),
     ]
     if "control" in report:
         parts += _what_works(report["control"]["families"], first)

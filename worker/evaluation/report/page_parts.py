@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..metrics.goals import Bar
+from ..metrics.goals import GoalResult
 from .markup import Content, Markup, mark, table, tag
 
 _STYLE = """
@@ -18,7 +18,7 @@ caption { text-align: left; font-weight: 600; padding: .4rem 0; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #e4e4e4; }
 th[scope=row], thead th:first-child { text-align: left; font-weight: 500; }
 thead th { background: #f4f4f4; position: sticky; top: 0; }
-.bars td { text-align: left; } .wide { overflow-x: auto; margin: 1rem 0; }
+.goals_of td { text-align: left; } .wide { overflow-x: auto; margin: 1rem 0; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; } figcaption { color: #555; }
 .yes { color: #0a7a33; font-weight: 700; } .no { color: #b3261e; font-weight: 700; }
 .unknown, .note { color: #666; } dt { font-weight: 600; } dd { margin: 0 0 .6rem 1rem; }
@@ -46,9 +46,9 @@ def whole_page(title: str, parts: Sequence[Content]) -> str:
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def bars_table(bars: Sequence[Bar]) -> Markup:
+def goals_table(goals: Sequence[GoalResult]) -> Markup:
     """Goals, what was reached, and a mark."""
-    rows = [[bar.what, bar.goal, bar.reached, mark(bar.passed)] for bar in bars]
+    rows = [[each.what, each.goal, each.reached, mark(each.passed)] for each in goals]
     return tag("div", table(["goal", "wanted", "reached", ""], rows), class_="bars")
 
 

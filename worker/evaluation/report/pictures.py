@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from photorig.shared.errors import InputError
 from photorig.worker.reenactment.bundle import ModelBundle
 
-from ..protocols.studio import FrameSize
+from ..protocols.context import FrameSize
 from ..protocols.sweeps import swept_parameters
 from ..protocols.together import combinations
 

@@ -1,4 +1,4 @@
-"""What `photorig bench frames` measured, as text, and beside a run that was kept.
+"""What `photorig tools frames` measured, as text, and beside a run that was kept.
 
 Times of two computers, or of two hours on one, say little about one another. What is compared are
 ratios within a run: processor time over the time that the machine's own limits would take.
@@ -42,7 +42,7 @@ class SpeedReport:
 
     @property
     def unit(self) -> float:
-        """Milliseconds that this machine takes for a fixed piece of work of the usual kinds."""
+        """Milliseconds that this machine takes for a fixed cached of work of the usual kinds."""
         return _PRODUCTS / self.limits.products + _COPIED / self.limits.copied
 
     def ratios(self) -> dict[str, float]:
@@ -68,7 +68,7 @@ def read_ratios(path: Path) -> dict[str, float]:
         return {str(name): float(value) for name, value in ratios.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} holds no measured frames", "Give a file of 'photorig bench frames --save'."
+            f"{path} holds no measured frames", "Give a file of 'photorig tools frames --save'."
         ) from error
 
 

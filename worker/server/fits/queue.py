@@ -20,7 +20,7 @@ MAX_FITS = 16
 """Most fits that may wait or run, of all clients; each keeps its photos in memory."""
 MAX_FITS_OF_A_CLIENT = 4
 
-Asked = TypeVar("Asked")
+Address = TypeVar("Address")
 FitOutcome = FitProgress | FitFaces | FittedPortrait | PhotorigError
 
 
@@ -57,14 +57,14 @@ class Fitter(Protocol):
 
 
 @dataclass(frozen=True)
-class _Fit(Generic[Asked]):
-    asked: Asked
+class _Fit(Generic[Address]):
+    address: Address
     client: str
     job: str
     n_bytes: int
 
 
-class Fits(Generic[Asked]):
+class Fits(Generic[Address]):
     """The fits that wait or run.
 
     Args:
@@ -75,8 +75,8 @@ class Fits(Generic[Asked]):
     def __init__(self, fitter: Fitter | None, held: ByteBudget) -> None:
         self._fitter = fitter
         self._held = held
-        self._forgotten: dict[int, _Fit[Asked]] = {}
-        self._fits: dict[int, _Fit[Asked]] = {}
+        self._forgotten: dict[int, _Fit[Address]] = {}
+        self._fits: dict[int, _Fit[Address]] = {}
         self._ids = itertools.count(1)
 
     @property
@@ -89,12 +89,12 @@ class Fits(Generic[Asked]):
         return not self._fits
 
     def start(
-        self, asked: Asked, client: str, job: str, request: FitRequest, n_bytes: int = 0
+        self, address: Address, client: str, job: str, request: FitRequest, n_bytes: int = 0
     ) -> None:
         """Begin a fit.
 
         Args:
-            asked: comes back with each of its answers.
+            address: comes back with each of its answers.
             n_bytes: that are held for its photos; they are given back when it has ended.
 
         Raises:
@@ -116,7 +116,7 @@ class Fits(Generic[Asked]):
         if len(self._fits) >= MAX_FITS or of_client >= MAX_FITS_OF_A_CLIENT:
             raise TooMuch("Too many photos wait", "Wait for one to be done.")
         fit_id = next(self._ids)
-        self._fits[fit_id] = _Fit(asked, client, job, n_bytes)
+        self._fits[fit_id] = _Fit(address, client, job, n_bytes)
         self._fitter.start(fit_id, request)
 
     def end(self, client: str, job: str) -> None:
@@ -133,14 +133,14 @@ class Fits(Generic[Asked]):
             if self._fitter is not None:
                 self._fitter.cancel(fit_id)
 
-    def news(self) -> Iterator[tuple[Asked, FitOutcome]]:
+    def new_events(self) -> Iterator[tuple[Address, FitOutcome]]:
         """What has happened since the last call, without what nobody wants any more."""
         for event in [] if self._fitter is None else self._fitter.events():
             fit = self._fits.get(event.fit_id)
             if not isinstance(event.outcome, FitProgress):
                 self._ended(event.fit_id)
             if fit is not None:
-                yield fit.asked, event.outcome
+                yield fit.address, event.outcome
 
     def _ended(self, fit_id: int) -> None:
         fit = self._fits.pop(fit_id, None) or self._forgotten.pop(fit_id, None)

@@ -132,11 +132,11 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
     lengths = np.array([_length(row) for row in rows])
     longest = np.where(scale.is_angle.numpy(), LONGEST_ANGLE_MOTION, LONGEST_MOTION)
     has_partner = [ARKIT_52.parameters[p].mirror != ARKIT_52.ids[p] for p in scale.positions]
-    bearable = np.where(has_partner, MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MIDDLE)
+    clamped_motion = np.where(has_partner, MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MIDDLE)
     jaw = scale.positions.index(ARKIT_52.index["jawOpen"])
-    bearable[jaw] = MAXIMUM_SHIFT_OF_JAW
-    bearable[scale.is_angle.numpy()] = MAXIMUM_SHIFT_OF_ANGLE
-    result: np.ndarray = np.minimum(longest, bearable / lengths)
+    clamped_motion[jaw] = MAXIMUM_SHIFT_OF_JAW
+    clamped_motion[scale.is_angle.numpy()] = MAXIMUM_SHIFT_OF_ANGLE
+    result: np.ndarray = np.minimum(longest, clamped_motion / lengths)
     return result
 
 

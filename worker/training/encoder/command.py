@@ -15,10 +15,10 @@ from photorig.worker.fitting.encoder import PhotoEncoder, load_trunk, read_head
 from photorig.worker.generators import DEFAULT, load_generator
 from photorig.worker.registry.cache import default_cache_folder
 
-from .lessons import CHUNK, HELD_OUT, TRAINING, load_lessons, observed_people
+from .features import VERSIONS, both, load_features, photographs
 from .measurement import as_tensor, load_observers, measure
 from .regression import RegressionSettings, explained, fit_head, head_tensors
-from .sights import VERSIONS, both, load_sights, photographs
+from .samples import CHUNK, HELD_OUT, TRAINING, load_samples, observed_people
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Lessons, what is seen of them, the head, and its likeness on held-out photographs."""
+    """Samples, what is seen of them, the head, and its similarity on held-out photographs."""
     torch.set_num_threads(args.threads)
     cache = args.cache or default_cache_folder() / "encoder"
     generator, trunk, matte = (
@@ -50,18 +50,20 @@ def run(args: argparse.Namespace) -> int:
         load_trunk(),
         PersonMatte(),
     )
-    lessons = load_lessons(generator, TRAINING, args.seed, args.faces, cache, _say_rendered)
+    samples = load_samples(generator, TRAINING, args.seed, args.faces, cache, _say_rendered)
     name = f"{generator.pixels_id[:12]}-{TRAINING}-{args.seed}"
     started = time.process_time()
-    sights = load_sights(trunk, matte, lessons, cache, name, _say_seen)
+    trunk_features = load_features(trunk, matte, samples, cache, name, _say_seen)
     if args.people:
         people = observed_people(args.people)
-        sights = both(sights, load_sights(trunk, matte, people, cache, args.people.stem, _say_seen))
-    head = fit_head(sights, RegressionSettings(rank=args.rank), _say)
+        trunk_features = both(
+            trunk_features, load_features(trunk, matte, people, cache, args.people.stem, _say_seen)
+        )
+    head = fit_head(trunk_features, RegressionSettings(rank=args.rank), _say)
     save_file(head_tensors(head), args.out)
     _say(f"Wrote {args.out} after {time.process_time() - started:.0f} s of processor time")
 
-    tests = load_lessons(generator, HELD_OUT, args.seed, CHUNK, cache)
+    tests = load_samples(generator, HELD_OUT, args.seed, CHUNK, cache)
     encoder = PhotoEncoder(trunk, read_head(args.out), generator.n_rows)
     observers = load_observers(args.generator)
     for version in range(VERSIONS):

@@ -25,7 +25,7 @@ IMAGE_SIZE = 256
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """How one picture resembles another.
 
     Attributes:
@@ -86,7 +86,7 @@ def load_observers(name: str = DEFAULT) -> Observers:
 
 
 @torch.no_grad()
-def likeness(observers: Observers, latents: Tensor, wanted: Tensor) -> Likeness | None:
+def similarity(observers: Observers, latents: Tensor, wanted: Tensor) -> Similarity | None:
     """The picture of latents (1, n_rows, w_dim) beside the wanted one (1, 3, 256, 256) in [0, 1].
 
     None where no face is found in one of them.
@@ -102,7 +102,7 @@ def likeness(observers: Observers, latents: Tensor, wanted: Tensor) -> Likeness 
     deviation = (latents[0] - observers.generator.mean_latent) / observers.generator.latent_std
     groups = deviation[first_rows(len(deviation))]
     distance = (landmarks[0] - landmarks[1])[:, :2].norm(dim=-1).mean()
-    return Likeness(
+    return Similarity(
         psnr=-10 * float((pictures[0] - pictures[1]).square().mean().log10()),
         identity=float(identity[0] @ identity[1]),
         descriptor=float(descriptor[0] @ descriptor[1]),
@@ -113,10 +113,12 @@ def likeness(observers: Observers, latents: Tensor, wanted: Tensor) -> Likeness 
     )
 
 
-def mean_likeness(parts: list[Likeness]) -> Likeness:
+def mean_similarity(parts: list[Similarity]) -> Similarity:
     """Means over pictures."""
     columns = np.array([astuple(part) for part in parts]).mean(0).tolist()
-    return Likeness(**dict(zip((field.name for field in fields(Likeness)), columns, strict=True)))
+    return Similarity(
+        **dict(zip((field.name for field in fields(Similarity)), columns, strict=True))
+    )
 
 
 def measure(
@@ -125,8 +127,8 @@ def measure(
     photos: np.ndarray,
     pictures: np.ndarray,
     rounds: int,
-) -> Likeness:
-    """Mean likeness of encoded photos to the pictures they were taken of.
+) -> Similarity:
+    """Mean similarity of encoded photos to the pictures they were taken of.
 
     Args:
         photos, pictures: (n, 256, 256, 3) uint8.
@@ -136,10 +138,10 @@ def measure(
     for photo, picture in zip(photos, pictures, strict=True):
         render = observers.render if rounds else None
         latents = encoder(as_tensor(photo), render, rounds)
-        part = likeness(observers, latents, as_tensor(picture))
+        part = similarity(observers, latents, as_tensor(picture))
         if part is not None:
             parts.append(part)
-    return mean_likeness(parts)
+    return mean_similarity(parts)
 
 
 def as_tensor(picture: np.ndarray) -> Tensor:

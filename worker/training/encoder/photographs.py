@@ -16,7 +16,7 @@ import numpy as np
 
 from photorig.worker.faces.segmentation import Matte
 
-from .covers import cover
+from .occluders import occluded
 
 SIZE = 256
 
@@ -56,7 +56,7 @@ def photograph(
     if random.random() < chances.background:
         picture = before_another(picture, matte.person(image), backdrop, random)
     if random.random() < chances.covered:
-        picture = cover(picture, backdrop, random)
+        picture = occluded(picture, backdrop, random)
     if random.random() < chances.light:
         picture = _lit(picture, random)
     picture = _misaligned(picture, random)

@@ -4,8 +4,8 @@ There are more features than pictures, so everything is solved in the dual: with
 the pictures. Latents are fitted in coordinates that differ much in how well a picture tells them:
 the mean over the groups of rows and the deviations from it, each along the principal directions of
 w. Each band of coordinates has a ridge of its own; what cannot be told at all stays at its mean.
-Ridges and the weight of each block of features are chosen on lessons that were left out, all
-versions of a lesson together.
+Ridges and the weight of each block of features are chosen on samples that were left out, all
+versions of a sample together.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from photorig.worker.fitting.encoder import ROW_GROUPS, EncoderHead, Maps, raw_features
 
-from .sights import Sights
+from .features import TrunkFeatures
 
 _FOLDS = 3
 _RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 1e6)
@@ -46,22 +46,22 @@ class RegressionSettings:
 
 
 def fit_head(
-    sights: Sights, settings: RegressionSettings, say: Callable[[str], None]
+    trunk_features: TrunkFeatures, settings: RegressionSettings, say: Callable[[str], None]
 ) -> EncoderHead:
-    """The head with the smallest error on lessons that were left out, fitted to all of them."""
-    middle_basis = _main_channels(sights.maps.middle, settings.middle)
-    deep_basis = _main_channels(sights.maps.deep, settings.deep)
-    features = _features(sights.maps, middle_basis, deep_basis)
+    """The head with the smallest error on samples that were left out, fitted to all of them."""
+    middle_basis = _main_channels(trunk_features.maps.middle, settings.middle)
+    deep_basis = _main_channels(trunk_features.maps.deep, settings.deep)
+    features = _features(trunk_features.maps, middle_basis, deep_basis)
     mean, deviation = features.mean(0), features.std(0)
-    blocks = _blocks(sights.maps, settings)
+    blocks = _blocks(trunk_features.maps, settings)
     # What hardly ever changes must not be blown up: it is noise.
     floor = torch.cat([deviation[block].mean().expand(_length(block)) for block in blocks])
     scale = 1 / deviation.clamp_min(0.1 * floor)
     features = (features - mean).mul_(scale)
-    coordinates = Coordinates.of(sights.codes.double())
-    targets = coordinates.apart(sights.codes.double())
+    coordinates = Coordinates.of(trunk_features.codes.double())
+    targets = coordinates.apart(trunk_features.codes.double())
     grams = [_gram(features[:, block]) for block in blocks]
-    balance, ridges = _chosen(grams, targets, sights.lesson, say)
+    balance, ridges = _chosen(grams, targets, trunk_features.sample, say)
     weights = torch.cat(
         [
             torch.full((_length(block),), (share / _length(block)) ** 0.5)
@@ -152,12 +152,12 @@ class Coordinates:
 
 
 def _chosen(
-    grams: list[Tensor], targets: Tensor, lesson: Tensor, say: Callable[[str], None]
+    grams: list[Tensor], targets: Tensor, sample: Tensor, say: Callable[[str], None]
 ) -> tuple[tuple[float, ...], Tensor]:
     """Balance of the blocks, and ridges (2, n_bands) of common coordinates and deviations."""
     spread, results = _by_band(targets.square().sum(0)), []
     for balance in _BALANCES:
-        errors = _left_out_errors(_mixed(grams, balance), targets, lesson)
+        errors = _left_out_errors(_mixed(grams, balance), targets, sample)
         least, index = errors.min(0)
         results.append((float(least.sum() / spread.sum()), balance, index, 1 - least / spread))
     total, balance, index, shares = min(results, key=lambda result: result[0])
@@ -171,11 +171,11 @@ def _mixed(grams: list[Tensor], balance: tuple[float, ...]) -> Tensor:
     return torch.stack(parts).sum(0)
 
 
-def _left_out_errors(gram: Tensor, targets: Tensor, lesson: Tensor) -> Tensor:
-    """(n_ridges, 2, n_bands) squared errors on left-out lessons."""
+def _left_out_errors(gram: Tensor, targets: Tensor, sample: Tensor) -> Tensor:
+    """(n_ridges, 2, n_bands) squared errors on left-out samples."""
     errors = torch.zeros(len(_RIDGES), 2, len(_bands(targets.shape[2])) - 1, dtype=targets.dtype)
     for fold in range(_FOLDS):
-        left_out = lesson % _FOLDS == fold
+        left_out = sample % _FOLDS == fold
         known = ~left_out
         # Single precision from here on: it chooses between ridges a factor of three apart.
         values, vectors = torch.linalg.eigh(gram[known][:, known])

@@ -22,7 +22,7 @@ BLOCK_BEFORE_HEAD = {256: 4, 512: 5}
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Sample:
     """One image as the heads see it.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Taps(nn.Module):
 
 
 class Teacher:
-    """Makes lessons; OpenVINO runs the full pass about three times as fast as torch does."""
+    """Makes samples; OpenVINO runs the full pass about three times as fast as torch does."""
 
     def __init__(self, network: MobileStyleGAN, n_threads: int) -> None:
         self._network = network
@@ -66,7 +66,7 @@ class Teacher:
         latents = torch.stack([draw_latents(self._network, draw) for draw in draws])
         return style_projection(self._network, first_row, latents, n_components)
 
-    def lesson(self, seed: int, index: int) -> Lesson:
+    def sample(self, seed: int, index: int) -> Sample:
         """Lesson number ``index`` of the course ``seed``; always the same one."""
         latents = draw_latents(self._network, np.random.default_rng((seed, index)))
         outputs = self._compiled(latents[None].numpy())
@@ -76,7 +76,7 @@ class Teacher:
             features[shape.size] = torch.from_numpy(outputs[position])[0].half()
             small = functional.avg_pool2d(image, image.shape[-1] // shape.size)
             images[shape.size] = small[0].half()
-        return Lesson(latents, features, images)
+        return Sample(latents, features, images)
 
 
 @torch.no_grad()

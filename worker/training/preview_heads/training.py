@@ -1,7 +1,7 @@
 """Trains the preview heads: ``photorig train preview-heads``.
 
 A head is fitted to the 1024² image averaged down. The linear part starts at the least-squares
-solution; then all of it is trained on crops drawn from a pool of lessons that is renewed
+solution; then all of it is trained on crops drawn from a pool of samples that is renewed
 continually. Everything is a function of the seed; a checkpoint continues where it was left.
 """
 
@@ -35,7 +35,7 @@ from photorig.worker.generators.preview_head import (
 from photorig.worker.generators.weights import HEADS_FILE, split_by_size
 
 from .style_projection import StyleProjection
-from .teacher import Lesson, Teacher
+from .teacher import Sample, Teacher
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ class Settings:
     """How to train.
 
     Attributes:
-        lessons: how many images to learn from in all.
+        samples: how many images to learn from in all.
         pool: how many of them are in memory at a time.
-        steps_per_lesson: training steps of each head for each new lesson.
+        steps_per_sample: training steps of each head for each new sample.
         crops: by head size, crops in a step.
         learning_rate: highest learning rate (cosine schedule).
         held_out: images the heads are judged by.
@@ -63,9 +63,9 @@ class Settings:
         threads: threads of the processor to use.
     """
 
-    lessons: int = 900
+    samples: int = 900
     pool: int = 96
-    steps_per_lesson: int = 8
+    steps_per_sample: int = 8
     crops: tuple[int, ...] = (8, 16)
     learning_rate: float = 2e-3
     held_out: int = 16
@@ -74,7 +74,7 @@ class Settings:
 
     @property
     def steps(self) -> int:
-        return (self.lessons - self.pool) * self.steps_per_lesson
+        return (self.samples - self.pool) * self.steps_per_sample
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path(HEADS_FILE), help="file to write")
     parser.add_argument("--checkpoint", type=Path, help="continue from and save to this folder")
     parser.add_argument(
-        "--lessons", type=int, default=defaults.lessons, help="images to learn from"
+        "--lessons", type=int, default=defaults.samples, help="images to learn from"
     )
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--threads", type=int, default=defaults.threads)
@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains, writes the weights and says how good they are on held-out images."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = Settings(lessons=args.lessons, seed=args.seed, threads=args.threads)
+    settings = Settings(samples=args.samples, seed=args.seed, threads=args.threads)
     torch.set_num_threads(settings.threads)
     teacher = Teacher(load_mobile_stylegan(), settings.threads)
     heads = train(teacher, settings, args.checkpoint)
@@ -130,21 +130,21 @@ class Quality:
         )
 
 
-def held_out(teacher: Teacher, settings: Settings) -> list[Lesson]:
-    """Lessons that no training with any number of lessons ever sees."""
-    return [teacher.lesson(settings.seed + 10**6, index) for index in range(settings.held_out)]
+def held_out(teacher: Teacher, settings: Settings) -> list[Sample]:
+    """Samples that no training with any number of samples ever sees."""
+    return [teacher.sample(settings.seed + 10**6, index) for index in range(settings.held_out)]
 
 
 @torch.no_grad()
-def judge(heads: dict[int, PreviewHead], lessons: list[Lesson]) -> list[Quality]:
-    """The quality of each head on these lessons."""
+def judge(heads: dict[int, PreviewHead], samples: list[Sample]) -> list[Quality]:
+    """The quality of each head on these samples."""
     qualities = []
     for size, head in heads.items():
         decibels, casts = [], []
-        for lesson in lessons:
-            features = lesson.features[size].float()[None]
-            image = head(features, lesson.latents[None]).clamp(-1, 1)[0]
-            error = image - lesson.images[size].float()
+        for sample in samples:
+            features = sample.features[size].float()[None]
+            image = head(features, sample.latents[None]).clamp(-1, 1)[0]
+            error = image - sample.images[size].float()
             decibels.append(10 * math.log10(4 / float(error.square().mean())))
             casts.append(float(error.mean(dim=(1, 2)).abs().mean()) * 127.5)
         qualities.append(
@@ -158,13 +158,13 @@ def judge(heads: dict[int, PreviewHead], lessons: list[Lesson]) -> list[Quality]
 
 @torch.no_grad()
 def initial_head(
-    shape: HeadShape, projection: StyleProjection, lessons: list[Lesson]
+    shape: HeadShape, projection: StyleProjection, samples: list[Sample]
 ) -> PreviewHead:
-    """A head whose linear part is the least-squares solution on some pixels of the lessons."""
+    """A head whose linear part is the least-squares solution on some pixels of the samples."""
     head = PreviewHead(shape)
     head.style.projection.copy_(projection.matrix)
     head.style.offset.copy_(projection.offset)
-    pixels = [_some_pixels(lesson, shape.size) for lesson in lessons]
+    pixels = [_some_pixels(sample, shape.size) for sample in samples]
     features = torch.cat([pixel.features for pixel in pixels])
     bands = torch.cat([pixel.bands for pixel in pixels])
     scale = 1 / features.std(dim=0).clamp_min(1e-3)
@@ -185,9 +185,9 @@ class _Pixels:
     bands: Tensor  # (n, 12)
 
 
-def _some_pixels(lesson: Lesson, size: int) -> _Pixels:
-    features = lesson.features[size].float()[:, 3::8, 5::8].flatten(1).T
-    bands = haar(lesson.images[size].float()[None])[0, :, 3::8, 5::8].flatten(1).T
+def _some_pixels(sample: Sample, size: int) -> _Pixels:
+    features = sample.features[size].float()[:, 3::8, 5::8].flatten(1).T
+    bands = haar(sample.images[size].float()[None])[0, :, 3::8, 5::8].flatten(1).T
     # `inverse_haar` leaves the factor 1/2 to the weights, and `haar` is its exact opposite.
     return _Pixels(features, bands)
 
@@ -227,7 +227,7 @@ class Pupil:
         }
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
-    def step(self, pool: deque[Lesson], number: int) -> float:
+    def step(self, pool: deque[Sample], number: int) -> float:
         """One training step; a function of the pool and the step's number. Returns the loss."""
         random = np.random.default_rng((self.settings.seed, self.head.shape.size, number))
         batch = draw_crops(pool, self.head.shape.size, self.crops, random)
@@ -268,20 +268,20 @@ class Crops:
     latents: Tensor
 
 
-def draw_crops(pool: deque[Lesson], size: int, count: int, random: np.random.Generator) -> Crops:
-    """Random crops of random lessons; a crop that leaves the picture is pushed to its edge."""
+def draw_crops(pool: deque[Sample], size: int, count: int, random: np.random.Generator) -> Crops:
+    """Random crops of random samples; a crop that leaves the picture is pushed to its edge."""
     last = size // 2 - CROP
     features, images, weights, latents = [], [], [], []
     for index in random.choice(len(pool), count, replace=False):
-        lesson = pool[int(index)]
+        sample = pool[int(index)]
         top, left = np.clip(random.integers(-CROP // 4, last + CROP // 4 + 1, 2), 0, last)
         rows, columns = slice(top, top + CROP), slice(left, left + CROP)
-        features.append(lesson.features[size][:, rows, columns])
+        features.append(sample.features[size][:, rows, columns])
         images.append(
-            lesson.images[size][:, 2 * top : 2 * (top + CROP), 2 * left : 2 * (left + CROP)]
+            sample.images[size][:, 2 * top : 2 * (top + CROP), 2 * left : 2 * (left + CROP)]
         )
         weights.append(_seen_wholly(int(top), int(left), last))
-        latents.append(lesson.latents)
+        latents.append(sample.latents)
     return Crops(
         torch.stack(features).float(),
         torch.stack(images).float(),
@@ -330,7 +330,7 @@ def train(teacher: Teacher, settings: Settings, checkpoint: Path | None) -> dict
     saved = _read_checkpoint(checkpoint, pupils)
     first = saved or settings.pool
     pool = deque(
-        (teacher.lesson(settings.seed, index) for index in range(first - settings.pool, first)),
+        (teacher.sample(settings.seed, index) for index in range(first - settings.pool, first)),
         maxlen=settings.pool,
     )
     if saved is None:
@@ -341,27 +341,27 @@ def train(teacher: Teacher, settings: Settings, checkpoint: Path | None) -> dict
             pupil.begin(initial_head(shape, projection, list(pool)))
     _report(pupils, tests, first, 0.0)
     start, losses = time.monotonic(), []
-    for lesson in range(first, settings.lessons):
-        pool.append(teacher.lesson(settings.seed, lesson))
-        for repeat in range(settings.steps_per_lesson):
-            number = (lesson - settings.pool) * settings.steps_per_lesson + repeat
+    for sample in range(first, settings.samples):
+        pool.append(teacher.sample(settings.seed, sample))
+        for repeat in range(settings.steps_per_sample):
+            number = (sample - settings.pool) * settings.steps_per_sample + repeat
             losses.append([pupil.step(pool, number) for pupil in pupils])
-        if (lesson + 1) % 50 == 0 or lesson + 1 == settings.lessons:
+        if (sample + 1) % 50 == 0 or sample + 1 == settings.samples:
             logger.info("loss %s", np.round(np.mean(losses, axis=0), 4))
             losses = []
-            _report(pupils, tests, lesson + 1, time.monotonic() - start)
-            _write_checkpoint(checkpoint, pupils, lesson + 1)
+            _report(pupils, tests, sample + 1, time.monotonic() - start)
+            _write_checkpoint(checkpoint, pupils, sample + 1)
     return {pupil.head.shape.size: pupil.average.eval() for pupil in pupils}
 
 
-def _report(pupils: list[Pupil], tests: list[Lesson], lesson: int, seconds: float) -> None:
+def _report(pupils: list[Pupil], tests: list[Sample], sample: int, seconds: float) -> None:
     heads = {pupil.head.shape.size: pupil.average for pupil in pupils}
     for quality in judge(heads, tests):
-        logger.info("lesson %d, %.0f s, %s", lesson, seconds, quality)
+        logger.info("lesson %d, %.0f s, %s", sample, seconds, quality)
 
 
 def _read_checkpoint(folder: Path | None, pupils: list[Pupil]) -> int | None:
-    """Puts the pupils back where a run was left; the number of its next lesson, None if none."""
+    """Puts the pupils back where a run was left; the number of its next sample, None if none."""
     if folder is None or not (folder / CHECKPOINT_FILE).exists():
         return None
     tensors = load_file(folder / CHECKPOINT_FILE)
@@ -370,11 +370,11 @@ def _read_checkpoint(folder: Path | None, pupils: list[Pupil]) -> int | None:
     return int(tensors["lesson"])
 
 
-def _write_checkpoint(folder: Path | None, pupils: list[Pupil], lesson: int) -> None:
+def _write_checkpoint(folder: Path | None, pupils: list[Pupil], sample: int) -> None:
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {"lesson": torch.tensor(lesson)}
+    tensors = {"lesson": torch.tensor(sample)}
     for pupil in pupils:
         state = pupil.state()
         tensors |= {f"{pupil.head.shape.size}.{name}": state[name] for name in state}

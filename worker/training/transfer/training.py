@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from photorig.worker.faces.recognition import maps_apart
+from photorig.worker.faces.recognition import map_distance
 from photorig.worker.reenactment.transfer_networks import TransferNetworks
 
 from ..performances import FRAMES, SIDE, Observers, Performances, rendered
@@ -86,5 +86,5 @@ class TransferObjective:
     def _apart(self, images: Tensor, truth: Tensor, driver: Tensor) -> Tensor:
         """() perceptual distance of faces, by maps of face recognition."""
         landmarks = self._people.landmarks[driver]
-        one, other = (self._observers.recognition.see(x, landmarks) for x in (images, truth))
-        return maps_apart(one, other)
+        features_of = self._observers.recognition.face_features
+        return map_distance(features_of(images, landmarks), features_of(truth, landmarks))

@@ -15,8 +15,8 @@ from photorig.worker.evaluation.metrics.background import background_change, wid
 from photorig.worker.evaluation.metrics.ceilings import mirrored, photographed_again
 from photorig.worker.evaluation.metrics.placement import head_translation
 from photorig.worker.evaluation.protocols import drive, motion, paste, sweeps, tiles, together
-from photorig.worker.evaluation.protocols.pieces import Task
-from photorig.worker.evaluation.protocols.studio import Settings, Studio
+from photorig.worker.evaluation.protocols.cached_results import Task
+from photorig.worker.evaluation.protocols.context import EvaluationContext, Settings
 from photorig.worker.evaluation.report.pictures import control_sheets, draw_matrix, draw_sheet
 from photorig.worker.portraits.response import KNOTS, TURNS, PortraitResponse
 from photorig.worker.reenactment.renderer import FaceRenderer
@@ -68,11 +68,11 @@ class NoNet3D:
 
 
 @pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
-    return studio_in(tmp_path_factory.mktemp("evaluation"), "directions")
+def context(tmp_path_factory: pytest.TempPathFactory) -> EvaluationContext:
+    return context_in(tmp_path_factory.mktemp("evaluation"), "directions")
 
 
-def studio_in(folder: Path, method: str) -> Studio:
+def context_in(folder: Path, method: str) -> EvaluationContext:
     renderer = FaceRenderer(tiny_bundle(), QuickGenerator(), tiny_stage())
     settings = Settings(method=method, size=SIZE)
 
@@ -86,54 +86,58 @@ def studio_in(folder: Path, method: str) -> Studio:
 
     net3d: Any = NoNet3D()
     family = BrightnessFamily()
-    return Studio(settings, renderer, net3d, (family,), LeftHalf(), latents_of, folder, SIZE)
+    return EvaluationContext(
+        settings, renderer, net3d, (family,), LeftHalf(), latents_of, folder, SIZE
+    )
 
 
-def test_a_person_is_read_at_rest_again_restyled_and_mirrored(studio: Studio) -> None:
-    piece = sweeps.measure_person(studio, Task(sweeps.PERSON, 0))
-    seen = piece["brightness.parameters"]
+def test_a_person_is_read_at_rest_again_restyled_and_mirrored(context: EvaluationContext) -> None:
+    cached = sweeps.measure_person(context, Task(sweeps.PERSON, 0))
+    seen = cached["brightness.parameters"]
     assert seen.shape == (4, len(ARKIT_52))
     assert seen[sweeps.REST, 0] == pytest.approx(seen[sweeps.MIRRORED, 0])
     assert seen[sweeps.REST, 0] != seen[sweeps.OTHER_STYLES, 0]
-    np.testing.assert_allclose(piece["parameters"], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(cached["parameters"], 0.1, rtol=1e-6)
 
 
-def test_a_sweep_asks_for_its_levels_and_reads_the_renderers_frames(studio: Studio) -> None:
-    piece = sweeps.measure_sweep(studio, Task(sweeps.SWEEP, 1, ("jawOpen", "headYaw")))
-    jaw = piece["parameter"] == ARKIT_52.index["jawOpen"]
-    np.testing.assert_allclose(piece["fraction"][jaw], sweeps.FRACTIONS)
-    np.testing.assert_allclose(piece["asked"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-5)
-    np.testing.assert_allclose(piece["fraction"][~jaw], sweeps.SIGNED_FRACTIONS)
-    portrait = studio.portrait(1)
+def test_a_sweep_asks_for_its_levels_and_reads_the_renderers_frames(
+    context: EvaluationContext,
+) -> None:
+    cached = sweeps.measure_sweep(context, Task(sweeps.SWEEP, 1, ("jawOpen", "headYaw")))
+    jaw = cached["parameter"] == ARKIT_52.index["jawOpen"]
+    np.testing.assert_allclose(cached["fraction"][jaw], sweeps.FRACTIONS)
+    np.testing.assert_allclose(cached["asked"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-5)
+    np.testing.assert_allclose(cached["fraction"][~jaw], sweeps.SIGNED_FRACTIONS)
+    portrait = context.portrait(1)
     assert portrait is not None
-    image = studio.frame(portrait, ARKIT_52.vector({"jawOpen": 0.4}), "relative")
-    assert piece["brightness.parameters"][jaw][-1, 0] == pytest.approx(image.mean())
-    assert np.isfinite(piece["background"][jaw]).tolist() == [False, False, False, True]
-    np.testing.assert_allclose(piece["shift"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-4)
+    image = context.frame(portrait, ARKIT_52.vector({"jawOpen": 0.4}), "relative")
+    assert cached["brightness.parameters"][jaw][-1, 0] == pytest.approx(image.mean())
+    assert np.isfinite(cached["background"][jaw]).tolist() == [False, False, False, True]
+    np.testing.assert_allclose(cached["shift"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-4)
 
 
-def test_both_sides_are_moved_to_the_ends_of_their_ranges(studio: Studio) -> None:
-    piece = together.measure_together(studio, Task(together.TOGETHER, 1, ("smile",)))
-    named = dict(zip(ARKIT_52.ids, piece["asked"][0], strict=True))
+def test_both_sides_are_moved_to_the_ends_of_their_ranges(context: EvaluationContext) -> None:
+    cached = together.measure_together(context, Task(together.TOGETHER, 1, ("smile",)))
+    named = dict(zip(ARKIT_52.ids, cached["asked"][0], strict=True))
     moved = {name: value for name, value in named.items() if value}
     assert moved == pytest.approx({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4})
-    people = [sweeps.measure_person(studio, Task(sweeps.PERSON, i)) for i in range(3)]
-    piece["person"] = np.array(1)
-    figures = together.together_figures(ARKIT_52, people, [piece], "brightness")
+    people = [sweeps.measure_person(context, Task(sweeps.PERSON, i)) for i in range(3)]
+    cached["person"] = np.array(1)
+    figures = together.together_figures(ARKIT_52, people, [cached], "brightness")
     assert list(figures) == ["smile"]
     assert figures["smile"]["people"] == 1
     assert figures["smile"]["asked"]["mouthSmileLeft"] == pytest.approx(0.4)
 
 
-def test_a_person_without_a_face_gives_empty_pieces(studio: Studio) -> None:
-    assert np.isnan(sweeps.measure_person(studio, Task(sweeps.PERSON, 5))["parameters"]).all()
-    assert not len(sweeps.measure_sweep(studio, Task(sweeps.SWEEP, 5, ("jawOpen",)))["parameter"])
-    assert not len(paste.measure_paste(studio, Task(paste.PASTE, 5))["move"])
-    assert not len(motion.measure_still(studio, Task(motion.STILL, 5))["same"])
+def test_a_person_without_a_face_gives_empty_pieces(context: EvaluationContext) -> None:
+    assert np.isnan(sweeps.measure_person(context, Task(sweeps.PERSON, 5))["parameters"]).all()
+    assert not len(sweeps.measure_sweep(context, Task(sweeps.SWEEP, 5, ("jawOpen",)))["parameter"])
+    assert not len(paste.measure_paste(context, Task(paste.PASTE, 5))["move"])
+    assert not len(motion.measure_still(context, Task(motion.STILL, 5))["same"])
     assert not len(
-        together.measure_together(studio, Task("together", 5, ("smile",)))["combination"]
+        together.measure_together(context, Task("together", 5, ("smile",)))["combination"]
     )
-    (tile,) = tiles.measure_tiles(studio, tiles.tiles_task(5, [("relative", SIZE, {})]))["tiles"]
+    (tile,) = tiles.measure_tiles(context, tiles.tiles_task(5, [("relative", SIZE, {})]))["tiles"]
     assert (tile == 128).all()
 
 
@@ -152,8 +156,8 @@ def test_a_face_is_calibrated_once_and_kept(
         reach = np.full(n, -1, np.float32), np.full(n, 1, np.float32)
         return PortraitResponse(bundle.id, moved, moved / 2, turned, turns_seen, *reach)
 
-    monkeypatch.setattr("photorig.worker.evaluation.protocols.studio.measure_response", measure)
-    first, second = (studio_in(tmp_path, "calibrated") for _ in range(2))
+    monkeypatch.setattr("photorig.worker.evaluation.protocols.context.measure_response", measure)
+    first, second = (context_in(tmp_path, "calibrated") for _ in range(2))
     for one in (first, second):
         portrait = one.portrait(1)
         assert portrait is not None and portrait.response is not None
@@ -161,29 +165,29 @@ def test_a_face_is_calibrated_once_and_kept(
         wanted = ARKIT_52.vector({"jawOpen": 0.2})
         assert one.shift_length(portrait, wanted, "relative") == pytest.approx(0.4, rel=1e-3)
     assert calls == ["evaluation 1"]
-    assert first.key != studio_in(tmp_path, "directions").key
+    assert first.key != context_in(tmp_path, "directions").key
 
 
-def test_pairs_are_rendered_in_absolute_mode(studio: Studio) -> None:
+def test_pairs_are_rendered_in_absolute_mode(context: EvaluationContext) -> None:
     asked = [0.1] * len(ARKIT_52)
     beyond = [0.1] * len(ARKIT_52)
     beyond[0] = 90.0
     task = Task(drive.PAIRS, 2, ((drive.IMAGE, 3, asked), (drive.TURN, 2, beyond)))
-    piece = drive.measure_pairs(studio, task)
-    portrait = studio.portrait(2)
+    cached = drive.measure_pairs(context, task)
+    portrait = context.portrait(2)
     assert portrait is not None
-    rest = studio.frame(portrait, ARKIT_52.rest, "relative")
+    rest = context.frame(portrait, ARKIT_52.rest, "relative")
     # The photo shows 0.1 of everything already, so this asks for nothing.
-    assert piece["brightness.parameters"][0, 0] == pytest.approx(rest.mean())
-    assert piece["beyond"].tolist() == [0, 1]
+    assert cached["brightness.parameters"][0, 0] == pytest.approx(rest.mean())
+    assert cached["beyond"].tolist() == [0, 1]
 
 
-def test_the_still_test_finds_the_same_bytes(studio: Studio) -> None:
-    same = motion.measure_still(studio, Task(motion.STILL, 0))["same"]
+def test_the_still_test_finds_the_same_bytes(context: EvaluationContext) -> None:
+    same = motion.measure_still(context, Task(motion.STILL, 0))["same"]
     assert len(same) and same.all()
 
 
-def test_backgrounds_are_compared_outside_both_people(studio: Studio) -> None:
+def test_backgrounds_are_compared_outside_both_people(context: EvaluationContext) -> None:
     source = np.zeros((20, 20, 3), np.uint8)
     driven = source.copy()
     driven[:, :12], driven[:, 12:] = 200, 3

@@ -1,4 +1,8 @@
-"""Motions that a tuning rehearses, so that a tuned face still moves as the bundle moves faces."""
+"""Edits that a tuning has to preserve, so that a tuned face still moves as the bundle moves faces.
+
+Pivotal tuning's locality regulariser (Roich et al. 2021) keeps what random codes show; these are
+the codes that driving a face leads to.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from torch import Tensor
 from photorig.worker.reenactment.bundle import ModelBundle
 
 Part = Literal["mouth", "eyes", "face", "head"]
-"""What a motion changes: below the middle of the nose, above it, all of the face, all there is."""
+"""What an edit changes: below the middle of the nose, above it, all of the face, all there is."""
 
-_MOTIONS: tuple[tuple[Part, dict[str, float]], ...] = (
+_EDITS: tuple[tuple[Part, dict[str, float]], ...] = (
     ("mouth", {"mouthSmileLeft": -0.8, "mouthSmileRight": -0.8}),
     ("head", {"headYaw": 20.0}),
     ("mouth", {"jawOpen": 0.5}),
@@ -31,7 +35,7 @@ _MOTIONS: tuple[tuple[Part, dict[str, float]], ...] = (
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Edit:
     """A shift of W+ (n_rows, w_dim) that moves a part of a face."""
 
     shift: np.ndarray
@@ -42,14 +46,14 @@ class Motion:
         return latents + torch.from_numpy(self.shift)
 
 
-def rehearsed_motions(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Motion]:
-    """Motions of a face that shows ``parameters`` (n,), as far as it has room; of other parts in
+def preserved_edits(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Edit]:
+    """Edits of a face that shows ``parameters`` (n,), as far as it has room; of other parts in
     turn, so that few steps meet all of them.
 
     Args:
         n_rows: of the latents.
     """
-    return [Motion(_shift(bundle, parameters, change, n_rows), part) for part, change in _MOTIONS]
+    return [Edit(_shift(bundle, parameters, change, n_rows), part) for part, change in _EDITS]
 
 
 def _shift(
@@ -62,5 +66,5 @@ def _shift(
     lowest = np.minimum(bundle.lowest, parameters)
     highest = np.maximum(bundle.highest, parameters)
     wanted = np.clip(wanted, lowest, highest)
-    motion = bundle.bearable(bundle.motion(parameters, wanted - parameters))
+    motion = bundle.clamped_motion(bundle.motion(parameters, wanted - parameters))
     return bundle.shifted(np.zeros((n_rows, bundle.directions.shape[2]), np.float32), motion)

@@ -31,10 +31,10 @@ from photorig.worker.threads import THREADS_VARIABLE
 from ..estimators.families import Family, Net3DFamily, Reading
 from ..estimators.judge_family import JudgeFamily
 from ..metrics.background import widened
-from .pieces import PieceStore, Task
+from .cached_results import ResultCache, Task
 
 VERSION = 1
-"""Counts changes of what is measured and how, so that older pieces are not taken for new ones."""
+"""Counts changes of what is measured and how, so that older results are not taken for new ones."""
 
 CALIBRATED = "calibrated"
 """The method that wants portraits whose own face has been measured."""
@@ -65,7 +65,7 @@ class Settings:
     seed: int = SEED
 
 
-class Studio:
+class EvaluationContext:
     """Renders people of the evaluation group and lets the families look at them."""
 
     def __init__(
@@ -94,15 +94,15 @@ class Studio:
 
     @cached_property
     def key(self) -> str:
-        """All that a measured piece depends on besides its task."""
+        """All that a measured cached result depends on besides its task."""
         names = ",".join(family.name for family in self.families)
         settings = f"{self.settings.method}|{self.settings.size}|{self.settings.seed}"
         return f"{VERSION}|{self.renderer.model_id}|{self.schema.hash}|{settings}|{names}"
 
     @cached_property
-    def store(self) -> PieceStore:
+    def store(self) -> ResultCache:
         """What has been measured for this model, method and size."""
-        return PieceStore.of(self.folder, self.key)
+        return ResultCache.of(self.folder, self.key)
 
     def _portrait(self, person: int) -> Portrait | None:
         """The person as a portrait; None where Net3D finds no face."""
@@ -130,14 +130,14 @@ class Studio:
     def _measured(self, portrait: Portrait, person: int) -> Portrait:
         """The portrait with the answer of its own face, as `photorig fit` and `sample` give it."""
         task = Task(RESPONSE, person)
-        piece = self.store.read(task)
+        cached = self.store.read(task)
         bundle_id = self.renderer.bundle.id
-        if piece is None:
+        if cached is None:
             generator, bundle = self.renderer.generator, self.renderer.bundle
             response = measure_response(portrait, bundle, generator, self.net3d)
-            piece = {name: getattr(response, name) for name in RESPONSE_ARRAYS}
-            self.store.write(task, piece)
-        arrays = {name: piece[name] for name in RESPONSE_ARRAYS}
+            cached = {name: getattr(response, name) for name in RESPONSE_ARRAYS}
+            self.store.write(task, cached)
+        arrays = {name: cached[name] for name in RESPONSE_ARRAYS}
         return replace(portrait, response=PortraitResponse(bundle_id=bundle_id, **arrays))
 
     def frame(
@@ -207,8 +207,8 @@ class Studio:
         return tuple(family.read(image) for family in self.families)
 
 
-def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
-    """Everything loaded, to run on so many threads, with the pieces below a folder.
+def open_context(settings: Settings, folder: Path, threads: int = 1) -> EvaluationContext:
+    """Everything loaded, to run on so many threads, with the cached results below a folder.
 
     Raises:
         ModelError or InputError: the bundle, the generator or a judge cannot be had.
@@ -230,7 +230,7 @@ def open_studio(settings: Settings, folder: Path, threads: int = 1) -> Studio:
         return person_latents(network, person, settings.seed, EVALUATION).numpy()
 
     families = load_families(net3d, renderer.schema, renderer.generator.name)
-    return Studio(settings, renderer, net3d, families, PersonMatte(), latents_of, folder)
+    return EvaluationContext(settings, renderer, net3d, families, PersonMatte(), latents_of, folder)
 
 
 def load_families(net3d: Net3D, schema: ParameterSchema, generator: str) -> tuple[Family, ...]:

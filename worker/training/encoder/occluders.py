@@ -12,7 +12,7 @@ import numpy as np
 _EYES = ((98.0, 120.0), (158.0, 120.0))  # where FFHQ's alignment puts them in 256 pixels
 
 
-def cover(picture: np.ndarray, texture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def occluded(picture: np.ndarray, texture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """A picture with something before the face or the head.
 
     Args:

@@ -1,6 +1,6 @@
 """Pictures that the encoder learns from: generated faces whose latents are known.
 
-A lesson depends on nothing but its group, seed and number. Lessons lie in cache files of CHUNK, so
+A sample depends on nothing but its group, seed and number. Samples lie in cache files of CHUNK, so
 a stopped run continues with the first file that is missing.
 """
 
@@ -23,7 +23,7 @@ CHUNK = 100
 IMAGE_SIZE = 256
 
 TRAINING, HELD_OUT = 0, 1
-"""Groups of lessons that share no face."""
+"""Groups of samples that share no face."""
 
 _TRUNCATION = (0.6, 1.0)
 _PLAIN = 0.3  # share of faces with one w for all rows
@@ -31,7 +31,7 @@ _MIXED = 0.6  # how far a group of rows leans at most towards another face
 
 
 @dataclass(frozen=True)
-class Lessons:
+class Samples:
     """n generated faces.
 
     Attributes:
@@ -62,32 +62,32 @@ def draw_code(generator: Generator, random: np.random.Generator) -> np.ndarray:
     return w[:1] + lean * (w[1:] - w[:1])
 
 
-def load_lessons(
+def load_samples(
     generator: Generator,
     group: int,
     seed: int,
     count: int,
     cache: Path,
     progress: Callable[[int, int], None] | None = None,
-) -> Lessons:
-    """The first ``count`` lessons of a group, rounded up to whole chunks."""
+) -> Samples:
+    """The first ``count`` samples of a group, rounded up to whole chunks."""
     chunks = []
     for chunk in range(-(-count // CHUNK)):
         path = cache / f"lessons-{generator.pixels_id[:12]}-{group}-{seed}-{chunk:04d}.safetensors"
-        lessons = _read(path)
-        if lessons is None:
-            lessons = _chunk(generator, group, seed, chunk)
-            _write(path, lessons)
-        chunks.append(lessons)
+        samples = _read(path)
+        if samples is None:
+            samples = _chunk(generator, group, seed, chunk)
+            _write(path, samples)
+        chunks.append(samples)
         if progress is not None:
             progress((chunk + 1) * CHUNK, count)
-    return Lessons(
-        np.concatenate([lessons.codes for lessons in chunks]),
-        np.concatenate([lessons.images for lessons in chunks]),
+    return Samples(
+        np.concatenate([samples.codes for samples in chunks]),
+        np.concatenate([samples.images for samples in chunks]),
     )
 
 
-def observed_people(path: Path) -> Lessons:
+def observed_people(path: Path) -> Samples:
     """Faces that the training of directions has rendered, whole chunks of them.
 
     Args:
@@ -103,27 +103,27 @@ def observed_people(path: Path) -> Lessons:
         raise InputError(f"There are no observed people in {path}: {error}") from error
     count = len(latents) // CHUNK * CHUNK
     codes = latents[:count, first_rows(latents.shape[1])]
-    return Lessons(codes, np.ascontiguousarray(images[:count].transpose(0, 2, 3, 1)))
+    return Samples(codes, np.ascontiguousarray(images[:count].transpose(0, 2, 3, 1)))
 
 
-def _chunk(generator: Generator, group: int, seed: int, chunk: int) -> Lessons:
+def _chunk(generator: Generator, group: int, seed: int, chunk: int) -> Samples:
     numbers = range(chunk * CHUNK, (chunk + 1) * CHUNK)
     codes = np.stack(
         [draw_code(generator, np.random.default_rng((seed, group, number))) for number in numbers]
     )
     latents = rows_of(torch.from_numpy(codes), generator.n_rows).numpy()
-    return Lessons(codes, generator.synthesize(latents, IMAGE_SIZE))
+    return Samples(codes, generator.synthesize(latents, IMAGE_SIZE))
 
 
-def _read(path: Path) -> Lessons | None:
+def _read(path: Path) -> Samples | None:
     try:
-        return Lessons(**load_file(path))
+        return Samples(**load_file(path))
     except (FileNotFoundError, SafetensorError, TypeError):
         return None
 
 
-def _write(path: Path, lessons: Lessons) -> None:
+def _write(path: Path, samples: Samples) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    save_file({"codes": lessons.codes, "images": lessons.images}, part)
+    save_file({"codes": samples.codes, "images": samples.images}, part)
     part.replace(path)

@@ -1,7 +1,7 @@
-"""What the encoder's trunk sees of each lesson, as it is and photographed.
+"""What the encoder's trunk sees of each sample, as it is and photographed.
 
 The trunk is frozen, so each picture is looked at once. What was seen lies in cache files beside the
-lessons; version v of a lesson depends on nothing but the lesson and v.
+samples; version v of a sample depends on nothing but the sample and v.
 """
 
 from __future__ import annotations
@@ -19,70 +19,70 @@ from torch import Tensor
 from photorig.worker.faces.segmentation import Matte
 from photorig.worker.fitting.encoder import Maps, PhotoTrunk
 
-from .lessons import CHUNK, Lessons
 from .photographs import photograph
+from .samples import CHUNK, Samples
 
 VERSIONS = 2
-"""Pictures of each lesson: the generated one, and a photograph of it."""
+"""Pictures of each sample: the generated one, and a photograph of it."""
 _BATCH = 10
 
 
 @dataclass(frozen=True)
-class Sights:
-    """n lessons in VERSIONS versions, one version after the other.
+class TrunkFeatures:
+    """n samples in VERSIONS versions, one version after the other.
 
     Attributes:
         maps: of n · VERSIONS pictures, float16.
         codes: (n · VERSIONS, n_groups, w_dim).
-        lesson: (n · VERSIONS,) int64, which lesson a picture shows.
+        sample: (n · VERSIONS,) int64, which sample a picture shows.
     """
 
     maps: Maps
     codes: Tensor
-    lesson: Tensor
+    sample: Tensor
 
 
-def photographs(lessons: Lessons, first: int, version: int, matte: Matte) -> np.ndarray:
-    """Version ``version`` of CHUNK lessons from number ``first`` on: (CHUNK, 256, 256, 3) uint8."""
-    pictures = lessons.images[first : first + CHUNK]
+def photographs(samples: Samples, first: int, version: int, matte: Matte) -> np.ndarray:
+    """Version ``version`` of CHUNK samples from number ``first`` on: (CHUNK, 256, 256, 3) uint8."""
+    pictures = samples.images[first : first + CHUNK]
     if version == 0:
         return pictures
     result = []
     for number, picture in enumerate(pictures, first):
         random = np.random.default_rng((number, version))
-        other = lessons.images[first + int(random.integers(0, CHUNK))]
+        other = samples.images[first + int(random.integers(0, CHUNK))]
         result.append(photograph(picture, matte, other, random))
     return np.stack(result)
 
 
-def load_sights(
+def load_features(
     trunk: PhotoTrunk,
     matte: Matte,
-    lessons: Lessons,
+    samples: Samples,
     cache: Path,
     name: str,
     progress: Callable[[int, int], None] | None = None,
-) -> Sights:
-    """Look at all versions of all lessons, or read what an earlier run saw.
+) -> TrunkFeatures:
+    """Look at all versions of all samples, or read what an earlier run saw.
 
     Args:
-        name: tells these lessons from others in the cache.
+        name: tells these samples from others in the cache.
     """
-    n_chunks = len(lessons) // CHUNK
+    n_chunks = len(samples) // CHUNK
     parts: list[list[Maps]] = [[] for _ in range(VERSIONS)]
     for chunk in range(n_chunks):
         for version in range(VERSIONS):
             path = cache / f"sights-{name}-{version}-{chunk:04d}.safetensors"
             maps = _read(path)
             if maps is None:
-                maps = look(trunk, photographs(lessons, chunk * CHUNK, version, matte))
+                maps = look(trunk, photographs(samples, chunk * CHUNK, version, matte))
                 _write(path, maps)
             parts[version].append(maps)
         if progress is not None:
-            progress((chunk + 1) * CHUNK, len(lessons))
+            progress((chunk + 1) * CHUNK, len(samples))
     maps = joined([part for version in parts for part in version])
-    codes = torch.from_numpy(lessons.codes).repeat(VERSIONS, 1, 1)
-    return Sights(maps, codes, torch.arange(len(lessons)).repeat(VERSIONS))
+    codes = torch.from_numpy(samples.codes).repeat(VERSIONS, 1, 1)
+    return TrunkFeatures(maps, codes, torch.arange(len(samples)).repeat(VERSIONS))
 
 
 @torch.no_grad()
@@ -96,10 +96,12 @@ def look(trunk: PhotoTrunk, pictures: np.ndarray) -> Maps:
     return joined(parts)
 
 
-def both(one: Sights, other: Sights) -> Sights:
-    """The sights of two sets of lessons; the other's lessons are counted on from the one's."""
-    lesson = torch.cat([one.lesson, other.lesson + int(one.lesson.max()) + 1])
-    return Sights(joined([one.maps, other.maps]), torch.cat([one.codes, other.codes]), lesson)
+def both(one: TrunkFeatures, other: TrunkFeatures) -> TrunkFeatures:
+    """The features of two sets of samples; the other's samples are counted on from the one's."""
+    sample = torch.cat([one.sample, other.sample + int(one.sample.max()) + 1])
+    return TrunkFeatures(
+        joined([one.maps, other.maps]), torch.cat([one.codes, other.codes]), sample
+    )
 
 
 def joined(parts: list[Maps]) -> Maps:

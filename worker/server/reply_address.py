@@ -17,7 +17,7 @@ _LONGEST_VIEW = 64
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReplyAddress:
     """Where an answer goes, and what it must repeat of the question.
 
     Attributes:
@@ -36,9 +36,9 @@ class Asked:
     view: str | None = None
 
     @staticmethod
-    def of(endpoint: str, routing_id: bytes, message: Message) -> Asked:
+    def of(endpoint: str, routing_id: bytes, message: Message) -> ReplyAddress:
         header, view = message.header, message.header.body.get("view")
-        return Asked(
+        return ReplyAddress(
             endpoint,
             routing_id,
             header.kind,
@@ -66,7 +66,7 @@ class Asked:
 class FrameWork:
     """What the scheduler carries for one frame."""
 
-    asked: Asked
+    address: ReplyAddress
     request: FrameRequest
     picture_format: PictureFormat
 

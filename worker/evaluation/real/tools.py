@@ -22,14 +22,14 @@ from photorig.worker.threads import THREADS_VARIABLE
 
 from ..estimators.families import Family, Reading
 from ..metrics.background import widened
-from ..protocols.studio import FrameSize, load_families
-from .likeness import PerceptualDistance
+from ..protocols.context import FrameSize, load_families
+from .image_metrics import PerceptualDistance
 
 WINDOW = 1.3  # side of what a tile shows, in sides of the aligned square
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class EvaluationTools:
     """Renders portraits as everybody does and lets the families look at the frames.
 
     Attributes:
@@ -79,7 +79,7 @@ class Bench:
         return widened(self.matte.person(image), image.shape[:2])
 
 
-def open_bench(bundle: str, device: str, method: str, threads: int = 1) -> Bench:
+def open_tools(bundle: str, device: str, method: str, threads: int = 1) -> EvaluationTools:
     """Everything loaded, to run on so many threads.
 
     Raises:
@@ -93,7 +93,7 @@ def open_bench(bundle: str, device: str, method: str, threads: int = 1) -> Bench
     renderer = load_renderer(device, bundle, default_folder())
     net3d = Net3D()
     families = load_families(net3d, renderer.schema, renderer.generator.name)
-    return Bench(renderer, net3d, families, PersonMatte(), PerceptualDistance(), method)
+    return EvaluationTools(renderer, net3d, families, PersonMatte(), PerceptualDistance(), method)
 
 
 def head_tile(image: np.ndarray, alignment: Alignment, side: int) -> np.ndarray:

@@ -12,7 +12,7 @@ Wiring = tuple[tuple[Name, ...], Name]
 """Which values a step reads, and which it makes."""
 
 
-class StepNetwork(nn.Module, Generic[Name]):
+class SequentialGraph(nn.Module, Generic[Name]):
     """Steps in an order in which each finds what it reads.
 
     Args:
