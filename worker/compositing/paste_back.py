@@ -27,8 +27,8 @@ class PasteWindow:
         alignment: from the window's pixels to the aligned square.
         shown: (h, w) float32 in [0, 1], how much of the driven picture is seen: 1 within the
             square, 0 towards those of its edges beyond which the photo goes on.
-        falloff: (h, w) float32 in [0, 1], how far the photo moves as the driven picture does: 1 within
-            the square, falling to 0 beyond it.
+        falloff: (h, w) float32 in [0, 1], how far the photo moves as the driven picture does: 1
+            within the square, falling to 0 beyond it.
         inner: rows and columns of the window that hold the square; beyond them ``shown`` is 0.
     """
 

@@ -16,7 +16,7 @@ from photorig.shared.wire.method_offers import told_methods
 from photorig.worker.compositing.canvas import Size
 from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
-from photorig.worker.compositing.head_motion import HeadMotion, with_lead_of_face, split_shift
+from photorig.worker.compositing.head_motion import HeadMotion, split_shift, with_lead_of_face
 from photorig.worker.compositing.memory import check_memory, frames_in_memory
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.tuned_generators import TunedGenerators

@@ -41,7 +41,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return run
 
-    monkeypatch.setattr(session, "open_studio", open_context)
+    monkeypatch.setattr(session, "open_context", open_context)
     for stage, measure in list(stages.MEASUREMENTS.items()):
         monkeypatch.setitem(stages.MEASUREMENTS, stage, noted(stage, measure))
     return done

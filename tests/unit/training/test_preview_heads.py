@@ -91,7 +91,7 @@ def test_the_style_holds_all_that_the_skipped_layers_see():
 @pytest.mark.slow
 def test_a_training_that_is_continued_gives_the_same_heads(tmp_path: Path):
     teacher = LinearTeacher()
-    shorter = Settings(**{**vars(SETTINGS), "lessons": 3})
+    shorter = Settings(**{**vars(SETTINGS), "samples": 3})
     whole = preview_heads.train(teacher, SETTINGS, None)
     with pytest.MonkeyPatch.context() as patch:
         # The schedule is that of the whole training; only the end comes early.

@@ -1,4 +1,4 @@
-"""Wanted parameters back to a rig's numbers: exact where rows are linear, else as near as can be."""
+"""Wanted parameters back to a rig's numbers: exact where rows are linear, else close."""
 
 from __future__ import annotations
 
