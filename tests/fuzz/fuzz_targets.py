@@ -21,6 +21,9 @@ from typing import Any
 import numpy as np
 
 from photorig.shared.errors import PhotorigError
+from photorig.shared.farm.job import JOB_NAME, WORKER, Face, FarmJob
+from photorig.shared.farm.path_mapping import read_rules
+from photorig.shared.farm.preflight import Expected, NodeFacts
 from photorig.shared.files.frame_index import INDEX_NAME, FrameIndex
 from photorig.shared.files.provenance import read_provenance
 from photorig.shared.mapping.presets import read_preset, read_presets
@@ -313,6 +316,32 @@ def _read_checkpoint(content: bytes) -> None:
             raise AssertionError("a checkpoint was executed")
 
 
+def _read_job(content: bytes) -> None:
+    job = FarmJob.load(_file(JOB_NAME, content).parent)
+    for face in job.faces:
+        assert not {"..", ""} & set(face.portrait.split("/"))
+
+
+def _job_seeds() -> list[bytes]:
+    faces = (Face("portraits/a.portrait", "performance.jsonl"),)
+    FarmJob("shot", WORKER, (1, 2, 5), 2, faces=faces).save(_file("x", b"").parent, _EXPECTED)
+    return [_file("x", b"").with_name(JOB_NAME).read_bytes()]
+
+
+def _expected_seeds() -> list[bytes]:
+    path = _file("expected.json", b"")
+    _EXPECTED.save(path)
+    return [path.read_bytes()]
+
+
+_EXPECTED = Expected(
+    NodeFacts("0.1.0", "photorig 0.1.0", "a" * 32, "b" * 64, "cpu", "openvino f32", {"c": "Anna"})
+)
+_RULES = (
+    b'{"version": "pathmapping-1.0", "path_mapping_rules": [{"source_path_format": "POSIX",'
+    b' "source_path": "/a/b", "destination_path": "/c"}]}'
+)
+
 TARGETS: dict[str, Target] = {
     "checkpoint": Target(_read_checkpoint, _checkpoint_seeds),
     "onnx": Target(read_weights, _onnx_seeds),
@@ -327,6 +356,13 @@ TARGETS: dict[str, Target] = {
         lambda content: parameters_file.read(_file("params.jsonl", content)), _params_seeds
     ),
     "card": Target(lambda content: read_card(_file("card.toml", content)), _card_seeds),
+    "farm_job": Target(_read_job, _job_seeds),
+    "farm_expected": Target(
+        lambda content: Expected.load(_file("expected.json", content)), _expected_seeds
+    ),
+    "farm_rules": Target(
+        lambda content: read_rules.__wrapped__(_file("rules.json", content)), lambda: [_RULES]
+    ),
     "provenance": Target(read_provenance, lambda: _picture_seeds()[:1]),
     "picture": Target(_read_picture, _picture_seeds),
 }
