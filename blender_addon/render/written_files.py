@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every PNG and JPEG that Blender writes from this engine says that a model made its face."""
+"""Every picture that Blender writes from this engine says that a model made its face."""
 
 from __future__ import annotations
 
@@ -13,13 +13,7 @@ from bpy.app.handlers import persistent
 from ..extension import ENGINE, VERSION
 from ..link.link import link
 from ..shared.errors import PhotorigError
-from ..shared.files.provenance import (
-    JPEG_SIGNATURE,
-    PNG_SIGNATURE,
-    Provenance,
-    insert_into_jpeg,
-    insert_into_png,
-)
+from ..shared.files.provenance import Provenance, insert_provenance
 from ..shared.files.writing import write_atomically
 
 _log = logging.getLogger(__name__)
@@ -41,11 +35,9 @@ def _add_provenance(scene: bpy.types.Scene, *_arguments: object) -> None:
     for path in _written_now(scene):
         try:
             content = path.read_bytes()
-            provenance = Provenance(VERSION, model_id)
-            if content.startswith(PNG_SIGNATURE):
-                write_atomically(path, insert_into_png(content, provenance))
-            elif content.startswith(JPEG_SIGNATURE):
-                write_atomically(path, insert_into_jpeg(content, provenance))
+            told = insert_provenance(content, Provenance(VERSION, model_id))
+            if told is not content:
+                write_atomically(path, told)
         except (OSError, PhotorigError):
             _log.exception("cannot add provenance to %s", path)
 

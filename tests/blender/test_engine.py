@@ -174,6 +174,20 @@ def test_written_pngs_say_that_a_model_made_the_face(
     assert found.model_id == "card"
 
 
+@pytest.mark.parametrize("form", ["TIFF", "WEBP", "JPEG", "OPEN_EXR"])
+def test_files_of_every_format_tell_the_model_and_can_be_read(
+    shot: bpy.types.Scene, tmp_path: Path, form: str
+) -> None:
+    shot.render.image_settings.file_format = form
+    shot.render.filepath = str(tmp_path / "still")
+    bpy.ops.render.render(write_still=True)
+    (path,) = tmp_path.glob("still.*")
+    content = path.read_bytes()
+    assert (b"PhotorigModelId" if form == "OPEN_EXR" else b'photorig:ModelId="card"') in content
+    image = bpy.data.images.load(str(path))
+    assert tuple(image.size) == (256, 256) and image.pixels[0] >= 0
+
+
 def test_inexact_colours_are_pointed_out_and_can_be_put_right(
     scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:

@@ -25,7 +25,7 @@ from photorig.shared.farm.job import JOB_NAME, WORKER, Face, FarmJob
 from photorig.shared.farm.path_mapping import read_rules
 from photorig.shared.farm.preflight import Expected, NodeFacts
 from photorig.shared.files.frame_index import INDEX_NAME, FrameIndex
-from photorig.shared.files.provenance import read_provenance
+from photorig.shared.files.provenance import Provenance, insert_provenance, read_provenance
 from photorig.shared.mapping.presets import read_preset, read_presets
 from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.responses import responses_of
@@ -364,5 +364,8 @@ TARGETS: dict[str, Target] = {
         lambda content: read_rules.__wrapped__(_file("rules.json", content)), lambda: [_RULES]
     ),
     "provenance": Target(read_provenance, lambda: _picture_seeds()[:1]),
+    "provenance_put_in": Target(
+        lambda content: insert_provenance(content, Provenance("1", "m")), _picture_seeds
+    ),
     "picture": Target(_read_picture, _picture_seeds),
 }

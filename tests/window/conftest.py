@@ -30,6 +30,7 @@ from session import WindowSession
 _ORDER = (
     "test_first_shot",
     "test_responsiveness",
+    "test_farm",
     "test_render_and_preferences",
     "test_photo_and_head",
     "test_control_board",

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from photorig.shared.files.canvas import laid_on, linear_of, placed
-from photorig.shared.files.provenance import Provenance, insert_into_jpeg, insert_into_png
+from photorig.shared.files.provenance import Provenance, insert_into_png, insert_provenance
 from photorig.shared.wire.picture_format import PictureFormat
 
 from .encode import encode
@@ -30,7 +30,7 @@ def encode_picture(image: np.ndarray, picture_format: str | PictureFormat, model
         image: (h, w, 3) uint8 sRGB, or (h, w, 4) with the person's matte as alpha, not
             premultiplied.
         picture_format: a codec's name alone stands for its usual form.
-        model_id: of the renderer that made the face, told in PNG, JPEG and EXR files.
+        model_id: of the renderer that made the face, told in every kind of file.
     """
     form = PictureFormat.of(picture_format)
     if form.codec == "exr":
@@ -46,8 +46,7 @@ def encode_picture(image: np.ndarray, picture_format: str | PictureFormat, model
         pixels = pixels.astype(np.uint16) * 257
     if form.codec == "png":
         return insert_into_png(write_png(pixels), _provenance(model_id))
-    content = _file(pixels, form)
-    return insert_into_jpeg(content, _provenance(model_id)) if form.codec == "jpeg" else content
+    return insert_provenance(_file(pixels, form), _provenance(model_id))
 
 
 def _provenance(model_id: str) -> Provenance:

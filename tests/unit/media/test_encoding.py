@@ -10,7 +10,11 @@ import pytest
 from PIL import Image
 
 from photorig.shared.errors import InputError
-from photorig.shared.files.provenance import DIGITAL_SOURCE_TYPE
+from photorig.shared.files.provenance import (
+    DIGITAL_SOURCE_TYPE,
+    Provenance,
+    insert_provenance,
+)
 from photorig.shared.wire.picture_format import DEPTHS, PictureFormat
 from photorig.worker.media.encode import encode
 from photorig.worker.media.encoding import encode_picture
@@ -104,3 +108,24 @@ def test_a_format_arrives_as_it_was_sent() -> None:
     for form in (PictureFormat(), PictureFormat("exr", 32, "RGBA", transparent=True)):
         assert PictureFormat.from_body(form.body()) == form
     assert PictureFormat().body() == {"codec": "png"}
+
+
+@pytest.mark.parametrize("colours", ["BW", "RGB", "RGBA"])
+@pytest.mark.parametrize("quality", [80, 100])
+@pytest.mark.parametrize("codec", ["webp", "tiff", "jpeg"])
+def test_every_file_tells_the_model_that_made_it(codec: str, quality: int, colours: str) -> None:
+    """Read by Pillow, which takes XMP from where each format has it; the pixels stay."""
+    if codec == "jpeg" and colours == "RGBA":
+        return
+    form = PictureFormat(codec, 8, colours, quality, colours == "RGBA")
+    one, other = (encode_picture(CUT_OUT, form, model) for model in ("model one", "model two"))
+    with Image.open(io.BytesIO(one)) as first, Image.open(io.BytesIO(other)) as second:
+        packet = first.tag_v2[700] if codec == "tiff" else first.info["xmp"]
+        assert b'ModelId="model one"' in packet
+        assert b"compositeWithTrainedAlgorithmicMedia" in packet
+        assert np.array_equal(np.asarray(first), np.asarray(second))
+        assert first.size == (CUT_OUT.shape[1], CUT_OUT.shape[0])
+    again = insert_provenance(one, Provenance("1", "model three"))
+    with Image.open(io.BytesIO(again)) as third:
+        packet = third.tag_v2[700] if codec == "tiff" else third.info["xmp"]
+        assert b'ModelId="model three"' in packet
