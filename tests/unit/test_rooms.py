@@ -134,7 +134,7 @@ FLOORS = {
         ("fitting",),
         ("reenactment",),
         ("compositing",),
-        ("media", "portraits"),
+        ("media", "portraits", "speech"),
         ("faces", "generators"),
         ("importers", "registry"),
         ("places", "preparation", "threads"),

@@ -33,6 +33,7 @@ COMMANDS = {
     "sample": "make a person who does not exist",
     "fit": "turn photos of a person into a portrait",
     "analyze": "measure head pose and expression in pictures or a video",
+    "lips": "let a mouth speak what is heard in a sound",
     "render": "render a portrait with the parameters of a file",
     "reenact": "let footage of one person drive a portrait of another",
     "encode": "keep a performance as one face and 35 numbers a frame",

@@ -1,0 +1,1 @@
+"""Sound of somebody who speaks → what the mouth does."""
