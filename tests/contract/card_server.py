@@ -205,6 +205,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     # As a module, so that other processes of ours can have it, too.
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    sys.path.insert(0, str(Path(__file__).parent))  # not there under -P
     module = importlib.import_module(Path(__file__).stem)
     workshop = module.CardWorkshop(args.portraits, args.delay)
     portraits, entry = workshop.portraits(), executor_entry(args.executor)

@@ -171,7 +171,7 @@ def test_whatever_a_step_of_a_turn_does_the_next_turn_comes(
 
     peer = Peer(server.info)  # noqa: F811
     peer.greet()
-    monkeypatch.setattr(fits.Fits, "news", fail)
+    monkeypatch.setattr(fits.Fits, "new_events", fail)
     monkeypatch.setattr(LocalExecutor, "room", fail)
     peer.send("ping")
     assert peer.receive() is not None
