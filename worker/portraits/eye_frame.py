@@ -19,6 +19,9 @@ from photorig.worker.faces.face_topology import RIGHT_UPPER_LID
 _N_LID = len(RIGHT_UPPER_LID)
 _DENSER = 4
 _BRIDGE, _CHIN = 168, 152
+_SHUT, _SLIT = 0.08, 0.14
+"""Widths of an eye that its lids are apart, at most, where it is shut, and where it is no open one:
+by less than that much no slit is said to open."""
 _LEAST_WIDTH = 3.0
 """Pixels; a narrower eye is seen from the side, or hidden."""
 
@@ -127,6 +130,7 @@ class MovedEye:
         iris: (2,) pixels, its middle; shift: (2,) how far it has moved.
         closed: how far the lids have come together, a part of how far they were apart; below 0
             where the eye has opened.
+        was_open: whether there was an eye to be seen, 0 to 1.
     """
 
     frame: EyeFrame
@@ -137,6 +141,7 @@ class MovedEye:
     iris: np.ndarray
     shift: np.ndarray
     closed: float
+    was_open: float
 
     @staticmethod
     def of(
@@ -148,10 +153,13 @@ class MovedEye:
         if earlier is None or frame is None:
             return None
         was = float(earlier.gap(PARTS).mean())
-        closed = 1 - float(frame.gap(PARTS).mean()) / max(was, 1e-3 * earlier.width)
+        closed = (was - float(frame.gap(PARTS).mean())) / max(was, _SLIT * earlier.width)
+        was_open = smooth(np.array((was / earlier.width - _SHUT) / (_SLIT - _SHUT)))
         iris = after[eye.iris.start]
         shift = iris - before[eye.iris.start]
-        return MovedEye(frame, eye, before, size, scale * size, iris, shift, closed)
+        return MovedEye(
+            frame, eye, before, size, scale * size, iris, shift, closed, float(was_open)
+        )
 
     def upper_before(self, part: np.ndarray) -> np.ndarray:
         """How far down, in the moved eye's frame, its upper lid was."""

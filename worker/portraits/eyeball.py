@@ -90,7 +90,7 @@ class Eyeballs:
         if self.disc[number, 2] <= 0:
             return None
         radius = float(self.disc[number, 2]) * eye.scale
-        shifted = float(np.linalg.norm(eye.shift)) / (_SHIFTED * radius)
+        shifted = eye.was_open * float(np.linalg.norm(eye.shift)) / (_SHIFTED * radius)
         moved = float(smooth(np.array(max(shifted, abs(eye.closed) / _CLOSED))))
         reach = 4 * _FEATHER * eye.size
         region = eye.frame.region((0.0, 1.0), reach, reach, eye.size)

@@ -20,6 +20,7 @@ from photorig.worker.portraits.eyelids import ABOVE, BELOW, COLUMNS, PARTS, ROWS
 
 from .calibration import DrivenFace
 from .face_target import IRISES, SIDES, FaceTarget, lid_edges, settled_lids
+from .open_eyes import with_open_eyes
 from .region_masks import region_masks
 from .regional_controls import RegionalShifts
 from .take_eyes_apart import eyeballs_of
@@ -88,7 +89,9 @@ def eye_parts(
     ]
     offset = _skin_offset(photo, drawn, rest)
     lids = _closed_lids(untuned, rest, photo, offset)
-    return lids, eyeballs_of(photo, offset, rest, EYES, FacePose.of(rest).scale)
+    own = eyeballs_of(photo, offset, rest, EYES, FacePose.of(rest).scale)
+    blink = RegionalShifts(face.bundle).deltas(_blink(1.0))
+    return lids, with_open_eyes(own, untuned, blink, rest, EYES, offset)
 
 
 def _skin_offset(photo: np.ndarray, drawn: np.ndarray, rest: np.ndarray) -> np.ndarray:

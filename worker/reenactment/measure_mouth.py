@@ -42,7 +42,7 @@ def open_mouth(untuned: DrivenFace, tuned: DrivenFace, rest: np.ndarray) -> Mout
     if drawn is None:
         return None
     picture, landmarks = drawn
-    picture = _like_photo(picture, landmarks, untuned, rest)
+    picture = like_photo(picture, landmarks, untuned, rest)
     mouth = mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
     if _opening(rest) < _SHOWS_TEETH:
         return mouth
@@ -79,7 +79,7 @@ def _opening(landmarks: np.ndarray) -> float:
     return float(apart / max(float(np.linalg.norm(left - right)), 1e-6))
 
 
-def _like_photo(
+def like_photo(
     picture: np.ndarray, landmarks: np.ndarray, face: DrivenFace, rest: np.ndarray
 ) -> np.ndarray:
     """The picture in the colours that the photo has around the mouth."""
