@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 
+from .. import compat
 from ..camera.portrait_file import resolve
 from ..extension import ENGINE
 from ..farm.chunk import preflight, render_chunk
@@ -51,6 +52,7 @@ class PHOTORIG_OT_submit_to_farm(PhotorigOperator, bpy.types.Operator):
         name="Job Folder",
         description="Where the job is written; nodes must be able to read it",
         subtype="DIR_PATH",
+        options=compat.path_options(),
     )
     frames: bpy.props.StringProperty(
         name="Frames", description="For example 1-240 or 1,5,10-20; empty for the scene's range"
@@ -66,6 +68,7 @@ class PHOTORIG_OT_submit_to_farm(PhotorigOperator, bpy.types.Operator):
         name="Output Folder",
         description="Where the frames go; empty for a folder in the job's",
         subtype="DIR_PATH",
+        options=compat.path_options(),
     )
     needs_gpu: bpy.props.BoolProperty(
         name="Only Nodes with a Graphics Card",

@@ -100,6 +100,7 @@ def pictures(folder: Path, names: range = range(1, 5)) -> list[np.ndarray]:
     return [read_pixels(folder / f"frame_{number:04d}.png") for number in names]
 
 
+@pytest.mark.shared_worker
 def test_a_shot_is_rendered_by_openjd_with_the_pixels_of_f12_and_resumed(
     shot: bpy.types.Scene, node: Node, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_shot_is_rendered_by_openjd_with_the_pixels_of_f12_and_resumed(
     assert np.array_equal(pictures(job / "frames")[2], here)
 
 
+@pytest.mark.shared_worker
 def test_frames_that_exist_with_the_right_content_are_left_alone(
     shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
 ) -> None:
@@ -152,37 +154,35 @@ def test_frames_that_exist_with_the_right_content_are_left_alone(
     assert rendered() == []
 
 
-@pytest.mark.parametrize(
-    ("changed", "sentence"),
-    [
-        ({"extension": "0.0.9"}, "its extension is 0.1.0, not 0.0.9"),
-        ({"worker": "photorig 9"}, "not photorig 9"),
-        ({"generator": "f" * 64}, "its generator is card, not ffffffffffff"),
-        ({"bundle": "f" * 64}, None),
-        ({"portraits": {"f" * 64: "Anna"}}, "its file of the portrait 'Anna' is another one"),
-        ({"colours": {"view_transform": "AgX"}}, "its view transform is Standard, not AgX"),
-        ({"device": "cuda", "backend": "torch f16"}, "and not with cuda (torch f16)"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+DIFFERENCES = (
+    ({"extension": "0.0.9"}, "its extension is 0.1.0, not 0.0.9"),
+    ({"worker": "photorig 9"}, "not photorig 9"),
+    ({"generator": "f" * 64}, "its generator is card, not ffffffffffff"),
+    ({"portraits": {"f" * 64: "Anna"}}, "its file of the portrait 'Anna' is another one"),
+    ({"colours": {"view_transform": "AgX"}}, "its view transform is Standard, not AgX"),
+    ({"device": "cuda", "backend": "torch f16"}, "and not with cuda (torch f16)"),
 )
+
+
+@pytest.mark.shared_worker
 def test_a_node_that_differs_makes_no_frame_and_says_why_in_a_sentence(
-    shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path, changed: dict, sentence: str
+    shot: bpy.types.Scene, tmp_path: Path
 ) -> None:
     job = submitted(tmp_path / "job")
     place = job / "expected.json"
     told = json.loads(place.read_text())
-    told["facts"] |= changed
-    place.write_text(json.dumps(told))
-    if sentence is None:  # the worker of test cards has no bundle to compare
-        bpy.ops.photorig.farm_preflight(job=str(job))
-        return
-    with pytest.raises(RuntimeError) as caught:
-        bpy.ops.photorig.farm_render(job=str(job), frames="1", output=str(tmp_path / "out"))
-    assert sentence in str(caught.value)
-    assert "This node makes no frame of the shot" in str(caught.value)
+    for changed, sentence in DIFFERENCES:
+        place.write_text(json.dumps(told | {"facts": told["facts"] | changed}))
+        with pytest.raises(RuntimeError) as caught:
+            bpy.ops.photorig.farm_render(job=str(job), frames="1", output=str(tmp_path / "out"))
+        assert sentence in str(caught.value)
+        assert "This node makes no frame of the shot" in str(caught.value)
     assert not (tmp_path / "out").exists()
+    place.write_text(json.dumps(told))
+    bpy.ops.photorig.farm_preflight(job=str(job))
 
 
+@pytest.mark.shared_worker
 def test_openjd_is_told_why_a_node_is_refused(
     shot: bpy.types.Scene, node: Node, tmp_path: Path
 ) -> None:
@@ -196,6 +196,7 @@ def test_openjd_is_told_why_a_node_is_refused(
     assert "The worker has ended." in said
 
 
+@pytest.mark.shared_worker
 def test_mixed_devices_may_be_allowed_and_are_told(
     shot: bpy.types.Scene, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,6 +208,7 @@ def test_mixed_devices_may_be_allowed_and_are_told(
     assert (tmp_path / "out" / "frame_0001.png").is_file()
 
 
+@pytest.mark.shared_worker
 def test_paths_of_the_submitter_are_mapped(
     shot: bpy.types.Scene, node: Node, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
@@ -270,6 +272,7 @@ def test_a_worker_that_dies_in_a_session_costs_no_frame(
     assert len(pictures(tmp_path / "out")) == 4
 
 
+@pytest.mark.shared_worker
 def test_a_job_for_nodes_without_blender_holds_the_performance(
     shot: bpy.types.Scene, node: Node, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
@@ -286,6 +289,7 @@ def test_a_job_for_nodes_without_blender_holds_the_performance(
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.shared_worker
 def test_flamencos_commands_render_the_shot(
     shot: bpy.types.Scene, node: Node, tmp_path: Path
 ) -> None:
@@ -338,6 +342,7 @@ def test_the_command_line_submits_a_shot_through_blender(
     assert refused.returncode == 1 and "There is no file" in refused.stderr
 
 
+@pytest.mark.shared_worker
 def test_a_film_is_no_job(shot: bpy.types.Scene, tmp_path: Path) -> None:
     image = shot.render.image_settings
     if hasattr(image, "media_type"):
@@ -347,6 +352,7 @@ def test_a_film_is_no_job(shot: bpy.types.Scene, tmp_path: Path) -> None:
         submitted(tmp_path / "job")
 
 
+@pytest.mark.shared_worker
 def test_an_animator_is_told_what_to_do_first(shot: bpy.types.Scene) -> None:
     shot.render.engine = "CYCLES"
     assert not bpy.ops.photorig.submit_to_farm.poll()

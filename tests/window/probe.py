@@ -191,8 +191,8 @@ def rendered_sequence() -> Generator[float, None, float]:
     """
     jobs = importlib.import_module(f"{PACKAGE}.sequence.job")
     bpy.ops.photorig.render_to_sequencer()
-    while not jobs.current.is_done:
+    while not jobs.slot.current.is_done:
         yield 0.1
-    if jobs.current.error:
-        raise RuntimeError(jobs.current.error)
-    return float(jobs.current.busy_share)
+    if jobs.slot.current.error:
+        raise RuntimeError(jobs.slot.current.error)
+    return float(jobs.slot.current.busy_share)

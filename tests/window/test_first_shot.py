@@ -150,9 +150,9 @@ def test_render_to_sequencer_makes_one_strip_of_all_frames(blender: WindowSessio
         """
     )
     blender.press(*SIDEBAR, "photorig.render_to_sequencer")
-    blender.wait_for("module('sequence.job').current is not None", 30, "a job")
-    blender.wait_for("module('sequence.job').current.is_done", 400, "all frames are rendered")
-    assert not blender.ask("answer = module('sequence.job').current.error")
+    blender.wait_for("module('sequence.job').slot.current is not None", 30, "a job")
+    blender.wait_for("module('sequence.job').slot.current.is_done", 400, "all frames are rendered")
+    assert not blender.ask("answer = module('sequence.job').slot.current.error")
     assert len(list((blender.run / "shot").glob("*.png"))) == FRAMES
     strips = blender.ask(
         """

@@ -23,11 +23,11 @@ from steps import (
 
 pytestmark = pytest.mark.timeout(1800)
 
-_FIT = "module('portrait.fit').current"
+_FIT = "module('portrait.fit').slot.current"
 _PORTRAIT = "bpy.context.scene.camera.data.photorig.portrait_id"
 _WORST_DEGREES = 8.0
 """Between the photo and the grey head as a face finder sees it on the screen."""
-_HEAD = "module('head.job').current"
+_HEAD = "module('head.job').slot.current"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_fit_shows_its_progress_and_can_be_cancelled(blender: WindowSession, p
     blender.wait_for(f"{_FIT}.progress > 0", 300, "the fit is under way")
     blender.screenshot("fit-progress")
     blender.press(*SIDEBAR, "photorig.cancel_fit")
-    blender.wait_for("not module('portrait.fit').is_running()", 30, "the fit has ended")
+    blender.wait_for("not module('portrait.fit').slot.is_running", 30, "the fit has ended")
     assert blender.find_button(*SIDEBAR, "photorig.fit_photo")
     assert blender.ask(f"answer = {_PORTRAIT}") == before
     assert not photo.with_suffix(".portrait").exists()
