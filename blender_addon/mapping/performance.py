@@ -71,6 +71,8 @@ class ImportOptions:
             many scene frames, however many frames the recording has. 0 for frame by frame.
         smoothing: from 0, nothing, to 1; see parameters/smoothing.py.
         as_strip: put the keys into actions of their own, in NLA strips.
+        from_rest: the numbers count from a face at rest, as those of lips do, so that there is no
+            first frame to compare with.
         onto: CAMERA, the parameters themselves, or RIG, what drives them.
     """
 
@@ -81,6 +83,7 @@ class ImportOptions:
     smoothing: float = 0.0
     as_strip: bool = False
     onto: str = CAMERA
+    from_rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def import_performance(
     if options.smoothing:
         rate = float(recording.rate or options.frames_per_second or DEFAULT_RATE)
         frames = smoothed(frames, rate, options.smoothing)
-    if options.mode == RELATIVE_TO_FIRST:
+    if options.mode == RELATIVE_TO_FIRST and not options.from_rest:
         frames = differences(frames)
     camera.photorig.use_mapping = options.onto == RIG
     _set_mode(camera, options.mode)

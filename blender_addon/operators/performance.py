@@ -9,7 +9,9 @@ from pathlib import Path
 import bpy
 
 from ..camera.portrait_file import resolve
+from ..compat import path_options
 from ..link.jobs import run_to_end
+from ..link.link import redraw_panels
 from ..mapping import footage
 from ..mapping.keys import key_face
 from ..mapping.performance import (
@@ -25,7 +27,8 @@ from ..shared.parameters.takes import SUFFIXES
 from .base import CancelsJob, PhotorigOperator, camera_data_in_context, choose_file, needs_camera
 
 SUFFIX = ".jsonl"
-_TAKES = ";".join(f"*{suffix}" for suffix in (*SUFFIXES, *footage.VIDEO_SUFFIXES))
+_FOOTAGE = (*footage.VIDEO_SUFFIXES, *footage.SOUND_SUFFIXES, *footage.PICTURE_SUFFIXES)
+_TAKES = ";".join(f"*{suffix}" for suffix in (*SUFFIXES, *_FOOTAGE))
 _SAME_RATE = 1e-3
 """Frames a second that two rates differ by which are one."""
 
@@ -51,7 +54,7 @@ class PHOTORIG_OT_key_face(PhotorigOperator, bpy.types.Operator):
 
 
 class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
-    """Key a video, a take of Live Link Face or of a lip-sync program; the mapping waits"""
+    """Key a video, pictures, a sound in English, or a take of a phone or a lip-sync program"""
 
     bl_idname = "photorig.import_performance"
     bl_label = "Import Performance"
@@ -103,6 +106,26 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         description="Put the keys into actions of their own, in NLA strips over what is animated",
         default=False,
     )
+    from_sound: bpy.props.BoolProperty(
+        name="Lips from Sound (English)",
+        description="Of a video key the lips only, by what is heard; a sound file always is. The"
+        " recogniser knows American English",
+        default=False,
+    )
+    text_file: bpy.props.StringProperty(
+        name="Text",
+        description="A text file with what is said in the sound: lips are more exact with it",
+        subtype="FILE_PATH",
+        options=path_options(),
+    )
+    sequence_rate: bpy.props.FloatProperty(
+        name="Frame Rate",
+        description="Frames a second of a sequence of pictures: of the one that is chosen all are"
+        " taken that are named like it but for their number",
+        default=24.0,
+        min=1.0,
+        max=240.0,
+    )
     with_sound: bpy.props.BoolProperty(
         name="With Sound",
         description="Put the sound of a video into the sequencer, where its first frame is",
@@ -126,6 +149,8 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         return needs_camera(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        render = context.scene.render
+        self.sequence_rate = render.fps / render.fps_base
         if self.filepath:  # dropped
             return self.execute(context)
         return choose_file(self, context)
@@ -134,6 +159,10 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         scene = context.scene
         camera, path = camera_data_in_context(context), resolve(self.filepath)
         rate = scene.render.fps / scene.render.fps_base
+        text = resolve(self.text_file) if self.text_file else None
+        recorded = footage.footage_of(
+            path, rate, self.sequence_rate, self.with_sound, self.from_sound, text
+        )
         options = ImportOptions(
             frame_start=scene.frame_current if self.at_present_frame else scene.frame_start,
             tolerance=self.tolerance if self.reduce else None,
@@ -142,12 +171,15 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
             smoothing=self.smoothing,
             as_strip=self.as_strip,
             onto=self.onto,
+            from_rest=recorded is not None and recorded.command == "lips",
         )
-        if path.suffix.lower() in footage.VIDEO_SUFFIXES:
-            job = footage.start(context, camera, path, options, self.with_sound)
+        if recorded is not None:
+            job = footage.start(context, camera, recorded, options)
             if bpy.app.background:
                 run_to_end(job)
             self.report({"INFO"}, job.summary)
+            for sentence in job.notes:
+                self.report({"WARNING"}, sentence)
             return {"FINISHED"}
         keyed = import_performance(scene, camera, path, options)
         scene.frame_set(scene.frame_current)
@@ -159,12 +191,25 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
 
 
 class PHOTORIG_OT_cancel_import(CancelsJob, bpy.types.Operator):
-    """Stop analysing the video; nothing is keyed"""
+    """Stop analysing the recording; nothing is keyed"""
 
     bl_idname = "photorig.cancel_import"
     bl_label = "Cancel Import"
     bl_options = {"INTERNAL"}
     slot = footage.slot
+
+
+class PHOTORIG_OT_dismiss_import(PhotorigOperator, bpy.types.Operator):
+    """Hide this line"""
+
+    bl_idname = "photorig.dismiss_import"
+    bl_label = "Dismiss"
+    bl_options = {"INTERNAL"}
+
+    def run(self, context: bpy.types.Context) -> set[str]:
+        footage.slot.forget()
+        redraw_panels()
+        return {"FINISHED"}
 
 
 def _rates(recorded: Fraction | None, of_scene: float, use_time: bool) -> str:
@@ -226,7 +271,8 @@ class PHOTORIG_FH_performance(bpy.types.FileHandler):
 
 def draw_in_import_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.operator(
-        "photorig.import_performance", text="Photorig Performance (video, .jsonl, .csv)"
+        "photorig.import_performance",
+        text="Photorig Performance (video, sound, .jsonl, .csv)",
     )
 
 
@@ -238,6 +284,7 @@ CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_key_face,
     PHOTORIG_OT_import_performance,
     PHOTORIG_OT_cancel_import,
+    PHOTORIG_OT_dismiss_import,
     PHOTORIG_OT_export_performance,
     PHOTORIG_FH_performance,
 )

@@ -23,6 +23,7 @@ from ..translation import said
 from .draw import draw_progress, draw_sentence, region_width
 from .fit_panel import draw_fit
 from .render_panel import draw_framing
+from .render_status import draw_import
 from .worker_panel import draw_worker_state
 
 _WIDE = 240
@@ -51,6 +52,7 @@ def draw_portrait(layout: bpy.types.UILayout, camera: bpy.types.Camera) -> None:
             draw_sentence(layout, settings.portrait_problem, "ERROR")
         elif settings.portrait_name:
             _draw_face(layout, settings)
+    draw_import(layout)
     if not is_fitting:
         row = layout.row(align=True)
         row.operator("photorig.fit_photo", text="Photo...", icon="IMAGE_DATA")

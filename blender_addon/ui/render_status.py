@@ -8,7 +8,7 @@ import bpy
 
 from ..mapping import footage
 from ..sequence import job as render_jobs
-from .draw import draw_progress
+from .draw import draw_progress, draw_sentence
 
 _WIDTH = 16
 
@@ -18,6 +18,19 @@ def draw_in_status_bar(header: bpy.types.Header, _context: bpy.types.Context) ->
     for job, cancel in zip(jobs, ("photorig.cancel_render", "photorig.cancel_import"), strict=True):
         if job is not None and not job.is_done:
             draw_progress(header.layout, job, cancel, _WIDTH)
+
+
+def draw_import(layout: bpy.types.UILayout) -> None:
+    """What became of the last recording, in a panel, until it is dismissed."""
+    job = footage.slot.current
+    if job is None or not job.is_done:
+        return
+    row = layout.box().row()
+    column = row.column()
+    draw_sentence(column, job.summary, "ERROR" if job.error else "CHECKMARK")
+    for note in job.notes:
+        draw_sentence(column, note, "INFO")
+    row.operator("photorig.dismiss_import", text="", icon="X", emboss=False)
 
 
 def register() -> None:

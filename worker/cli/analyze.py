@@ -15,10 +15,10 @@ from photorig.shared.files.writing import check_writable
 from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.file import FrameParameters, Recording
 from photorig.shared.parameters.schema import ARKIT_52
-from photorig.shared.parameters.timeline import constant_rate
+from photorig.shared.parameters.timeline import DEFAULT_RATE, constant_rate
 
 from .progress import Progress
-from .wording import ranges
+from .wording import ranges, rate_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "analyze", help="measure head pose and expression in pictures or a video"
     )
-    parser.add_argument("file", type=Path, metavar="IMAGE|VIDEO")
+    parser.add_argument("file", type=Path, metavar="IMAGE|VIDEO|FOLDER|shot_####.png")
     parser.add_argument("--out", type=Path, required=True, metavar="params.jsonl")
     parser.add_argument(
         "--face",
@@ -39,15 +39,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="N",
         help="which face, counted from 0, the largest first (default: the largest)",
     )
+    parser.add_argument(
+        "--fps",
+        type=rate_of,
+        default=DEFAULT_RATE,
+        metavar="N",
+        help="of a sequence of pictures (24); a video has its own",
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     check_writable(args.out, "params.jsonl")
     # Read before the models are loaded, so that a wrong file is told at once.
-    from photorig.worker.media.reading import read_footage
+    from photorig.worker.media.sequences import open_footage
 
-    footage = read_footage(args.file)
+    footage = open_footage(args.file, args.fps)
 
     from photorig.worker.faces.net3d import Net3D
     from photorig.worker.faces.search import find_faces
@@ -90,6 +97,10 @@ def run(args: argparse.Namespace) -> int:
         raise _nothing_found(args.file, chosen, most_faces)
     recording = _recording(footage, times)
     parameters_file.write(args.out, _with_amounts(found, faces), recording)
+    if footage.unreadable:
+        names = ", ".join(footage.unreadable[:4])
+        more = f" and {len(footage.unreadable) - 4} more" if len(footage.unreadable) > 4 else ""
+        print(f"warning: {names}{more} could not be read; passed over.", file=sys.stderr)
     _report(args, found, missing, most_faces, recording)
     return 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from photorig.shared.files.text_files import read_any_text
 from photorig.shared.files.writing import check_writable, explained, replacing
 from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.file import Recording
-from photorig.shared.parameters.timeline import DEFAULT_RATE, parse_rate
+from photorig.shared.parameters.timeline import DEFAULT_RATE
 
 from .progress import Progress
+from .wording import rate_of
 
 if TYPE_CHECKING:
     from photorig.worker.speech.recognition import Heard
@@ -49,13 +49,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--phonemes", type=Path, metavar="FILE", help="also write start, end and phoneme, by tabs"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
-
-
-def rate_of(text: str) -> Fraction:
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,11 +20,11 @@ from photorig.shared.errors import InputError
 from photorig.shared.farm.frames import parse_frames
 from photorig.shared.farm.progress import FORMS, PLAIN, FarmProgress
 from photorig.shared.files.writing import check_folder_writable, check_writable
-from photorig.shared.parameters.timeline import Timeline, parse_rate, timeline
+from photorig.shared.parameters.timeline import Timeline, timeline
 from photorig.shared.wire.method_offers import DEFAULT_METHOD
 
 from .progress import Progress
-from .wording import ranges
+from .wording import ranges, rate_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +88,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--fps",
-        type=_rate,
+        type=rate_of,
         metavar="N",
         help="of a film: 24, 23.976 or 30000/1001 (as the recording was, else 24)",
     )
@@ -175,15 +174,6 @@ def run(args: argparse.Namespace) -> int:
     kept = f" ({finished} were there already)" if finished else ""
     print(f"Rendered {rendered} frames to {args.out}{kept}{speed}")
     return 0
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no frame rate; write 24, 23.976 or 30000/1001"
-        ) from error
 
 
 def is_movie(out: Path) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from fractions import Fraction
+
+from photorig.shared.parameters.timeline import parse_rate
 
 
 def ranges(numbers: Sequence[int], most: int = 8) -> str:
@@ -15,3 +19,13 @@ def ranges(numbers: Sequence[int], most: int = 8) -> str:
             groups.append([number])
     texts = ["-".join(map(str, group)) for group in groups[:most]]
     return ", ".join(texts) + (", …" if len(groups) > most else "")
+
+
+def rate_of(text: str) -> Fraction:
+    """A frame rate that was typed, for argparse."""
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no frame rate; write 24, 23.976 or 30000/1001"
+        ) from error

@@ -24,8 +24,8 @@ from photorig.shared.parameters.timeline import constant_rate
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
 from photorig.worker.faces.tracking import measure_frames
-from photorig.worker.media.footage import Footage, TimedPicture
-from photorig.worker.media.reading import read_footage
+from photorig.worker.media.footage import Footage
+from photorig.worker.media.sequences import open_footage, sequence_files
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.recorded_amounts import recorded_parameters
 from photorig.worker.reenactment.target import PICTURE_SIDE, FacePicture
@@ -113,7 +113,7 @@ class DrivingFootage:
     def id(self) -> str:
         """SHA-256 (hex) of the files' content."""
         digest = hashlib.sha256()
-        for path in _files(self.path):
+        for path in sequence_files(self.path):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
@@ -171,30 +171,9 @@ def encoded(encoder: FirstGuess, crop: np.ndarray) -> np.ndarray:
 
 
 def open_driver(path: Path) -> Footage:
-    """A film, a picture, or the pictures of a folder in the order of their names.
+    """A film, a picture, or the pictures of a sequence; see media/sequences.py.
 
     Raises:
         InputError: it cannot be read, or the folder holds no picture.
     """
-    if not path.is_dir():
-        return read_footage(path)
-    files = _files(path)
-    return Footage(len(files), None, (_first_picture(file) for file in files))
-
-
-def _first_picture(file: Path) -> TimedPicture:
-    return next(iter(read_footage(file).pictures))
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(
-        file for file in path.iterdir() if file.is_file() and file.suffix.lower() in _PICTURES
-    )
-    if not files:
-        raise InputError(f"{path} holds no pictures", "Give a folder of PNG or JPEG files.")
-    return files
-
-
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".avif"}
+    return open_footage(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
@@ -30,8 +30,11 @@ class Footage:
         total: how many there will be, None where the file does not say.
         rate: frames a second as the file claims it, None for a picture, or where it does not.
         pictures: the frames in order; damage is found while they are read.
+        unreadable: names of the pictures of a sequence that could not be read, so far; nobody is
+            to be seen in them.
     """
 
     total: int | None
     rate: Fraction | None
     pictures: Iterator[TimedPicture]
+    unreadable: list[str] = field(default_factory=list)
