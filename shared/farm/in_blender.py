@@ -27,7 +27,8 @@ def call(name, *words):
     try:
         operator(**{key: READ.get(kinds[key], str)(text) for key, text in given.items()})
     except (RuntimeError, TypeError, KeyError) as error:
-        return str(error).strip().removeprefix("Error: ").splitlines()[0]
+        told = str(error).strip().removeprefix("Error: ").splitlines()[0]
+        return told.rpartition(".poll() ")[2]
     return ""
 
 

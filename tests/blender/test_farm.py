@@ -335,6 +335,13 @@ def test_the_command_line_submits_a_shot_through_blender(
     template = json.loads((tmp_path / "job" / "template.json").read_text())
     assert template["name"] == "shot 7" and "hostRequirements" in template["steps"][0]
     assert (tmp_path / "job" / "shot.blend").is_file()
+    shot.render.engine = "CYCLES"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file), copy=True)
+    refused = subprocess.run(
+        [node.programs["Photorig"], *words], env=node.environment, capture_output=True, text=True
+    )
+    assert refused.returncode == 1
+    assert refused.stderr == "photorig: Choose Photorig as render engine\n"
     words[2] = str(tmp_path / "none.blend")
     refused = subprocess.run(
         [node.programs["Photorig"], *words], env=node.environment, capture_output=True, text=True

@@ -94,8 +94,10 @@ def _short(rows: Rows) -> str:
         )
         minutes = cold["frames"] / 24 / 60
         told = [f"{work:g} s", f"{cold['frames']:,.0f}", f"{minutes:.1f}"]
-        body.append([*told, f"{cold['efficiency']:.2f}", f"{warm['efficiency']:.2f}"])
-    return _lines(["work a device", "frames", "minutes of film", "cold", "models loaded"], body)
+        told += [f"{run['efficiency']:.2f}" for run in (cold, warm)]
+        body.append([*told, *(f"{run['first_frame_seconds']:.2f}" for run in (cold, warm))])
+    head = ["work a device", "frames", "minutes of film", "efficiency, cold", "models loaded"]
+    return _lines([*head, "first frame, cold, s", "models loaded, s"], body)
 
 
 def _gateways(rows: Rows) -> str:

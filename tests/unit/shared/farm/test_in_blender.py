@@ -17,6 +17,8 @@ class Operator:
     def __call__(self, **given):
         if given.get("job") == "bad":
             raise RuntimeError("Error: It cannot be made. Do this.\\nmore")
+        if given.get("job") == "greyed":
+            raise RuntimeError("Operator bpy.ops.photorig.farm_render.poll() Choose a camera")
         print("called with", sorted(given.items()))
     def get_rna_type(self):
         kinds = {"job": "STRING", "frames": "STRING", "count": "INT", "flag": "BOOLEAN",
@@ -63,6 +65,10 @@ def test_a_failure_is_the_farms_sentence_and_an_exit_code(run) -> None:
         "openjd_fail: It cannot be made. Do this.\n",
     )
     assert run("farm_render", job="bad") == (1, "Photorig: It cannot be made. Do this.\n")
+
+
+def test_why_a_button_would_be_grey_is_the_sentence(run) -> None:
+    assert run("farm_render", job="greyed") == (1, "Photorig: Choose a camera\n")
 
 
 def test_a_blender_without_the_extension_is_told(run) -> None:
