@@ -144,6 +144,11 @@ class Recognition(nn.Module):
         self.register_buffer("last_bias", torch.from_numpy(bias), persistent=False)
         self.eval().requires_grad_(False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes; what it looks at has to lie there."""
+        return self.last.device
+
     def forward(self, images: Tensor, landmarks_px: Tensor) -> Tensor:
         """Who it is in each image.
 

@@ -43,7 +43,7 @@ class Edit:
 
     def applied(self, latents: Tensor) -> Tensor:
         """Latents (1, n_rows, w_dim) moved."""
-        return latents + torch.from_numpy(self.shift)
+        return latents + torch.from_numpy(self.shift).to(latents.device)
 
 
 def preserved_edits(bundle: ModelBundle, parameters: np.ndarray, n_rows: int) -> list[Edit]:

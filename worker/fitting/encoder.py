@@ -230,7 +230,8 @@ def load_encoder(n_rows: int) -> PhotoEncoder:
 
 
 def load_first_guess(bundle: str, network: Network) -> FirstGuess:
-    """What gives aligned images (b, 3, 256, 256) in [0, 1] their first latents (b, n_rows, w_dim).
+    """What gives aligned images (b, 3, 256, 256) in [0, 1] their first latents (b, n_rows, w_dim),
+    all on the network's device.
 
     For an imported generator: the encoder that was imported with it (``NAME-encoder``), else the
     one that was trained for it.
@@ -238,22 +239,22 @@ def load_first_guess(bundle: str, network: Network) -> FirstGuess:
     Raises:
         ModelError: there is none, or it is of another generator.
     """
-    name = generator_of(bundle)
+    name, device = generator_of(bundle), network.mean_latent.device
     if name == DEFAULT:
-        return load_encoder(network.n_rows)
+        return load_encoder(network.n_rows).to(device)
     if is_imported(f"{name}-encoder"):
         imported = load_imported_encoder(
             f"{name}-encoder", lambda latents: network(latents, IMAGE_SIZE)
         )
         if imported.average.shape == (network.n_rows, network.w_dim):
-            return imported
+            return imported.to(device)
     head = read_head(trained_file(name, WEIGHTS_FILE))
     if head.w_dim != network.w_dim:
         raise ModelError(
             f"The encoder of {name} is of another generator",
             f"Run 'photorig train all --generator {name}'.",
         )
-    return PhotoEncoder(load_trunk(), head, network.n_rows)
+    return PhotoEncoder(load_trunk(), head, network.n_rows).to(device)
 
 
 def load_encoder_of(generator: Generator) -> FirstGuess:

@@ -43,7 +43,7 @@ def fit_portrait(photo: np.ndarray, face: FaceMeasurement, name: str, run: FitRu
         start = run.models.first_guess(losses.small)
     view, tuning = _fitted(View(start, losses), face, run)
     return Portrait(
-        latents=view.latents[0].numpy(),
+        latents=view.latents[0].cpu().numpy(),
         parameters=face.parameters,
         photo=photo,
         alignment=alignment,

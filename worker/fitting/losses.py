@@ -49,10 +49,22 @@ class LossNetworks:
     recognition: Recognition
     attributes: FaceAttributes
 
+    @property
+    def device(self) -> torch.device:
+        """Where they compute; what they look at lies there, too."""
+        return self.recognition.device
+
+    def placed_on(self, device: torch.device) -> LossNetworks:
+        """The same networks, moved to a device."""
+        return LossNetworks(
+            self.landmarker.to(device), self.recognition.to(device), self.attributes.to(device)
+        )
+
 
 @dataclass(frozen=True)
 class FitLosses:
-    """How far pictures are from a photo: what is optimised for it, and what was seen in it.
+    """How far pictures are from a photo: what is optimised for it, and what was seen in it. All of
+    it lies on the device of the networks.
 
     Attributes:
         small: (1, 3, 256, 256) in [0, 1], the aligned photo.
@@ -60,7 +72,7 @@ class FitLosses:
         weight: (1, 1, 256, 256), 1 on the person, more on the face, less behind, next to 0 beyond
             the photo.
         landmarks_px: (1, 478, 3) pixels of 256.
-        sight: what SFace sees.
+        features: what SFace sees.
         appearance: (1, 1024) descriptor of length 1, by FaceRes.
         regions: crop for the landmarker. The face stays where it is, so one serves all images.
     """
@@ -70,7 +82,7 @@ class FitLosses:
     detailed: Tensor
     weight: Tensor
     landmarks_px: Tensor
-    sight: FaceFeatures
+    features: FaceFeatures
     appearance: Tensor
     regions: list[Region]
 
@@ -79,8 +91,9 @@ class FitLosses:
         photo: np.ndarray, alignment: Alignment, networks: LossNetworks, matte: Matte
     ) -> FitLosses:
         """Of a photo (h, w, 3) uint8. Raises InputError where no face is in the crop."""
+        device = networks.device
         crop = alignment.crop(photo, SMALL)
-        small = as_tensor(crop)
+        small = as_tensor(crop).to(device)
         # Detail that the photo does not have must not be asked for: it would be blur.
         detail = LARGE
         while detail > SMALL and detail > alignment.side:
@@ -95,17 +108,18 @@ class FitLosses:
         person = F.max_pool2d(person, _RIM, 1, _RIM // 2)
         with torch.no_grad():
             landmarks = networks.landmarker.measure(small, [region]).landmarks_px
-            sight = networks.recognition.face_features(small, landmarks)
+            features = networks.recognition.face_features(small, landmarks)
             appearance = F.normalize(networks.attributes(small, landmarks).descriptor)
         inside = _inside(photo.shape[:2], alignment)
         weight = (_SURROUNDINGS + (1 - _SURROUNDINGS) * person) * inside
+        weight = (weight * _attention(landmarks.cpu())).to(device)
         return FitLosses(
             networks,
             small,
-            as_tensor(alignment.crop(photo, detail)),
-            weight * _attention(landmarks),
+            as_tensor(alignment.crop(photo, detail)).to(device),
+            weight,
             landmarks,
-            sight,
+            features,
             appearance,
             [_region_around(landmarks)],
         )
@@ -134,10 +148,10 @@ class FitLosses:
             landmarks_px: (1, 478, 3), where its face is; as in the photo where none are given.
         """
         places = self.landmarks_px if landmarks_px is None else landmarks_px
-        sight = self.networks.recognition.face_features(image, places)
-        distance = weights.descriptor * (1 - (sight.identity * self.sight.identity).sum())
+        features = self.networks.recognition.face_features(image, places)
+        distance = weights.descriptor * (1 - (features.identity * self.features.identity).sum())
         if weights.maps:
-            distance = distance + weights.maps * map_distance(sight, self.sight)
+            distance = distance + weights.maps * map_distance(features, self.features)
         if weights.appearance:
             seen = F.normalize(self.networks.attributes(image, places).descriptor)
             distance = distance + weights.appearance * (1 - (seen * self.appearance).sum())
@@ -204,7 +218,7 @@ def multi_scale_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         weight = F.interpolate(weight, size=(size, size), mode="bilinear")
     difference = (image - target) * weight
     finest = size // SMALL
-    distance = torch.zeros(())
+    distance = image.new_zeros(())
     for scale in (*(s for s in (1, 2) if s < finest), *(finest * s for s in _SCALES)):
         distance = distance + _pooled(difference, scale).abs().mean()
     return (distance + _WEAVE * _weave(image - target, weight)) / weight.mean()
@@ -213,7 +227,7 @@ def multi_scale_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 def _weave(difference: Tensor, weight: Tensor) -> Tensor:
     """() weighted mean size of the finest wavelets (Haar's), as far as they are alike over some
     pixels; of the two finest resolutions where the picture is larger than 256."""
-    total = torch.zeros(())
+    total = difference.new_zeros(())
     for level in (1,) if difference.shape[-1] == SMALL else (1, 2):
         bands = haar(_pooled(difference, level))[:, difference.shape[1] :]
         alike = _pooled(bands, _WEAVE_PIXELS).abs()

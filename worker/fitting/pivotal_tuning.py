@@ -119,8 +119,9 @@ def _within(part: Part, landmarks_px: Tensor) -> Tensor:
     Directions change a little everywhere, and now and then they put glasses on a mouth that opens.
     """
     if part == "face":
-        return torch.ones(1, 1, SMALL, 1)
+        return landmarks_px.new_ones(1, 1, SMALL, 1)
     eyes, mouth = (landmarks_px[0, list(rows), 1].mean() for rows in (_EYES, _MOUTH))
-    below = (torch.arange(SMALL) - (eyes + (mouth - eyes) * _MIDDLE_OF_NOSE)) / _FEATHER
+    rows_of_picture = torch.arange(SMALL, device=landmarks_px.device)
+    below = (rows_of_picture - (eyes + (mouth - eyes) * _MIDDLE_OF_NOSE)) / _FEATHER
     rows = torch.sigmoid(below if part == "mouth" else -below)
     return rows[None, None, :, None]

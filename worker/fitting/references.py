@@ -58,13 +58,13 @@ def with_references(
     tuned = replace(models, network=tuned_network(models.network, portrait.tuning))
     views = [_inverted(portrait, face, other, replace(run, models=tuned)) for other in others]
     references = tuple(
-        Reference(view.latents[0].numpy(), _shown(other.face, portrait.alignment))
+        Reference(view.latents[0].cpu().numpy(), _shown(other.face, portrait.alignment))
         for view, other in zip(views, others, strict=True)
     )
     tuning = portrait.tuning
     if tuning is not None:
         losses = FitLosses.of(portrait.photo, portrait.alignment, models.losses, models.matte)
-        own = View(torch.from_numpy(portrait.latents)[None], losses)
+        own = View(models.latents(portrait.latents), losses)
         edits = preserved_edits(models.bundle, portrait.parameters, models.network.n_rows)
         tuning = tune_together([own, *views], tuning, edits, run)
     return replace(portrait, references=references, tuning=tuning, response=None)
@@ -74,12 +74,12 @@ def _inverted(portrait: Portrait, face: FaceMeasurement, other: FurtherPhoto, ru
     """A further photo with its code, by the generator of the portrait."""
     models = run.models
     photo = in_light_of(other.photo, other.face, portrait.photo, face)
-    start = torch.from_numpy(_driven(portrait, other.face.parameters, models.bundle))[None]
+    start = models.latents(_driven(portrait, other.face.parameters, models.bundle))
     view = invert(View(start, _losses(photo, other, models)), run)
     # What driving does not move, colours and the finest texture, stays that of the first photo: it
     # would change with the pose, and hair and background with it (docs/measurements.md).
     rows = models.bundle.directions.shape[1]
-    own = torch.from_numpy(portrait.latents)[None, rows:]
+    own = models.latents(portrait.latents)[:, rows:]
     return View(torch.cat([view.latents[:, :rows], own], 1), view.losses)
 
 

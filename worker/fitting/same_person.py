@@ -41,8 +41,10 @@ def descriptor(photo: np.ndarray, face: FaceMeasurement, recognition: Recognitio
     alignment = Alignment.of_face(face.landmarks)
     crop = as_tensor(alignment.crop(photo, SMALL))
     places = alignment.to_square(np.asarray(face.landmarks, np.float64)[:, :2]) * SMALL
+    landmarks = torch.from_numpy(places).float()[None].to(recognition.device)
     with torch.no_grad():
-        found: np.ndarray = recognition(crop, torch.from_numpy(places).float()[None])[0].numpy()
+        seen = recognition(crop.to(recognition.device), landmarks)
+    found: np.ndarray = seen[0].cpu().numpy()
     return found
 
 

@@ -18,13 +18,14 @@ class LatentDistribution:
 
     def __init__(self, network: Network) -> None:
         z = torch.randn(_SAMPLES, network.z_dim, generator=torch.Generator().manual_seed(_SEED))
+        device = network.mean_latent.device
         with torch.no_grad():
-            samples = _linear(network.map(z))
-            self._mean = samples.mean(0)
+            samples = _linear(network.map(z.to(device))).cpu()
+            self._mean = samples.mean(0).to(device)
             variances, axes = torch.linalg.eigh(torch.cov(samples.T).double())
             variances = variances.clamp_min(0) + _LEAST_VARIANCE * variances.mean()
-            self._whitening = (axes * variances.rsqrt()).float()
-            self._colouring = (axes * variances.sqrt()).T.float()
+            self._whitening = (axes * variances.rsqrt()).float().to(device)
+            self._colouring = (axes * variances.sqrt()).T.float().to(device)
 
     def coordinates(self, latents: Tensor) -> Tensor:
         """Whitened coordinates of latents (…, w_dim)."""

@@ -80,9 +80,21 @@ def load_network(name: str = DEFAULT, device: str = "cpu") -> Network:
 
 
 def _placed(network: Network, device: str) -> Network:
-    if device == "auto":
-        device = _best_device()
-    return network if device == "cpu" else network.placed_on(_torch_device(device))
+    place = compute_device(device)
+    return network if place.type == "cpu" else network.placed_on(place)
+
+
+def compute_device(name: str) -> torch.device:
+    """Where torch computes: ``cpu``, ``cuda``, ``mps``, or ``auto`` for the best there is.
+
+    Raises:
+        InputError: the device is unknown or not there.
+    """
+    import torch
+
+    if name == "auto":
+        name = _best_device()
+    return torch.device("cpu") if name == "cpu" else _torch_device(name)
 
 
 def _load_imported(name: str, device: str, precision: str) -> Generator:
@@ -118,6 +130,6 @@ def _torch_device(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
         "torch-cpu": True,
     }
-    if not available[name]:
+    if not available.get(name):
         raise InputError(f"this computer has no {name} device", "Use the device 'cpu'.")
     return torch.device(name.removeprefix("torch-"))

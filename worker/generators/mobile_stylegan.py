@@ -182,7 +182,7 @@ class MobileStyleGAN(Network):
     def small(self, stage: Stage) -> Tensor:
         """See `Network.small`."""
         image: Tensor = self.preview_heads[str(stage.size)](stage.features, stage.latents)
-        return image.cpu()
+        return image
 
     def larger(self, stage: Stage) -> dict[int, Tensor]:
         """See `Network.larger`."""
@@ -193,7 +193,7 @@ class MobileStyleGAN(Network):
                 if blocks_for(int(size)) == i + 1:
                     images[int(size)] = head(features, latents)
         images[SIZES[-1]] = self.image_head(features, latents[:, -1])
-        return {size: image.cpu() for size, image in images.items()}
+        return images
 
     def is_tunable(self, name: str) -> bool:
         """See `Network.is_tunable`."""

@@ -98,6 +98,7 @@ class StraightGenerator:
     """A mapping network that leaves z as it is, but for its last non-linearity."""
 
     w_dim = z_dim = 512
+    mean_latent = torch.zeros(512)
 
     def map(self, z: Tensor) -> Tensor:
         return torch.nn.functional.leaky_relu(3 * z + 1, 0.2) * 2**0.5

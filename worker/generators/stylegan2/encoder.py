@@ -201,6 +201,12 @@ class ImportedEncoder:
     ) -> None:
         self.encoder, self.average, self._draw = encoder, average, draw
 
+    def to(self, device: torch.device) -> ImportedEncoder:
+        """Computes on a device from now on."""
+        self.encoder.to(device)
+        self.average = self.average.to(device)
+        return self
+
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """Aligned images (b, 3, 256, 256) in [0, 1] → latents (b, n_rows, w_dim)."""

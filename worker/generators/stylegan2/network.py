@@ -294,7 +294,7 @@ class StyleGan2(Network):
         _, image = self._continued(
             stage.latents, stage.features, stage.size, self.form.side, stage.image
         )
-        return {size: resized(image, size).cpu() for size in sizes}
+        return {size: resized(image, size) for size in sizes}
 
     def _continued(
         self, latents: Tensor, x: Tensor, after: int, until: int, image: Tensor | None = None
