@@ -16,7 +16,7 @@ from functools import lru_cache
 import bpy
 
 from ..shared.errors import InputError
-from ..shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from ..shared.parameters.schema import FACE_SCHEMA, Parameter, ParameterSchema
 from ..translation import said
 
 PREFIX = "photorig_"
@@ -36,11 +36,15 @@ def _schema(text: str) -> ParameterSchema:
         extras = ParameterSchema.from_json(json.loads(text)).parameters if text else ()
     except (ValueError, TypeError, InputError):
         extras = ()  # another program wrote something else there
-    known = ARKIT_52.index
+    known = FACE_SCHEMA.index
     extras = tuple(parameter for parameter in extras if parameter.id not in known)
     names = {*known, *(parameter.id for parameter in extras)}
     extras = tuple(p if p.mirror in names else replace(p, mirror=p.id) for p in extras)
-    return ParameterSchema(ARKIT_52.name, ARKIT_52.parameters + extras) if extras else ARKIT_52
+    return (
+        ParameterSchema(FACE_SCHEMA.name, FACE_SCHEMA.parameters + extras)
+        if extras
+        else FACE_SCHEMA
+    )
 
 
 def property_name(parameter: str) -> str:
@@ -50,7 +54,7 @@ def property_name(parameter: str) -> str:
 
 def data_path(parameter: str) -> str:
     """Where a parameter is, from the camera data: for keyframes and drivers."""
-    if parameter in ARKIT_52.index:
+    if parameter in FACE_SCHEMA.index:
         return f"photorig.{parameter}"
     return f'["{bpy.utils.escape_identifier(property_name(parameter))}"]'
 
@@ -63,7 +67,7 @@ def is_driven(camera: bpy.types.Camera, parameter: str) -> bool:
 
 def value_of(camera: bpy.types.Camera, parameter: Parameter) -> float:
     """The value as slider, keyframes or driver say; at rest where somebody removed it."""
-    if parameter.id in ARKIT_52.index:
+    if parameter.id in FACE_SCHEMA.index:
         return float(getattr(camera.photorig, parameter.id))
     value = camera.get(property_name(parameter.id), parameter.default)
     return float(value) if isinstance(value, (int, float)) else parameter.default
@@ -71,7 +75,7 @@ def value_of(camera: bpy.types.Camera, parameter: Parameter) -> float:
 
 def set_value(camera: bpy.types.Camera, parameter: str, value: float) -> None:
     """Set a parameter, whichever kind it is."""
-    if parameter in ARKIT_52.index:
+    if parameter in FACE_SCHEMA.index:
         setattr(camera.photorig, parameter, value)
     else:
         camera[property_name(parameter)] = value
@@ -85,7 +89,7 @@ def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
     into a list that all of them share, which damages it, and Blender 5.2 with it.
     """
     name = property_name(parameter.id)
-    if parameter.id in ARKIT_52.index:
+    if parameter.id in FACE_SCHEMA.index:
         if not camera.photorig.is_property_set(parameter.id):
             setattr(camera.photorig, parameter.id, getattr(camera.photorig, parameter.id))
     elif name not in camera:
@@ -95,7 +99,7 @@ def restore(camera: bpy.types.Camera, parameter: Parameter) -> None:
 
 def draw_slider(layout: bpy.types.UILayout, camera: bpy.types.Camera, parameter: Parameter) -> None:
     """The number as animators expect it, its name inside, with a dot for keyframes beside it."""
-    if parameter.id in ARKIT_52.index:
+    if parameter.id in FACE_SCHEMA.index:
         layout.prop(camera.photorig, parameter.id, text=_with_unit(parameter), slider=True)
         layout.prop_decorator(camera.photorig, parameter.id)
     elif property_name(parameter.id) in camera:
@@ -116,11 +120,11 @@ def learn(camera: bpy.types.Camera, schema: ParameterSchema) -> None:
 
     What it has learned before stays, so that another worker can be used in between.
     """
-    said = {p.id: p for p in schema.parameters if p.id not in ARKIT_52.index}
+    said = {p.id: p for p in schema.parameters if p.id not in FACE_SCHEMA.index}
     if not said or not camera.is_editable:
         return
     before = schema_of(camera)
-    kept = {p.id: p for p in before.parameters[len(ARKIT_52) :]}
+    kept = {p.id: p for p in before.parameters[len(FACE_SCHEMA) :]}
     extras = {**kept, **said}
     if extras != kept:
         learned = ParameterSchema("extra", tuple(extras.values()))
@@ -144,7 +148,7 @@ def _describe(camera: bpy.types.Camera, name: str, parameter: Parameter) -> None
 
 def learn_everywhere(schema: ParameterSchema) -> None:
     """For all cameras that show a portrait. Main thread, and not while Blender renders."""
-    if all(name in ARKIT_52.index for name in schema.ids) or bpy.app.is_job_running("RENDER"):
+    if all(name in FACE_SCHEMA.index for name in schema.ids) or bpy.app.is_job_running("RENDER"):
         return
     for camera in bpy.data.cameras:
         if camera.photorig.portrait_path:

@@ -27,7 +27,7 @@ from ..shared.files.portrait_layout import (
 )
 from ..shared.files.reading import read_file
 from ..shared.parameters.arkit_amounts import amounts_of
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 
 if TYPE_CHECKING:
     import bpy
@@ -67,7 +67,7 @@ class PortraitFile:
     @property
     def named_parameters(self) -> dict[str, float]:
         """Value by parameter id; what a portrait of an earlier version lacks is at rest."""
-        return {p.id: self.parameters.get(p.id, p.default) for p in ARKIT_52.parameters}
+        return {p.id: self.parameters.get(p.id, p.default) for p in FACE_SCHEMA.parameters}
 
 
 def resolve(path: str, owner: bpy.types.ID | None = None) -> Path:

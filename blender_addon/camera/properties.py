@@ -17,7 +17,7 @@ import bpy
 
 from ..compat import overridable, path_options
 from ..shared.errors import PhotorigError
-from ..shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from ..shared.parameters.schema import FACE_SCHEMA, Parameter, ParameterSchema
 from ..shared.wire.method_offers import DEFAULT_METHOD, MethodOffer
 from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
@@ -117,7 +117,7 @@ def _float_property(parameter: Parameter) -> Any:
     )
 
 
-GROUPS = tuple(dict.fromkeys(parameter.group for parameter in ARKIT_52.parameters))
+GROUPS = tuple(dict.fromkeys(parameter.group for parameter in FACE_SCHEMA.parameters))
 """Groups of parameters in the schema's order."""
 
 
@@ -277,7 +277,7 @@ def _offered_methods(
 class PhotorigCameraSettings(bpy.types.PropertyGroup):
     """``camera.data.photorig``: one animatable number for each parameter of the schema."""
 
-    __annotations__ = overridable(_settings_properties(ARKIT_52))
+    __annotations__ = overridable(_settings_properties(FACE_SCHEMA))
 
 
 class PhotorigPanelSettings(bpy.types.PropertyGroup):

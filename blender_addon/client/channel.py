@@ -14,7 +14,7 @@ from typing import Any
 import zmq
 
 from ..shared.errors import Cancelled, ConnectionLost, PhotorigError, ProtocolError
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..shared.wire import message_forms as forms
 from ..shared.wire.connection import ConnectionInfo, process_alive
 from ..shared.wire.message_body import Form
@@ -71,13 +71,13 @@ class Channel:
         client: str,
     ) -> None:
         self._connection = connection
-        self._hello = Hello(session, client[:200], CODECS, ARKIT_52.hash)
+        self._hello = Hello(session, client[:200], CODECS, FACE_SCHEMA.hash)
         self._ids = itertools.count(1)
         self.heartbeat: Heartbeat | None = None
         self._answers: dict[str, Message | WorkerError] = {}
         self._expected: set[str] = set()
         self._is_greeted = False
-        self._schema = ARKIT_52
+        self._schema = FACE_SCHEMA
         self._version = VERSION
         self._pinged = 0.0
         self._process_checked = 0.0
@@ -126,7 +126,7 @@ class Channel:
             raise ConnectionLost(
                 "Another worker answers where the connection file points", "Start the worker again."
             )
-        if not welcome.schema.includes(ARKIT_52):
+        if not welcome.schema.includes(FACE_SCHEMA):
             raise forms.schema_error()
         self._schema, self._version = welcome.schema, welcome.version
         self._is_greeted = True
@@ -143,7 +143,7 @@ class Channel:
                 "The worker is older than the extension and drives one face of a photo only",
                 "Update the worker, or remove the camera's further faces.",
             )
-        translated = request.in_schema(ARKIT_52, self._schema)
+        translated = request.in_schema(FACE_SCHEMA, self._schema)
         return forms.frame_request_form(translated, self._schema.hash, codec)
 
     def send(

@@ -10,7 +10,7 @@ from functools import cache
 
 from ..extension import FOLDER
 from ..shared.mapping.presets import read_presets
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from .board_layout import CONTROLS, PREFIX, SIDES, board_pose
 
 EXPRESSIONS, VISEMES = "Expressions", "Visemes"
@@ -56,7 +56,7 @@ def _both_sides(values: dict[str, float]) -> dict[str, float]:
     """``mouthSmile`` is said once for left and right."""
     sided = {}
     for name, value in values.items():
-        names = [name] if name in ARKIT_52.index else [name + side for side in SIDES.values()]
+        names = [name] if name in FACE_SCHEMA.index else [name + side for side in SIDES.values()]
         sided.update(dict.fromkeys(names, value))
     return sided
 

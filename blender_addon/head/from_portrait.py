@@ -23,7 +23,7 @@ from ..render.settings import use_picture_size_once
 from ..shared.files.writing import write_atomically
 from ..shared.mapping.rows import BONE, LOCATIONS, SHAPE_KEY
 from ..shared.parameters.head import FIELD_OF_VIEW
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..shared.wire.messages import HeadMeasurement
 from .board import add_board, has_board, remove_board
 from .build import HEAD_BONE, HeadObjects, add_camera, build_head, head_arrays, reshape
@@ -72,7 +72,7 @@ def create_head(
         InputError: the built-in head's data cannot be read, or the portrait is gone.
     """
     count = len(measured.parameters)
-    values = dict(zip(ARKIT_52.ids[:count], measured.parameters.tolist(), strict=False))
+    values = dict(zip(FACE_SCHEMA.ids[:count], measured.parameters.tolist(), strict=False))
     shape = likeness(head_arrays(), measured, values)
     arrays = {
         "vertices": shape.vertices,

@@ -24,7 +24,7 @@ from ..client.process import WorkerProcess, find_executable
 from ..extension import PACKAGE
 from ..shared.errors import Cancelled, ConnectionLost, InputError, PhotorigError
 from ..shared.parameters.responses import Response, responses_of
-from ..shared.parameters.schema import ARKIT_52, ParameterSchema
+from ..shared.parameters.schema import FACE_SCHEMA, ParameterSchema
 from ..shared.wire.connection import ConnectionInfo, is_loopback, process_alive
 from ..shared.wire.messages import Welcome
 from ..shared.wire.method_offers import methods_of
@@ -67,7 +67,7 @@ class WorkerLink:
         self.client: WorkerClient | None = None
         self.responses: dict[str, Response] = {}
         self.bundle_id = ""
-        self.schema: ParameterSchema = ARKIT_52
+        self.schema: ParameterSchema = FACE_SCHEMA
         self.gives_passes = False
         self._start_asked = False
         self._deadline = 0.0

@@ -15,7 +15,7 @@ from ..extension import FOLDER, PACKAGE
 from ..shared.errors import InputError
 from ..shared.mapping.presets import Coverage, Preset, coverage_of, detect, read_presets, suggested
 from ..shared.mapping.rows import BODY
-from ..shared.parameters.schema import ARKIT_52, ParameterSchema
+from ..shared.parameters.schema import FACE_SCHEMA, ParameterSchema
 from .head_bone import AUTO, HEAD_PARAMETERS, guess_head_bone, head_rows, object_rows
 from .rig import candidates, faces_first, rows_of
 
@@ -100,7 +100,7 @@ class Detection:
 
 
 def detect_rig(
-    objects: Sequence[bpy.types.Object], schema: ParameterSchema = ARKIT_52, face: str = ""
+    objects: Sequence[bpy.types.Object], schema: ParameterSchema = FACE_SCHEMA, face: str = ""
 ) -> Detection:
     """Which presets fit these objects, and how well. Changes nothing.
 

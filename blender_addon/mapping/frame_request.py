@@ -13,7 +13,7 @@ from ..camera.other_faces import cameras_of_faces
 from ..camera.portrait_file import PortraitFile, place_of, read_portrait
 from ..camera.values import neutral_to_render, parameters_to_render
 from ..shared.errors import InputError
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..shared.wire.messages import FrameRequest
 from .health import check_mapping
 
@@ -44,12 +44,14 @@ def _face_request(camera_data: bpy.types.Camera, frame: int) -> FrameRequest:
     schema, values = schema_of(camera_data), parameters_to_render(camera_data)
     return FrameRequest(
         portrait=settings.portrait_id,
-        parameters=values[: len(ARKIT_52)],
+        parameters=values[: len(FACE_SCHEMA)],
         size="full" if settings.size == "FULL" else int(settings.size),
         mode=settings.mode.lower(),
         method=settings.method,
         frame=frame,
-        extra=dict(zip(schema.ids[len(ARKIT_52) :], values[len(ARKIT_52) :].tolist(), strict=True)),
+        extra=dict(
+            zip(schema.ids[len(FACE_SCHEMA) :], values[len(FACE_SCHEMA) :].tolist(), strict=True)
+        ),
         neutral=neutral_to_render(settings),
     )
 

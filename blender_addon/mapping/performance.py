@@ -21,7 +21,7 @@ from ..shared.parameters.file import (
     differences,
     write,
 )
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..shared.parameters.smoothing import smoothed
 from ..shared.parameters.takes import read_take, write_live_link_face
 from ..shared.parameters.timeline import DEFAULT_RATE, parse_rate, timeline
@@ -247,9 +247,9 @@ def performance_lines(
 
 def _named(request: FrameRequest, photo: Mapping[str, float]) -> dict[str, float]:
     """Values by parameter id; what only newer models know is left out where it is 0."""
-    named = ARKIT_52.named(request.parameters)
+    named = FACE_SCHEMA.named(request.parameters)
     if request.neutral:
-        for parameter in ARKIT_52.parameters:
+        for parameter in FACE_SCHEMA.parameters:
             if parameter.unit == "coefficient":
                 named[parameter.id] -= request.neutral * photo[parameter.id]
     return named | {name: value for name, value in request.extra.items() if value}

@@ -32,7 +32,7 @@ from ..shared.mapping.rows import (
     Source,
 )
 from ..shared.mapping.turns import angle, turn
-from ..shared.parameters.schema import ARKIT_52, ParameterSchema
+from ..shared.parameters.schema import FACE_SCHEMA, ParameterSchema
 from .body_axes import BodyAxes, armature_axes, coordinates, directions_of
 from .head_bone import bone_turn_source, guess_head_bone
 
@@ -201,7 +201,7 @@ def _own_axis(armature: bpy.types.Object, bone: bpy.types.Bone, axis: Vector) ->
     return letter, math.copysign(1.0, component)
 
 
-def mirrored(rig_row: RigRow, schema: ParameterSchema = ARKIT_52) -> RigRow:
+def mirrored(rig_row: RigRow, schema: ParameterSchema = FACE_SCHEMA) -> RigRow:
     """The row that does on the other side of the face what this one does on its own.
 
     The control's name is flipped as Blender flips names; a bone's range is negated where its axis

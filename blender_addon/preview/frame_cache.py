@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..shared.bounded_cache import BoundedCache
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..shared.wire.messages import FrameReply, FrameRequest
 
 _STEP_OF_UNIT = {"degree": 1 / 64, "centimetre": 1 / 256, "coefficient": 1 / 1024}
-_STEPS = np.array([_STEP_OF_UNIT[p.unit] for p in ARKIT_52.parameters], np.float64)
+_STEPS = np.array([_STEP_OF_UNIT[p.unit] for p in FACE_SCHEMA.parameters], np.float64)
 
 PictureKey = tuple[str, bytes, int | str, str, str, str]
 

@@ -18,7 +18,7 @@ from ..portrait.thumbnails import thumbnail_icon
 from ..render.settings import colour_problem
 from ..sequence import job as render_jobs
 from ..sequence.files import told_folder
-from ..shared.parameters.schema import ARKIT_52
+from ..shared.parameters.schema import FACE_SCHEMA
 from ..translation import said
 from .draw import draw_progress, draw_sentence, region_width
 from .fit_panel import draw_fit
@@ -104,7 +104,7 @@ def _draw_face(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) ->
     if photo is None:
         return
     for name in ("headYaw", "headPitch", "headRoll"):
-        label = said(ARKIT_52.parameters[ARKIT_52.index[name]].label)
+        label = said(FACE_SCHEMA.parameters[FACE_SCHEMA.index[name]].label)
         angle = f"{label} {round(photo[name])}°".replace("-", "−")
         column.label(text=angle, translate=False)
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import InputError
-from ..parameters.schema import ARKIT_52, is_parameter_id
+from ..parameters.schema import FACE_SCHEMA, is_parameter_id
 from .strict_json import parse_json
 
 FORMAT = "photorig.portrait"
@@ -115,7 +115,7 @@ class PortraitLayout:
         Raises:
             ValueError: other names than parameters have, one twice, or not ``count``.
         """
-        ids = self.metadata.get("parameter_ids", list(ARKIT_52.ids[:count]))
+        ids = self.metadata.get("parameter_ids", list(FACE_SCHEMA.ids[:count]))
         if not isinstance(ids, list) or len(ids) != count or len(set(map(str, ids))) != count:
             raise ValueError("the parameters do not have a name each")
         if not all(isinstance(name, str) and is_parameter_id(name) for name in ids):

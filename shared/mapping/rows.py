@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..parameters.schema import ARKIT_52, ParameterSchema
+from ..parameters.schema import FACE_SCHEMA, ParameterSchema
 
 SHAPE_KEY, BONE, PROPERTY = "SHAPE_KEY", "BONE", "PROPERTY"
 OBJECT, TURN = "OBJECT", "TURN"
@@ -109,7 +109,7 @@ class MappingRow:
             fraction = 1 - fraction
         return self.start + fraction * (self.end - self.start)
 
-    def check(self, schema: ParameterSchema = ARKIT_52) -> None:
+    def check(self, schema: ParameterSchema = FACE_SCHEMA) -> None:
         """Raise InputError, which says what is wrong, unless the row can be used."""
         if self.parameter not in schema.index:
             raise InputError(f"There is no parameter {self.parameter!r}", "Choose one of the list.")
@@ -189,7 +189,7 @@ def mapped(
     rows: Iterable[MappingRow],
     values: Mapping[Source, float],
     neutral: Mapping[str, float] | None = None,
-    schema: ParameterSchema = ARKIT_52,
+    schema: ParameterSchema = FACE_SCHEMA,
 ) -> dict[str, float]:
     """The parameters that a mapping gives, by id, from the schema's least to its highest values.
 

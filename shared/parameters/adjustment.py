@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .schema import ARKIT_52, Parameter, ParameterSchema
+from .schema import FACE_SCHEMA, Parameter, ParameterSchema
 
 _TURNED_ROUND = frozenset({"headYaw", "headRoll", "headX"})
 """Parameters that a mirror image negates; their mirror partner is themselves."""
@@ -26,7 +26,7 @@ def adjusted(
     origin: np.ndarray,
     gains: Mapping[str, float],
     mirror: bool = False,
-    schema: ParameterSchema = ARKIT_52,
+    schema: ParameterSchema = FACE_SCHEMA,
 ) -> np.ndarray:
     """The parameters to render.
 

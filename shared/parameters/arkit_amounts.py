@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .schema import ARKIT_52
+from .schema import FACE_SCHEMA
 
 AMOUNTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 READINGS: Mapping[str, tuple[float, ...]] = {
@@ -34,7 +34,7 @@ faces whose landmarks were moved by the shape table (docs/measurements.md). What
 too little to be told apart from noise, and is taken as it is read."""
 
 
-def amounts_of(readings: np.ndarray, ids: Sequence[str] = ARKIT_52.ids) -> np.ndarray:
+def amounts_of(readings: np.ndarray, ids: Sequence[str] = FACE_SCHEMA.ids) -> np.ndarray:
     """Net3D's readings (…, n) as amounts (…, n) float32; angles and centimetres stay.
 
     Args:
@@ -43,7 +43,7 @@ def amounts_of(readings: np.ndarray, ids: Sequence[str] = ARKIT_52.ids) -> np.nd
     return _mapped(readings, ids, to_amounts=True)
 
 
-def readings_of(amounts: np.ndarray, ids: Sequence[str] = ARKIT_52.ids) -> np.ndarray:
+def readings_of(amounts: np.ndarray, ids: Sequence[str] = FACE_SCHEMA.ids) -> np.ndarray:
     """What Net3D reads of a face that shows these amounts; inverse of `amounts_of` for all but
     readings below that at rest or above that at full motion."""
     return _mapped(amounts, ids, to_amounts=False)

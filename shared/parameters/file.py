@@ -27,7 +27,7 @@ import numpy as np
 from ..errors import InputError
 from ..files.text_files import read_any_text
 from ..files.writing import explained, replacing
-from .schema import ARKIT_52, ParameterSchema
+from .schema import FACE_SCHEMA, ParameterSchema
 
 _LATEST_SECONDS = 1e6
 _GREATEST_RATE = 1000
@@ -62,7 +62,7 @@ class Recording:
     n_frames: int = 0
 
 
-def read(path: Path | str, schema: ParameterSchema = ARKIT_52) -> list[FrameParameters]:
+def read(path: Path | str, schema: ParameterSchema = FACE_SCHEMA) -> list[FrameParameters]:
     """The frames of a file in the order of its lines.
 
     Raises:
@@ -72,7 +72,7 @@ def read(path: Path | str, schema: ParameterSchema = ARKIT_52) -> list[FramePara
 
 
 def read_recording(
-    path: Path | str, schema: ParameterSchema = ARKIT_52
+    path: Path | str, schema: ParameterSchema = FACE_SCHEMA
 ) -> tuple[list[FrameParameters], Recording]:
     """The frames of a file in the order of its lines, and what is told of them all.
 
@@ -103,7 +103,7 @@ def read_recording(
     return frames, recording
 
 
-def parse_line(line: str, schema: ParameterSchema = ARKIT_52) -> FrameParameters:
+def parse_line(line: str, schema: ParameterSchema = FACE_SCHEMA) -> FrameParameters:
     """One line to a frame. Raises InputError that does not know the line number."""
     return _frame(_object(line), schema)
 

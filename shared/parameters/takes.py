@@ -22,7 +22,7 @@ from ..files.text_files import read_any_text
 from ..files.writing import explained, replacing
 from .file import FrameParameters, Recording, read_recording
 from .mouth_shapes import Cue, frames_of, shape_of
-from .schema import ARKIT_52, ARKIT_NAMES, ParameterSchema
+from .schema import ARKIT_NAMES, FACE_SCHEMA, ParameterSchema
 from .timeline import constant_rate
 
 SUFFIXES = (".jsonl", ".csv", ".tsv", ".json", ".dat")
@@ -38,7 +38,7 @@ _Take = tuple[list[FrameParameters], Fraction | None]
 
 
 def read_take(
-    path: Path | str, schema: ParameterSchema = ARKIT_52
+    path: Path | str, schema: ParameterSchema = FACE_SCHEMA
 ) -> tuple[list[FrameParameters], Recording]:
     """The frames of a take in the order of their times, and its rate where it has one.
 

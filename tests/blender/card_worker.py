@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.shared.parameters.schema import FACE_SCHEMA, Parameter, ParameterSchema
 from photorig.shared.wire.messages import FrameRequest, HeadMeasurement
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.media.encoding import encode_picture
@@ -34,7 +34,7 @@ NEWER = ParameterSchema(
     (
         Parameter("earLeft", "Ear Left", "ears", "coefficient", 0.0, 1.0, 0.0, "earRight"),
         Parameter("earRight", "Ear Right", "ears", "coefficient", 0.0, 1.0, 0.0, "earLeft"),
-        *ARKIT_52.parameters,
+        *FACE_SCHEMA.parameters,
     ),
 )
 """What a later model may know; $PHOTORIG_TEST_NEWER makes the worker know it."""
@@ -44,7 +44,7 @@ FIT_PROGRAM = Path(__file__).resolve().parents[1] / "contract" / "fake_fit_progr
 class CardRenderer:
     """Has the form of FaceRenderer."""
 
-    schema: ParameterSchema = NEWER if "PHOTORIG_TEST_NEWER" in os.environ else ARKIT_52
+    schema: ParameterSchema = NEWER if "PHOTORIG_TEST_NEWER" in os.environ else FACE_SCHEMA
     model_id = "card"
 
     def describe(self) -> dict[str, object]:
@@ -92,7 +92,7 @@ def head_of(portrait: Portrait) -> HeadMeasurement:
     scale = height / 2 / np.tan(np.radians(63.0) / 2)
     pixels = points[:, :2] / -points[:, 2:] * scale * [1, -1] + [width / 2, height / 2]
     landmarks = np.concatenate([pixels, np.repeat(pixels[[33, 263]], 5, 0)])
-    return HeadMeasurement(canonical, landmarks, transform, ARKIT_52.rest, width, height)
+    return HeadMeasurement(canonical, landmarks, transform, FACE_SCHEMA.rest, width, height)
 
 
 def _say_ready(_info: object) -> None:

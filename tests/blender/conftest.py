@@ -199,7 +199,7 @@ def card_worker(
 @pytest.fixture
 def portrait(tmp_path: Path, modules: SimpleNamespace) -> Path:
     """A small but complete .portrait file."""
-    return write_portrait(tmp_path / "face.portrait", modules.schema.ARKIT_52.hash)
+    return write_portrait(tmp_path / "face.portrait", modules.schema.FACE_SCHEMA.hash)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_value_beyond_the_trained_range_is_tinted(
 def test_in_absolute_mode_the_range_lies_around_the_photo(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     path = write_portrait(
         tmp_path / "open.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.5})
     )
@@ -96,7 +96,7 @@ def test_in_absolute_mode_the_range_lies_around_the_photo(
 def test_a_photo_that_shows_some_of_it_already_leaves_less_in_relative_mode(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     path = write_portrait(
         tmp_path / "smile.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.2})
     )
@@ -111,7 +111,7 @@ def test_a_photo_that_shows_some_of_it_already_leaves_less_in_relative_mode(
 def test_a_face_that_was_measured_shows_its_own_range(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     lowest, highest = schema.vector({}), schema.vector({"jawOpen": 0.7})
     path = write_portrait(tmp_path / "own.portrait", schema.hash, reach=(lowest, highest))
     bpy.ops.photorig.load_portrait(filepath=str(path))
@@ -127,7 +127,7 @@ def test_a_face_that_was_measured_shows_its_own_range(
 def test_what_the_mesh_does_is_a_whole_movement_on_every_face(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     shown, lowest, highest = schema.vector({"jawOpen": 0.4}), schema.vector({}), schema.vector({})
     path = write_portrait(
         tmp_path / "own.portrait", schema.hash, parameters=shown, reach=(lowest, highest)
@@ -157,7 +157,7 @@ def test_what_the_mesh_does_is_a_whole_movement_on_every_face(
 def test_a_head_that_is_turned_in_the_photo_has_its_own_range_and_says_why(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     path = write_portrait(
         tmp_path / "turned.portrait",
         schema.hash,
@@ -189,7 +189,7 @@ def test_neutral_is_offered_where_it_counts(
 def test_a_photo_that_leaves_nothing_of_a_range_says_so(
     scene: bpy.types.Scene, modules: SimpleNamespace, responses: dict[str, object], tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     path = write_portrait(
         tmp_path / "wide.portrait", schema.hash, parameters=schema.vector({"jawOpen": 0.6})
     )
@@ -269,7 +269,7 @@ def test_without_a_worker_the_panel_shows_sliders_only(
     scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     layout = _drawn(scene, modules)
-    for name in modules.schema.ARKIT_52.ids:
+    for name in modules.schema.FACE_SCHEMA.ids:
         drawn = layout.find("prop", name)
         assert drawn.active and not drawn.alert
     assert not layout.has("operator", "photorig.explain_parameter")

@@ -151,7 +151,7 @@ def test_a_rig_that_is_hidden_from_the_render_drives_as_well(
         key.keyframe_insert("value", frame=frame)
     rig.face.hide_render = rig.armature.hide_render = True
     plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
-    position = modules.schema.ARKIT_52.index["eyeBlinkLeft"]
+    position = modules.schema.FACE_SCHEMA.index["eyeBlinkLeft"]
     blinks = [float(request.parameters[position]) for request in plan.requests]
     assert blinks[0] == 0.0
     assert blinks[-1] == 1.0
@@ -167,7 +167,7 @@ def test_a_custom_property_that_a_script_set_unnoticed_counts(
     variable.name, variable.targets[0].id = "smile", rig.armature
     variable.targets[0].data_path = '["smile"]'
     driver.expression = "smile"
-    position = modules.schema.ARKIT_52.index["mouthSmileLeft"]
+    position = modules.schema.FACE_SCHEMA.index["mouthSmileLeft"]
     for value in (0.25, 0.75):
         rig.armature["smile"] = value
         plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)

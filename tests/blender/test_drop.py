@@ -95,7 +95,7 @@ def test_a_dropped_portrait_is_the_cameras_at_once(
     scene: bpy.types.Scene, tmp_path: Path, modules: SimpleNamespace, place: tuple[str, str]
 ) -> None:
     scene.render.engine = "BLENDER_WORKBENCH"
-    path = write_portrait(tmp_path / "face.portrait", modules.schema.ARKIT_52.hash)
+    path = write_portrait(tmp_path / "face.portrait", modules.schema.FACE_SCHEMA.hash)
     assert drop(over(*place), path) == {"FINISHED"}
     assert Path(scene.camera.data.photorig.portrait_path) == path
 
@@ -104,7 +104,7 @@ def test_nothing_is_taken_where_there_is_no_camera(
     scene: bpy.types.Scene, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
     bpy.data.objects.remove(scene.camera)
-    path = write_portrait(tmp_path / "face.portrait", modules.schema.ARKIT_52.hash)
+    path = write_portrait(tmp_path / "face.portrait", modules.schema.FACE_SCHEMA.hash)
     drop(over("PROPERTIES"), path)
     assert not is_offered(over("PROPERTIES"))
     assert not any(camera.photorig.portrait_path for camera in bpy.data.cameras)

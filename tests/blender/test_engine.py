@@ -89,7 +89,7 @@ def test_camera_markers_cut_between_portraits(
 
     second = bpy.data.objects.new("Second", bpy.data.cameras.new("Second"))
     shot.collection.objects.link(second)
-    other = write_portrait(tmp_path / "other.portrait", modules.schema.ARKIT_52.hash, seed=5)
+    other = write_portrait(tmp_path / "other.portrait", modules.schema.FACE_SCHEMA.hash, seed=5)
     second.data.photorig.portrait_path = str(other)
     second.data.photorig.size = "256"
     first = shot.camera

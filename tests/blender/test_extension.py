@@ -90,7 +90,7 @@ def test_every_operator_explains_itself(addon: ModuleType) -> None:
 
 
 def test_the_vendored_schema_is_the_workers(modules: SimpleNamespace) -> None:
-    assert len(modules.schema.ARKIT_52) == 58
+    assert len(modules.schema.FACE_SCHEMA) == 58
 
 
 def test_it_connects_to_a_worker_that_runs_elsewhere_and_leaves_it_running(

@@ -28,7 +28,7 @@ def newer(shot: bpy.types.Scene, modules: SimpleNamespace) -> Iterator[bpy.types
     """The camera of a shot whose worker knows ears."""
     bpy.ops.photorig.start_worker()
     yield shot.camera.data
-    modules.link.link.schema = modules.schema.ARKIT_52
+    modules.link.link.schema = modules.schema.FACE_SCHEMA
     modules.link.link.responses = {}
 
 
@@ -85,7 +85,7 @@ def test_they_stay_in_the_file_without_a_worker_and_reset_with_the_rest(
     path = str(tmp_path / "shot.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.photorig.stop_worker()
-    modules.link.link.schema = modules.schema.ARKIT_52
+    modules.link.link.schema = modules.schema.FACE_SCHEMA
     bpy.ops.wm.open_mainfile(filepath=path)
     camera = bpy.context.scene.camera.data
     assert modules.frame_request.frame_request(camera, 1).extra["earLeft"] == 0.5

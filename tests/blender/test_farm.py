@@ -215,7 +215,7 @@ def test_paths_of_the_submitter_are_mapped(
     """Portrait, output and a linked library lie elsewhere on the node."""
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     mine.mkdir()
-    portrait = write_portrait(mine / "anna.portrait", modules.schema.ARKIT_52.hash, seed=5)
+    portrait = write_portrait(mine / "anna.portrait", modules.schema.FACE_SCHEMA.hash, seed=5)
     bpy.ops.photorig.load_portrait(filepath=str(portrait))
     library = mine / "props.blend"
     bpy.data.libraries.write(str(library), {shot.camera.data.copy()}, fake_user=True)

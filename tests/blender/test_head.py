@@ -64,7 +64,7 @@ def test_at_rest_the_face_fills_the_picture_upright_and_frontal(head: Any) -> No
 
 def test_at_rest_all_parameters_are_zero(head: Any, modules: Any) -> None:
     settings = _parameters(head)
-    assert all(abs(getattr(settings, name)) < 1e-4 for name in modules.schema.ARKIT_52.ids)
+    assert all(abs(getattr(settings, name)) < 1e-4 for name in modules.schema.FACE_SCHEMA.ids)
 
 
 @pytest.mark.parametrize("degrees", [20, -20])

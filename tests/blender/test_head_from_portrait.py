@@ -63,7 +63,7 @@ def measured(rooms: SimpleNamespace, modules: SimpleNamespace, width: float = 1.
     focal = HEIGHT / 2 / math.tan(math.radians(63) / 2)
     pixels = points[:, :2] / -points[:, 2:] * focal * [1, -1] + [WIDTH / 2, HEIGHT / 2]
     landmarks = np.concatenate([pixels, np.repeat(pixels[[33, 263]], 5, 0)]).astype(np.float32)
-    parameters = modules.schema.ARKIT_52.vector(POSE)
+    parameters = modules.schema.FACE_SCHEMA.vector(POSE)
     return rooms.messages.HeadMeasurement(
         vertices.astype(np.float32), landmarks, transform, parameters, WIDTH, HEIGHT
     )
@@ -74,10 +74,10 @@ def portrait(scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path) -
     photo = np.full((HEIGHT, WIDTH, 3), (180, 120, 90), np.uint8)
     return write_portrait(
         tmp_path / "anna.portrait",
-        modules.schema.ARKIT_52.hash,
+        modules.schema.FACE_SCHEMA.hash,
         name="Anna",
         photo=photo,
-        parameters=modules.schema.ARKIT_52.vector(POSE),
+        parameters=modules.schema.FACE_SCHEMA.vector(POSE),
     )
 
 
@@ -118,7 +118,7 @@ def test_the_rig_is_posed_like_the_photo_so_that_its_picture_is_the_photo(
     data = anna.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     assert data.photorig.mode == "ABSOLUTE"
     request = modules.frame_request.frame_request(data, 1)
-    wanted = modules.schema.ARKIT_52.vector(POSE)
+    wanted = modules.schema.FACE_SCHEMA.vector(POSE)
     np.testing.assert_allclose(request.parameters, wanted, atol=2e-4)
 
 
@@ -208,7 +208,7 @@ def test_in_either_mode_the_first_picture_is_the_photo(
     bpy.context.view_layer.update()
     data = head.camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     request = modules.frame_request.frame_request(data, 1)
-    wanted = modules.schema.ARKIT_52.vector(POSE if mode == "ABSOLUTE" else {})
+    wanted = modules.schema.FACE_SCHEMA.vector(POSE if mode == "ABSOLUTE" else {})
     np.testing.assert_allclose(request.parameters, wanted, atol=2e-4)
 
 
@@ -265,7 +265,7 @@ def test_the_head_of_another_person_is_never_replaced(
     points = [tuple(vertex.co) for vertex in first.mesh.data.vertices]
     other = bpy.data.objects.new("B", bpy.data.cameras.new("B"))
     shot.collection.objects.link(other)
-    path = write_portrait(tmp_path / "b.portrait", modules.schema.ARKIT_52.hash, seed=9)
+    path = write_portrait(tmp_path / "b.portrait", modules.schema.FACE_SCHEMA.hash, seed=9)
     other.data.photorig.portrait_path = str(path)
     bpy.context.view_layer.objects.active = other
     bpy.ops.photorig.create_head()

@@ -67,7 +67,7 @@ def test_what_is_changed_on_an_overridden_camera_stays_in_the_file(
 ) -> None:
     data = link(library, override=True).data
     assert data.override_library is not None
-    other = write_portrait(tmp_path / "other.portrait", modules.schema.ARKIT_52.hash, "Other")
+    other = write_portrait(tmp_path / "other.portrait", modules.schema.FACE_SCHEMA.hash, "Other")
     bpy.ops.photorig.load_portrait(filepath=str(other))
     data.photorig.jawOpen, data.photorig.mirror, data.photorig.framing = 0.7, True, "FILL"
     data.photorig.gain_mouth = 1.5

@@ -106,7 +106,7 @@ def test_a_control_that_goes_the_other_way_asks_for_no_opposite(
     evaluated(scene)
     depsgraph = bpy.context.evaluated_depsgraph_get()
     values = modules.values.slider_values(scene.camera.evaluated_get(depsgraph).data)
-    assert values[modules.schema.ARKIT_52.index["jawOpen"]] == 0
+    assert values[modules.schema.FACE_SCHEMA.index["jawOpen"]] == 0
 
 
 def test_a_muted_row_drives_nothing_and_leaves_rest_behind(

@@ -203,7 +203,7 @@ def test_a_muted_key_and_a_disabled_mesh_count_as_the_viewport_shows_them(
     def seen() -> tuple[float, float]:
         values = evaluated(shot).jawOpen, evaluated(shot).mouthPucker
         plan = modules.sequence_job.plan_sequence(bpy.context, shot, tmp_path)
-        index = modules.schema.ARKIT_52.index
+        index = modules.schema.FACE_SCHEMA.index
         rendered = [plan.requests[0].parameters[index[n]] for n in ("jawOpen", "mouthPucker")]
         assert rendered == pytest.approx(values)
         return values

@@ -37,7 +37,7 @@ def face(scene: bpy.types.Scene) -> SimpleNamespace:
 
 
 def _portrait(modules: SimpleNamespace, folder: Path, **values: float) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     path = write_portrait(folder / "p.portrait", schema.hash, parameters=schema.vector(values))
     bpy.ops.photorig.load_portrait(filepath=str(path))
 

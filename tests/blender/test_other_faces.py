@@ -17,7 +17,7 @@ pytestmark = pytest.mark.shared_worker
 @pytest.fixture
 def bea(shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path) -> bpy.types.Object:
     """A camera whose portrait is another face of the shot's photo; an empty drives its jaw."""
-    path = write_portrait(tmp_path / "bea.portrait", modules.schema.ARKIT_52.hash, "Bea", seed=5)
+    path = write_portrait(tmp_path / "bea.portrait", modules.schema.FACE_SCHEMA.hash, "Bea", seed=5)
     photo = modules.portrait_file.read_portrait(tmp_path / "face.portrait").photo_png
     content = modules.portrait_file.read_portrait(path)
     path.write_bytes(path.read_bytes().replace(content.photo_png, photo))
@@ -55,7 +55,7 @@ def test_a_request_asks_for_both_faces_each_as_its_own_rig_drives_it(
         shot.collection.objects.unlink(bea)
     shot.frame_set(4)
     request = request_of(shot, modules)
-    jaw = modules.schema.ARKIT_52.index["jawOpen"]
+    jaw = modules.schema.FACE_SCHEMA.index["jawOpen"]
     ids = [shot.camera.data.photorig.portrait_id, bea.data.photorig.portrait_id]
     assert list(request.portraits) == ids
     assert request.parameters[jaw] == pytest.approx(0.6)

@@ -80,7 +80,7 @@ def test_by_default_what_changes_since_the_first_frame_happens_to_the_photo(
 def test_an_absolute_performance_is_what_is_seen(
     scene: bpy.types.Scene, modules: SimpleNamespace, recording: Path, tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     shown = schema.vector({"jawOpen": 0.1, "mouthPucker": 0.3, "headYaw": 7})
     path = write_portrait(tmp_path / "a.portrait", schema.hash, parameters=shown)
     bpy.ops.photorig.load_portrait(filepath=str(path))
@@ -244,7 +244,7 @@ def test_what_is_written_is_what_frames_ask_for_and_comes_back(
 def test_what_neutral_takes_away_is_taken_away_in_the_file(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     shown = schema.vector({"mouthSmileLeft": 0.4, "headYaw": 7})
     face = write_portrait(tmp_path / "a.portrait", schema.hash, parameters=shown)
     bpy.ops.photorig.load_portrait(filepath=str(face))
@@ -266,7 +266,7 @@ def test_two_portraits_do_not_fit_into_one_file(
     other = scene.camera.copy()
     other.data = scene.camera.data.copy()
     scene.collection.objects.link(other)
-    path = write_portrait(tmp_path / "b.portrait", modules.schema.ARKIT_52.hash, seed=5)
+    path = write_portrait(tmp_path / "b.portrait", modules.schema.FACE_SCHEMA.hash, seed=5)
     other.data.photorig.portrait_path = str(path)
     for frame, camera in ((1, scene.camera), (3, other)):
         scene.timeline_markers.new("cut", frame=frame).camera = camera

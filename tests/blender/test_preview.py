@@ -154,7 +154,7 @@ def test_camera_markers_cut_to_the_other_face(
 ) -> None:
     second = bpy.data.objects.new("Second", bpy.data.cameras.new("Second"))
     shot.collection.objects.link(second)
-    other = write_portrait(tmp_path / "other.portrait", modules.schema.ARKIT_52.hash, seed=5)
+    other = write_portrait(tmp_path / "other.portrait", modules.schema.FACE_SCHEMA.hash, seed=5)
     second.data.photorig.portrait_path = str(other)
     for camera, frame in ((shot.camera, 1), (second, 3)):
         shot.timeline_markers.new(camera.name, frame=frame).camera = camera
@@ -172,7 +172,7 @@ def test_camera_markers_cut_to_the_other_face(
 def test_a_portrait_file_that_is_gone_is_named(
     preview: Any, shot: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    other = write_portrait(tmp_path / "gone.portrait", modules.schema.ARKIT_52.hash, seed=9)
+    other = write_portrait(tmp_path / "gone.portrait", modules.schema.FACE_SCHEMA.hash, seed=9)
     shot.camera.data.photorig.portrait_path = str(other)
     other.unlink()
     bpy.context.view_layer.update()

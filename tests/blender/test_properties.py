@@ -19,7 +19,7 @@ def test_there_is_one_number_for_each_parameter(
     scene: bpy.types.Scene, modules: SimpleNamespace
 ) -> None:
     settings = scene.camera.data.photorig
-    for parameter in modules.schema.ARKIT_52.parameters:
+    for parameter in modules.schema.FACE_SCHEMA.parameters:
         described = settings.bl_rna.properties[parameter.id]
         assert getattr(settings, parameter.id) == parameter.default
         assert described.is_animatable
@@ -45,7 +45,7 @@ def test_a_request_holds_the_evaluated_parameters_in_schema_order(
     settings.size, settings.mode = "FULL", "ABSOLUTE"
     scene.frame_set(3)
     request = modules.frame_request.frame_request(_evaluated_camera(scene), 3)
-    expected = modules.schema.ARKIT_52.vector({"headYaw": 12.5, "tongueOut": 0.25})
+    expected = modules.schema.FACE_SCHEMA.vector({"headYaw": 12.5, "tongueOut": 0.25})
     np.testing.assert_array_equal(request.parameters, expected)
     assert (request.size, request.mode, request.frame) == ("full", "absolute", 3)
     assert request.portrait == settings.portrait_id
@@ -61,7 +61,7 @@ def test_a_difference_below_zero_is_animated_and_asked_for(
         settings.keyframe_insert("mouthSmileLeft", frame=frame)
     scene.frame_set(6)
     request = modules.frame_request.frame_request(_evaluated_camera(scene), 6)
-    smile = modules.schema.ARKIT_52.index["mouthSmileLeft"]
+    smile = modules.schema.FACE_SCHEMA.index["mouthSmileLeft"]
     assert request.parameters[smile] == pytest.approx(-0.25, abs=1e-3)
     settings.mode = "ABSOLUTE"
     request = modules.frame_request.frame_request(_evaluated_camera(scene), 6)
@@ -92,7 +92,7 @@ def test_gain_and_mirror_of_a_shot_reach_the_request_but_not_the_sliders(
     settings.headYaw, settings.mouthSmileLeft = 10, 0.4
     settings.gain_mouth, settings.mirror = 2.0, True
     request = modules.frame_request.frame_request(_evaluated_camera(scene), 1)
-    expected = modules.schema.ARKIT_52.vector({"headYaw": -10, "mouthSmileRight": 0.8})
+    expected = modules.schema.FACE_SCHEMA.vector({"headYaw": -10, "mouthSmileRight": 0.8})
     np.testing.assert_allclose(request.parameters, expected, atol=1e-6)
     assert settings.mouthSmileLeft == pytest.approx(0.4)
 
@@ -132,7 +132,7 @@ def test_a_portrait_that_changed_on_disk_is_noticed(
     from portrait_files import write_portrait
 
     bpy.ops.photorig.load_portrait(filepath=str(portrait))
-    write_portrait(portrait, modules.schema.ARKIT_52.hash, seed=1)
+    write_portrait(portrait, modules.schema.FACE_SCHEMA.hash, seed=1)
     with pytest.raises(modules.errors.InputError, match="is not the portrait"):
         modules.frame_request.portrait_of(scene.camera.data)
 

@@ -122,7 +122,7 @@ def test_face_and_matte_of_a_photo_are_those_of_the_command_line(
     performance.camera.data.photorig.size = size
     bpy.ops.photorig.use_picture_size()
     plan = modules.sequence_job.plan_sequence(bpy.context, performance, tmp_path)
-    values = modules.schema.ARKIT_52.named(plan.requests[-1].parameters)
+    values = modules.schema.FACE_SCHEMA.named(plan.requests[-1].parameters)
     parameters = [
         modules.file.FrameParameters(FRAMES[-1], values),
         modules.file.FrameParameters(FRAMES[-1] + 1, {}),

@@ -17,7 +17,7 @@ def face(scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path) -> Pa
     (tmp_path / "faces").mkdir()
     for folder in ("one", "two/deep"):
         (tmp_path / folder).mkdir(parents=True)
-    path = write_portrait(tmp_path / "faces" / "anna.portrait", modules.schema.ARKIT_52.hash)
+    path = write_portrait(tmp_path / "faces" / "anna.portrait", modules.schema.FACE_SCHEMA.hash)
     bpy.ops.photorig.load_portrait(filepath=str(path))
     return path
 

@@ -38,7 +38,7 @@ def size_of(scene: bpy.types.Scene) -> tuple[int, int]:
 def wide(modules: SimpleNamespace, tmp_path: Path) -> Path:
     """A photo of 160 × 90 pixels with its face at the left."""
     photo = np.random.default_rng(4).integers(0, 256, (90, 160, 3), np.uint8)
-    return write_portrait(tmp_path / "wide.portrait", modules.schema.ARKIT_52.hash, photo=photo)
+    return write_portrait(tmp_path / "wide.portrait", modules.schema.FACE_SCHEMA.hash, photo=photo)
 
 
 def test_a_scene_of_this_engine_has_exact_colours_without_a_question(

@@ -23,7 +23,7 @@ def test_a_thumbnail_is_the_aligned_face(
     alignment = np.array([[1 / edge, 0, -left / edge], [0, 1 / edge, -top / edge]])
     path = write_portrait(
         tmp_path / "face.portrait",
-        modules.schema.ARKIT_52.hash,
+        modules.schema.FACE_SCHEMA.hash,
         photo=photo,
         alignment=alignment,
         seed=scale,
@@ -42,7 +42,7 @@ def test_a_thumbnail_is_the_aligned_face(
 def test_the_panel_shows_the_face_its_name_and_how_it_is_held(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
-    schema = modules.schema.ARKIT_52
+    schema = modules.schema.FACE_SCHEMA
     parameters = schema.vector({"headYaw": 12.4, "headRoll": -3.2})
     path = write_portrait(tmp_path / "ada.portrait", schema.hash, "Ada", parameters=parameters)
     bpy.ops.photorig.load_portrait(filepath=str(path))

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
+from photorig.shared.parameters.schema import FACE_SCHEMA, ParameterSchema
 from photorig.shared.wire.connection import ConnectionInfo
 from photorig.shared.wire.messages import FrameRequest, MessageLimits
 from photorig.shared.wire.picture_format import PictureFormat
@@ -56,7 +56,7 @@ def portrait_bytes(seed: int) -> bytes:
     random = np.random.default_rng(seed)
     return Portrait(
         latents=random.normal(size=(16, 512)).astype(np.float32),
-        parameters=random.uniform(0, 1, len(ARKIT_52)).astype(np.float32),
+        parameters=random.uniform(0, 1, len(FACE_SCHEMA)).astype(np.float32),
         photo=random.integers(0, 256, (SIZE, SIZE, 3), np.uint8),
         alignment=Alignment.upright(SIZE),
         model_id="card",
@@ -80,7 +80,7 @@ class CardRenderer:
         rendered: frame numbers in the order in which the device made them.
     """
 
-    schema: ParameterSchema = ARKIT_52
+    schema: ParameterSchema = FACE_SCHEMA
     model_id = "card"
 
     def __init__(self, delay: float = 0.0) -> None:
@@ -96,9 +96,9 @@ class CardRenderer:
         self.gate.wait(20)
         time.sleep(self.delay)
         self.rendered.append(request.frame)
-        if request.parameters[ARKIT_52.index["jawOpen"]] == DEFECT:
+        if request.parameters[FACE_SCHEMA.index["jawOpen"]] == DEFECT:
             raise ZeroDivisionError("a defect")
-        if request.parameters[ARKIT_52.index["jawOpen"]] == HANG:
+        if request.parameters[FACE_SCHEMA.index["jawOpen"]] == HANG:
             threading.Event().wait()
         return card(portrait.id, request.parameters, SIZE)
 

@@ -131,7 +131,8 @@ def converse(load: Callable[..., ModuleType], file: Path, minor: int, portrait: 
     """
     messages = load("shared.messages", "shared.wire.messages")
     errors = load("shared.errors")
-    schema = load("shared.schema", "shared.parameters.schema").ARKIT_52
+    schemas = load("shared.schema", "shared.parameters.schema")
+    schema = getattr(schemas, "FACE_SCHEMA", None) or schemas.ARKIT_52  # its name until 1.4
     connection = load("shared.connection", "shared.wire.connection").ConnectionInfo.load(file)
     client = load("client").WorkerClient(connection, "recorded")
     client.connect()

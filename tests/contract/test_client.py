@@ -13,7 +13,7 @@ import pytest
 from card_server import DEFECT, SIZE, RunningServer, card, portrait_bytes
 
 from photorig.shared.files.provenance import read_provenance
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import CODECS
 
 Connect = Callable[..., Any]
@@ -25,7 +25,7 @@ def client(server: RunningServer, connect: Connect) -> Any:
 
 
 def request(addon: SimpleNamespace, portrait_id: str, frame: int = 1, **values: float) -> Any:
-    parameters = ARKIT_52.vector({"headYaw": float(frame), **values})
+    parameters = FACE_SCHEMA.vector({"headYaw": float(frame), **values})
     return addon.messages.FrameRequest(portrait_id, parameters, SIZE, frame=frame)
 
 
@@ -48,7 +48,7 @@ def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
 def test_the_welcome_describes_the_worker(client: Any) -> None:
     welcome = client.welcome
     assert (welcome.device, welcome.backend, welcome.model_id) == ("test", "cards", "card")
-    assert welcome.schema.hash == ARKIT_52.hash
+    assert welcome.schema.hash == FACE_SCHEMA.hash
     assert welcome.codecs == CODECS
 
 
@@ -56,7 +56,7 @@ def test_an_upload_tells_what_is_in_the_portrait(client: Any, portrait: bytes) -
     info = client.upload_portrait(portrait)
     assert (info.name, info.width, info.height) == ("Nobody 1", SIZE, SIZE)
     assert info.thumbnail.shape == (128, 128, 3)
-    assert info.parameters.shape == (len(ARKIT_52),)
+    assert info.parameters.shape == (len(FACE_SCHEMA),)
 
 
 def test_a_portrait_is_sent_once_however_many_clients_have_it(

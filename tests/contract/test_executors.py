@@ -16,7 +16,7 @@ from fake_devices import BAD, POISON, FakeDevice
 from waiting import wait_for
 
 from photorig.shared.errors import Cancelled, InputError, ModelError, PhotorigError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.portraits.portrait import Portrait
@@ -52,7 +52,7 @@ class Bench:
         """Submit frames whose heads are turned so far; their ids."""
         frames = []
         for yaw in yaws:
-            values = ARKIT_52.vector({"headYaw": yaw, **more.get("values", {})})
+            values = FACE_SCHEMA.vector({"headYaw": yaw, **more.get("values", {})})
             portrait = more.get("portrait", PORTRAIT_ID)
             request = FrameRequest(portrait, values, SIZE, frame=int(yaw))
             frames.append(FrameTask(self._next, request, PictureFormat("png")))
@@ -123,7 +123,7 @@ def check_pixels(outcome: FrameReply | PhotorigError, yaw: float) -> None:
     from card_server import card
 
     assert isinstance(outcome, FrameReply), outcome
-    parameters = ARKIT_52.vector({"headYaw": yaw})
+    parameters = FACE_SCHEMA.vector({"headYaw": yaw})
     assert outcome.image == encode_card(card(PORTRAIT_ID, parameters, SIZE), "png")
     assert (outcome.frame, outcome.width, outcome.codec) == (int(yaw), SIZE, "png")
 

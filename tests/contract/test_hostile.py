@@ -17,7 +17,7 @@ import zmq
 from card_server import SIZE, RunningServer, portrait_bytes
 from waiting import wait_for
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.connection import ConnectionInfo
@@ -78,7 +78,7 @@ class Peer:
         return forms.read_error(message)
 
     def greet(self, session: str | None = None) -> None:
-        hello = Hello(session or secrets.token_hex(16), "peer", ("raw",), ARKIT_52.hash)
+        hello = Hello(session or secrets.token_hex(16), "peer", ("raw",), FACE_SCHEMA.hash)
         self.send("hello", forms.hello_form(hello))
         answer = self.receive()
         assert answer is not None
@@ -97,8 +97,8 @@ class Peer:
 
 
 def frame_form(portrait_id: str, **changes: object) -> Form:
-    request = FrameRequest(portrait_id, ARKIT_52.rest, SIZE)
-    body, payloads = forms.frame_request_form(request, ARKIT_52.hash, "raw")
+    request = FrameRequest(portrait_id, FACE_SCHEMA.rest, SIZE)
+    body, payloads = forms.frame_request_form(request, FACE_SCHEMA.hash, "raw")
     return Form({**body, **changes}, payloads)
 
 
@@ -185,7 +185,7 @@ def test_a_hello_without_a_common_codec_is_refused(peer: Peer) -> None:
 def test_parameters_that_are_not_finite_are_refused(peer: Peer) -> None:
     form = frame_form(peer.upload(portrait_bytes(1)))
     for value in (np.nan, np.inf):
-        vector = Payload.of_array("parameters", np.full(len(ARKIT_52), value, np.float32))
+        vector = Payload.of_array("parameters", np.full(len(FACE_SCHEMA), value, np.float32))
         peer.send("render", Form(form.body, (vector,)))
         assert peer.error().code == "input"
 

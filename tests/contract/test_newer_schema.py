@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from card_server import SIZE, CardRenderer, RunningServer, card
 
-from photorig.shared.parameters.schema import ARKIT_52, Parameter, ParameterSchema
+from photorig.shared.parameters.schema import FACE_SCHEMA, Parameter, ParameterSchema
 
 EARS = Parameter("earWiggle", "Ear Wiggle", "ears", "coefficient", 0.0, 1.0, 0.25, "earWiggle")
 # Not at the end: parameters are found by id, not by place.
-NEWER = ParameterSchema("newer", (EARS, *ARKIT_52.parameters))
+NEWER = ParameterSchema("newer", (EARS, *FACE_SCHEMA.parameters))
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def frame_of(addon: SimpleNamespace, client: Any, portrait: bytes, **options: Any) -> bytes:
     info = client.upload_portrait(portrait)
-    values = ARKIT_52.vector({"jawOpen": 0.5})
+    values = FACE_SCHEMA.vector({"jawOpen": 0.5})
     request = addon.messages.FrameRequest(info.id, values, SIZE, **options)
     still = client.request_frame(request)
     job = client.start_job([request], codec="raw")
@@ -62,14 +62,14 @@ def test_a_worker_that_does_not_know_a_parameter_does_without_it(
 ) -> None:
     client = connect(server.file)
     image = frame_of(addon, client, portrait, extra={"earWiggle": 0.75})
-    wanted = ARKIT_52.vector({"jawOpen": 0.5})
+    wanted = FACE_SCHEMA.vector({"jawOpen": 0.5})
     assert image == card(client.upload_portrait(portrait).id, wanted, SIZE).tobytes()
 
 
 def test_a_newer_parameter_makes_another_picture() -> None:
     from photorig.shared.wire.messages import FrameRequest
 
-    request = FrameRequest("7d" * 32, ARKIT_52.rest)
+    request = FrameRequest("7d" * 32, FACE_SCHEMA.rest)
     assert replace(request, extra={"earWiggle": 0.5}).picture != request.picture
 
 
@@ -79,8 +79,8 @@ def test_a_worker_that_lacks_a_built_in_parameter_or_means_another_unit_is_refus
     connect: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = replace(ARKIT_52.parameters[0], unit="radian")
-    other = ParameterSchema("other", (first, *ARKIT_52.parameters[1:]))
+    first = replace(FACE_SCHEMA.parameters[0], unit="radian")
+    other = ParameterSchema("other", (first, *FACE_SCHEMA.parameters[1:]))
     monkeypatch.setattr(CardRenderer, "schema", other)
     with (
         RunningServer(tmp_path) as running,

@@ -18,7 +18,7 @@ from card_server import SIZE, RunningServer
 from waiting import wait_for
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire import pairing
 from photorig.worker.cli import main
 from photorig.worker.server.allow_list import AllowList, KnownClient
@@ -91,7 +91,7 @@ def connected(addon: SimpleNamespace, clients: list[Any], connection: Any) -> An
 
 def frame_of(addon: SimpleNamespace, client: Any, portrait: bytes) -> Any:
     portrait_id = client.upload_portrait(portrait).id
-    request = addon.messages.FrameRequest(portrait_id, ARKIT_52.rest, SIZE, frame=5)
+    request = addon.messages.FrameRequest(portrait_id, FACE_SCHEMA.rest, SIZE, frame=5)
     return client.request_frame(request)
 
 
@@ -160,7 +160,7 @@ def test_who_is_removed_is_not_heard_any_more_and_others_are(
         assert frame_of(addon, first, portrait).frame == 5
         AllowList(paired.process.allowed.path).remove("anna's laptop")
         time.sleep(1.1)  # the list is looked at once a second
-        request = addon.messages.FrameRequest("0" * 64, ARKIT_52.rest, SIZE)
+        request = addon.messages.FrameRequest("0" * 64, FACE_SCHEMA.rest, SIZE)
         began = time.monotonic()
         with pytest.raises(addon.errors.Cancelled):
             first.request_frame(request, should_cancel=lambda: time.monotonic() > began + 1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from card_server import SIZE, RunningServer
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.portraits.portrait import Portrait
 
 
@@ -22,7 +22,7 @@ def client(server: RunningServer, connect: Callable[..., Any]) -> Any:
 
 
 def request(addon: SimpleNamespace, portrait_id: str, frame: int = 1) -> Any:
-    parameters = ARKIT_52.vector({"headYaw": float(frame)})
+    parameters = FACE_SCHEMA.vector({"headYaw": float(frame)})
     return addon.messages.FrameRequest(portrait_id, parameters, SIZE, frame=frame)
 
 

@@ -15,7 +15,7 @@ import pytest
 from waiting import wait_for
 
 from photorig.shared.parameters.responses import BY_LATENTS, Response
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 
 SIZE = 256
@@ -36,7 +36,7 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A matrix that moves the latent code somewhere; what the face does is not tested here."""
     from photorig.worker.reenactment.bundle import ModelBundle
 
-    directions = np.zeros((len(ARKIT_52), generator.n_rows, generator.w_dim), np.float32)
+    directions = np.zeros((len(FACE_SCHEMA), generator.n_rows, generator.w_dim), np.float32)
     directions[0, :6] = np.random.default_rng(3).normal(size=(6, generator.w_dim)) * 0.01
     responses = tuple(
         Response(
@@ -49,17 +49,17 @@ def bundle_file(generator: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
             parameter.minimum,
             parameter.maximum,
         )
-        for parameter in ARKIT_52.parameters
+        for parameter in FACE_SCHEMA.parameters
     )
     file = tmp_path_factory.mktemp("bundle") / "moves.safetensors"
-    gram = np.zeros((len(ARKIT_52), len(ARKIT_52)), np.float32)
-    curve = np.stack([ARKIT_52.minimum, ARKIT_52.maximum], 1)
+    gram = np.zeros((len(FACE_SCHEMA), len(FACE_SCHEMA)), np.float32)
+    curve = np.stack([FACE_SCHEMA.minimum, FACE_SCHEMA.maximum], 1)
     bundle = ModelBundle(
         "moves",
         directions,
         curve,
         curve,
-        ARKIT_52,
+        FACE_SCHEMA,
         generator.model_id,
         responses,
         gram,
@@ -80,7 +80,7 @@ def portrait(generator: Any) -> Any:
     latents = generator.expand(generator.map(noise, 0.7))[0]
     return Portrait(
         latents=latents,
-        parameters=ARKIT_52.rest,
+        parameters=FACE_SCHEMA.rest,
         photo=generator.synthesize(latents[None], SIZE)[0],
         alignment=Alignment.upright(SIZE),
         model_id=generator.model_id,
@@ -104,7 +104,7 @@ def expected(
     renderer = FaceRenderer(bundle, generator, faces=faces)
     return {
         yaw: renderer.render(
-            portrait, FrameRequest(portrait.id, ARKIT_52.vector({"headYaw": yaw}), SIZE)
+            portrait, FrameRequest(portrait.id, FACE_SCHEMA.vector({"headYaw": yaw}), SIZE)
         ).tobytes()
         for yaw in YAWS
     }
@@ -133,7 +133,7 @@ def client(
 def requests(addon: SimpleNamespace, portrait: Any, yaws: tuple[float, ...]) -> list[Any]:
     return [
         addon.messages.FrameRequest(
-            portrait.id, ARKIT_52.vector({"headYaw": yaw}), SIZE, frame=int(yaw)
+            portrait.id, FACE_SCHEMA.vector({"headYaw": yaw}), SIZE, frame=int(yaw)
         )
         for yaw in yaws
     ]

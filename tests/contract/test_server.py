@@ -17,7 +17,7 @@ import pytest
 from card_server import SIZE
 from waiting import wait_for
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.connection import ConnectionInfo, process_alive
 
 SCRIPT = Path(__file__).with_name("card_server.py")
@@ -27,7 +27,7 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes and signa
 def frame_requests(addon: SimpleNamespace, portrait_id: str, frames: range) -> list[Any]:
     return [
         addon.messages.FrameRequest(
-            portrait_id, ARKIT_52.vector({"headYaw": float(frame)}), SIZE, frame=frame
+            portrait_id, FACE_SCHEMA.vector({"headYaw": float(frame)}), SIZE, frame=frame
         )
         for frame in frames
     ]

@@ -33,7 +33,7 @@ from pathlib import Path
 from record_transcript import SIZE, client_of
 load = client_of(Path({root!r}), Path({folder!r}))
 info = load("shared.connection", "shared.wire.connection").ConnectionInfo.load({file!r})
-schema = load("shared.schema", "shared.parameters.schema").ARKIT_52
+schema = load("shared.schema", "shared.parameters.schema").FACE_SCHEMA
 messages = load("shared.messages", "shared.wire.messages")
 errors = load("shared.errors")
 portrait = Path({portrait!r}).read_bytes()

@@ -15,7 +15,7 @@ from card_server import HANG, SIZE, portrait_bytes
 from waiting import wait_for
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.server import portrait_store
 from photorig.worker.server.portrait_store import PortraitStore
 from photorig.worker.server.watchdog import Watchdog
@@ -45,7 +45,7 @@ def start(addon: SimpleNamespace, tmp_path: Path) -> Iterator[Callable[[], Any]]
 
 
 def request(addon: SimpleNamespace, portrait: str, jaw: float, frame: int = 1) -> Any:
-    vector = ARKIT_52.vector({"jawOpen": jaw})
+    vector = FACE_SCHEMA.vector({"jawOpen": jaw})
     return addon.messages.FrameRequest(portrait, vector, SIZE, frame=frame)
 
 

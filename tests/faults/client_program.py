@@ -98,7 +98,7 @@ class Program:
         self._until(lambda: self._client.poll_preview("view"))
 
     def _request(self, portrait: str, frame: int) -> Any:
-        schema = self._load("shared.schema", "shared.parameters.schema").ARKIT_52
+        schema = self._load("shared.schema", "shared.parameters.schema").FACE_SCHEMA
         messages = self._load("shared.messages", "shared.wire.messages")
         values = schema.vector({"headYaw": float(frame)})
         return messages.FrameRequest(portrait, values, SIZE, frame=frame)

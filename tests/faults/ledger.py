@@ -14,7 +14,7 @@ from client_program import FRAMES
 from PIL import Image
 
 from photorig.shared.files.frame_index import INDEX_NAME, FrameIndex, picture_key
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 
@@ -28,7 +28,7 @@ def check_folder(folder: Path) -> list[str]:
     index = FrameIndex(frames)
     names = {INDEX_NAME}
     for frame in FRAMES:
-        request = FrameRequest(portrait, ARKIT_52.vector({"headYaw": frame}), SIZE, frame=frame)
+        request = FrameRequest(portrait, FACE_SCHEMA.vector({"headYaw": frame}), SIZE, frame=frame)
         path = frames / f"frame_{frame:04d}.png"
         names.add(path.name)
         if not index.is_finished(frame, picture_key(request, "card")):

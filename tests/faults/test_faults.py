@@ -17,7 +17,7 @@ from ledger import check_folder, leftovers
 from schedules import ACTIONS, MATRIX, PHASES, schedule
 
 from photorig.shared.files.frame_index import FrameIndex, picture_key
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     portrait = Portrait.from_bytes(portrait_bytes(1)).id
     index = FrameIndex(tmp_path / "frames")
     for frame in FRAMES:
-        request = FrameRequest(portrait, ARKIT_52.vector({"headYaw": frame}), SIZE, frame=frame)
+        request = FrameRequest(portrait, FACE_SCHEMA.vector({"headYaw": frame}), SIZE, frame=frame)
         image = card(portrait, request.parameters, SIZE)
         index.store(frame, picture_key(request, CardRenderer.model_id), encode_card(image, "png"))
     (tmp_path / "ledger").write_text("".join(f"{frame}\n" for frame in FRAMES))

@@ -29,7 +29,7 @@ from photorig.shared.files.provenance import Provenance, insert_provenance, read
 from photorig.shared.mapping.presets import read_preset, read_presets
 from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.responses import responses_of
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.connection import FORMAT, ConnectionInfo
@@ -106,8 +106,8 @@ _FORMS: dict[str, list[Callable[[Message], object]]] = {
     "portrait": [portrait_forms.read_portrait_info],
     "portrait_query": [portrait_forms.read_portrait_reference],
     "portrait_upload": [portrait_forms.read_portrait_reference],
-    "preview": [forms.read_view, lambda message: forms.read_frame_request(message, ARKIT_52)],
-    "render": [lambda message: forms.read_frame_request(message, ARKIT_52)],
+    "preview": [forms.read_view, lambda message: forms.read_frame_request(message, FACE_SCHEMA)],
+    "render": [lambda message: forms.read_frame_request(message, FACE_SCHEMA)],
     "frame": [forms.read_frame_reply],
     "job": [forms.read_window],
     "fit": [portrait_forms.read_fit],
@@ -134,7 +134,7 @@ def _portrait_seeds() -> list[bytes]:
     random = np.random.default_rng(0)
     portrait = Portrait(
         latents=random.normal(size=(2, 512)).astype(np.float32),
-        parameters=np.zeros(len(ARKIT_52), np.float32),
+        parameters=np.zeros(len(FACE_SCHEMA), np.float32),
         photo=random.integers(0, 256, (24, 32, 3), np.uint8),
         alignment=Alignment.upright(24),
         model_id="card",

@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.portraits.portrait import Portrait
@@ -48,7 +48,7 @@ def frames(portrait_file: Path, rounds: int) -> list[dict[str, Any]]:
     for size in SIZES:
         made, written, clock, n_bytes = [], [], [], 0
         for frame in range(rounds + 1):
-            values = ARKIT_52.vector({"headYaw": 3.0 * frame, "jawOpen": 0.1 * (frame % 8)})
+            values = FACE_SCHEMA.vector({"headYaw": 3.0 * frame, "jawOpen": 0.1 * (frame % 8)})
             start, used = time.perf_counter(), time.process_time()
             image = renderer.render(portrait, FrameRequest("0" * 64, values, size, frame=frame))
             middle = time.process_time()

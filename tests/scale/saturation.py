@@ -146,7 +146,7 @@ def client(connection_file: Path, seconds: float) -> None:
         worker = load("client").WorkerClient(ConnectionInfo.load(connection_file), "saturation")
         worker.connect()
         portrait = worker.upload_portrait(portrait_bytes(1)).id
-        schema = load("shared.parameters.schema").ARKIT_52
+        schema = load("shared.parameters.schema").FACE_SCHEMA
         request = load("shared.wire.messages").FrameRequest
         requests = (request(portrait, schema.rest, SIZE, frame=n) for n in range(1, 200_000))
         requests = [next(requests) for _ in range(20_000)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.protocols.cached_results import CachedResult
 from photorig.worker.reenactment.bundle import ModelBundle
 
 FAMILY = "fake"
-N = len(ARKIT_52)
+N = len(FACE_SCHEMA)
 N_IDENTITY = 4
 
 
@@ -50,7 +50,7 @@ def sweep_result(
     index: int, bundle: ModelBundle, gain: float = 1.0, leak: float = 0.0
 ) -> CachedResult:
     """jawOpen and headYaw swept; jawOpen leaks into mouthPucker."""
-    jaw, yaw, pucker = (ARKIT_52.index[name] for name in ("jawOpen", "headYaw", "mouthPucker"))
+    jaw, yaw, pucker = (FACE_SCHEMA.index[name] for name in ("jawOpen", "headYaw", "mouthPucker"))
     moves = [(jaw, f, f * 0.5) for f in (0.25, 0.5, 0.75, 1.0)]
     moves += [(yaw, f, f * 20.0) for f in (-1.0, -0.5, 0.5, 1.0)]
     parameters = np.zeros((len(moves), N))

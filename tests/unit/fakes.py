@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.parameters.responses import BY_LATENTS, Response
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.bundle import ModelBundle
@@ -43,19 +43,19 @@ class TinyGenerator:
 
 def tiny_bundle(n_rows: int = 8, limit: float = 0.5) -> ModelBundle:
     """Random directions for all parameters, trained for values of ±limit; motion = value."""
-    shape = (len(ARKIT_52), n_rows, 512)
+    shape = (len(FACE_SCHEMA), n_rows, 512)
     directions = np.random.default_rng(1).standard_normal(shape).astype(np.float32) * 0.05
     response = Response(BY_LATENTS, -limit, limit, 1.0, 1.0, 0.0, -limit, limit)
-    longest = np.full(len(ARKIT_52), 0.8, np.float32)
-    curve = np.tile(np.array([-100, 100], np.float32), (len(ARKIT_52), 1))
-    gram = np.eye(len(ARKIT_52), dtype=np.float32)
-    responses = (response,) * len(ARKIT_52)
+    longest = np.full(len(FACE_SCHEMA), 0.8, np.float32)
+    curve = np.tile(np.array([-100, 100], np.float32), (len(FACE_SCHEMA), 1))
+    gram = np.eye(len(FACE_SCHEMA), dtype=np.float32)
+    responses = (response,) * len(FACE_SCHEMA)
     return ModelBundle(
         "tiny",
         directions,
         curve,
         curve,
-        ARKIT_52,
+        FACE_SCHEMA,
         MODEL_ID,
         responses,
         gram,
@@ -71,7 +71,7 @@ def tiny_portrait(seed: int = 0, size: int = 40) -> Portrait:
     side = size / 2
     return Portrait(
         latents=random.standard_normal((16, 512)).astype(np.float32) * 0.1,
-        parameters=random.uniform(0, 0.2, len(ARKIT_52)).astype(np.float32),
+        parameters=random.uniform(0, 0.2, len(FACE_SCHEMA)).astype(np.float32),
         photo=random.integers(0, 256, (size, size, 3), np.uint8),
         alignment=Alignment(np.array([[1 / side, 0, -0.5], [0, 1 / side, -0.5]])),
         model_id=MODEL_ID,

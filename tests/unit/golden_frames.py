@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.generators import load_generator
 from photorig.worker.portraits.alignment import Alignment
@@ -70,7 +70,7 @@ def requests(portrait: Portrait) -> Iterator[tuple[str, FrameRequest]]:
     for name, asked in _REQUESTS.items():
         fields = {"size": 256, "method": "regional", **asked}
         missing = portrait.shown if fields.get("mode") == "absolute" else None
-        vector = ARKIT_52.vector(fields.pop("values"), missing)
+        vector = FACE_SCHEMA.vector(fields.pop("values"), missing)
         yield name, FrameRequest(portrait=portrait.id, parameters=vector, **fields)
 
 

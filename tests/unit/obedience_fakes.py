@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.evaluation.estimators.families import Reading, blank_reading
 from photorig.worker.evaluation.real.tools import EvaluationTools
@@ -76,7 +76,7 @@ def in_pixels(points: np.ndarray) -> np.ndarray:
 class AskedRenderer:
     """Pictures whose upper blocks hold the parameters, and whose number is counted."""
 
-    schema = ARKIT_52
+    schema = FACE_SCHEMA
     model_id = "asked"
     bundle = SimpleNamespace(name="asked", id="0")
     generator = SimpleNamespace(backend="none")
@@ -101,16 +101,16 @@ class AskedJudge:
     """Reads the blocks of `AskedRenderer`; sees no face in a picture without them."""
 
     name, label = "asked", "what was asked for"
-    blank = blank_reading(len(ARKIT_52), 2, 2)
+    blank = blank_reading(len(FACE_SCHEMA), 2, 2)
 
     def read(self, image: np.ndarray) -> Reading | None:
         block = image.shape[0] // CELLS
         if not image[:block].any():
             return None
-        row = image[block // 2, block // 2 :: block, 0].astype(float)[: len(ARKIT_52)]
+        row = image[block // 2, block // 2 :: block, 0].astype(float)[: len(FACE_SCHEMA)]
         angles, coefficients = (row[:3] - 128) / 2, row[3:] / 100
-        values = dict(zip(ARKIT_52.ids[3:], coefficients, strict=True))
-        parameters = np.zeros(len(ARKIT_52), np.float32)
+        values = dict(zip(FACE_SCHEMA.ids[3:], coefficients, strict=True))
+        parameters = np.zeros(len(FACE_SCHEMA), np.float32)
         parameters[:3] = angles
         lids = [0.3 * (1 - 0.87 * values[f"eyeBlink{side}"]) for side in ("Left", "Right")]
         sideways = 0.2 * (values["eyeLookOutLeft"] - values["eyeLookInLeft"])
@@ -139,7 +139,7 @@ def neutral_portrait() -> Portrait:
     photo = np.random.default_rng(0).integers(60, 200, (512, 512, 1), np.uint8).repeat(3, 2)
     return Portrait(
         latents=np.zeros((16, 512), np.float32),
-        parameters=np.zeros(len(ARKIT_52), np.float32),
+        parameters=np.zeros(len(FACE_SCHEMA), np.float32),
         photo=photo,
         alignment=Alignment.upright(512),
         model_id=MODEL_ID,

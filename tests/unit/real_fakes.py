@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.estimators.families import N_POINTS, Reading, blank_reading
 from photorig.worker.evaluation.real.tools import EvaluationTools
 from photorig.worker.faces.net3d import FaceMeasurement
@@ -36,12 +36,12 @@ class BrightnessFamily:
     """Takes brightness for the head's yaw, and sees no face in a black picture."""
 
     name, label = "brightness", "how bright a picture is"
-    blank = blank_reading(len(ARKIT_52), 2, 2)
+    blank = blank_reading(len(FACE_SCHEMA), 2, 2)
 
     def read(self, image: np.ndarray) -> Reading | None:
         if not image.any():
             return None
-        parameters = np.full(len(ARKIT_52), np.nan, np.float32)
+        parameters = np.full(len(FACE_SCHEMA), np.nan, np.float32)
         parameters[:3] = image.mean((0, 1))
         points = np.random.default_rng(0).uniform(0, 1, (N_POINTS, 2)) + parameters[0]
         values = vars(self.blank) | {
@@ -66,7 +66,7 @@ class MiddleFace:
         low, high = np.array([width, height]) / 4, np.array([width, height]) * 3 / 4
         points = np.zeros((478, 3), np.float32)
         points[:, :2] = random.uniform(low, high, (478, 2))
-        parameters = np.zeros(len(ARKIT_52), np.float32)
+        parameters = np.zeros(len(FACE_SCHEMA), np.float32)
         parameters[0] = (image.mean() - 128) / 16
         box = (*low.tolist(), *high.tolist())
         transform = np.eye(4, dtype=np.float32)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.faces.attributes import load_attributes
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
@@ -112,9 +112,9 @@ def check_driven(portrait: Portrait, bundle: ModelBundle, generator: TorchStyleG
     """At rest it is the photo, and driven it is not."""
     renderer = FaceRenderer(bundle, generator, tiny_stage())
     for method in ("directions", "calibrated", "regional"):
-        asked = ARKIT_52.vector({"jawOpen": 0.4})
+        asked = FACE_SCHEMA.vector({"jawOpen": 0.4})
         driven = FrameRequest(portrait.id, asked, size=256, method=method)
-        at_rest = replace(driven, parameters=ARKIT_52.rest)
+        at_rest = replace(driven, parameters=FACE_SCHEMA.rest)
         crop = portrait.alignment.crop(portrait.photo, 256)
         np.testing.assert_array_equal(renderer.render(portrait, at_rest), crop)
         assert (renderer.render(portrait, driven) != crop).any()
@@ -167,11 +167,11 @@ def test_directions_are_trained(
     found = torch.tensor([[128.0, 128.0, 160.0, 0.0]]), torch.tensor([True])
     monkeypatch.setattr(FaceLandmarker, "detect_regions", lambda self, images: found)
     observer = FaceObserver(network, parts.landmarker, parts.recognition, parts.attributes)
-    positions = [ARKIT_52.index[name] for name in ("headYaw", "jawOpen")]
+    positions = [FACE_SCHEMA.index[name] for name in ("headYaw", "jawOpen")]
     jacobians = collect_jacobians(observer, positions, tmp_path, n_people=1, seed=0)
     covariance, is_angle = torch.eye(network.w_dim), torch.tensor([True, False])
     rows = solve_directions(jacobians, covariance, is_angle, JacobianWeights())
-    directions = np.zeros((len(ARKIT_52), *rows.shape[1:]), np.float32)
+    directions = np.zeros((len(FACE_SCHEMA), *rows.shape[1:]), np.float32)
     directions[positions] = rows.numpy()
     assert np.isfinite(directions).all() and directions[positions].any()
     trained = replace(bundle, directions=directions)
@@ -183,5 +183,5 @@ def face_of(generator: TorchStyleGan2) -> FaceMeasurement:
     """A face at rest that stands nowhere in particular."""
     side = float(max(generator.sizes))
     nowhere = np.zeros((478, 3), np.float32)
-    rest = ARKIT_52.rest.astype(np.float32)
+    rest = FACE_SCHEMA.rest.astype(np.float32)
     return FaceMeasurement(rest, nowhere, (0.0, 0.0, side, side), np.eye(4, dtype=np.float32))

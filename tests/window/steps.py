@@ -41,12 +41,12 @@ def shown_face(blender: WindowSession, name: str) -> np.ndarray:
 
 def measured_yaw(picture: np.ndarray) -> float:
     """Which way the face in a picture looks, by the worker's own eyes, in degrees."""
-    from photorig.shared.parameters.schema import ARKIT_52
+    from photorig.shared.parameters.schema import FACE_SCHEMA
     from photorig.worker.faces.net3d import Net3D
 
     large = cv2.resize(picture, (512, 512), interpolation=cv2.INTER_CUBIC)
     face = Net3D().analyze_one(large)
-    return float(face.parameters[ARKIT_52.index["headYaw"]])
+    return float(face.parameters[FACE_SCHEMA.index["headYaw"]])
 
 
 def wait_for_face(blender: WindowSession) -> None:

@@ -14,7 +14,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.files.writing import check_writable
 from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.file import FrameParameters, Recording
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.parameters.timeline import DEFAULT_RATE, constant_rate
 
 from .progress import Progress
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
                 if measured.face is None:
                     missing.append(measured.frame)
                 else:
-                    values = ARKIT_52.named(measured.face.parameters)
+                    values = FACE_SCHEMA.named(measured.face.parameters)
                     found.append(FrameParameters(measured.frame, values, times[-1]))
                     faces.append(measured.face)
                 progress.advance()
@@ -121,7 +121,7 @@ def _with_amounts(
 
     vectors = recorded_parameters(faces)
     return [
-        replace(frame, values=ARKIT_52.named(vector))
+        replace(frame, values=FACE_SCHEMA.named(vector))
         for frame, vector in zip(found, vectors, strict=False)  # stopped between the two lists
         if vector is not None
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from photorig.shared.files.writing import check_writable
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.parameters.timeline import DEFAULT_RATE
 
 from .progress import Progress
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from photorig.worker.fitting.driving_footage import DrivingFootage
     from photorig.worker.portraits.portrait import Portrait
 
-ROLL = ARKIT_52.index["headRoll"]
+ROLL = FACE_SCHEMA.index["headRoll"]
 N_NUMBERS = 35
 
 

@@ -58,7 +58,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "largest); in the others that person is looked for",
     )
     parser.add_argument("--bundle", default="default", help="default, or an imported generator")
-    parser.add_argument("--device", default="cpu", help="where the fit computes: cpu, cuda, mps or auto (cpu)")
+    parser.add_argument(
+        "--device", default="cpu", help="where the fit computes: cpu, cuda, mps or auto (cpu)"
+    )
     parser.add_argument("--name", help="what to call the portrait (default: the photo's name)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 

@@ -158,10 +158,10 @@ def fitted_portrait(photo: np.ndarray, name: str, quick: bool) -> Portrait:
 def _film(footage: DrivingFootage, mode: str, strength: float, portrait: Portrait) -> Timeline:
     """What each frame asks for: changes since the first, or what is seen; as strongly as wanted."""
     from photorig.shared.parameters.file import differences
-    from photorig.shared.parameters.schema import ARKIT_52
+    from photorig.shared.parameters.schema import FACE_SCHEMA
 
     frames = differences(footage.frames) if mode == RELATIVE else footage.frames
-    origin = {} if mode == RELATIVE else ARKIT_52.named(portrait.shown)
+    origin = {} if mode == RELATIVE else FACE_SCHEMA.named(portrait.shown)
     stronger = [
         replace(
             frame,

@@ -60,8 +60,8 @@ class Measurement:
     """What the landmarker sees in b crops; differentiable with respect to the pixels.
 
     Attributes:
-        parameters: (b, 58) in ARKIT_52's order and units; tongueOut and the translation, which one
-            picture cannot tell, are always 0.
+        parameters: (b, 58) in FACE_SCHEMA's order and units; tongueOut and the translation, which
+            one picture cannot tell, are always 0.
         landmarks_px: (b, 478, 3) image pixels, z in the same unit.
         score: (b,) in [0, 1], how sure the network is that the crop holds a face.
         aligned: (b, 468, 3) the face's shape without pose and scale, cm of the canonical face.

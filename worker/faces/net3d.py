@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from photorig.shared.errors import InputError, ModelError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.registry import fetch
 
 from . import geometry
@@ -37,7 +37,7 @@ class FaceMeasurement:
     """One face in an image.
 
     Attributes:
-        parameters: (58,) float32 in ARKIT_52's order and units; tongueOut and the translation,
+        parameters: (58,) float32 in FACE_SCHEMA's order and units; tongueOut and the translation,
             which one picture cannot tell (see tracking.py), are always 0. The angles do not depend
             on where in the image the face is (see geometry.facing_angles).
         landmarks: (478, 3) float32 image pixels (pixel i covers [i, i + 1)), z in the same unit.
@@ -163,10 +163,10 @@ def _measurement(
     points = np.array([(p.x, p.y, p.z) for p in landmarks], np.float32)
     points *= np.array([width, height, width], np.float32)
     angles = geometry.facing_angles(torch.from_numpy(points[None, :N_MESH]), *canonical)
-    parameters = np.zeros(len(ARKIT_52), np.float32)
+    parameters = np.zeros(len(FACE_SCHEMA), np.float32)
     parameters[:3] = angles[0].numpy()
     for shape in blend_shapes:
-        position = ARKIT_52.index.get(shape.category_name)
+        position = FACE_SCHEMA.index.get(shape.category_name)
         if position is not None:  # not "_neutral"
             parameters[position] = shape.score
     low, high = points[:N_MESH, :2].min(0), points[:N_MESH, :2].max(0)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from photorig.shared.parameters.head import HEAD_PIVOT
-from photorig.shared.parameters.schema import ARKIT_52, HEAD_TRANSLATION
+from photorig.shared.parameters.schema import FACE_SCHEMA, HEAD_TRANSLATION
 
 from .net3d import MINIMUM_FACE, FaceMeasurement, choose_face
 
 PLAY = np.array([0.12, 0.2, 0.5])
 """cm of x, y and z within which a head counts as still: what Net3D's noise moves it by."""
 
-_POSITIONS = [ARKIT_52.index[name] for name in HEAD_TRANSLATION]
+_POSITIONS = [FACE_SCHEMA.index[name] for name in HEAD_TRANSLATION]
 _MAXIMUM_MOVE = 1.0  # face sizes between frames; farther away it is somebody else
 
 

@@ -19,7 +19,7 @@ import torch
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.file import FrameParameters, Recording
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.parameters.timeline import constant_rate
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import find_faces
@@ -98,7 +98,7 @@ class DrivingFootage:
         """The parameters of all frames that show the face, with ARKit's amounts."""
         vectors = recorded_parameters(self.faces)
         return [
-            FrameParameters(number, ARKIT_52.named(vector), self.times[number - 1])
+            FrameParameters(number, FACE_SCHEMA.named(vector), self.times[number - 1])
             for number, vector in enumerate(vectors, start=1)
             if vector is not None
         ]

@@ -14,7 +14,7 @@ import torch
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.arkit_amounts import amounts_of
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.generators.tuned_networks import tuned_network
 from photorig.worker.portraits.alignment import Alignment
@@ -31,8 +31,8 @@ from .models import FitModels, FitRun
 from .same_person import FurtherPhoto
 from .settings import FitSettings
 
-_ROLL = ARKIT_52.index["headRoll"]
-_TRANSLATION = [ARKIT_52.index[name] for name in ("headX", "headY", "headZ")]
+_ROLL = FACE_SCHEMA.index["headRoll"]
+_TRANSLATION = [FACE_SCHEMA.index[name] for name in ("headX", "headY", "headZ")]
 
 
 def reference_steps(portrait: Portrait, settings: FitSettings, photos: int) -> int:

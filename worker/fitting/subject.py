@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.landmarker import N_MESH
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.portraits.alignment import Alignment
@@ -22,7 +22,7 @@ SOME_BEYOND, MOST_BEYOND = 5.0, 20.0
 """Degrees that a head may be turned beyond what the model was trained for: unsaid, and at all."""
 _MOST_CUT, _SOME_CUT = 0.12, 0.01  # part of the face's landmarks that lie outside the photo
 _OUTER_CORNERS = (33, 263)
-_YAW, _PITCH, _ROLL = (ARKIT_52.index[name] for name in ("headYaw", "headPitch", "headRoll"))
+_YAW, _PITCH, _ROLL = (FACE_SCHEMA.index[name] for name in ("headYaw", "headPitch", "headRoll"))
 _LYING = 50.0  # degrees of roll
 _REACH = 0.38  # of the aligned square's side, from its middle: there another face is in the way
 

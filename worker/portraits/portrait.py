@@ -37,7 +37,7 @@ from photorig.shared.files.portrait_layout import (
 from photorig.shared.files.reading import read_file
 from photorig.shared.files.writing import write_atomically
 from photorig.shared.parameters.arkit_amounts import amounts_of
-from photorig.shared.parameters.schema import ARKIT_52, ParameterSchema
+from photorig.shared.parameters.schema import FACE_SCHEMA, ParameterSchema
 from photorig.worker.generators.tuning import WeightTuning
 
 from .alignment import Alignment
@@ -93,7 +93,7 @@ class Portrait:
     tuning: WeightTuning | None = None
     references: tuple[Reference, ...] = ()
     geometry: FaceGeometry | None = None
-    parameter_ids: tuple[str, ...] = ARKIT_52.ids
+    parameter_ids: tuple[str, ...] = FACE_SCHEMA.ids
 
     @cached_property
     def id(self) -> str:
@@ -167,7 +167,7 @@ class Portrait:
             "format": FORMAT,
             "version": FORMAT_VERSION,
             "model_id": self.model_id,
-            "schema_hash": ARKIT_52.hash,  # what readers of before ask for
+            "schema_hash": FACE_SCHEMA.hash,  # what readers of before ask for
             "parameter_ids": list(self.parameter_ids),
             "name": name_to_keep(self.name),
         }

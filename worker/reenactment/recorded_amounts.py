@@ -22,7 +22,7 @@ import torch
 from scipy.optimize import lsq_linear
 
 from photorig.shared.parameters.arkit_amounts import amounts_of
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.faces import geometry
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.face_shapes import load_face_shapes
@@ -68,7 +68,7 @@ _MOST_CLOSED = 0.9
 _UNSEEN = ("tongueOut",)
 """What no landmark shows, though its shape moves some."""
 
-_POSITIONS = np.array([ARKIT_52.index[name] for name in ARKIT_NAMES])
+_POSITIONS = np.array([FACE_SCHEMA.index[name] for name in ARKIT_NAMES])
 _N = len(ARKIT_NAMES)
 
 
@@ -220,7 +220,7 @@ class RecordedLids:
             shuts = np.clip((closed[eye] - begins) / (ends - begins), 0, 1)
             result[own] += shuts * (np.minimum(usual, result[own]) - result[own])
             narrower = float(closing[eye] @ (result[own] - usual))
-            blink = ARKIT_52.index[f"eyeBlink{side}"]
+            blink = FACE_SCHEMA.index[f"eyeBlink{side}"]
             seen = np.clip(closed[eye] / _MOST_CLOSED - narrower, 0, 1)
             result[blink] += shuts.max() * (seen - result[blink])
         return result
@@ -249,7 +249,7 @@ def _narrowing() -> tuple[np.ndarray, np.ndarray]:
         gap = shapes.face[upper[1:-1], 1] - shapes.face[lower[1:-1], 1]
         moves = [shapes.of(name)[:, 1] for name in names]
         taken = [(m[lower[1:-1]] - m[upper[1:-1]]).mean() / gap.mean() for m in moves]
-        positions.append([ARKIT_52.index[name] for name in names])
+        positions.append([FACE_SCHEMA.index[name] for name in names])
         closing.append(taken)
     return np.array(positions), np.array(closing)
 

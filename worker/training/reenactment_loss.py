@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from photorig.shared.parameters.arkit_amounts import amounts_of
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.faces.landmarker import Measurement
 
@@ -38,8 +38,8 @@ EYE_PAIRS = (
 )
 """Corners and lids of the subject's right and left eye."""
 
-ANGLES = [ARKIT_52.index["headYaw"], ARKIT_52.index["headPitch"]]
-_COEFFICIENTS = [ARKIT_52.index[name] for name in ARKIT_NAMES]
+ANGLES = [FACE_SCHEMA.index["headYaw"], FACE_SCHEMA.index["headPitch"]]
+_COEFFICIENTS = [FACE_SCHEMA.index[name] for name in ARKIT_NAMES]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ReenactmentLoss:
 
     def __init__(self, observers: Observers, weights: LossWeights) -> None:
         self._observers, self.weights = observers, weights
-        self._scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
+        self._scale = MotionScale(FACE_SCHEMA, learnable(FACE_SCHEMA))
         self._offsets = torch.from_numpy(load_face_shapes().offsets)
 
     def expression(self, parameters: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.cli.main import main
 from photorig.worker.portraits.face_take import N_NUMBERS, FaceTake
 from photorig.worker.reenactment import methods, renderer, stylespace
@@ -17,7 +17,7 @@ from photorig.worker.reenactment.method import MethodEntry
 from ..fakes import tiny_portrait
 from .test_reenact import Asking, Still
 
-ROLL = ARKIT_52.index["headRoll"]
+ROLL = FACE_SCHEMA.index["headRoll"]
 
 
 @pytest.fixture

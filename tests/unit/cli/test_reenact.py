@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.cli.main import main
 from photorig.worker.fitting import encoder
@@ -104,7 +104,7 @@ def test_a_picture_is_absolute_as_nothing_changes_in_it(shot: Shot) -> None:
     assert shot.reenact(ASTRONAUT, "--method", "seen") == 0
     ((request, pictures),) = shot.renderer.asked
     assert request.mode == "absolute" and pictures.rest is None
-    assert ARKIT_52.named(request.parameters)["mouthSmileLeft"] > 0.3
+    assert FACE_SCHEMA.named(request.parameters)["mouthSmileLeft"] > 0.3
 
 
 def test_frames_without_a_face_are_held_and_counted(

@@ -12,7 +12,7 @@ import pytest
 
 from photorig.shared.files.frame_index import FrameIndex, picture_key
 from photorig.shared.parameters.file import FrameParameters, write
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.cli.main import main
 from photorig.worker.portraits.portrait import Portrait
@@ -63,7 +63,7 @@ class Shot:
     @property
     def values(self) -> list[dict[str, float]]:
         """What was asked of each frame, in whole hundredths, without what is at rest."""
-        named = [ARKIT_52.named(request.parameters) for _, request in self.renderer.asked]
+        named = [FACE_SCHEMA.named(request.parameters) for _, request in self.renderer.asked]
         return [{name: round(v, 4) for name, v in each.items() if v} for each in named]
 
 

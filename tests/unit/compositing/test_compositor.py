@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.reenactment.target import Target
@@ -45,7 +45,7 @@ def rest(renderer: Any, portrait: Any) -> np.ndarray:
 
 
 def render(renderer: Any, portrait: Any, size: int | str = SIZE, **values: float) -> np.ndarray:
-    parameters = ARKIT_52.vector(values)
+    parameters = FACE_SCHEMA.vector(values)
     frame: np.ndarray = renderer.render(portrait, FrameRequest(portrait.id, parameters, size))
     return frame
 
@@ -87,7 +87,7 @@ def test_nothing_jumps_when_a_motion_begins(
 
 def flicker(renderer: Any, portrait: Any, size: int, start: float, **step: float) -> Any:
     """Mean and largest second difference, in levels, of twelve frames of a slow move."""
-    names = {name: ARKIT_52.vector({name: 1.0}) for name in step}
+    names = {name: FACE_SCHEMA.vector({name: 1.0}) for name in step}
     frames = []
     for count in range(12):
         values = sum(vector * (start + step[name] * count) for name, vector in names.items())
@@ -133,7 +133,7 @@ def test_slow_moves_hardly_flicker_more_than_rounding_to_levels_makes_them(
 def test_a_frame_changes_hardly_more_than_the_generators_picture(
     renderer: Any, portrait: Any, rest: np.ndarray, move: dict[str, float]
 ) -> None:
-    shift = renderer.bundle.within_range(portrait, ARKIT_52.vector(move))
+    shift = renderer.bundle.within_range(portrait, FACE_SCHEMA.vector(move))
     pictures = [
         renderer.generator.synthesize(latents[None], SIZE)[0].astype(int)
         for latents in (
@@ -173,7 +173,7 @@ def test_frames_do_not_depend_on_what_was_asked_before(renderer: Any, portrait: 
 def test_the_roll_measured_is_the_roll_asked_for(
     renderer: Any, portrait: Any, net3d: Any, roll: float
 ) -> None:
-    position = ARKIT_52.index["headRoll"]
+    position = FACE_SCHEMA.index["headRoll"]
     frame = render(renderer, portrait, headRoll=float(roll))
     measured = net3d.analyze_one(frame).parameters[position] - portrait.parameters[position]
     assert measured == pytest.approx(roll, abs=1.5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.compositing.head_motion import (
     CAMERA_DISTANCE,
     ROLL_RANGE,
@@ -121,9 +121,9 @@ def test_a_head_that_comes_closer_grows_about_the_cameras_axis() -> None:
 def test_turn_and_roll_together_are_the_rotation_asked_for(
     yaw: float, pitch: float, roll: float
 ) -> None:
-    source = ARKIT_52.vector({"headYaw": 4.0, "headPitch": -3.0, "headRoll": 2.0})
-    asked = ARKIT_52.vector({"headYaw": yaw, "headPitch": pitch, "headRoll": roll})
-    motion, left = split_shift(ARKIT_52, source, asked, asked)
+    source = FACE_SCHEMA.vector({"headYaw": 4.0, "headPitch": -3.0, "headRoll": 2.0})
+    asked = FACE_SCHEMA.vector({"headYaw": yaw, "headPitch": pitch, "headRoll": roll})
+    motion, left = split_shift(FACE_SCHEMA, source, asked, asked)
     generated = rotation(*(source[:3] + left[:3]))
     in_plane = rotation(0, 0, motion.roll)
     seen = head_angles(torch.from_numpy(in_plane @ generated)[None])[0].numpy()
@@ -131,17 +131,17 @@ def test_turn_and_roll_together_are_the_rotation_asked_for(
 
 
 def test_without_a_roll_the_generator_gets_what_it_was_asked_for_bit_for_bit() -> None:
-    asked = ARKIT_52.vector({"headYaw": 17.3, "headPitch": -9.1, "jawOpen": 0.4, "headX": 2.0})
-    motion, left = split_shift(ARKIT_52, ARKIT_52.rest, asked, asked)
+    asked = FACE_SCHEMA.vector({"headYaw": 17.3, "headPitch": -9.1, "jawOpen": 0.4, "headX": 2.0})
+    motion, left = split_shift(FACE_SCHEMA, FACE_SCHEMA.rest, asked, asked)
     assert motion == HeadMotion(x=2.0)
     expected = asked.copy()
-    expected[ARKIT_52.index["headX"]] = 0
+    expected[FACE_SCHEMA.index["headX"]] = 0
     np.testing.assert_array_equal(left, expected)
 
 
 def test_moves_that_do_not_look_right_any_more_stop_at_the_end_of_their_range() -> None:
-    asked = ARKIT_52.vector({"headRoll": 80.0, "headX": -10.0})
-    motion, _ = split_shift(ARKIT_52, ARKIT_52.rest, asked, ARKIT_52.rest)
+    asked = FACE_SCHEMA.vector({"headRoll": 80.0, "headX": -10.0})
+    motion, _ = split_shift(FACE_SCHEMA, FACE_SCHEMA.rest, asked, FACE_SCHEMA.rest)
     assert motion.roll == pytest.approx(ROLL_RANGE[1])
     assert motion.x == X_RANGE[0]
 
@@ -149,8 +149,8 @@ def test_moves_that_do_not_look_right_any_more_stop_at_the_end_of_their_range() 
 @pytest.mark.parametrize(("yaw", "pitch"), [(30.0, 0.0), (-20.0, 10.0), (0.0, -15.0)])
 def test_a_head_that_turns_keeps_its_neck_where_it_is(yaw: float, pitch: float) -> None:
     # A generator of aligned faces holds the face: its neck wanders by what the face would.
-    shift = ARKIT_52.vector({"headYaw": yaw, "headPitch": pitch})
-    motion = with_lead_of_face(ARKIT_52, ARKIT_52.rest, shift, HeadMotion(roll=12.0, x=1.0))
+    shift = FACE_SCHEMA.vector({"headYaw": yaw, "headPitch": pitch})
+    motion = with_lead_of_face(FACE_SCHEMA, FACE_SCHEMA.rest, shift, HeadMotion(roll=12.0, x=1.0))
     sideways, upwards = motion.lead
     neck = PLACE.pivot - np.array([sideways, -upwards]) * PLACE.pixels_per_cm
     a, b = head_similarity(PLACE, motion)
@@ -162,6 +162,6 @@ def test_a_head_that_turns_keeps_its_neck_where_it_is(yaw: float, pitch: float) 
 
 
 def test_a_head_that_does_not_turn_is_not_led() -> None:
-    source = ARKIT_52.vector({"headYaw": 7.3, "headPitch": -4.1})
-    shift = ARKIT_52.vector({"jawOpen": 0.5})
-    assert with_lead_of_face(ARKIT_52, source, shift, HeadMotion()).is_rest
+    source = FACE_SCHEMA.vector({"headYaw": 7.3, "headPitch": -4.1})
+    shift = FACE_SCHEMA.vector({"jawOpen": 0.5})
+    assert with_lead_of_face(FACE_SCHEMA, source, shift, HeadMotion()).is_rest

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.compositing.several_faces import faces_passes, joined, render_faces
 from photorig.worker.portraits.alignment import Alignment
@@ -56,7 +56,7 @@ LEFT, RIGHT = face("a", slice(2, 18)), face("b", slice(22, 38), at=20)
 
 
 def ask(portrait: Any, jaw: float, *others: FrameRequest, **fields: Any) -> FrameRequest:
-    return FrameRequest(portrait.id, ARKIT_52.vector({"jawOpen": jaw}), others=others, **fields)
+    return FrameRequest(portrait.id, FACE_SCHEMA.vector({"jawOpen": jaw}), others=others, **fields)
 
 
 def test_each_face_is_driven_as_it_would_be_alone() -> None:
@@ -127,7 +127,7 @@ def test_the_real_renderer_drives_two_portraits_of_a_photo() -> None:
     first = tiny_portrait()
     second = replace(first, alignment=first.alignment.from_corner(-0.4 * first.alignment.side, 0))
     one, other = (
-        FrameRequest(each.id, ARKIT_52.vector({"jawOpen": 0.5, "headRoll": 8}))
+        FrameRequest(each.id, FACE_SCHEMA.vector({"jawOpen": 0.5, "headRoll": 8}))
         for each in (first, second)
     )
     both = render_faces(renderer, [first, second], replace(one, others=(other,)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.estimators.families import Reading, blank_reading
 from photorig.worker.evaluation.metrics.background import background_change, widened
 from photorig.worker.evaluation.metrics.ceilings import mirrored, photographed_again
@@ -43,12 +43,12 @@ class BrightnessFamily:
     """Reads one parameter off the brightness of a picture and sees no face in a black one."""
 
     name, label = "brightness", "brightness"
-    blank = blank_reading(len(ARKIT_52), 2, 2)
+    blank = blank_reading(len(FACE_SCHEMA), 2, 2)
 
     def read(self, image: np.ndarray) -> Reading | None:
         if not image.any():
             return None
-        parameters = np.full(len(ARKIT_52), np.nan, np.float32)
+        parameters = np.full(len(FACE_SCHEMA), np.nan, np.float32)
         parameters[0] = image.mean()
         values = vars(self.blank) | {"parameters": parameters, "identity": np.array([1.0, 0.0])}
         return Reading(**values)
@@ -62,7 +62,7 @@ class NoNet3D:
             raise InputError("No face was found")
 
         class Measurement:
-            parameters = np.full(len(ARKIT_52), 0.1, np.float32)
+            parameters = np.full(len(FACE_SCHEMA), 0.1, np.float32)
 
         return Measurement
 
@@ -94,7 +94,7 @@ def context_in(folder: Path, method: str) -> EvaluationContext:
 def test_a_person_is_read_at_rest_again_restyled_and_mirrored(context: EvaluationContext) -> None:
     cached = sweeps.measure_person(context, Task(sweeps.PERSON, 0))
     seen = cached["brightness.parameters"]
-    assert seen.shape == (4, len(ARKIT_52))
+    assert seen.shape == (4, len(FACE_SCHEMA))
     assert seen[sweeps.REST, 0] == pytest.approx(seen[sweeps.MIRRORED, 0])
     assert seen[sweeps.REST, 0] != seen[sweeps.OTHER_STYLES, 0]
     np.testing.assert_allclose(cached["parameters"], 0.1, rtol=1e-6)
@@ -104,13 +104,13 @@ def test_a_sweep_asks_for_its_levels_and_reads_the_renderers_frames(
     context: EvaluationContext,
 ) -> None:
     cached = sweeps.measure_sweep(context, Task(sweeps.SWEEP, 1, ("jawOpen", "headYaw")))
-    jaw = cached["parameter"] == ARKIT_52.index["jawOpen"]
+    jaw = cached["parameter"] == FACE_SCHEMA.index["jawOpen"]
     np.testing.assert_allclose(cached["fraction"][jaw], sweeps.FRACTIONS)
     np.testing.assert_allclose(cached["asked"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-5)
     np.testing.assert_allclose(cached["fraction"][~jaw], sweeps.SIGNED_FRACTIONS)
     portrait = context.portrait(1)
     assert portrait is not None
-    image = context.frame(portrait, ARKIT_52.vector({"jawOpen": 0.4}), "relative")
+    image = context.frame(portrait, FACE_SCHEMA.vector({"jawOpen": 0.4}), "relative")
     assert cached["brightness.parameters"][jaw][-1, 0] == pytest.approx(image.mean())
     assert np.isfinite(cached["background"][jaw]).tolist() == [False, False, False, True]
     np.testing.assert_allclose(cached["shift"][jaw], np.array(sweeps.FRACTIONS) * 0.4, rtol=1e-4)
@@ -118,12 +118,12 @@ def test_a_sweep_asks_for_its_levels_and_reads_the_renderers_frames(
 
 def test_both_sides_are_moved_to_the_ends_of_their_ranges(context: EvaluationContext) -> None:
     cached = together.measure_together(context, Task(together.TOGETHER, 1, ("smile",)))
-    named = dict(zip(ARKIT_52.ids, cached["asked"][0], strict=True))
+    named = dict(zip(FACE_SCHEMA.ids, cached["asked"][0], strict=True))
     moved = {name: value for name, value in named.items() if value}
     assert moved == pytest.approx({"mouthSmileLeft": 0.4, "mouthSmileRight": 0.4})
     people = [sweeps.measure_person(context, Task(sweeps.PERSON, i)) for i in range(3)]
     cached["person"] = np.array(1)
-    figures = together.together_figures(ARKIT_52, people, [cached], "brightness")
+    figures = together.together_figures(FACE_SCHEMA, people, [cached], "brightness")
     assert list(figures) == ["smile"]
     assert figures["smile"]["people"] == 1
     assert figures["smile"]["asked"]["mouthSmileLeft"] == pytest.approx(0.4)
@@ -148,7 +148,7 @@ def test_a_face_is_calibrated_once_and_kept(
 
     def measure(portrait: Any, bundle: Any, generator: Any, net3d: Any) -> PortraitResponse:
         calls.append(portrait.name)
-        n = len(ARKIT_52)
+        n = len(FACE_SCHEMA)
         moved = np.tile(np.linspace(-1, 1, KNOTS, dtype=np.float32), (n, 1))
         turned = np.tile(np.linspace(-1, 1, TURNS, dtype=np.float32), (2, 1))
         turns_seen = np.zeros((TURNS, TURNS, 3), np.float32)
@@ -162,21 +162,21 @@ def test_a_face_is_calibrated_once_and_kept(
         portrait = one.portrait(1)
         assert portrait is not None and portrait.response is not None
         np.testing.assert_allclose(portrait.response.seen[0], np.linspace(-0.5, 0.5, KNOTS))
-        wanted = ARKIT_52.vector({"jawOpen": 0.2})
+        wanted = FACE_SCHEMA.vector({"jawOpen": 0.2})
         assert one.shift_length(portrait, wanted, "relative") == pytest.approx(0.4, rel=1e-3)
     assert calls == ["evaluation 1"]
     assert first.key != context_in(tmp_path, "directions").key
 
 
 def test_pairs_are_rendered_in_absolute_mode(context: EvaluationContext) -> None:
-    asked = [0.1] * len(ARKIT_52)
-    beyond = [0.1] * len(ARKIT_52)
+    asked = [0.1] * len(FACE_SCHEMA)
+    beyond = [0.1] * len(FACE_SCHEMA)
     beyond[0] = 90.0
     task = Task(drive.PAIRS, 2, ((drive.IMAGE, 3, asked), (drive.TURN, 2, beyond)))
     cached = drive.measure_pairs(context, task)
     portrait = context.portrait(2)
     assert portrait is not None
-    rest = context.frame(portrait, ARKIT_52.rest, "relative")
+    rest = context.frame(portrait, FACE_SCHEMA.rest, "relative")
     # The photo shows 0.1 of everything already, so this asks for nothing.
     assert cached["brightness.parameters"][0, 0] == pytest.approx(rest.mean())
     assert cached["beyond"].tolist() == [0, 1]
@@ -226,7 +226,7 @@ def test_a_picture_photographed_again_is_like_it_but_not_it() -> None:
 def test_every_controlled_parameter_is_on_a_sheet() -> None:
     bundle = tiny_bundle()
     shown = {name for sheet in control_sheets(bundle) for c in sheet.columns for name in c.values}
-    assert shown == set(ARKIT_52.ids)
+    assert shown == set(FACE_SCHEMA.ids)
     assert max(len(sheet.columns) for sheet in control_sheets(bundle)) <= 17
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.evaluation.estimators.families import READING_FIELDS, Reading, stacked
 from photorig.worker.evaluation.estimators.judge_family import JudgeFamily
 
@@ -38,14 +38,14 @@ class FakeJudge:
         return FakeJudgement() if image.any() else None
 
 
-FAMILY = JudgeFamily(FakeJudge(), ARKIT_52, n_identity=3, n_races=2)
+FAMILY = JudgeFamily(FakeJudge(), FACE_SCHEMA, n_identity=3, n_races=2)
 BLACK, GREY = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 99, np.uint8)
 
 
 def test_a_judgement_becomes_a_reading_in_the_schemas_order() -> None:
     reading = FAMILY.read(GREY)
     assert isinstance(reading, Reading)
-    named = dict(zip(ARKIT_52.ids, reading.parameters, strict=True))
+    named = dict(zip(FACE_SCHEMA.ids, reading.parameters, strict=True))
     assert [named[n] for n in ("headYaw", "headPitch", "headRoll")] == [11, -2, 3]
     assert named["jawOpen"] == np.float32(0.4)
     assert np.isnan([named["mouthPucker"], named["headX"]]).all()
@@ -69,5 +69,5 @@ def test_frames_without_a_face_are_rows_of_nan_and_keep_their_place() -> None:
 
 def test_no_frames_at_all_are_arrays_of_no_rows() -> None:
     arrays = stacked(FAMILY, [])
-    assert arrays["judges.parameters"].shape == (0, len(ARKIT_52))
+    assert arrays["judges.parameters"].shape == (0, len(FACE_SCHEMA))
     assert arrays["judges.age"].shape == (0,)

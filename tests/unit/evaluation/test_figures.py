@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.metrics.agreement import agreements
 from photorig.worker.evaluation.metrics.control import control_figures
 from photorig.worker.evaluation.metrics.drive_figures import pair_figures
@@ -26,7 +26,7 @@ def bundle_of(*names: str) -> ModelBundle:
     bundle = tiny_bundle()
     responses = tuple(
         response if name in names else replace(response, realised_by="none")
-        for name, response in zip(ARKIT_52.ids, bundle.responses, strict=True)
+        for name, response in zip(FACE_SCHEMA.ids, bundle.responses, strict=True)
     )
     return replace(bundle, responses=responses)
 
@@ -47,14 +47,14 @@ def test_a_perfect_face_is_controllable_and_leaks_nothing() -> None:
 
 
 def test_a_cautious_judge_is_known_by_its_slope_on_people_that_nobody_drives() -> None:
-    jaw = ARKIT_52.index["jawOpen"]
+    jaw = FACE_SCHEMA.index["jawOpen"]
     people = []
     for i in range(12):
         cached = person_result(i)
         cached["net3d.parameters"][:, jaw] = i / 12
         cached[f"{FAMILY}.parameters"][:, jaw] = 0.1 + 0.6 * i / 12
         people.append(cached)
-    units = agreements(ARKIT_52, people, FAMILY)
+    units = agreements(FACE_SCHEMA, people, FAMILY)
     assert units["jawOpen"].slope == pytest.approx(0.6, rel=1e-4)
     assert units["jawOpen"].is_sure
     assert not units["mouthPucker"].is_sure
@@ -92,7 +92,7 @@ def test_people_who_answer_differently_are_not_in_proportion() -> None:
 
 def test_what_a_family_does_not_see_is_no_column() -> None:
     cached = sweep_result(0, BUNDLE)
-    cached[f"{FAMILY}.parameters"][:, ARKIT_52.index["mouthPucker"]] = np.nan
+    cached[f"{FAMILY}.parameters"][:, FACE_SCHEMA.index["mouthPucker"]] = np.nan
     columns = control_figures(BUNDLE, PEOPLE, [cached], FAMILY)["crosstalk"]["columns"]
     assert "mouthPucker" not in columns
     assert "mouthFunnel" in columns
@@ -124,7 +124,7 @@ def test_a_wider_gap_is_never_easier_than_a_narrower_one() -> None:
 
 
 def test_a_sweep_keeps_to_the_room_that_a_face_has() -> None:
-    bundle, jaw = tiny_bundle(limit=0.5), ARKIT_52.index["jawOpen"]
+    bundle, jaw = tiny_bundle(limit=0.5), FACE_SCHEMA.index["jawOpen"]
     highest = bundle.responses[jaw].highest
     assert sweeps.level(bundle, jaw, 0.0, 1.0) == pytest.approx(highest)
     assert sweeps.level(bundle, jaw, 0.1, 0.5) == pytest.approx((highest - 0.1) / 2)
@@ -142,7 +142,7 @@ def test_every_parameter_gets_its_people_and_the_turns_are_shared() -> None:
 
 
 def test_a_parameter_goes_to_people_who_do_not_show_it_already() -> None:
-    smile = ARKIT_52.index["mouthSmileLeft"]
+    smile = FACE_SCHEMA.index["mouthSmileLeft"]
     people = np.zeros((12, N), np.float32)
     people[:9, smile], people[9] = 0.45, np.nan
     tasks = sweeps.sweep_tasks(bundle_of("mouthSmileLeft"), people, people_each=8, head_people=8)
@@ -158,9 +158,9 @@ def parameters_of_people(count: int) -> np.ndarray:
 def test_pairs_are_drawn_by_seed_within_the_box_and_never_with_oneself() -> None:
     people = parameters_of_people(30)
     people[4] = np.nan
-    tasks = drive.pair_tasks(ARKIT_52, people, 100, seed=0)
-    assert tasks == drive.pair_tasks(ARKIT_52, people, 100, seed=0)
-    assert tasks != drive.pair_tasks(ARKIT_52, people, 100, seed=1)
+    tasks = drive.pair_tasks(FACE_SCHEMA, people, 100, seed=0)
+    assert tasks == drive.pair_tasks(FACE_SCHEMA, people, 100, seed=0)
+    assert tasks != drive.pair_tasks(FACE_SCHEMA, people, 100, seed=1)
     pairs = [(task.person, *entry) for task in tasks for entry in task.details]
     assert len(pairs) == 100
     for person, kind, target, values in pairs:
@@ -190,7 +190,7 @@ def pair_result(person: int, miss: float = 0.0) -> dict[str, np.ndarray]:
 
 
 def test_a_face_that_goes_where_it_is_sent_has_no_error() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0), pair_result(2)], FAMILY)
+    figures = pair_figures(FACE_SCHEMA, PEOPLE, [pair_result(0), pair_result(2)], FAMILY)
     pose = figures["pose"]["all_upright"]
     assert pose["headYaw"]["mean"] == pytest.approx(0, abs=1e-4)
     assert pose["geodesic"]["count"] == 4
@@ -198,7 +198,7 @@ def test_a_face_that_goes_where_it_is_sent_has_no_error() -> None:
 
 
 def test_errors_of_pose_are_measured_where_the_target_is_and_not_where_the_photo_was() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0, miss=3.0)], FAMILY)
+    figures = pair_figures(FACE_SCHEMA, PEOPLE, [pair_result(0, miss=3.0)], FAMILY)
     yaw = figures["pose"]["all_upright"]["headYaw"]
     assert (yaw["mean"], yaw["bias"]) == pytest.approx((3.0, 3.0), abs=1e-4)
     assert figures["pose"]["drawn"]["headYaw"]["count"] == 1
@@ -206,7 +206,7 @@ def test_errors_of_pose_are_measured_where_the_target_is_and_not_where_the_photo
 
 
 def test_identity_is_sorted_by_how_far_the_head_has_turned() -> None:
-    figures = pair_figures(ARKIT_52, PEOPLE, [pair_result(0)], FAMILY)
+    figures = pair_figures(FACE_SCHEMA, PEOPLE, [pair_result(0)], FAMILY)
     counts = [step["count"] for step in figures["identity"]["all"]]
     assert counts == [1, 1, 0]
     assert figures["identity"]["all"][1]["retention"] == pytest.approx(1 / 0.8)

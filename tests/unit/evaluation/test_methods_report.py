@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.methods.page import write_page
 from photorig.worker.evaluation.methods.run import AS_IT_IS, compare
 from photorig.worker.evaluation.methods.trials import CROSS, SELF, Trial
@@ -68,7 +68,7 @@ def trial(kind: str, driver: int, at_rest: int) -> Trial:
         model_id="tiny",
         name="grey",
     )
-    return Trial(kind, source, ARKIT_52.rest, DrivingPictures(shown(driver), shown(at_rest)))
+    return Trial(kind, source, FACE_SCHEMA.rest, DrivingPictures(shown(driver), shown(at_rest)))
 
 
 @pytest.fixture

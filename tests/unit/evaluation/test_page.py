@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.metrics.control import control_figures
 from photorig.worker.evaluation.metrics.drive_figures import pair_figures
 from photorig.worker.evaluation.metrics.goals import goals_of
@@ -29,7 +29,7 @@ def report_of(leak: float = 0.0, miss: float = 0.0) -> dict[str, Any]:
     sweeps = [sweep_result(i, BUNDLE, leak=leak) for i in range(3)]
     clip = {"landmarks": 0.01, "landmarks_fast": 0.002, "pose": 0.1, "frames_lost": 0.0}
     motion = {"people": 1, "driven": clip, "moved_still_picture": clip, "background_flicker": 0.5}
-    pairs = pair_figures(ARKIT_52, PEOPLE, [pair_result(0, miss), pair_result(2, miss)], FAMILY)
+    pairs = pair_figures(FACE_SCHEMA, PEOPLE, [pair_result(0, miss), pair_result(2, miss)], FAMILY)
     report = {
         "format": report_file.FORMAT,
         "version": report_file.VERSION,
@@ -154,7 +154,7 @@ def test_something_else_is_no_report(tmp_path: Path) -> None:
 
 
 def test_people_without_a_face_do_not_stop_the_figures() -> None:
-    lost = {"parameters": np.full(len(ARKIT_52), np.nan, np.float32), "person": np.array(3)}
+    lost = {"parameters": np.full(len(FACE_SCHEMA), np.nan, np.float32), "person": np.array(3)}
     people = [*(person_result(i) for i in range(3)), lost]
     empty = {"parameter": np.zeros(0, np.int32), "person": np.array(3)}
     figures = control_figures(BUNDLE, people, [sweep_result(0, BUNDLE), empty], FAMILY)

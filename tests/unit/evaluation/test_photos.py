@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.real import fitting, image_metrics, material, reports
 from photorig.worker.evaluation.real.photo_figures import goals_of, in_time, spread
 from photorig.worker.evaluation.real.photo_measures import CONTROLS, answer, measure_portrait
@@ -151,7 +151,7 @@ def test_tiles_show_the_head_at_the_same_size() -> None:
 def test_an_answer_is_the_measured_part_of_what_was_asked() -> None:
     before = BrightnessFamily().read(np.full((4, 4, 3), 100, np.uint8))
     after = BrightnessFamily().read(np.full((4, 4, 3), 110, np.uint8))
-    index = ARKIT_52.index
+    index = FACE_SCHEMA.index
     assert answer(index, {"headYaw": 20}, before, after) == pytest.approx(0.5)
     assert np.isnan(answer(index, {"jawOpen": 0.5}, before, after))
     assert np.isnan(answer(index, {"headYaw": 20}, before, None))

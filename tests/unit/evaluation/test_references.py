@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.real.references import (
     SIDE,
     Comparison,
@@ -20,13 +20,13 @@ from photorig.worker.faces.net3d import FaceMeasurement
 
 from ..fakes import tiny_bundle
 
-YAW, JAW = ARKIT_52.index["headYaw"], ARKIT_52.index["jawOpen"]
+YAW, JAW = FACE_SCHEMA.index["headYaw"], FACE_SCHEMA.index["jawOpen"]
 
 
 def shown(**values: float) -> FaceMeasurement:
-    parameters = np.zeros(len(ARKIT_52), np.float32)
+    parameters = np.zeros(len(FACE_SCHEMA), np.float32)
     for name, value in values.items():
-        parameters[ARKIT_52.index[name]] = value
+        parameters[FACE_SCHEMA.index[name]] = value
     points = np.zeros((478, 3), np.float32)
     return FaceMeasurement(parameters, points, (0, 0, 1, 1), np.eye(4, dtype=np.float32))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError, PhotorigError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.evaluation.protocols.cached_results import CachedResult
 from photorig.worker.evaluation.real import reports, video_figures
 from photorig.worker.evaluation.real.recording import Plan, Recording, read_recording
@@ -26,7 +26,7 @@ from ..fakes import tiny_portrait
 from ..real_fakes import MiddleFace, tiny_tools
 
 SIDE = 96
-YAW, JAW = ARKIT_52.index["headYaw"], ARKIT_52.index["jawOpen"]
+YAW, JAW = FACE_SCHEMA.index["headYaw"], FACE_SCHEMA.index["jawOpen"]
 PLAN = Plan(length=12, every=4, run=4)
 
 
@@ -59,7 +59,7 @@ def result_of(real: np.ndarray, made: np.ndarray, same_person: float = 1.0) -> C
 
 
 def parameters(yaw: Sequence[float], jaw: Sequence[float]) -> np.ndarray:
-    result = np.zeros((len(yaw), len(ARKIT_52)))
+    result = np.zeros((len(yaw), len(FACE_SCHEMA)))
     result[:, YAW], result[:, JAW] = yaw, jaw
     return result
 
@@ -111,7 +111,7 @@ def test_right_in_self_reenactment_is_the_real_frame() -> None:
     real = parameters([10.0, 20.0], [0.2, 0.4])
     made = parameters([12.0, 18.0], [0.2, 0.3])
     source = readings(parameters([0.0], [0.0]))
-    figures = self_figures(ARKIT_52, result_of(real, made, 0.8), source, FAMILY)
+    figures = self_figures(FACE_SCHEMA, result_of(real, made, 0.8), source, FAMILY)
     assert figures["pose"]["headYaw"]["mean"] == pytest.approx(2)
     assert figures["untouched_pose"]["headYaw"]["mean"] == pytest.approx(15)
     assert figures["identity_to_source"] == pytest.approx(0.8)
@@ -126,7 +126,9 @@ def test_right_in_cross_reenactment_is_the_source_plus_the_drivers_change() -> N
     driver_first = readings(parameters([5.0], [0.5]))
     source = readings(parameters([-3.0], [0.1]))
     made = parameters([2.0, 12.0], [0.1, 0.2])  # exactly what it should be
-    figures = cross_figures(ARKIT_52, result_of(driver_frames, made), source, driver_first, FAMILY)
+    figures = cross_figures(
+        FACE_SCHEMA, result_of(driver_frames, made), source, driver_first, FAMILY
+    )
     assert figures["pose"]["headYaw"]["mean"] == pytest.approx(0, abs=1e-5)
     assert figures["untouched_pose"]["headYaw"]["mean"] == pytest.approx(10)
     assert figures["expression"]["error_by_parameter"]["jawOpen"] == pytest.approx(0, abs=1e-5)
@@ -138,7 +140,7 @@ def test_frames_without_a_face_are_counted_and_not_taken_for_right() -> None:
     for key in cached:
         if key.startswith(MADE):
             cached[key][1] = np.nan
-    figures = self_figures(ARKIT_52, cached, readings(parameters([0.0], [0.0])), FAMILY)
+    figures = self_figures(FACE_SCHEMA, cached, readings(parameters([0.0], [0.0])), FAMILY)
     assert figures["without_a_face"] == 1
     assert figures["pose"]["headYaw"]["failures"] == 1
     assert figures["pose"]["headYaw"]["count"] == 1
@@ -205,7 +207,7 @@ def test_a_pose_that_is_no_better_than_an_untouched_photo_does_not_reach_the_goa
     def pose_bar(made_yaw: float) -> bool | None:
         real, made = parameters([2.0, 2.0], [0.0, 0.0]), parameters([made_yaw] * 2, [0.0, 0.0])
         figures = self_figures(
-            ARKIT_52, result_of(real, made), readings(parameters([0.0], [0.0])), FAMILY
+            FACE_SCHEMA, result_of(real, made), readings(parameters([0.0], [0.0])), FAMILY
         )
         jitter = {name: {"landmarks": None} for name in ("real", "driven", "smooth_drive")}
         still = {"same": 3, "requests": 3}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 
 from .. import preview_rooms
 
@@ -18,7 +18,7 @@ REST = rooms.follower.REST_SECONDS
 
 
 def wish(yaw: float, size: int | str = 512, quick: int = 256, portrait: str = PORTRAIT) -> Any:
-    parameters = ARKIT_52.vector({"headYaw": yaw})
+    parameters = FACE_SCHEMA.vector({"headYaw": yaw})
     request = rooms.messages.FrameRequest(portrait, parameters, size, frame=1)
     return rooms.follower.Wish(request, quick, MODEL)
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from photorig.shared.errors import ModelError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
 from photorig.worker.faces.net3d import Net3D
 
@@ -75,7 +75,7 @@ def test_it_agrees_with_mediapipe_on_generated_faces(landmarker, net3d):
 def test_a_smile_is_found_under_its_name(landmarker, astronaut):
     tensor = to_tensor(astronaut)
     measured = landmarker.measure(tensor, landmarker.detect(tensor)).parameters[0].numpy()
-    values = ARKIT_52.named(measured)
+    values = FACE_SCHEMA.named(measured)
     assert values["mouthSmileLeft"] > 0.5
     assert values["mouthSmileRight"] > 0.5
     assert values["jawOpen"] < 0.3
@@ -85,9 +85,9 @@ def test_a_smile_is_found_under_its_name(landmarker, astronaut):
 def test_a_mirrored_face_has_mirrored_parameters(landmarker, astronaut):
     images = torch.cat([to_tensor(astronaut), to_tensor(astronaut[:, ::-1])])
     one, other = landmarker.measure(images, landmarker.detect(images)).parameters.numpy()
-    mirror = [ARKIT_52.index[parameter.mirror] for parameter in ARKIT_52.parameters]
+    mirror = [FACE_SCHEMA.index[parameter.mirror] for parameter in FACE_SCHEMA.parameters]
     expected = one[mirror]
-    expected[[ARKIT_52.index["headYaw"], ARKIT_52.index["headRoll"]]] *= -1
+    expected[[FACE_SCHEMA.index["headYaw"], FACE_SCHEMA.index["headRoll"]]] *= -1
     assert np.abs(other[:3] - expected[:3]).max() < 2.5
     assert np.median(np.abs(other[3:] - expected[3:])) < 0.02
 
@@ -123,7 +123,7 @@ def test_gradients_reach_the_pixels_of_the_face(landmarker, astronaut):
 
 def test_following_the_gradient_opens_the_mouth(landmarker, astronaut):
     image = to_tensor(astronaut)
-    regions, position = landmarker.detect(image), ARKIT_52.index["jawOpen"]
+    regions, position = landmarker.detect(image), FACE_SCHEMA.index["jawOpen"]
     before = landmarker.measure(image, regions).parameters[0, position]
     for _ in range(5):
         image.requires_grad_(True)

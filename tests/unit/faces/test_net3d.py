@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D, choose_face
 from photorig.worker.faces.search import find_faces
 from photorig.worker.portraits.alignment import Alignment
@@ -30,7 +30,7 @@ def astronaut() -> np.ndarray:
 
 def face_of_size(size: float) -> FaceMeasurement:
     return FaceMeasurement(
-        parameters=np.zeros(len(ARKIT_52), np.float32),
+        parameters=np.zeros(len(FACE_SCHEMA), np.float32),
         landmarks=np.zeros((478, 3), np.float32),
         box=(10, 10, 10 + size, 10 + size / 2),
         transform=np.eye(4, dtype=np.float32),
@@ -54,7 +54,7 @@ def test_landmarks_lie_on_the_face(net3d, astronaut):
     left, top, right, bottom = face.box
     assert 70 < left < right < 190 and 60 < top < bottom < 190
     assert face.landmarks.shape == (478, 3)
-    ARKIT_52.check(face.parameters)
+    FACE_SCHEMA.check(face.parameters)
     assert np.all(face.parameters[3:] >= 0) and np.all(face.parameters[3:] <= 1)
 
 

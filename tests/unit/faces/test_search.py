@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.faces.search import _tile_corners, find_faces
 
@@ -82,7 +82,7 @@ class _Beside:
         points[:, :2] += here - points[:468, :2].mean(0)
         low, high = points[:468, :2].min(0), points[:468, :2].max(0)
         box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        parameters = np.zeros(len(ARKIT_52), np.float32)
+        parameters = np.zeros(len(FACE_SCHEMA), np.float32)
         return [FaceMeasurement(parameters, points.astype(np.float32), box, np.eye(4))]
 
 

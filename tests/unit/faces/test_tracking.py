@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.parameters.head import HEAD_PIVOT
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import FaceMeasurement
 from photorig.worker.faces.tracking import PLAY, HeadTranslation, measure_frames
 
 
 def face(x: float, size: float) -> FaceMeasurement:
     return FaceMeasurement(
-        parameters=np.zeros(len(ARKIT_52), np.float32),
+        parameters=np.zeros(len(FACE_SCHEMA), np.float32),
         landmarks=np.zeros((478, 3), np.float32),
         box=(x - size / 2, 0, x + size / 2, size),
         transform=np.eye(4, dtype=np.float32),
@@ -112,7 +112,7 @@ def test_the_frames_of_a_recording_carry_the_translation():
     far = FaceMeasurement(near.parameters, near.landmarks, near.box, standing_at(4, 0, 0))
     script = Script([near], [far])
     measured = measure_frames([np.zeros((4, 4, 3), np.uint8)] * 2, script.analyze)
-    values = [ARKIT_52.named(m.face.parameters)["headX"] for m in measured if m.face]
+    values = [FACE_SCHEMA.named(m.face.parameters)["headX"] for m in measured if m.face]
     assert values[0] == 0
     assert 3.5 < values[1] < 4.1
     assert not near.parameters.any(), "the measurement itself is left alone"

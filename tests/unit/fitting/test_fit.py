@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from photorig.shared.errors import Cancelled, InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FitProgress
 from photorig.worker.cli.main import main
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
@@ -75,7 +75,7 @@ def test_a_portrait_holds_what_driving_needs(models, photo, face):
     assert np.array_equal(portrait.photo, photo)
     assert np.array_equal(portrait.alignment, Alignment.of_face(face.landmarks))
     assert np.array_equal(portrait.parameters, face.parameters)
-    assert (portrait.name, portrait.parameter_ids) == ("Eileen", ARKIT_52.ids)
+    assert (portrait.name, portrait.parameter_ids) == ("Eileen", FACE_SCHEMA.ids)
     assert portrait.model_id == models.network.model_id
     assert Portrait.from_bytes(portrait.to_bytes()).id == portrait.id
 

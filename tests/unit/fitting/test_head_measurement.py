@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
@@ -42,7 +42,7 @@ def portrait_of(photo: np.ndarray, left: float) -> Portrait:
     """A portrait whose aligned square of 256 pixels begins at ``left`` and 32."""
     return Portrait(
         latents=np.zeros((16, 512), np.float32),
-        parameters=ARKIT_52.rest,
+        parameters=FACE_SCHEMA.rest,
         photo=photo,
         alignment=Alignment(np.array([[1 / 256, 0, -left / 256], [0, 1 / 256, -32 / 256]])),
         model_id="none",

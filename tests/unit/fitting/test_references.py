@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from photorig.shared.errors import Cancelled, InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import FaceMeasurement, Net3D
 from photorig.worker.fitting.colour_match import in_light_of
 from photorig.worker.fitting.fit import fit_portrait
@@ -42,7 +42,7 @@ def face_at(side: float, corner: float = 20.0) -> FaceMeasurement:
         points[number] = place
     landmarks = np.column_stack([corner + side * points, np.zeros(478)]).astype(np.float32)
     return FaceMeasurement(
-        parameters=np.zeros(len(ARKIT_52), np.float32),
+        parameters=np.zeros(len(FACE_SCHEMA), np.float32),
         landmarks=landmarks,
         box=(corner, corner, corner + side, corner + side),
         transform=np.eye(4, dtype=np.float32),
@@ -166,7 +166,7 @@ def test_further_photos_give_codes_and_take_the_tuning_further(models, photo, fa
     assert np.array_equal(reference.latents[moved:], portrait.latents[moved:])
     # A turn of the whole photo is no turn of the head in its aligned square.
     for name in ("headYaw", "headPitch", "headRoll"):
-        place = ARKIT_52.index[name]
+        place = FACE_SCHEMA.index[name]
         assert reference.parameters[place] == pytest.approx(portrait.parameters[place], abs=8)
     assert portrait.tuning.id != made.tuning.id
     assert made.tuning.deltas.keys() == portrait.tuning.deltas.keys()

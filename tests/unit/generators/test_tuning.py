@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.generators.mobile_stylegan import MobileStyleGAN, to_uint8
 from photorig.worker.generators.openvino_backend import OpenVinoGenerator
@@ -44,7 +44,7 @@ def brighter_by(levels: int) -> WeightTuning:
 
 
 def frame_of(renderer: FaceRenderer, portrait: Portrait, jaw: float = 0.3) -> np.ndarray:
-    parameters = ARKIT_52.vector({"jawOpen": jaw})
+    parameters = FACE_SCHEMA.vector({"jawOpen": jaw})
     return renderer.render(portrait, FrameRequest(portrait.id, parameters, size=8))
 
 

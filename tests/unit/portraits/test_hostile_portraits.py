@@ -24,7 +24,7 @@ from photorig.shared.files.portrait_layout import (
     read_header,
     read_layout,
 )
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.face_geometry import FORM
 from photorig.worker.portraits.portrait import Portrait
@@ -83,10 +83,10 @@ HOSTILE = {
     "a name that is no text": lambda: with_metadata(name=["x"]),
     "a name of half characters": lambda: with_metadata(name="\ud800"),
     "a long model": lambda: with_metadata(model_id="x" * 70_000),
-    "a long parameter": lambda: with_metadata(parameter_ids=["x" * 70_000, *ARKIT_52.ids[1:]]),
-    "a parameter twice": lambda: with_metadata(parameter_ids=["jawOpen"] * len(ARKIT_52)),
-    "a parameter without a name": lambda: with_metadata(parameter_ids=list(ARKIT_52.ids[1:])),
-    "parameters by number": lambda: with_metadata(parameter_ids=list(range(len(ARKIT_52)))),
+    "a long parameter": lambda: with_metadata(parameter_ids=["x" * 70_000, *FACE_SCHEMA.ids[1:]]),
+    "a parameter twice": lambda: with_metadata(parameter_ids=["jawOpen"] * len(FACE_SCHEMA)),
+    "a parameter without a name": lambda: with_metadata(parameter_ids=list(FACE_SCHEMA.ids[1:])),
+    "parameters by number": lambda: with_metadata(parameter_ids=list(range(len(FACE_SCHEMA)))),
     "a photo of one pixel": lambda: with_photo(png_of(1, 1)),
     "a photo of one column": lambda: with_photo(png_of(1, 2_000_000)),
     "a photo of no size": lambda: with_photo(png_of(0, 0)),

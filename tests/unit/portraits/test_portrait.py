@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52, Parameter, arkit_schema
+from photorig.shared.parameters.schema import FACE_SCHEMA, Parameter, arkit_schema
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 
@@ -36,7 +36,7 @@ GROWN = arkit_schema(
 
 
 def test_a_schema_that_has_learned_more_finds_the_photo_at_rest_in_that() -> None:
-    parameters = np.linspace(0, 1, len(ARKIT_52), dtype=np.float32)
+    parameters = np.linspace(0, 1, len(FACE_SCHEMA), dtype=np.float32)
     portrait = replace(tiny_portrait(), parameters=parameters)
     grown = Portrait.from_bytes(portrait.to_bytes()).in_schema(GROWN)
     np.testing.assert_array_equal(grown.parameters, [*parameters, np.float32(0.25)])
@@ -46,8 +46,8 @@ def test_a_schema_that_has_learned_more_finds_the_photo_at_rest_in_that() -> Non
 def test_a_schema_that_knows_less_or_another_order_takes_parameters_by_their_names() -> None:
     parameters = np.linspace(0, 1, len(GROWN), dtype=np.float32)
     portrait = replace(tiny_portrait(), parameters=parameters, parameter_ids=GROWN.ids[::-1])
-    known = Portrait.from_bytes(portrait.to_bytes()).in_schema(ARKIT_52)
-    np.testing.assert_array_equal(known.parameters, parameters[::-1][: len(ARKIT_52)])
+    known = Portrait.from_bytes(portrait.to_bytes()).in_schema(FACE_SCHEMA)
+    np.testing.assert_array_equal(known.parameters, parameters[::-1][: len(FACE_SCHEMA)])
 
 
 def test_a_portrait_of_before_that_names_no_parameters_has_the_first_of_them() -> None:
@@ -57,8 +57,8 @@ def test_a_portrait_of_before_that_names_no_parameters_has_the_first_of_them() -
     portrait = Portrait.from_bytes(
         save(tensors, {"photorig": json.dumps(metadata | {"schema_hash": "of 55 parameters"})})
     )
-    assert portrait.parameter_ids == ARKIT_52.ids[:55]
-    assert not portrait.in_schema(ARKIT_52).parameters[55:].any()
+    assert portrait.parameter_ids == FACE_SCHEMA.ids[:55]
+    assert not portrait.in_schema(FACE_SCHEMA).parameters[55:].any()
 
 
 def test_the_id_names_the_content() -> None:

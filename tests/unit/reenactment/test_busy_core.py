@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.reenactment import busy_core
 
@@ -56,7 +56,7 @@ def test_frames_are_measured_in_turns_and_none_is_asked_for_twice(
             order.append("alone")
 
     class Renderer:
-        schema = ARKIT_52
+        schema = FACE_SCHEMA
 
         def render(self, _portrait: Any, request: FrameRequest) -> np.ndarray:
             seen.append(request.parameters.tobytes())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.response import (
     ARRAYS,
@@ -27,8 +27,8 @@ from photorig.worker.reenactment.calibration import measure_response
 
 from ..fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
 
-N = len(ARKIT_52)
-YAW, PITCH, JAW = (ARKIT_52.index[name] for name in ("headYaw", "headPitch", "jawOpen"))
+N = len(FACE_SCHEMA)
+YAW, PITCH, JAW = (FACE_SCHEMA.index[name] for name in ("headYaw", "headPitch", "jawOpen"))
 ANGLES = (YAW, PITCH)
 
 
@@ -44,7 +44,7 @@ def response(gain: float = 1.0, bundle_id: str = "b") -> PortraitResponse:
 
 
 def wish(**values: float) -> np.ndarray:
-    return ARKIT_52.vector(values)
+    return FACE_SCHEMA.vector(values)
 
 
 def test_a_face_that_answers_half_as_much_is_asked_for_twice_as_much() -> None:
@@ -73,8 +73,8 @@ def test_rest_stays_exactly_at_rest() -> None:
     odd = response(gain=0.7)
     odd.turns_seen[:, :] += 0.1
     odd.turns_seen[TURNS // 2, TURNS // 2] = 0
-    assert not odd.give(ARKIT_52.rest, ANGLES).any()
-    assert odd.tilt(ARKIT_52.rest, ANGLES) == 0
+    assert not odd.give(FACE_SCHEMA.rest, ANGLES).any()
+    assert odd.tilt(FACE_SCHEMA.rest, ANGLES) == 0
 
 
 def test_a_head_that_leans_when_it_turns_says_how_far() -> None:
@@ -88,7 +88,7 @@ def test_a_face_is_asked_for_no_more_than_it_can_show() -> None:
     bundle = tiny_bundle(limit=0.5)
     able = response(bundle_id=bundle.id)
     able.highest[JAW] = 0.42
-    portrait = replace(tiny_portrait(), parameters=ARKIT_52.rest, response=able)
+    portrait = replace(tiny_portrait(), parameters=FACE_SCHEMA.rest, response=able)
     assert bundle.within_range(portrait, wish(jawOpen=0.9))[JAW] == pytest.approx(0.6)
     assert bundle.beyond_range(portrait, wish(jawOpen=0.7)) == ["jawOpen"]
 

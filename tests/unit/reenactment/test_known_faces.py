@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.face_geometry import ARRAYS, N_LANDMARKS, FaceGeometry
 from photorig.worker.portraits.mouth import UPPER, MouthInterior
@@ -36,7 +36,7 @@ def measured(portrait: Portrait, made_for: str = "") -> Portrait:
     random = np.random.default_rng(int(1e6 * abs(portrait.latents[0, 0])))
     seen = np.zeros((5, 5, 3), np.float32)
     seen[:, :, 0], seen[:, :, 1] = np.meshgrid(TURNS[0], TURNS[1], indexing="ij")
-    knots = np.tile(np.linspace(-1, 1, 9, dtype=np.float32), (len(ARKIT_52), 1))
+    knots = np.tile(np.linspace(-1, 1, 9, dtype=np.float32), (len(FACE_SCHEMA), 1))
     ends = portrait.parameters - 1, portrait.parameters + 1
     response = PortraitResponse(BUNDLE.id, knots, knots, TURNS, seen, *ends)
     poses = random.uniform(0.3, 0.7, (5, 5, N_LANDMARKS, 3)).astype(np.float32)
@@ -195,7 +195,7 @@ def test_what_is_known_goes_with_the_portrait(faces: KnownFaces) -> None:
 
 
 def request(method: str = "regional") -> FrameRequest:
-    return FrameRequest(PORTRAIT.id, ARKIT_52.vector({"headYaw": 0.3}), 8, method=method)
+    return FrameRequest(PORTRAIT.id, FACE_SCHEMA.vector({"headYaw": 0.3}), 8, method=method)
 
 
 def renderer(faces: KnownFaces | None) -> FaceRenderer:
@@ -223,7 +223,7 @@ def test_other_methods_measure_nothing(faces: KnownFaces, measurer: Measurer) ->
 def test_at_rest_nothing_is_measured_for_it_is_the_photo(
     faces: KnownFaces, measurer: Measurer
 ) -> None:
-    rest = replace(request(), parameters=ARKIT_52.rest)
+    rest = replace(request(), parameters=FACE_SCHEMA.rest)
     np.testing.assert_array_equal(
         renderer(faces).render(PORTRAIT, rest), renderer(None).render(PORTRAIT, rest)
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.reenactment import methods as registry
 from photorig.worker.reenactment.method import MethodEntry
@@ -53,7 +53,7 @@ def renderer_with(
 
 
 def request(mode: str = "relative", **values: float) -> FrameRequest:
-    vector = ARKIT_52.vector(values, tiny_portrait().shown if mode == "absolute" else None)
+    vector = FACE_SCHEMA.vector(values, tiny_portrait().shown if mode == "absolute" else None)
     return FrameRequest(tiny_portrait().id, vector, 8, mode, "seen")
 
 
@@ -78,10 +78,10 @@ def test_a_method_that_there_is_not_is_refused_with_those_there_are() -> None:
 def test_a_package_may_bring_a_method(toy: None) -> None:
     assert registry.method_entry("toy").sentence.startswith("Adds")
     renderer = FaceRenderer(tiny_bundle(), TinyGenerator(), tiny_stage())
-    portrait, values = tiny_portrait(), ARKIT_52.vector({"jawOpen": 0.3})
+    portrait, values = tiny_portrait(), FACE_SCHEMA.vector({"jawOpen": 0.3})
     still, moved = (
         renderer.render(portrait, FrameRequest(portrait.id, vector, 8, method="toy"))
-        for vector in (ARKIT_52.rest, values)
+        for vector in (FACE_SCHEMA.rest, values)
     )
     assert np.abs(still.astype(int) - moved).max() > 0
 
@@ -104,7 +104,7 @@ def test_parameters_alone_are_played_by_the_mean_face(monkeypatch: pytest.Monkey
     renderer.render(tiny_portrait(), request(jawOpen=0.3))
     bundle, mean = renderer.bundle, np.zeros((16, 512), np.float32)
     np.testing.assert_array_equal(seen.target.rest.code, mean)
-    row = bundle.directions[ARKIT_52.index["jawOpen"]]
+    row = bundle.directions[FACE_SCHEMA.index["jawOpen"]]
     moved = seen.target.picture.code[: len(row)]
     cosine = (moved * row).sum() / np.linalg.norm(moved) / np.linalg.norm(row)
     assert cosine == pytest.approx(1, abs=1e-4)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from photorig.shared.errors import ModelError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.reenactment.mask_networks import MaskNetworks, read_mask_networks
 from photorig.worker.reenactment.stylemask import StyleMask
 from photorig.worker.reenactment.target import FacePicture, Target
@@ -47,7 +47,7 @@ def stylemask() -> StyleMask:
 def offsets(
     method: StyleMask, picture: FacePicture, rest: FacePicture, strength: float = 1.0
 ) -> np.ndarray:
-    drive = method.drive(tiny_portrait(), Target(ARKIT_52.rest, picture, rest, strength))
+    drive = method.drive(tiny_portrait(), Target(FACE_SCHEMA.rest, picture, rest, strength))
     np.testing.assert_array_equal(drive.latents, tiny_portrait().latents)
     return drive.styles.values
 

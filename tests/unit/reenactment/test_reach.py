@@ -15,7 +15,7 @@ from photorig.shared.parameters.responses import (
     BY_NOTHING,
     responses_of,
 )
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes
 from photorig.worker.reenactment import reach
 from photorig.worker.reenactment.bundle import load_bundle
@@ -39,7 +39,7 @@ def no_tongue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def beyond(values: dict[str, float], portrait: object = PORTRAIT) -> dict[str, str]:
-    return sentences_beyond(BUNDLE, portrait, ARKIT_52.vector(values))  # type: ignore[arg-type]
+    return sentences_beyond(BUNDLE, portrait, FACE_SCHEMA.vector(values))  # type: ignore[arg-type]
 
 
 def test_the_extension_is_told_that_the_mesh_makes_all_expressions() -> None:
@@ -57,7 +57,7 @@ def test_the_extension_is_told_that_the_mesh_makes_all_expressions() -> None:
 
 
 def test_what_the_table_does_not_move_cannot_be_controlled(no_tongue: None) -> None:
-    read = responses_of({"responses": told_responses(BUNDLE)}, ARKIT_52.ids)
+    read = responses_of({"responses": told_responses(BUNDLE)}, FACE_SCHEMA.ids)
     assert read["tongueOut"].realised_by == BY_NOTHING
     assert read["jawOpen"].realised_by == BY_MESH
     assert beyond({"tongueOut": 0.5}) == {
@@ -74,28 +74,28 @@ def test_what_is_beyond_reach_is_told_of_this_face() -> None:
     assert response is not None
     narrow = replace(
         response,
-        lowest=np.full(len(ARKIT_52), -0.1, np.float32),
-        highest=np.full(len(ARKIT_52), 0.3, np.float32),
+        lowest=np.full(len(FACE_SCHEMA), -0.1, np.float32),
+        highest=np.full(len(FACE_SCHEMA), 0.3, np.float32),
     )
-    parameters = ARKIT_52.vector({"headYaw": 0.25})
+    parameters = FACE_SCHEMA.vector({"headYaw": 0.25})
     turned = replace(PORTRAIT, parameters=parameters, response=narrow, geometry=None)
-    told = sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": 2.0}))["headYaw"]
+    told = sentences_beyond(BUNDLE, turned, FACE_SCHEMA.vector({"headYaw": 2.0}))["headYaw"]
     assert "on this face, whose photo shows 0°" in told
     assert "most faces go from" in told, "for this one goes less far"
 
 
 def test_a_mesh_turns_a_photo_farther_than_its_generator_does() -> None:
     for shown, ends in ((10.0, "−35° … 35°"), (-40.0, "−10° … 41°")):
-        turned = replace(PORTRAIT, parameters=ARKIT_52.vector({"headYaw": shown}))
-        assert not sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": 34.0}))
-        told = sentences_beyond(BUNDLE, turned, ARKIT_52.vector({"headYaw": -60.0}))["headYaw"]
+        turned = replace(PORTRAIT, parameters=FACE_SCHEMA.vector({"headYaw": shown}))
+        assert not sentences_beyond(BUNDLE, turned, FACE_SCHEMA.vector({"headYaw": 34.0}))
+        told = sentences_beyond(BUNDLE, turned, FACE_SCHEMA.vector({"headYaw": -60.0}))["headYaw"]
         assert f"is held within {ends} of change on this face" in told
 
 
 def test_without_a_mesh_the_bundle_decides() -> None:
     nothing = replace(BUNDLE.responses[0], realised_by="none")
-    position = ARKIT_52.index["tongueOut"]
+    position = FACE_SCHEMA.index["tongueOut"]
     responses = (*BUNDLE.responses[:position], nothing, *BUNDLE.responses[position + 1 :])
     bundle = replace(BUNDLE, responses=responses)
-    told = sentences_beyond(bundle, tiny_portrait(), ARKIT_52.vector({"tongueOut": 0.2}))
+    told = sentences_beyond(bundle, tiny_portrait(), FACE_SCHEMA.vector({"tongueOut": 0.2}))
     assert told == {"tongueOut": "has no effect: this bundle does not control it"}

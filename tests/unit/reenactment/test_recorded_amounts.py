@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.parameters.arkit_amounts import amounts_of, readings_of
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.canonical import load_canonical_face
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.faces.net3d import FaceMeasurement
@@ -31,7 +31,7 @@ def frame(
     Args:
         yaw: degrees. at: pixels, where the face is.
     """
-    who, wanted = person(), ARKIT_52.vector(values)
+    who, wanted = person(), FACE_SCHEMA.vector(values)
     names = load_face_shapes().names
     amounts = np.array([values.get(name, 0.0) for name in names])
     points = np.zeros((478, 3))
@@ -60,7 +60,7 @@ REST = [frame({}, at=300 + i) for i in range(8)]
 
 
 def found(parameters: np.ndarray, *names: str) -> list[float]:
-    return [float(parameters[ARKIT_52.index[name]]) for name in names]
+    return [float(parameters[FACE_SCHEMA.index[name]]) for name in names]
 
 
 @pytest.mark.parametrize("yaw", [0.0, 20.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.portraits.reference import LATENTS, MOST_REFERENCES, PARAMETERS, Reference
@@ -18,9 +18,9 @@ from photorig.worker.reenactment.renderer import FaceRenderer
 
 from ..fakes import TinyGenerator, driven, tiny_bundle, tiny_portrait
 
-JAW, YAW = ARKIT_52.index["jawOpen"], ARKIT_52.index["headYaw"]
+JAW, YAW = FACE_SCHEMA.index["jawOpen"], FACE_SCHEMA.index["headYaw"]
 LIMIT = 0.5  # of the tiny bundle: too small to tell photos apart, so these are ten times as long
-GRAM = 100 * np.eye(len(ARKIT_52), dtype=np.float32)
+GRAM = 100 * np.eye(len(FACE_SCHEMA), dtype=np.float32)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def reference(parameters: np.ndarray, seed: int = 5, **shown: float) -> Referenc
     latents = np.random.default_rng(seed).standard_normal((16, 512)).astype(np.float32)
     changed = parameters.copy()
     for name, value in shown.items():
-        changed[ARKIT_52.index[name]] = value
+        changed[FACE_SCHEMA.index[name]] = value
     return Reference(latents, changed)
 
 
@@ -62,7 +62,7 @@ def test_where_a_photo_was_taken_the_code_is_nearly_that_photos(bundle, name):
 
 def test_at_rest_the_code_is_exactly_the_first_photos(bundle):
     portrait = with_references({"jawOpen": 0.5}, {"jawOpen": 0.001})
-    rest = np.zeros(len(ARKIT_52), np.float32)
+    rest = np.zeros(len(FACE_SCHEMA), np.float32)
     latents = driven("calibrated", bundle, portrait, rest).latents
     assert np.array_equal(latents, portrait.latents)
 
@@ -87,7 +87,7 @@ def test_from_one_photo_to_the_other_the_code_moves_smoothly(bundle):
 
 def test_a_photo_of_another_pose_does_not_count_far_from_it(bundle):
     portrait = with_references({"headYaw": -0.5})
-    shift = np.zeros(len(ARKIT_52), np.float32)
+    shift = np.zeros(len(FACE_SCHEMA), np.float32)
     shift[YAW] = 0.5
     latents = driven("calibrated", bundle, portrait, shift).latents
     alone = driven("calibrated", bundle, tiny_portrait(), shift).latents
@@ -96,17 +96,17 @@ def test_a_photo_of_another_pose_does_not_count_far_from_it(bundle):
 
 def test_the_weights_of_all_photos_are_a_share_and_the_order_does_not_matter():
     random = np.random.default_rng(3)
-    places = random.standard_normal((4, len(ARKIT_52))) * 0.02
-    for target in random.standard_normal((20, len(ARKIT_52))) * 0.05:
+    places = random.standard_normal((4, len(FACE_SCHEMA))) * 0.02
+    for target in random.standard_normal((20, len(FACE_SCHEMA))) * 0.05:
         weights = reference_weights(target, places, GRAM)
         assert (weights >= 0).all() and weights.sum() <= 1 + 1e-12
         assert np.allclose(reference_weights(target, places[::-1], GRAM)[::-1], weights)
-    far = reference_weights(np.full(len(ARKIT_52), 100.0), places, GRAM)
+    far = reference_weights(np.full(len(FACE_SCHEMA), 100.0), places, GRAM)
     assert np.isfinite(far).all()
 
 
 def test_two_photos_that_show_the_same_share_their_weight():
-    places = np.zeros((2, len(ARKIT_52)))
+    places = np.zeros((2, len(FACE_SCHEMA)))
     places[:, JAW] = 0.2
     weights = reference_weights(places[0], places, GRAM)
     assert weights[0] == weights[1] and 0.45 < weights[0] <= 0.5
@@ -118,7 +118,7 @@ def test_frames_of_several_photos_do_not_depend_on_their_order(bundle):
     def frames(amounts):
         renderer = FaceRenderer(bundle, TinyGenerator())
         for amount in amounts:
-            wanted = ARKIT_52.rest.copy()
+            wanted = FACE_SCHEMA.rest.copy()
             wanted[JAW] = amount
             request = FrameRequest(portrait.id, wanted, 16, "relative", "calibrated")
             yield renderer.render(portrait, request).tobytes()
@@ -130,7 +130,7 @@ def test_frames_of_several_photos_do_not_depend_on_their_order(bundle):
 def test_the_tilt_of_a_further_photo_is_taken_back_with_its_weight(bundle):
     portrait = with_references({"jawOpen": 0.5, "headRoll": 4.0})
     shift = portrait.references[0].parameters - portrait.parameters
-    own = float(portrait.parameters[ARKIT_52.index["headRoll"]])
+    own = float(portrait.parameters[FACE_SCHEMA.index["headRoll"]])
     assert driven("calibrated", bundle, portrait, shift).tilt == pytest.approx(4.0 - own, rel=0.02)
     assert driven("calibrated", bundle, portrait, np.zeros_like(shift)).tilt == 0
 
@@ -158,7 +158,7 @@ def test_without_references_the_file_is_as_it_was():
         (LATENTS, np.full((1, 16, 512), np.nan, np.float32)),
         (LATENTS, np.zeros((0, 16, 512), np.float32)),
         (PARAMETERS, np.zeros((1, 3), np.float32)),
-        (PARAMETERS, np.full((1, len(ARKIT_52)), np.inf, np.float32)),
+        (PARAMETERS, np.full((1, len(FACE_SCHEMA)), np.inf, np.float32)),
     ],
 )
 def test_references_that_cannot_be_are_refused(monkeypatch, name, array):

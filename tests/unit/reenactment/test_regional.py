@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.parameters.arkit_amounts import readings_of
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.compositing.face_mesh import FacePose
 from photorig.worker.generators.regions import (
@@ -67,7 +67,7 @@ def measured() -> Portrait:
 
 
 def drive(portrait: Portrait, **values: float):
-    face = driven("regional", BUNDLE, portrait, ARKIT_52.vector(values))
+    face = driven("regional", BUNDLE, portrait, FACE_SCHEMA.vector(values))
     assert face.styles is not None
     return face
 
@@ -129,14 +129,14 @@ def test_eyes_leave_coarse_rows_alone() -> None:
 
 def test_an_expression_leaves_the_code_of_the_picture_alone() -> None:
     portrait = measured()
-    latents = driven("regional", BUNDLE, portrait, ARKIT_52.vector({"jawOpen": 1.0})).latents
+    latents = driven("regional", BUNDLE, portrait, FACE_SCHEMA.vector({"jawOpen": 1.0})).latents
     np.testing.assert_array_equal(latents, portrait.latents)
-    turned = driven("regional", BUNDLE, portrait, ARKIT_52.vector({"headYaw": 0.3})).latents
+    turned = driven("regional", BUNDLE, portrait, FACE_SCHEMA.vector({"headYaw": 0.3})).latents
     assert np.abs(turned - portrait.latents).max() > 0
 
 
 def test_a_portrait_whose_geometry_belongs_to_another_matrix_is_driven_as_calibrated() -> None:
-    shift = ARKIT_52.vector({"jawOpen": 0.3})
+    shift = FACE_SCHEMA.vector({"jawOpen": 0.3})
     stranger = replace(tiny_portrait(), geometry=replace(geometry(), made_for="another"))
     assert driver_of(stranger, SHIFTS) is None
     drive = driven("regional", BUNDLE, stranger, shift)
@@ -156,14 +156,14 @@ def shift_of(portrait: Portrait, values: dict[str, float], **fields: object) -> 
     """Named Δp that the renderer gives the method."""
     renderer = FaceRenderer(BUNDLE, TinyGenerator(), tiny_stage())
     missing = portrait.shown if fields.get("mode") == "absolute" else None
-    vector = ARKIT_52.vector(values, missing)
+    vector = FACE_SCHEMA.vector(values, missing)
     request = FrameRequest(portrait.id, vector, 8, method="regional", **fields)
-    return ARKIT_52.named(renderer.parameter_shift(portrait, request))
+    return FACE_SCHEMA.named(renderer.parameter_shift(portrait, request))
 
 
 def showing(**amounts: float) -> Portrait:
     """A portrait with a known mesh whose photo shows these amounts."""
-    read = readings_of(ARKIT_52.vector(amounts))
+    read = readings_of(FACE_SCHEMA.vector(amounts))
     return replace(measured(), parameters=read, response=response(bundle_id=BUNDLE.id))
 
 
@@ -231,7 +231,7 @@ def test_the_head_turns_as_asked_where_the_generator_can_turn_it_no_farther() ->
     assert drawn[1] <= np.sin(np.radians(15)) + 1e-6, "beyond its grid nothing is known of a face"
     portrait = replace(portrait, response=response(bundle_id=BUNDLE.id))
     lowest, highest = BUNDLE.reach(portrait)
-    yaw = ARKIT_52.index["headYaw"]
+    yaw = FACE_SCHEMA.index["headYaw"]
     own = float(portrait.shown[yaw])
     assert highest[yaw] - own >= 35
     assert own - lowest[yaw] >= 35

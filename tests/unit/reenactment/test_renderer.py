@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.reenactment.renderer import FaceRenderer
 
@@ -26,7 +26,7 @@ def renderer() -> FaceRenderer:
 
 def request(values: dict[str, float] | None = None, **fields: Any) -> FrameRequest:
     fields.setdefault("size", 8)
-    vector = ARKIT_52.vector(values or {}, fields.pop("missing", None))
+    vector = FACE_SCHEMA.vector(values or {}, fields.pop("missing", None))
     return FrameRequest(portrait=PORTRAIT.id, parameters=vector, **fields)
 
 
@@ -60,7 +60,7 @@ def test_when_nothing_is_asked_for_the_frame_is_the_photo(
 
 
 def test_relative_is_a_change_of_the_photo_and_absolute_a_wish(renderer: FaceRenderer) -> None:
-    have = float(PORTRAIT.shown[ARKIT_52.index["jawOpen"]])
+    have = float(PORTRAIT.shown[FACE_SCHEMA.index["jawOpen"]])
     relative = request({"jawOpen": 0.25})
     absolute = request({"jawOpen": have + 0.25}, missing=PORTRAIT.shown, mode="absolute")
     np.testing.assert_allclose(
@@ -74,13 +74,13 @@ def test_neutral_takes_the_photos_own_expression_away(renderer: FaceRenderer) ->
     is_coefficient = renderer.bundle.is_coefficient
     own = np.where(is_coefficient, PORTRAIT.shown, 0)
     shift = renderer.asked_shift(PORTRAIT, request({"jawOpen": 0.3}, neutral=0.5))
-    np.testing.assert_allclose(shift, ARKIT_52.vector({"jawOpen": 0.3}) - 0.5 * own, atol=1e-6)
+    np.testing.assert_allclose(shift, FACE_SCHEMA.vector({"jawOpen": 0.3}) - 0.5 * own, atol=1e-6)
     assert not shift[~is_coefficient].any(), "the head stays as it is in the photo"
 
 
 def test_with_neutral_at_one_an_expression_is_what_is_asked_for(renderer: FaceRenderer) -> None:
     asked = dict.fromkeys(("jawOpen", "mouthPucker"), 0.3)
-    pose = dict(zip(ARKIT_52.ids[:3], PORTRAIT.shown[:3].tolist(), strict=True))
+    pose = dict(zip(FACE_SCHEMA.ids[:3], PORTRAIT.shown[:3].tolist(), strict=True))
     absolute = request({**pose, **asked}, mode="absolute")
     np.testing.assert_allclose(
         renderer.asked_shift(PORTRAIT, request(asked, neutral=1.0))[3:55],
@@ -97,15 +97,15 @@ def test_neutral_has_no_effect_in_absolute_mode(renderer: FaceRenderer) -> None:
 
 
 def test_less_of_an_expression_than_the_photo_has_is_seen(renderer: FaceRenderer) -> None:
-    shown = float(PORTRAIT.shown[ARKIT_52.index["jawOpen"]])
+    shown = float(PORTRAIT.shown[FACE_SCHEMA.index["jawOpen"]])
     shift = renderer.parameter_shift(PORTRAIT, request({"jawOpen": -shown / 2}))
-    assert shift[ARKIT_52.index["jawOpen"]] == pytest.approx(-shown / 2, rel=1e-4)
+    assert shift[FACE_SCHEMA.index["jawOpen"]] == pytest.approx(-shown / 2, rel=1e-4)
 
 
 def test_a_shift_is_the_sum_of_its_parameters_rows(renderer: FaceRenderer) -> None:
 
     bundle = tiny_bundle()
-    shift = np.zeros(len(ARKIT_52), np.float32)
+    shift = np.zeros(len(FACE_SCHEMA), np.float32)
     shift[3], shift[8] = 0.2, 0.4
     latents = driven("directions", bundle, PORTRAIT, shift).latents
     moved = 0.2 * bundle.directions[3] + 0.4 * bundle.directions[8]
@@ -133,7 +133,7 @@ def test_a_portrait_is_driven_by_a_schema_that_has_grown_since_as_before(
     renderer: FaceRenderer,
 ) -> None:
     whole = replace(PORTRAIT, parameters=np.append(PORTRAIT.parameters[:55], np.zeros(3, "f4")))
-    known = replace(whole, parameter_ids=ARKIT_52.ids[:55], parameters=whole.parameters[:55])
+    known = replace(whole, parameter_ids=FACE_SCHEMA.ids[:55], parameters=whole.parameters[:55])
     asked = request({"jawOpen": 0.5})
     np.testing.assert_array_equal(renderer.render(known, asked), renderer.render(whole, asked))
 

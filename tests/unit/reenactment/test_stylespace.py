@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import save_file
 
 from photorig.shared.errors import ModelError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.reenactment.face_points import face_points
 from photorig.worker.reenactment.stylespace import (
     N_CHANNELS,
@@ -37,7 +37,7 @@ def channels() -> Channels:
 def drive(channels: Channels, turn: list[float], amounts: np.ndarray):
     method = StyleSpace(channels, tiny_bundle(), landmarker=None)
     face = EncodedFace(FaceNumbers(np.array(turn, np.float32), amounts))
-    return method.drive(tiny_portrait(), Target(ARKIT_52.rest, face, face))
+    return method.drive(tiny_portrait(), Target(FACE_SCHEMA.rest, face, face))
 
 
 def test_amounts_of_a_known_move_are_found_again(channels: Channels) -> None:
@@ -58,7 +58,7 @@ def test_numbers_move_factors_and_the_head(channels: Channels) -> None:
     result = drive(channels, [0.2, 0], amounts)
     np.testing.assert_allclose(result.styles.values, 0.5 * channels.offsets[3], rtol=1e-6)
     moved = (result.latents - tiny_portrait().latents)[:8]
-    row = tiny_bundle().directions[ARKIT_52.index["headYaw"]]
+    row = tiny_bundle().directions[FACE_SCHEMA.index["headYaw"]]
     np.testing.assert_allclose(moved, 0.2 * row, atol=1e-5)
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import Cancelled, InputError, ModelError, PhotorigError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.server.executors.interface import Chunk, FrameDone, FrameTask
 from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.portrait_store import PortraitStore
 
-REQUEST = FrameRequest("0" * 64, ARKIT_52.rest, 4)
+REQUEST = FrameRequest("0" * 64, FACE_SCHEMA.rest, 4)
 IMAGE = np.zeros((4, 4, 3), np.uint8)
 
 
@@ -36,7 +36,7 @@ class Portraits(PortraitStore):
 
 
 class Renderer:
-    schema = ARKIT_52
+    schema = FACE_SCHEMA
     model_id = "test"
 
     def __init__(self, render: Callable[[FrameRequest], np.ndarray]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.training.directions.calibration import (
     LONGEST_MOTION,
     MAXIMUM_SHIFT,
@@ -31,7 +31,7 @@ from photorig.worker.training.directions.regions import kept_pixels
 from photorig.worker.training.directions.whitening import Whitening
 
 D = 2 * 512  # two rows are enough to see whether they are tied
-JAW = ARKIT_52.index["jawOpen"]
+JAW = FACE_SCHEMA.index["jawOpen"]
 ANGLES = torch.tensor([True, True])
 
 
@@ -96,20 +96,20 @@ def test_frames_without_a_face_do_not_count_in_the_gain() -> None:
     assert gain == pytest.approx(1)
 
 
-SCALE = MotionScale(ARKIT_52, learnable(ARKIT_52))
+SCALE = MotionScale(FACE_SCHEMA, learnable(FACE_SCHEMA))
 
 
 def test_coefficients_that_no_photo_excites_are_not_learned() -> None:
-    names = {ARKIT_52.ids[i] for i in SCALE.positions}
+    names = {FACE_SCHEMA.ids[i] for i in SCALE.positions}
     assert not names & {"cheekPuff", "noseSneerLeft", "tongueOut", "headRoll", "headX"}
     assert {"headYaw", "jawOpen", "mouthSmileLeft", "mouthLeft", "browInnerUp"} <= names
 
 
 def test_motion_is_zero_at_the_usual_value_and_one_in_a_full_move() -> None:
     jaw = SCALE.positions.index(JAW)
-    parameters = torch.zeros(2, len(ARKIT_52))
+    parameters = torch.zeros(2, len(FACE_SCHEMA))
     parameters[:, JAW] = torch.tensor([0.02, 0.65])
-    parameters[:, ARKIT_52.index["headYaw"]] = torch.tensor([0.0, 25.0])
+    parameters[:, FACE_SCHEMA.index["headYaw"]] = torch.tensor([0.0, 25.0])
     torch.testing.assert_close(SCALE.of(parameters)[:, jaw], torch.tensor([0.0, 1.0]))
     assert SCALE.of(parameters)[1, SCALE.positions.index(0)] == 1
 
@@ -154,7 +154,9 @@ def test_faces_that_were_lost_do_not_bend_the_curve() -> None:
 
 
 def test_a_long_row_goes_as_far_as_faces_bear_and_a_short_one_as_far_as_makes_sense() -> None:
-    smile, jaw = (SCALE.positions.index(ARKIT_52.index[n]) for n in ("mouthSmileLeft", "jawOpen"))
+    smile, jaw = (
+        SCALE.positions.index(FACE_SCHEMA.index[n]) for n in ("mouthSmileLeft", "jawOpen")
+    )
     random = torch.Generator().manual_seed(2)
     directions = torch.randn(len(SCALE.positions), 2, 512, generator=random)
     directions[jaw] *= 0.01
@@ -167,8 +169,8 @@ def test_a_long_row_goes_as_far_as_faces_bear_and_a_short_one_as_far_as_makes_se
 
 def test_the_gram_gives_the_length_of_any_mixture() -> None:
     random = torch.Generator().manual_seed(3)
-    directions = torch.randn(len(ARKIT_52), 2, 512, generator=random)
-    shift = torch.rand(len(ARKIT_52), generator=random)
+    directions = torch.randn(len(FACE_SCHEMA), 2, 512, generator=random)
+    shift = torch.rand(len(FACE_SCHEMA), generator=random)
     gram = shift_gram(directions, Whitening.of(torch.eye(512)))
     moved = torch.einsum("k,krd->rd", shift, directions)
     expected = moved.square().sum(-1).mean().sqrt()
@@ -187,8 +189,8 @@ def _landmarks() -> torch.Tensor:
 
 
 def _kept(*names: str) -> torch.Tensor:
-    moved = torch.tensor([[ARKIT_52.ids[p] in names for p in SCALE.positions]])
-    return kept_pixels(_landmarks(), moved, ARKIT_52, SCALE.positions, 256)[0, 0]
+    moved = torch.tensor([[FACE_SCHEMA.ids[p] in names for p in SCALE.positions]])
+    return kept_pixels(_landmarks(), moved, FACE_SCHEMA, SCALE.positions, 256)[0, 0]
 
 
 def test_a_blink_may_change_its_own_eye_and_nothing_else() -> None:
@@ -211,7 +213,7 @@ def test_a_turning_head_may_change_everything() -> None:
 
 def _pool(n: int = 6) -> SourcePool:
     random = torch.Generator().manual_seed(4)
-    parameters = torch.rand(n, len(ARKIT_52), generator=random) * 0.5
+    parameters = torch.rand(n, len(FACE_SCHEMA), generator=random) * 0.5
     nothing = torch.zeros(n)
     images = torch.zeros(n, 3, 8, 8, dtype=torch.uint8)
     return SourcePool(
@@ -238,6 +240,6 @@ def test_half_of_a_batch_moves_one_control_or_a_mirrored_pair() -> None:
         first, second = moves.nonzero()[:, 0].tolist()
         if bool(SCALE.is_angle[first]):
             continue
-        mirror = ARKIT_52.parameters[SCALE.positions[first]].mirror
-        assert SCALE.positions[second] == ARKIT_52.index[mirror]
+        mirror = FACE_SCHEMA.parameters[SCALE.positions[first]].mirror
+        assert SCALE.positions[second] == FACE_SCHEMA.index[mirror]
         assert moves[first] == moves[second]

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from photorig.shared.errors import ModelError
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.faces.face_shapes import FaceShapes, load_face_shapes, read_face_shapes
 from photorig.worker.faces.face_topology import (
     EYE_RADIUS,
@@ -83,7 +83,7 @@ def test_left_and_right_are_mirror_images(
 
 
 def test_shapes_of_both_sides_are_symmetric(shapes: FaceShapes, mirror: np.ndarray) -> None:
-    for parameter in ARKIT_52.parameters:
+    for parameter in FACE_SCHEMA.parameters:
         if parameter.id in shapes.index and parameter.mirror == parameter.id:
             offsets = shapes.of(parameter.id)
             np.testing.assert_allclose(offsets[mirror] * (-1, 1, 1), offsets, atol=1e-6)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.face_shapes import load_face_shapes
 from photorig.worker.faces.face_topology import INNER_LIPS, lid_rings, mirror_vertices
 from photorig.worker.training.face_shapes.rest import learn_rest_face
 from photorig.worker.training.head_model.face_samples import FaceSamples
 
-JAW = ARKIT_52.index["jawOpen"]
+JAW = FACE_SCHEMA.index["jawOpen"]
 UPPER, LOWER = np.array(INNER_LIPS[1:10]), np.array(INNER_LIPS[:10:-1])
 
 
@@ -35,7 +35,7 @@ def canonical(face: np.ndarray) -> np.ndarray:
 def _samples(face: np.ndarray, count: int = 550) -> FaceSamples:
     """Faces whose mouths are open by chance and say so."""
     random = np.random.default_rng(1)
-    parameters = np.zeros((count, len(ARKIT_52)), np.float32)
+    parameters = np.zeros((count, len(FACE_SCHEMA)), np.float32)
     parameters[:, :3] = random.normal(0, 10, (count, 3))
     parameters[:, JAW] = random.uniform(0, 0.7, count)
     down = np.zeros_like(face)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.responses import BY_GEOMETRY, BY_LATENTS, BY_NOTHING, Response
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.compositing.head_motion import ROLL_RANGE, X_RANGE, Y_RANGE, Z_RANGE
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.alignment import Alignment
@@ -107,7 +107,7 @@ class Rig:
         try:
             return self.net3d.analyze_one(image).parameters
         except InputError:
-            return np.full(len(ARKIT_52), np.nan, np.float32)
+            return np.full(len(FACE_SCHEMA), np.nan, np.float32)
 
     def people(self, latents: np.ndarray) -> People:
         """Measure the sources; people without a face are left out."""
@@ -131,9 +131,9 @@ def longest_motion(directions: Tensor, scale: MotionScale, whitening: Whitening)
     rows = whitening.whiten(directions)
     lengths = np.array([_length(row) for row in rows])
     longest = np.where(scale.is_angle.numpy(), LONGEST_ANGLE_MOTION, LONGEST_MOTION)
-    has_partner = [ARKIT_52.parameters[p].mirror != ARKIT_52.ids[p] for p in scale.positions]
+    has_partner = [FACE_SCHEMA.parameters[p].mirror != FACE_SCHEMA.ids[p] for p in scale.positions]
     clamped_motion = np.where(has_partner, MAXIMUM_SHIFT, MAXIMUM_SHIFT_OF_MIDDLE)
-    jaw = scale.positions.index(ARKIT_52.index["jawOpen"])
+    jaw = scale.positions.index(FACE_SCHEMA.index["jawOpen"])
     clamped_motion[jaw] = MAXIMUM_SHIFT_OF_JAW
     clamped_motion[scale.is_angle.numpy()] = MAXIMUM_SHIFT_OF_ANGLE
     result: np.ndarray = np.minimum(longest, clamped_motion / lengths)
@@ -174,7 +174,7 @@ def calibrate(
         if progress:
             error = curve(after) - curve(start)[:, None] - asked
             progress(
-                f"{ARKIT_52.ids[position]}: moved {longest[index]:.2f}, seen "
+                f"{FACE_SCHEMA.ids[position]}: moved {longest[index]:.2f}, seen "
                 f"{np.nanmean(after[:, -1] - start):+.2f}, spread {np.nanstd(error):.2f}"
             )
     return curves
@@ -198,7 +198,7 @@ def assemble(
     model_id: str,
 ) -> ModelBundle:
     """A bundle in which every learned parameter counts as controllable, with its range."""
-    n = len(ARKIT_52)
+    n = len(FACE_SCHEMA)
     matrix = torch.zeros(n, *directions.shape[1:])
     matrix[scale.positions] = directions
     alone = np.zeros(n, np.float32)
@@ -210,7 +210,7 @@ def assemble(
     responses = [nothing] * n
     for name, (low, high) in GEOMETRY_RANGES.items():
         by_geometry = Response(BY_GEOMETRY, low, high, 1, 1, 0, lowest=low, highest=high)
-        responses[ARKIT_52.index[name]] = by_geometry
+        responses[FACE_SCHEMA.index[name]] = by_geometry
     for index, position in enumerate(scale.positions):
         curve = curves[index]
         values[position], motion[position] = curve.values, curve.motion
@@ -220,7 +220,7 @@ def assemble(
         directions=matrix.numpy(),
         curve_values=values.astype(np.float32),
         curve_motion=motion.astype(np.float32),
-        schema=ARKIT_52,
+        schema=FACE_SCHEMA,
         model_id=model_id,
         responses=tuple(responses),
         shift_gram=shift_gram(matrix, whitening),
@@ -232,7 +232,7 @@ def assemble(
 
 def _range(position: int, curve: Curve, people: People, longest: float) -> Response:
     """From what a face at rest shows to what it shows after the longest motion."""
-    parameter = ARKIT_52.parameters[position]
+    parameter = FACE_SCHEMA.parameters[position]
     if parameter.unit == "degree":
         furthest = FURTHEST_ANGLE[parameter.id]
         low = max(curve.value_at(-longest), -furthest)
@@ -257,7 +257,7 @@ def measured(
         for index in range(len(people))
     ]
     responses = list(bundle.responses)
-    full = full_move(ARKIT_52).numpy()
+    full = full_move(FACE_SCHEMA).numpy()
     for position in np.flatnonzero(bundle.moves_latents):
         response = responses[position]
         asked, seen, crosstalk = [], [], []
@@ -274,7 +274,7 @@ def measured(
             crosstalk.append(np.delete(others, position))
         gain, linearity = fit_gain(np.array(asked), np.array(seen))
         leak = np.array(crosstalk) if crosstalk else np.full((1, 1), np.nan)
-        unit = ARKIT_52.parameters[position].unit
+        unit = FACE_SCHEMA.parameters[position].unit
         good = (
             MINIMUM_GAIN <= gain <= MAXIMUM_GAIN
             and linearity >= MINIMUM_LINEARITY
@@ -293,7 +293,7 @@ def measured(
         )
         if progress:
             progress(
-                f"{ARKIT_52.ids[position]}: {'yes' if good else 'no '} gain {gain:.2f} "
+                f"{FACE_SCHEMA.ids[position]}: {'yes' if good else 'no '} gain {gain:.2f} "
                 f"R² {linearity:.2f} to {response.highest:.2f} crosstalk {mean_leak:.3f} / "
                 f"{np.nanmax(np.nanmean(leak, 0)):.2f}"
             )
@@ -319,9 +319,9 @@ def _shifts_to_ask(bundle: ModelBundle, portrait: Portrait, position: int) -> np
     """(s, n) shifts of one parameter over its range, as far as this face can reach."""
     response = bundle.responses[position]
     amounts = [fraction * response.maximum for fraction in FRACTIONS]
-    if ARKIT_52.parameters[position].unit == "degree":
+    if FACE_SCHEMA.parameters[position].unit == "degree":
         amounts = [fraction * response.minimum for fraction in FRACTIONS] + amounts
-    shifts = np.zeros((len(amounts), len(ARKIT_52)), np.float32)
+    shifts = np.zeros((len(amounts), len(FACE_SCHEMA)), np.float32)
     shifts[:, position] = amounts
     known = bundle.response_of(portrait) or bundle
     asked = portrait.parameters[position] + shifts[:, position]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.faces.net3d import Net3D
 from photorig.worker.generators import DEFAULT, load_generator, load_network
 from photorig.worker.generators.memory import keep_freed_memory
@@ -118,7 +118,7 @@ def _prepare(args: argparse.Namespace) -> _Run:
     network = load_network(args.generator, args.device)
     observer = FaceObserver(network, load_landmarker(), load_recognition(), load_attributes())
     generator = load_generator(args.device, name=args.generator)
-    scale = MotionScale(ARKIT_52, learnable(ARKIT_52))
+    scale = MotionScale(FACE_SCHEMA, learnable(FACE_SCHEMA))
     key = hashlib.sha256(repr((network.model_id, scale.positions)).encode()).hexdigest()[:12]
     cache = args.cache or cache_folder() / f"directions-{key}"
     return _Run(observer, Rig(generator, Net3D()), scale, args.seed, cache)

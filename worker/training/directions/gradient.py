@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.generators.people import person_latents
 
 from .motion import MotionScale, full_move
@@ -34,7 +34,7 @@ from .whitening import Whitening
 
 logger = logging.getLogger(__name__)
 
-_ROLL = ARKIT_52.index["headRoll"]
+_ROLL = FACE_SCHEMA.index["headRoll"]
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def draw_batch(
 
 
 def _expressions(scale: MotionScale, prefixes: tuple[str, ...] = ("",)) -> list[int]:
-    names = [ARKIT_52.ids[position] for position in scale.positions]
+    names = [FACE_SCHEMA.ids[position] for position in scale.positions]
     return [
         i
         for i, name in enumerate(names)
@@ -254,8 +254,8 @@ def _expressions(scale: MotionScale, prefixes: tuple[str, ...] = ("",)) -> list[
 
 
 def _partner(scale: MotionScale, parameter: int) -> int:
-    mirror = ARKIT_52.parameters[scale.positions[parameter]].mirror
-    return scale.positions.index(ARKIT_52.index[mirror])
+    mirror = FACE_SCHEMA.parameters[scale.positions[parameter]].mirror
+    return scale.positions.index(FACE_SCHEMA.index[mirror])
 
 
 def _any_of(choices: list[int], random: torch.Generator) -> int:
@@ -345,7 +345,7 @@ def _others_error(
     settings: GradientSettings,
 ) -> Tensor:
     """Change of the parameters that were not asked to move, as the eye sees it: not in motion."""
-    full = full_move(ARKIT_52)[scale.positions]
+    full = full_move(FACE_SCHEMA)[scale.positions]
     before = batch.pool.parameters[batch.source][:, scale.positions]
     error = (seen.parameters[:, scale.positions] - before) / full
     # Angles count more: a full move of them is seen far better than one of most coefficients.
@@ -362,7 +362,7 @@ def _others_error(
 def _pixel_change(images: Tensor, batch: Batch, scale: MotionScale, moves: Tensor) -> Tensor:
     """Mean change of the pixels, in [0, 1], that the moved parameters have nothing to do with."""
     pool, source = batch.pool, batch.source
-    kept = kept_pixels(pool.landmarks_px[source], moves, ARKIT_52, scale.positions, IMAGE_SIZE)
+    kept = kept_pixels(pool.landmarks_px[source], moves, FACE_SCHEMA, scale.positions, IMAGE_SIZE)
     before = pool.images[source].float() / 255
     return ((images - before).abs() * kept).mean()
 

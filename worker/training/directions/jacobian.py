@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.worker.generators.people import person_latents
 
 from .motion import full_move
@@ -118,7 +118,7 @@ def _person_jacobian(
     observation = observer.observe(images, regions)
     identity_map, surroundings_map = _projections()
     outputs = {
-        "parameters": observation.parameters[0, positions] / full_move(ARKIT_52)[positions],
+        "parameters": observation.parameters[0, positions] / full_move(FACE_SCHEMA)[positions],
         "identity": identity_map @ observation.identity[0],
         "surroundings": surroundings_map @ observation.surroundings[0].flatten(),
     }

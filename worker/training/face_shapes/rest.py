@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.faces.face_topology import INNER_LIPS, lid_rings, mirror_vertices
 
 from ..head_model.face_samples import FaceSamples
@@ -60,11 +60,11 @@ def learn_rest_face(samples: FaceSamples, canonical: np.ndarray) -> np.ndarray:
 
 def _with_mirror_images(samples: FaceSamples, mirror: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Parameters (2n, 58) and vertices (2n, 468, 3), float64."""
-    partner = np.array([ARKIT_52.index[p.mirror] for p in ARKIT_52.parameters])
+    partner = np.array([FACE_SCHEMA.index[p.mirror] for p in FACE_SCHEMA.parameters])
     parameters = samples.parameters.astype(np.float64)
     mirrored = parameters[:, partner]
     for name in ("headYaw", "headRoll", "headX"):
-        mirrored[:, ARKIT_52.index[name]] *= -1
+        mirrored[:, FACE_SCHEMA.index[name]] *= -1
     vertices = samples.vertices.astype(np.float64)
     flipped = vertices[:, mirror] * np.array([-1.0, 1.0, 1.0])
     return np.concatenate([parameters, mirrored]), np.concatenate([vertices, flipped])

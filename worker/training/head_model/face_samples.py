@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 
 CHUNK = 200
 """Faces in one cache file; a run that was stopped continues with the first file that is missing."""
@@ -56,7 +56,7 @@ class FaceSamples:
 
     Attributes:
         latents: (n, w_dim) float32, the w each face was made from (one w for all rows).
-        parameters: (n, 58) float32 in the order of ARKIT_52, degrees and coefficients.
+        parameters: (n, 58) float32 in the order of FACE_SCHEMA, degrees and coefficients.
         vertices: (n, 468, 3) float32, the face without its head pose, in cm, axes of the canonical
             face: x to the image's right (the subject's left), y up, z out of the face.
         found: (n,) bool, False where no face was detected; parameters and vertices are 0 there.
@@ -117,7 +117,7 @@ def collect_samples(
     if not 0.0 <= low <= high <= 1.0:
         raise InputError(f"{truncation} is no truncation range", "Give 0 <= low <= high <= 1.")
     key = f"{seed}|{low:.6f}|{high:.6f}|{generator.model_id}|{landmarker_id}|{CHUNK}|{IMAGE_SIZE}"
-    key += f"|{ARKIT_52.hash}"
+    key += f"|{FACE_SCHEMA.hash}"
     name = "faces-" + hashlib.sha256(key.encode()).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     chunks = []
@@ -150,7 +150,7 @@ def _sample_chunk(
     psi = random.uniform(*truncation, (CHUNK, 1)).astype(np.float32)
     mean = np.asarray(generator.mean_latent, np.float32)
     latents = mean + psi * (np.asarray(generator.map(z), np.float32) - mean)
-    parameters = np.zeros((CHUNK, len(ARKIT_52)), np.float32)
+    parameters = np.zeros((CHUNK, len(FACE_SCHEMA)), np.float32)
     vertices = np.zeros((CHUNK, N_VERTICES, 3), np.float32)
     found = np.zeros(CHUNK, bool)
     for start in range(0, CHUNK, BATCH):
@@ -168,7 +168,7 @@ def measure_faces(
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     regions = landmarker.detect(pixels)
     found = np.array([region is not None for region in regions])
-    parameters = np.zeros((len(images), len(ARKIT_52)), np.float32)
+    parameters = np.zeros((len(images), len(FACE_SCHEMA)), np.float32)
     vertices = np.zeros((len(images), N_VERTICES, 3), np.float32)
     if found.any():
         measurement = landmarker.measure(

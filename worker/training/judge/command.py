@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from photorig.shared.errors import InputError
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.worker.evaluation.estimators import readings, regression
 from photorig.worker.evaluation.estimators.eyes import Eye, EyeReader
 from photorig.worker.evaluation.estimators.landmarks import LandmarkFinder
@@ -75,8 +75,8 @@ def judge_faces(
 ) -> JudgedFaces:
     """Render the samples again and read their landmarks; faces that dlib misses are left out."""
     finder, reader = LandmarkFinder(), EyeReader()
-    head = [ARKIT_52.index[name] for name in ("headYaw", "headPitch", "headRoll")]
-    mimic = [ARKIT_52.index[name] for name in ARKIT_NAMES]
+    head = [FACE_SCHEMA.index[name] for name in ("headYaw", "headPitch", "headRoll")]
+    mimic = [FACE_SCHEMA.index[name] for name in ARKIT_NAMES]
     rows, pairs = [], []
     for start in range(0, len(samples), BATCH):
         latents = samples.latents[start : start + BATCH]
@@ -156,7 +156,7 @@ def _r2(guess: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def _of_both_sides(values: np.ndarray) -> np.ndarray:
     """(52,) each with its mirror image averaged: what is seen left is seen right."""
     mirrored = [
-        ARKIT_NAMES.index(ARKIT_52.parameters[ARKIT_52.index[n]].mirror) for n in ARKIT_NAMES
+        ARKIT_NAMES.index(FACE_SCHEMA.parameters[FACE_SCHEMA.index[n]].mirror) for n in ARKIT_NAMES
     ]
     return (values + values[mirrored]) / 2
 

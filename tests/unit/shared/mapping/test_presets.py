@@ -23,7 +23,7 @@ from photorig.shared.mapping.presets import (
     read_presets,
 )
 from photorig.shared.mapping.rows import COMBINATIONS
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 
 FOLDER = Path(__file__).resolve().parents[4] / "blender_addon" / "presets"
 PRESETS = read_presets(FOLDER)
@@ -147,7 +147,7 @@ def test_the_summary_says_how_much_is_covered() -> None:
 rows = st.builds(
     PresetRow,
     controls=st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3).map(tuple),
-    parameter=st.sampled_from(ARKIT_52.ids),
+    parameter=st.sampled_from(FACE_SCHEMA.ids),
     channel=st.sampled_from(["VALUE", "LOC_X", "ROT_Z", "TURN_X", "MOVE_Y"]),
     start=st.floats(-10, 10),
     end=st.floats(11, 20),
@@ -195,7 +195,7 @@ def test_a_row_for_a_parameter_of_a_newer_model_is_kept_and_not_offered(tmp_path
     path.write_text(json.dumps(preset.to_json()))
     read = read_preset(path)
     assert read == preset, "so that it can be passed on"
-    assert [row.parameter for row in read.known_to(ARKIT_52).rows] == ["jawOpen"]
+    assert [row.parameter for row in read.known_to(FACE_SCHEMA).rows] == ["jawOpen"]
 
 
 def test_a_damaged_file_does_not_take_the_others_away(tmp_path: Path) -> None:

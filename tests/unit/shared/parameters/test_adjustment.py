@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from photorig.shared.parameters.adjustment import adjusted
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 
-fractions = arrays(np.float32, len(ARKIT_52), elements=st.floats(0, 1, width=32))
+fractions = arrays(np.float32, len(FACE_SCHEMA), elements=st.floats(0, 1, width=32))
 
 
 def within_limits(fraction: np.ndarray) -> np.ndarray:
-    return ARKIT_52.minimum + fraction * (ARKIT_52.maximum - ARKIT_52.minimum)
+    return FACE_SCHEMA.minimum + fraction * (FACE_SCHEMA.maximum - FACE_SCHEMA.minimum)
 
 
 @given(fractions, st.floats(0, 3), st.booleans())
@@ -28,22 +28,22 @@ def test_the_photo_stays_the_photo(fraction: np.ndarray, gain: float, mirror: bo
 @given(fractions)
 def test_mirroring_twice_gives_the_movement_back(fraction: np.ndarray) -> None:
     values = within_limits(fraction)
-    once = adjusted(values, ARKIT_52.rest, {}, mirror=True)
-    np.testing.assert_allclose(adjusted(once, ARKIT_52.rest, {}, mirror=True), values, atol=1e-4)
+    once = adjusted(values, FACE_SCHEMA.rest, {}, mirror=True)
+    np.testing.assert_allclose(adjusted(once, FACE_SCHEMA.rest, {}, mirror=True), values, atol=1e-4)
 
 
 def test_less_of_an_expression_than_the_photo_has_stays_less() -> None:
-    values = ARKIT_52.vector({"mouthSmileLeft": -0.4, "jawOpen": -0.25})
-    less = ARKIT_52.named(adjusted(values, ARKIT_52.rest, {"jaw": 2.0}, mirror=True))
+    values = FACE_SCHEMA.vector({"mouthSmileLeft": -0.4, "jawOpen": -0.25})
+    less = FACE_SCHEMA.named(adjusted(values, FACE_SCHEMA.rest, {"jaw": 2.0}, mirror=True))
     assert less["mouthSmileRight"] == pytest.approx(-0.4)
     assert less["jawOpen"] == pytest.approx(-0.5)
 
 
 def test_a_mirror_changes_sides_and_turns_the_head_round() -> None:
-    values = ARKIT_52.vector(
+    values = FACE_SCHEMA.vector(
         {"eyeBlinkLeft": 0.8, "jawRight": 0.3, "headYaw": 20, "headPitch": 5, "headX": -2}
     )
-    mirrored = ARKIT_52.named(adjusted(values, ARKIT_52.rest, {}, mirror=True))
+    mirrored = FACE_SCHEMA.named(adjusted(values, FACE_SCHEMA.rest, {}, mirror=True))
     assert mirrored["eyeBlinkRight"] == pytest.approx(0.8)
     assert mirrored["eyeBlinkLeft"] == 0
     assert mirrored["jawLeft"] == pytest.approx(0.3)
@@ -51,9 +51,9 @@ def test_a_mirror_changes_sides_and_turns_the_head_round() -> None:
 
 
 def test_a_gain_scales_the_movement_of_its_group_alone_within_the_limits() -> None:
-    values = ARKIT_52.vector({"mouthSmileLeft": 0.5, "mouthPucker": 0.9, "jawOpen": 0.5})
-    origin = ARKIT_52.vector({"mouthSmileLeft": 0.25})
-    result = ARKIT_52.named(adjusted(values, origin, {"mouth": 1.5}))
+    values = FACE_SCHEMA.vector({"mouthSmileLeft": 0.5, "mouthPucker": 0.9, "jawOpen": 0.5})
+    origin = FACE_SCHEMA.vector({"mouthSmileLeft": 0.25})
+    result = FACE_SCHEMA.named(adjusted(values, origin, {"mouth": 1.5}))
     assert result["mouthSmileLeft"] == pytest.approx(0.625)
     assert result["mouthPucker"] == 1
     assert result["jawOpen"] == 0.5
@@ -62,4 +62,4 @@ def test_a_gain_scales_the_movement_of_its_group_alone_within_the_limits() -> No
 @given(fractions)
 def test_without_gain_and_mirror_the_bytes_stay_the_same(fraction: np.ndarray) -> None:
     values = within_limits(fraction).astype(np.float32)
-    assert adjusted(values, ARKIT_52.rest, {"head": 1.0}).tobytes() == values.tobytes()
+    assert adjusted(values, FACE_SCHEMA.rest, {"head": 1.0}).tobytes() == values.tobytes()

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photorig.shared.parameters.arkit_amounts import READINGS, amounts_of, has_curve, readings_of
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 
 
 def amount(name: str, reading: float) -> float:
-    return float(amounts_of(ARKIT_52.vector({name: reading}))[ARKIT_52.index[name]])
+    return float(amounts_of(FACE_SCHEMA.vector({name: reading}))[FACE_SCHEMA.index[name]])
 
 
 @pytest.mark.parametrize("name", ["eyeBlinkLeft", "jawOpen", "mouthSmileRight", "eyeSquintLeft"])
@@ -25,23 +25,23 @@ def test_what_a_face_at_rest_reads_is_nothing_and_what_full_motion_reads_is_one(
 
 @given(st.lists(st.floats(0, 1), min_size=len(ARKIT_NAMES), max_size=len(ARKIT_NAMES)))
 def test_amounts_come_back_from_what_they_read(values: list[float]) -> None:
-    amounts = ARKIT_52.vector(dict(zip(ARKIT_NAMES, values, strict=True)))
+    amounts = FACE_SCHEMA.vector(dict(zip(ARKIT_NAMES, values, strict=True)))
     np.testing.assert_allclose(amounts_of(readings_of(amounts)), amounts, atol=1e-5)
 
 
 def test_angles_centimetres_and_what_has_no_curve_stay() -> None:
-    values = ARKIT_52.vector(
+    values = FACE_SCHEMA.vector(
         {"headYaw": -12.5, "headX": 3.0, "cheekPuff": 0.4, "browDownLeft": 0.2}
     )
-    named = ARKIT_52.named(amounts_of(values))
+    named = FACE_SCHEMA.named(amounts_of(values))
     assert (named["headYaw"], named["headX"]) == (-12.5, 3.0)
     assert named["cheekPuff"] == pytest.approx(0.4)
     assert not has_curve("browDownLeft") and has_curve("eyeLookInRight")
 
 
 def test_many_frames_are_one_array_and_shorter_vectors_the_first_parameters() -> None:
-    frames = np.tile(ARKIT_52.vector({"jawOpen": 0.42}), (3, 1))
-    assert amounts_of(frames)[:, ARKIT_52.index["jawOpen"]] == pytest.approx(0.6)
+    frames = np.tile(FACE_SCHEMA.vector({"jawOpen": 0.42}), (3, 1))
+    assert amounts_of(frames)[:, FACE_SCHEMA.index["jawOpen"]] == pytest.approx(0.6)
     np.testing.assert_array_equal(amounts_of(frames[0, :30]), amounts_of(frames[0])[:30])
     assert amounts_of(np.array([0.42]), ["jawOpen"])[0] == pytest.approx(0.6)
 

@@ -16,9 +16,11 @@ from photorig.shared.parameters.file import (
     read,
     write,
 )
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 
-VALUES = st.dictionaries(st.sampled_from(ARKIT_52.ids), st.floats(-100, 100, width=32), max_size=10)
+VALUES = st.dictionaries(
+    st.sampled_from(FACE_SCHEMA.ids), st.floats(-100, 100, width=32), max_size=10
+)
 
 
 def write_lines(path: Path, *lines: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.file import FrameParameters
-from photorig.shared.parameters.schema import ARKIT_52, ARKIT_NAMES
+from photorig.shared.parameters.schema import ARKIT_NAMES, FACE_SCHEMA
 from photorig.shared.parameters.takes import read_take, write_live_link_face
 
 PHONE = """Timecode,BlendshapeCount,EyeBlinkLeft,JawOpen,MouthSmileRight,HeadYaw,HeadPitch,HeadRoll
@@ -92,7 +92,7 @@ def test_mouth_shapes_become_lips_that_move_from_one_to_the_next(
     assert by_time[0.54]["jawOpen"] == by_time[0.96]["jawOpen"] == 0.5
     assert by_time[1.04]["mouthPressLeft"] == 0.5
     assert not any(frames[-1].values.values()), "the mouth comes back to rest"
-    assert set(frames[0].values) <= set(ARKIT_52.ids)
+    assert set(frames[0].values) <= set(FACE_SCHEMA.ids)
 
 
 @pytest.mark.parametrize(

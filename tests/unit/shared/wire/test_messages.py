@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photorig.shared.errors import ConnectionLost, InputError, PhotorigError, ProtocolError
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.message_body import Form
@@ -30,13 +30,13 @@ from photorig.shared.wire.picture_format import PictureFormat
 from photorig.shared.wire.protocol import Header, Message, decode, encode
 
 ID = "0123456789abcdef" * 4
-REST = ARKIT_52.rest
+REST = FACE_SCHEMA.rest
 
 REQUESTS = st.builds(
     FrameRequest,
     portrait=st.text("0123456789abcdef", min_size=64, max_size=64),
     parameters=st.lists(
-        st.floats(-1000, 1000, width=32), min_size=len(ARKIT_52), max_size=len(ARKIT_52)
+        st.floats(-1000, 1000, width=32), min_size=len(FACE_SCHEMA), max_size=len(FACE_SCHEMA)
     ).map(lambda values: np.array(values, np.float32)),
     size=st.just("full") | st.integers(1, 4096),
     mode=st.sampled_from(["relative", "absolute"]),
@@ -51,7 +51,7 @@ WELCOME = Welcome(
     backend="openvino bf16",
     model_id="m",
     codecs=("raw", "png"),
-    schema=ARKIT_52,
+    schema=FACE_SCHEMA,
     limits=MessageLimits(),
     sizes=(256, 512),
     milliseconds=31.5,
@@ -77,24 +77,24 @@ def test_a_request_arrives_as_it_was_sent(
     request: FrameRequest, picture_format: PictureFormat, passes: tuple[str, ...]
 ) -> None:
     request = replace(request, passes=passes)
-    form = forms.frame_request_form(request, ARKIT_52.hash, picture_format)
+    form = forms.frame_request_form(request, FACE_SCHEMA.hash, picture_format)
     message = sent(form, frame=request.frame)
-    assert forms.read_frame_request(message, ARKIT_52) == (request, picture_format)
+    assert forms.read_frame_request(message, FACE_SCHEMA) == (request, picture_format)
 
 
 def test_neutral_arrives_and_is_left_out_where_it_is_nothing() -> None:
     request = FrameRequest(ID, REST, neutral=0.25)
-    form = forms.frame_request_form(request, ARKIT_52.hash, "raw")
-    assert forms.read_frame_request(sent(form), ARKIT_52)[0] == request
-    plain = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    form = forms.frame_request_form(request, FACE_SCHEMA.hash, "raw")
+    assert forms.read_frame_request(sent(form), FACE_SCHEMA)[0] == request
+    plain = forms.frame_request_form(FrameRequest(ID, REST), FACE_SCHEMA.hash, "raw")
     assert "neutral" not in plain.body, "a worker of protocol 1.2 gets what it always got"
 
 
 @pytest.mark.parametrize("neutral", [-0.1, 1.1, "much", True, [1]])
 def test_a_neutral_that_is_none_is_refused(neutral: object) -> None:
-    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    form = forms.frame_request_form(FrameRequest(ID, REST), FACE_SCHEMA.hash, "raw")
     with pytest.raises(PhotorigError):
-        forms.read_frame_request(sent(changed(form, neutral=neutral)), ARKIT_52)
+        forms.read_frame_request(sent(changed(form, neutral=neutral)), FACE_SCHEMA)
 
 
 def test_the_picture_is_another_one_only_where_neutral_does_something() -> None:
@@ -107,14 +107,16 @@ def test_the_picture_is_another_one_only_where_neutral_does_something() -> None:
 
 
 def test_coefficients_below_zero_arrive_as_they_were_sent() -> None:
-    request = FrameRequest(ID, ARKIT_52.vector({"jawOpen": -0.75, "mouthSmileLeft": -1.0}))
-    form = forms.frame_request_form(request, ARKIT_52.hash, "raw")
-    assert forms.read_frame_request(sent(form), ARKIT_52)[0] == request
+    request = FrameRequest(ID, FACE_SCHEMA.vector({"jawOpen": -0.75, "mouthSmileLeft": -1.0}))
+    form = forms.frame_request_form(request, FACE_SCHEMA.hash, "raw")
+    assert forms.read_frame_request(sent(form), FACE_SCHEMA)[0] == request
 
 
 def test_a_pass_of_a_later_version_is_left_out() -> None:
-    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
-    request, _ = forms.read_frame_request(sent(changed(form, passes=["depth", "matte"])), ARKIT_52)
+    form = forms.frame_request_form(FrameRequest(ID, REST), FACE_SCHEMA.hash, "raw")
+    request, _ = forms.read_frame_request(
+        sent(changed(form, passes=["depth", "matte"])), FACE_SCHEMA
+    )
     assert request.passes == ("matte",)
 
 
@@ -146,7 +148,7 @@ def test_a_reply_arrives_as_it_was_sent(codec: str) -> None:
 
 
 def test_a_hello_arrives_as_it_was_sent() -> None:
-    hello = Hello("ab" * 16, "photorig-extension 0.1.0", ("png",), ARKIT_52.hash)
+    hello = Hello("ab" * 16, "photorig-extension 0.1.0", ("png",), FACE_SCHEMA.hash)
     assert forms.read_hello(sent(forms.hello_form(hello))) == hello
 
 
@@ -202,9 +204,9 @@ def test_an_error_of_an_unknown_code_still_says_its_sentence() -> None:
     ],
 )
 def test_a_wrong_request_is_refused_with_a_sentence(changes: dict[str, object]) -> None:
-    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    form = forms.frame_request_form(FrameRequest(ID, REST), FACE_SCHEMA.hash, "raw")
     with pytest.raises((InputError, ProtocolError)):
-        forms.read_frame_request(sent(changed(form, **changes)), ARKIT_52)
+        forms.read_frame_request(sent(changed(form, **changes)), FACE_SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -220,10 +222,10 @@ def test_a_wrong_request_is_refused_with_a_sentence(changes: dict[str, object]) 
 def test_parameters_that_are_no_finite_vector_of_the_schema_are_refused(
     parameters: np.ndarray,
 ) -> None:
-    form = forms.frame_request_form(FrameRequest(ID, REST), ARKIT_52.hash, "raw")
+    form = forms.frame_request_form(FrameRequest(ID, REST), FACE_SCHEMA.hash, "raw")
     payload = forms.Payload.of_array("parameters", parameters)
     with pytest.raises((InputError, ProtocolError)):
-        forms.read_frame_request(sent(Form(form.body, (payload,))), ARKIT_52)
+        forms.read_frame_request(sent(Form(form.body, (payload,))), FACE_SCHEMA)
 
 
 @given(
