@@ -5,6 +5,7 @@ is finished stays finished whatever ends the node."""
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def render_chunk(
         PhotorigError: as ``preflight``; or a frame cannot be made, and no later one is.
     """
     scene = context.scene
-    check_format(scene)
+    check_renderable(scene, frames)
     preflight(scene, job, progress)
     render = scene.render
     render.filepath = str(output / "frame_####")
@@ -79,14 +80,24 @@ def render_chunk(
         if not is_finished(path, keys[frame]):
             _render_frame(scene, frame)
             made += 1
-            if path.is_file():
-                mark_finished(path, keys[frame])
+            _finish(scene, frame, path, keys[frame])
         progress.frame(frame, number, len(frames))
     return Rendered(made, len(frames) - made)
 
 
-def check_format(scene: bpy.types.Scene) -> None:
-    """Raises InputError: the scene writes a film, which no two nodes can share."""
+def _finish(scene: bpy.types.Scene, frame: int, path: Path, key: str) -> None:
+    """Mark what was written. Raises PhotorigError: nothing was."""
+    if path.is_file():
+        mark_finished(path, key)
+    elif not scene.render.use_multiview:  # whose files are named by their views
+        raise PhotorigError(f"Frame {frame}: Blender wrote no file {str(path)!r}", "See its log.")
+
+
+def check_renderable(scene: bpy.types.Scene, frames: Sequence[int]) -> None:
+    """Raises InputError: the scene writes a film, which no two nodes can share, or a frame is one
+    that no animation of Blender's renders."""
+    if min(frames) < 0:
+        raise InputError("Blender renders no frame before 0", "Give frames from 0 on.")
     if scene.render.is_movie_format:
         raise InputError(
             "The scene writes a film, which nodes of a farm cannot share",

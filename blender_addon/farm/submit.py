@@ -31,7 +31,7 @@ from ..shared.farm.write import write_for
 from ..shared.files.writing import explained, write_atomically
 from ..shared.parameters.file import Recording, write
 from ..shared.wire.messages import FrameRequest
-from .chunk import check_format
+from .chunk import check_renderable
 from .facts import facts_of, shown_portraits
 
 
@@ -70,6 +70,8 @@ def submit(context: bpy.types.Context, asked: Submission) -> Path:
     if scene.render.engine != ENGINE:
         raise InputError("The render engine is another one", "Choose Photorig as render engine.")
     frames = tuple(parse_frames(asked.frames) if asked.frames else scene_frames(scene))
+    if asked.nodes == BLENDER:
+        check_renderable(scene, frames)
     link.wait_until_ready(lambda: False)
     requests, portraits = frame_requests(context, scene, frames)
     with explained(asked.folder / PORTRAITS):
@@ -106,7 +108,6 @@ def scene_frames(scene: bpy.types.Scene) -> range:
 
 def _save_copy(scene: bpy.types.Scene, folder: Path) -> list[str]:
     """The shot as it is now, so that work on it goes on. Returns other files that it needs."""
-    check_format(scene)
     path = folder / BLEND_NAME
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, relative_remap=True)

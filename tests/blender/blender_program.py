@@ -1,6 +1,7 @@
 """Blender as a program: its Python module behind the words of its command line that farms use.
 
-    blender_program.py -b FILE [-E ENGINE] [-o PATH] [-s N] [-e N] [-a] [--python FILE] [-- …]
+    blender_program.py -b FILE [-E ENGINE] [-o PATH] [-s N] [-e N] [-a] [--python FILE]
+        [--python-expr TEXT] [-- …]
 
 They take effect in their order, as Blender's do. $BLENDER_USER_RESOURCES holds its extensions;
 $PHOTORIG_EXTENSION_ZIP is installed there once, "" for a Blender that has none.
@@ -39,6 +40,12 @@ def run_script(path: str) -> None:
         leave(1)
 
 
+def run_text(text: str) -> None:
+    path = Path(bpy.app.tempdir) / "expression.py"
+    path.write_text(text, encoding="utf-8")
+    run_script(str(path))
+
+
 def leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
@@ -53,6 +60,7 @@ def main(words: list[str]) -> None:
         "-s": lambda text: setattr(bpy.context.scene, "frame_start", int(text)),
         "-e": lambda text: setattr(bpy.context.scene, "frame_end", int(text)),
         "--python": run_script,
+        "--python-expr": run_text,
         "--python-exit-code": lambda text: None,
     }
     while words:

@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 import pytest
 from portrait_files import read_pixels, write_portrait
-from renders import still
+from renders import still, use_compositor
 
 HERE = Path(__file__).parent
 MANAGER = HERE.parent / "unit" / "shared" / "farm" / "flamenco_manager.js"
@@ -347,6 +347,81 @@ def test_the_command_line_submits_a_shot_through_blender(
         [node.programs["Photorig"], *words], env=node.environment, capture_output=True, text=True
     )
     assert refused.returncode == 1 and "There is no file" in refused.stderr
+
+
+@pytest.mark.shared_worker
+@pytest.mark.parametrize("form", ["OPEN_EXR_MULTILAYER", "OPEN_EXR", "TIFF", "WEBP", "JPEG"])
+def test_frames_of_every_format_are_known_again(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path, form: str
+) -> None:
+    image = shot.render.image_settings
+    if form == "OPEN_EXR_MULTILAYER" and hasattr(image, "media_type"):
+        image.media_type = "MULTI_LAYER_IMAGE"
+    image.file_format = form
+    shot.frame_start = 0
+    job, counts = submitted(tmp_path / "job"), []
+    for _ in range(2):
+        card_worker.write_text("")
+        bpy.ops.photorig.farm_render(job=str(job), frames="0-2", output=str(tmp_path / "out"))
+        counts.append(len(card_worker.read_text().split()))
+    assert counts == [3, 0]
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+@pytest.mark.shared_worker
+def test_a_composited_frame_is_made_again_when_the_file_has_changed(
+    shot: bpy.types.Scene, card_worker: Path, tmp_path: Path
+) -> None:
+    """Nobody can say what nodes make of a face; so a frame depends on the whole file."""
+    use_compositor(shot, "Image")
+
+    def made() -> int:
+        job = submitted(tmp_path / "job")
+        bpy.ops.wm.open_mainfile(filepath=str(job / "shot.blend"))  # as a node does
+        card_worker.write_text("")
+        bpy.ops.photorig.farm_render(job=str(job), frames="1-2", output=str(tmp_path / "out"))
+        twice = bpy.ops.photorig.farm_render(
+            job=str(job), frames="1-2", output=str(tmp_path / "out")
+        )
+        assert twice == {"FINISHED"}
+        return len(card_worker.read_text().split())
+
+    assert made() == 2
+    bpy.context.scene.frame_step = 1
+    bpy.context.scene["note"] = "changed"
+    assert made() == 2
+
+
+@pytest.mark.shared_worker
+def test_cameras_that_change_within_a_shot_each_show_their_face(
+    shot: bpy.types.Scene, tmp_path: Path, modules: SimpleNamespace
+) -> None:
+    other = write_portrait(tmp_path / "ben.portrait", modules.schema.ARKIT_52.hash, seed=9)
+    second = bpy.data.objects.new("Second", bpy.data.cameras.new("Second"))
+    shot.collection.objects.link(second)
+    for frame, camera in ((1, shot.camera), (3, second)):
+        shot.timeline_markers.new(f"F{frame}", frame=frame).camera = camera
+    second.data.photorig.portrait_path = str(other)
+    second.data.photorig.size = "256"
+    job = submitted(tmp_path / "job")
+    assert len(list((job / "portraits").iterdir())) == 2
+    bpy.ops.photorig.farm_render(job=str(job), frames="2-3", output=str(tmp_path / "out"))
+    one, two = pictures(tmp_path / "out", range(2, 4))
+    assert not np.array_equal(one, two)
+    with pytest.raises(RuntimeError, match="several portraits, sizes, methods or modes"):
+        submitted(tmp_path / "worker", nodes="WORKER", frames="1-4")
+
+
+@pytest.mark.shared_worker
+def test_frames_that_blender_cannot_render_are_told(
+    shot: bpy.types.Scene, tmp_path: Path, modules: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RuntimeError, match="Blender renders no frame before 0"):
+        submitted(tmp_path / "job", frames="-2-3")
+    job = submitted(tmp_path / "job")
+    monkeypatch.setattr(modules.chunk, "_render_frame", lambda *_: None)  # a disk lost the file
+    with pytest.raises(RuntimeError, match=r"Frame 1: Blender wrote no file .*frame_0001\.png"):
+        bpy.ops.photorig.farm_render(job=str(job), frames="1-2", output=str(tmp_path / "out"))
 
 
 @pytest.mark.shared_worker
