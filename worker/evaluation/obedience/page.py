@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..report.markup import Content, mark, number, picture, table, tag
-from ..report.page_parts import definitions, made, whole_page
+from ..report.markup import (
+    Content,
+    definitions,
+    mark,
+    number,
+    picture,
+    table,
+    tag,
+    whole_page,
+)
+from ..report.page_parts import made
 from .pose import TRAINING_POSE
 from .summary import told
 from .yardstick import IRISES, LANDMARKS, MOVES, WITHOUT_SOURCE
@@ -101,7 +110,7 @@ def obedience_page(report: dict[str, Any]) -> str:
     if pictures:
         parts.append(tag("h2", "To be looked at"))
         parts += [picture(figure["file"], figure["caption"]) for figure in pictures]
-    parts += [*definitions(DEFINITIONS), *made(report)]
+    parts += [definitions(DEFINITIONS), *made(report)]
     return whole_page(TITLE, parts)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..metrics.goals import judge_of
-from ..report.markup import Content, number, picture, table, tag
-from ..report.page_parts import definitions, goals_table, made, whole_page
+from ..report.markup import Content, definitions, number, picture, table, tag, whole_page
+from ..report.page_parts import goals_table, made
 from .photo_figures import Entry, goals_of, ways, worked
 
 TITLE = "How real photos come out"
@@ -59,7 +59,7 @@ def photo_page(report: dict[str, Any]) -> str:
     for way in ways(entries):
         good = worked([entry for entry in entries if entry["way"] == way])
         parts += [tag("h2", f"Every photo, {way}"), *_tables(good, report)]
-    parts += [*_driven(section["summary"], report), *definitions(DEFINITIONS), *made(report)]
+    parts += [*_driven(section["summary"], report), definitions(DEFINITIONS), *made(report)]
     return whole_page(TITLE, parts)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..metrics.goals import judge_of
 from ..metrics.published import DIRECTIONS_POSTER, HYPERREENACT, Published
-from ..report.markup import Content, number, picture, table, tag
-from ..report.page_parts import definitions, goals_table, made, whole_page
+from ..report.markup import Content, definitions, number, picture, table, tag, whole_page
+from ..report.page_parts import goals_table, made
 from .video_figures import goals_of
 
 TITLE = "How a recording drives a face"
@@ -64,7 +64,7 @@ def video_page(report: dict[str, Any]) -> str:
             tag("h2", "Driven by somebody else's recording"),
             _figures_table(section["cross"]["families"], "identity_to_driver", "to the driver"),
         ]
-    parts += [*_published(section, first), *definitions(DEFINITIONS), *made(report)]
+    parts += [*_published(section, first), definitions(DEFINITIONS), *made(report)]
     return whole_page(TITLE, parts)
 
 

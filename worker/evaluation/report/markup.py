@@ -1,64 +1,67 @@
-"""Small builder of HTML: everything that is not markup already is escaped."""
+"""HTML of reports, by Jinja2's templates: everything that is not markup already is escaped."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 Content = str | Markup
 
+_FOLDER = Path(__file__).parent / "templates"
 _VOID = frozenset({"img", "meta", "br"})
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def _part(name: str, *values: object) -> Markup:
+    """One of the macros of parts.html, filled in."""
+    filled: Any = getattr(_templates().get_template("parts.html").module, name)
+    return Markup(filled(*values).strip())
 
 
 def tag(name: str, /, *children: Content, **attributes: str) -> Markup:
     """An element; ``class_`` stands for ``class``."""
-    pairs = "".join(
-        f' {key.rstrip("_")}="{html.escape(value, quote=True)}"'
-        for key, value in attributes.items()
+    pairs = Markup("").join(
+        Markup(' {}="{}"').format(key.rstrip("_"), value) for key, value in attributes.items()
     )
-    if name in _VOID:
-        return Markup(f"<{name}{pairs}>")
-    return Markup(f"<{name}{pairs}>{joined(children)}</{name}>")
+    end = "" if name in _VOID else Markup("{}</{}>").format(Markup("").join(children), name)
+    return Markup("<{}{}>{}").format(name, pairs, end)
 
 
-def joined(parts: Iterable[Content], between: str = "") -> Markup:
-    """Parts one after another, each escaped unless it is markup."""
-    return Markup(
-        between.join(part if isinstance(part, Markup) else html.escape(part) for part in parts)
-    )
+def whole_page(title: str, parts: Sequence[Content]) -> str:
+    """A page with a title."""
+    return _templates().get_template("page.html").render(title=title, parts=parts) + "\n"
 
 
 def table(
     header: Sequence[Content], rows: Iterable[Sequence[Content]], caption: str = ""
 ) -> Markup:
     """A table whose first column names its rows."""
-    head = tag("thead", tag("tr", *(tag("th", cell) for cell in header)))
-    body = tag(
-        "tbody",
-        *(
-            tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
-            for row in rows
-        ),
-    )
-    above = [tag("caption", caption)] if caption else []
-    return tag("div", tag("table", *above, head, body), class_="wide")
+    return _part("table", header, list(rows), caption)
 
 
 def picture(source: str, caption: Content) -> Markup:
     """A picture beside the page, with what it shows."""
-    text = html.unescape(str(caption)) if isinstance(caption, Markup) else caption
-    return tag(
-        "figure",
-        tag("a", tag("img", src=source, alt=text, loading="lazy"), href=source),
-        tag("figcaption", caption),
-    )
+    return _part("picture", source, caption)
+
+
+def definitions(entries: Mapping[str, str]) -> Markup:
+    """What the figures mean."""
+    return _part("definitions", entries)
 
 
 def number(value: float | None, digits: int = 2, unit: str = "") -> str:
@@ -68,6 +71,4 @@ def number(value: float | None, digits: int = 2, unit: str = "") -> str:
 
 def mark(reached: bool | None) -> Markup:
     """✔, ✘, or a dash where it could not be measured."""
-    if reached is None:
-        return tag("span", "–", class_="unknown")
-    return tag("span", "✔" if reached else "✘", class_="yes" if reached else "no")
+    return _part("mark", reached)

@@ -10,8 +10,8 @@ from ..metrics.goals import WANTED, goals_of, judge_of, unseen
 from ..metrics.published import DIFFERENCES, DIRECTIONS_POSTER, HYPERREENACT, Published
 from . import page_drive, page_parameters
 from .gallery import Figure
-from .markup import Content, joined, mark, picture, table, tag
-from .page_parts import Other, definitions, goals_table, whole_page
+from .markup import Content, definitions, mark, picture, table, tag, whole_page
+from .page_parts import Other, all_numbers, goals_table
 
 
 def page(report: dict[str, Any], others: Sequence[Other]) -> str:
@@ -33,7 +33,7 @@ def page(report: dict[str, Any], others: Sequence[Other]) -> str:
     if "drive" in report:
         sections += page_drive.sections(report, others)
     sections += _figures(figures, "failures", "The worst frames", _FAILURES)
-    sections += [*_published(), *definitions(DEFINITIONS), *_made(report)]
+    sections += [*_published(), definitions(DEFINITIONS), *_made(report)]
     return whole_page("How well the face obeys", sections)
 
 
@@ -155,5 +155,5 @@ def _made(report: dict[str, Any]) -> list[Content]:
     return [
         tag("h2", "How this was made"),
         tag("div", table(["", ""], rows), class_="bars"),
-        joined([tag("p", "All numbers: ", tag("a", "report.json", href="report.json"))]),
+        all_numbers(),
     ]
