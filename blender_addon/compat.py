@@ -43,11 +43,6 @@ def all_strips_of(editor: bpy.types.SequenceEditor) -> Any:
     return editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all
 
 
-def strip_length(strip: Any) -> int:
-    """How many frames a strip covers (``frame_final_duration`` goes away in 6.0)."""
-    return int(strip.duration if hasattr(strip, "duration") else strip.frame_final_duration)
-
-
 def strip_content_start(strip: Any) -> int:
     """The frame at which the first image of an image strip lies."""
     name = "content_start" if hasattr(strip, "content_start") else "frame_start"

@@ -74,9 +74,3 @@ def kept_memory() -> int:
         return 0
     tell.restype = _MallocInfo
     return int(tell().fordblks)
-
-
-def free_memory() -> None:
-    """Give the system back what is not used; for a process that has nothing to do."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -42,8 +42,8 @@ class Conversation(Protocol):
 class WorkerClient:
     """A connection to one worker.
 
-    After a worker restart, ``reconnect`` with the new connection info: portraits that were loaded
-    through this client are uploaded again when they are needed.
+    After a worker restart, ``connect`` with the new connection info: portraits that were offered
+    are sent again when they are needed.
 
     Args:
         connection: from the connection file.
@@ -89,12 +89,6 @@ class WorkerClient:
             self.close()
             raise
         return self.welcome
-
-    def reconnect(self, connection: ConnectionInfo, timeout: float = 10.0) -> Welcome:
-        """Leave the old worker, if it still is there, for a new one. Raises what connect raises."""
-        self.close()
-        self.connection = connection
-        return self.connect(timeout)
 
     @property
     def is_connected(self) -> bool:

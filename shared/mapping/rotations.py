@@ -50,12 +50,6 @@ def turn_matrices(angles: np.ndarray) -> np.ndarray:
     return euler_matrices(np.stack([pitch, roll, yaw], axis=1), _TURN_ORDER)
 
 
-def turn_angles(matrices: np.ndarray) -> np.ndarray:
-    """(n, 3) yaw, pitch and roll in radians; inverse of ``turn_matrices``."""
-    pitch, roll, yaw = euler_angles(matrices, _TURN_ORDER).T
-    return np.stack([yaw, pitch, roll], axis=1) * _TURN_SIGNS
-
-
 def quaternion_matrix(quaternion: np.ndarray) -> np.ndarray:
     """(3, 3) of a unit quaternion (4,) w, x, y, z."""
     w, x, y, z = quaternion

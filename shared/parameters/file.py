@@ -103,11 +103,6 @@ def read_recording(
     return frames, recording
 
 
-def parse_line(line: str, schema: ParameterSchema = FACE_SCHEMA) -> FrameParameters:
-    """One line to a frame. Raises InputError that does not know the line number."""
-    return _frame(_object(line), schema)
-
-
 def _object(line: str) -> dict[str, Any]:
     try:
         data = json.loads(line)

@@ -137,7 +137,8 @@ def test_a_worker_killed_in_the_middle_of_a_job_costs_only_the_missing_frames(
 
     # The new worker has never seen the portrait: it has an empty cache.
     again = start(portraits="empty")
-    client.reconnect(again.wait_ready(20))
+    client.connection = again.wait_ready(20)
+    client.connect()
     missing = [request.frame for request in job.missing]
     job = client.start_job(job.missing, codec="raw")
     while not job.done:

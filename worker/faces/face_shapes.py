@@ -60,10 +60,6 @@ class FaceShapes:
         """
         return np.tensordot(self._vector(amounts), self.offsets, 1)
 
-    def iris_shift(self, amounts: Mapping[str, float]) -> np.ndarray:
-        """(2, 2) shares of an eye's width: right and left iris, x and y. Raises KeyError."""
-        return np.tensordot(self._vector(amounts), self.gaze, 1)
-
     def _vector(self, amounts: Mapping[str, float]) -> np.ndarray:
         vector = np.zeros(len(self.names), np.float32)
         for name, amount in amounts.items():

@@ -16,7 +16,7 @@ _EPSILON = 1e-8
 
 
 class Adam:
-    """Adam (Kingma and Ba 2014) over some tensors.
+    """Adam (Kingma and Ba 2014) over some tensors; torch's own, as a function.
 
     Args:
         groups: learning rate → the tensors that it is for.

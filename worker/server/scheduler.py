@@ -175,10 +175,6 @@ class Scheduler(Generic[Work]):
         for name in [view for owner, view in self._views if owner == client]:
             del self._views[client, name]
 
-    def next_task(self) -> Task[Work] | None:
-        """The frame to make next, None where nothing may start."""
-        return next(iter(self.next_chunk()), None)
-
     def next_chunk(self, preview: bool = True, frames: int = 1) -> list[Task[Work]]:
         """What to make next on one device: a preview, or frames of one job; empty for nothing.
 
@@ -224,11 +220,6 @@ class Scheduler(Generic[Work]):
             job.unacknowledged[task.seq] = n_bytes
             self._unread.hold(task.client, n_bytes)
         return True
-
-    def outstanding(self, client: Hashable, job: str) -> int:
-        """Frames of a job that are in flight or not acknowledged; never more than its window."""
-        entry = self._jobs.get((client, job))
-        return 0 if entry is None else len(entry.in_flight) + len(entry.unacknowledged)
 
     def _runnable_view(self) -> tuple[Hashable, str] | None:
         for key, view in self._views.items():

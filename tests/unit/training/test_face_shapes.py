@@ -225,7 +225,7 @@ def test_gaze_shifts_the_iris_of_its_own_eye_the_lids_follow(
 ) -> None:
     upper, _ = lid_rings(mirror)["Left"]
     for direction, shift in (("Up", (0, 0.17)), ("Down", (0, -0.17)), ("Out", (0.2, 0))):
-        iris = shapes.iris_shift({f"eyeLook{direction}Left": 1.0})
+        iris = shapes.gaze[shapes.index[f"eyeLook{direction}Left"]]
         np.testing.assert_allclose(iris, [(0, 0), shift], atol=1e-6)
         lid = shapes.of(f"eyeLook{direction}Left")[upper[4]]
         assert lid[:2] @ np.array(shift) > 0

@@ -12,7 +12,6 @@ from photorig.shared.parameters.file import (
     FrameParameters,
     differences,
     format_line,
-    parse_line,
     read,
     write,
 )
@@ -29,8 +28,11 @@ def write_lines(path: Path, *lines: str) -> Path:
 
 
 @given(st.integers(-1000, 1000), VALUES)
-def test_a_line_gives_back_the_float32_values(frame: int, values: dict[str, float]) -> None:
-    back = parse_line(format_line(FrameParameters(frame, values)))
+def test_a_line_gives_back_the_float32_values(
+    tmp_path_factory: pytest.TempPathFactory, frame: int, values: dict[str, float]
+) -> None:
+    line = format_line(FrameParameters(frame, values))
+    (back,) = read(write_lines(tmp_path_factory.getbasetemp() / "line.jsonl", line))
     assert back.frame == frame
     assert {k: np.float32(v) for k, v in back.values.items()} == values
 
