@@ -47,15 +47,17 @@ function compileJob(job) {
     if (settings.nodes !== BLENDER && settings.nodes !== WORKER) {
         throw `There is no kind of node called "${settings.nodes}"`;
     }
-    const author_commands = settings.nodes === BLENDER ? blenderCommands(settings) : workerCommands(settings);
+    const hasBlender = settings.nodes === BLENDER;
+    const commands = hasBlender ? blenderCommands(settings) : workerCommands(settings);
+    const taskType = hasBlender ? "blender" : "misc"; // which nodes may take it
 
-    const preflight = author.Task("preflight", "blender");
-    preflight.addCommand(author_commands.preflight());
+    const preflight = author.Task("preflight", taskType);
+    preflight.addCommand(commands.preflight());
     job.addTask(preflight);
 
     const renders = frameChunker(settings.frames, settings.chunk_size).map(chunk => {
-        const task = author.Task(`render-${chunk}`, "blender");
-        task.addCommand(author_commands.render(chunk));
+        const task = author.Task(`render-${chunk}`, taskType);
+        task.addCommand(commands.render(chunk));
         task.addDependency(preflight);
         job.addTask(task);
         return task;

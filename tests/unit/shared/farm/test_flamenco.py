@@ -71,6 +71,7 @@ def test_nodes_with_the_worker_alone_run_photorig_itself() -> None:
     for task in tasks[:-1]:
         kind, told = command(task)
         assert kind == "exec" and told["exe"] == "{photorig}"
+        assert task["type"] == "misc"  # a node without Blender need not take Blender's tasks
         words = build_parser("farm").parse_args(told["args"])  # as the program takes them
         assert words.command == "farm"
     assert words.job == Path("/shared/job") and parse_frames(words.frames) == [7, 10]
