@@ -29,7 +29,7 @@ from .turn_drivers import viewer_of
 
 TOLD_FROM = 1e-3
 """A miss that is told, as a part of a whole movement."""
-_NAMED = 4
+_NAMED = 3
 _LOOKED_AT = 12
 """Frames in which Blender is asked what the camera's parameters have become."""
 
@@ -44,6 +44,8 @@ class RigKeyed:
         shared: by parameter the controls that do it together.
         missed: by parameter how far from what was asked it ends at most, as a part of a whole
             movement, where that is more than a thousandth.
+        below_rest: parameters that the recording takes below the rig's rest, where none can go:
+            less of a smile than its first frame has.
         fixed: controls that something else moves.
     """
 
@@ -51,6 +53,7 @@ class RigKeyed:
     not_on_rig: tuple[str, ...]
     shared: dict[str, tuple[str, ...]]
     missed: dict[str, float]
+    below_rest: tuple[str, ...]
     fixed: tuple[str, ...]
 
     def sentences(self) -> list[str]:
@@ -63,6 +66,9 @@ class RigKeyed:
             told.append(f"Several controls share what they do together: {_few(names)}")
         if self.fixed:
             told.append(f"Something else moves {_few(self.fixed)}: not keyed")
+        if self.below_rest:
+            few = _few(self.below_rest)
+            told.append(f"The recording has less than the rig's rest of {few}: begin it neutral")
         if self.missed:
             worst = sorted(self.missed.items(), key=lambda pair: -pair[1])
             names = [f"{name} by {miss:.2g}" for name, miss in worst]
@@ -111,8 +117,8 @@ def key_rig(
     writer = _RigWriter(scene, camera, numbers, frames, values, tolerance, strips)
     writer.write({column for quantity in quantities for column in quantity.depends})
     units = np.array([quantity.unit for quantity in quantities])
-    known = np.abs(reached(quantities, values) - asked).max(axis=0) / units
-    seen = _seen_misses(scene, camera, mapped, frames, asked) / units
+    known = np.abs(reached(quantities, values) - shown).max(axis=0) / units
+    seen = _seen_misses(scene, camera, mapped, frames, shown) / units
     told_from = TOLD_FROM + (tolerance or 0.0)
     worst = dict(zip(mapped, np.maximum(known, seen).tolist(), strict=True))
     return RigKeyed(
@@ -120,6 +126,11 @@ def key_rig(
         tuple(name for name in wanted if name not in numbers.parameters),
         {n: controls for n in mapped if len(controls := numbers.controls_of(n)) > 1},
         {name: miss for name, miss in worst.items() if miss > told_from},
+        tuple(
+            name
+            for name, most in zip(mapped, (shown - asked).max(axis=0) / units, strict=True)
+            if most > told_from
+        ),
         tuple(dict.fromkeys(numbers.fixed)),
     )
 

@@ -25,12 +25,12 @@ def draw_import(layout: bpy.types.UILayout) -> None:
     job = footage.slot.current
     if job is None or not job.is_done:
         return
-    row = layout.box().row()
-    column = row.column()
-    draw_sentence(column, job.summary, "ERROR" if job.error else "CHECKMARK")
-    for note in job.notes:
-        draw_sentence(column, note, "INFO")
+    box = layout.box()
+    row = box.row()
+    draw_sentence(row.column(), job.summary, "ERROR" if job.error else "CHECKMARK")
     row.operator("photorig.dismiss_import", text="", icon="X", emboss=False)
+    for note in job.notes:
+        draw_sentence(box, note, "INFO")
 
 
 def register() -> None:

@@ -248,6 +248,18 @@ def test_what_a_rig_does_not_do_is_keyed_on_the_camera_and_what_it_misses_is_tol
     assert evaluated(scene).mouthPucker == pytest.approx(0.5)
 
 
+def test_less_than_rest_is_told_apart_from_what_the_rig_misses(
+    scene: bpy.types.Scene, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    select(add_face(scene, "Face", ("jawOpen", "mouthPucker")))
+    bpy.ops.photorig.detect_rig()
+    curves = {"jawOpen": np.linspace(0, -0.4, 12), "mouthPucker": np.linspace(0, 0.5, 12)}
+    import_on_rig(write_take(tmp_path / "take.jsonl", curves))
+    told = capfd.readouterr().out
+    assert "less than the rig's rest of jawOpen: begin it neutral" in told
+    assert "misses" not in told
+
+
 def test_without_a_mapping_it_is_said_what_to_do(scene: bpy.types.Scene, tmp_path: Path) -> None:
     path = write_take(tmp_path / "take.jsonl", waves(("jawOpen",)))
     with pytest.raises(RuntimeError, match="No rig is mapped"):

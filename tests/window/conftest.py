@@ -34,6 +34,7 @@ _ORDER = (
     "test_render_and_preferences",
     "test_photo_and_head",
     "test_control_board",
+    "test_footage",
     "test_the_end",
 )
 """Each goes on in the window as the one before left it."""

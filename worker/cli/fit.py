@@ -42,6 +42,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="a likeness in seconds: no edits preserved, the face's answers not measured",
     )
     parser.add_argument(
+        "--instant",
+        action="store_true",
+        help="what the encoder takes the face for, and no search: a relative of the person",
+    )
+    parser.add_argument(
         "--steps", type=_count, metavar="N", help="steps of the search for the face"
     )
     parser.add_argument(
@@ -112,8 +117,12 @@ def _faces_found(subject: Subject) -> str:
 
 def _settings(args: argparse.Namespace) -> FitSettings:
     """What the options ask for."""
-    from photorig.worker.fitting.settings import QUICK, FitSettings
+    from photorig.worker.fitting.settings import INSTANT, QUICK, FitSettings
 
+    if args.instant:
+        if args.quick or any(n is not None for n in (args.steps, args.tune, args.refine)):
+            raise InputError("--instant goes without steps", "Leave the others out.")
+        return INSTANT
     if args.quick and (args.tune is not None or args.refine is not None):
         raise InputError(
             "--tune and --refine are not for a quick fit",

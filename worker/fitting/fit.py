@@ -55,6 +55,8 @@ def fit_portrait(photo: np.ndarray, face: FaceMeasurement, name: str, run: FitRu
 
 def _fitted(start: View, face: FaceMeasurement, run: FitRun) -> tuple[View, WeightTuning | None]:
     """The code, from a first guess, and the tuning that belongs to it."""
+    if not run.settings.total:
+        return start, None
     if run.settings.learning_rate_with_code:
         return tune_with_code(start, run)
     edits = preserved_edits(run.models.bundle, face.parameters, run.models.network.n_rows)

@@ -130,3 +130,6 @@ QUICK = FitSettings(
     ),
 )
 """A likeness in seconds."""
+
+INSTANT = FitSettings(steps=0, tuning_steps=0, refine_steps=0, measures_response=False)
+"""What the encoder alone takes a face for: nothing is searched for."""

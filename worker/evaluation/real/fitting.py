@@ -20,7 +20,11 @@ from photorig.shared import programs
 from photorig.shared.errors import InputError
 from photorig.shared.files.writing import write_atomically
 
-WAYS: dict[str, tuple[str, ...]] = {"quick": ("--quick",), "default": ()}
+WAYS: dict[str, tuple[str, ...]] = {
+    "instant": ("--instant",),
+    "quick": ("--quick",),
+    "default": (),
+}
 """What `photorig fit` is given for each way to fit."""
 
 Run = Callable[[Sequence[str], Path], tuple[int, float, float]]
