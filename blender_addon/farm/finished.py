@@ -30,7 +30,7 @@ _RENDER = (
 
 
 class FrameKeys:
-    """Keys of one scene's frames; the .blend file is read once.
+    """Keys of one scene's frames; the .blend file and what it links are read once.
 
     Args:
         weights: of the worker's model; "" where the engine is another.
@@ -38,11 +38,11 @@ class FrameKeys:
 
     def __init__(self, scene: bpy.types.Scene, weights: str) -> None:
         self._scene, self._weights = scene, weights
-        self._of_file = "" if is_plain(scene) else _digest_of(Path(bpy.data.filepath))
+        self._of_files = [] if is_plain(scene) else _digests_of_files()
 
     def key(self, camera: bpy.types.Camera, request: FrameRequest | None) -> str:
         """Of a frame that this camera (evaluated data) shows."""
-        parts = [self._of_file, *_settings(self._scene), repr(canvas_of(self._scene, camera))]
+        parts = [*self._of_files, *_settings(self._scene), repr(canvas_of(self._scene, camera))]
         if request is not None:
             parts.append(picture_key(request, self._weights))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -76,9 +76,15 @@ def _scalars(settings: Any) -> list[str]:
     ]
 
 
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digests_of_files() -> list[str]:
+    """Of the .blend file and of every library that is there."""
+    libraries = sorted(bpy.path.abspath(each.filepath) for each in bpy.data.libraries)
+    digests = []
+    for path in map(Path, (bpy.data.filepath, *libraries)):
+        if path.is_file():
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests
 
 
 def is_finished(path: Path, key: str) -> bool:
