@@ -31,7 +31,7 @@ from .detail import (
     RestPictures,
     carried,
     colour_offset,
-    follow,
+    optical_flow,
     small,
 )
 from .face_move import FaceMove
@@ -43,9 +43,9 @@ from .layers import (
     background,
     composited_over,
     mixed,
-    moved,
     moved_matte,
     rest_person,
+    warped,
     with_fringe,
     with_surroundings,
 )
@@ -192,12 +192,12 @@ class PortraitStage:
                 person = at_rest.matte
             if not motion.is_rest:
                 place = self._place(portrait, canvas, at_rest)
-                region[:] = moved(region, person, at_rest.plate, place, motion)
+                region[:] = warped(region, person, at_rest.plate, place, motion)
         if share > 0 and move is not None:
             turned, person, left = self._turned(portrait, size, canvas, at_rest, crop, motion, move)
             if not left.is_rest:
                 place = self._place(portrait, canvas, at_rest)
-                turned = moved(turned, person, at_rest.plate, place, left)
+                turned = warped(turned, person, at_rest.plate, place, left)
             region[:] = mixed(region, turned, share)
         return np.ascontiguousarray(frame[canvas.cut])
 
@@ -371,7 +371,7 @@ class PortraitStage:
 def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
     """How a driven crop came out of the one at rest: by the mesh where only that moved."""
     if move is None or not _is_known(move):
-        return follow(crop, generated)
+        return optical_flow(crop, generated)
     return move.flow(crop, generated)
 
 

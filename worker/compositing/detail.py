@@ -78,7 +78,7 @@ class RestPictures:
 _one_thread = threading.Lock()
 
 
-def follow(driven: np.ndarray, rest: np.ndarray) -> Flow:
+def optical_flow(driven: np.ndarray, rest: np.ndarray) -> Flow:
     """How a driven picture came out of the one at rest, both (s, s, 3) uint8 of the generator.
 
     Dense inverse search (Kroeger, Timofte, Dai and Van Gool 2016), there and back.

@@ -158,7 +158,7 @@ def _soft(displacement: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.GaussianBlur(displacement, (0, 0), _SOFTENED) / SIDE)
 
 
-def moved(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+def warped(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     """A square picture (s, s, 3) uint8 moved by a field; the same picture where nothing moves."""
     if not displacement.any():
         return picture

@@ -18,7 +18,7 @@ from photorig.worker.portraits.eyelids import ClosedLids
 from photorig.worker.portraits.mouth import MouthInterior, lips_apart
 
 from .detail import Flow, small, trusted
-from .face_mesh import SIDE, FacePose, fields, moved
+from .face_mesh import SIDE, FacePose, fields, warped
 
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
 """Radii of the iris up to which everything moves with it, and from which nothing does."""
@@ -65,7 +65,7 @@ class FaceMove:
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
-        picture = moved(picture, self._fields[0])
+        picture = warped(picture, self._fields[0])
         picture = painted(picture, self._eye_layers(picture.shape[0]))
         if self.mouth is None:
             return picture

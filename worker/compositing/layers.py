@@ -133,7 +133,7 @@ def composited_over(
     return blend(behind, driven, surrounded + has_moved * (alone - surrounded))
 
 
-def moved(
+def warped(
     picture: np.ndarray,
     person: np.ndarray,
     plate: np.ndarray,
@@ -165,7 +165,7 @@ def moved(
 
 
 def moved_matte(person: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.ndarray:
-    """A person's matte (h, w) float32 as `moved` shows the person."""
+    """A person's matte (h, w) float32 as `warped` shows the person."""
     source, _ = _moves(person.shape, place, motion)
     return _moved_from(source, person, round(_PAD * place.unit), place.unit)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ARKIT_NAMES
-from photorig.worker.compositing.face_mesh import FacePose, field, moved
+from photorig.worker.compositing.face_mesh import FacePose, field, warped
 from photorig.worker.faces.face_topology import RIGHT_BROW
 from photorig.worker.generators.regions import RegionalStyles
 from photorig.worker.portraits.eye_frame import PARTS as INNER_PARTS
@@ -132,7 +132,7 @@ def _closed_lids(
     target, pose = FaceTarget(rest), FacePose.of(rest)
     shut = settled_lids(target.landmarks(_blink(1.0), rest, pose), rest, rest, (True, True))
     small = cv2.resize(photo, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
-    stretched = moved(small, field(shut, rest, pose.scale))
+    stretched = warped(small, field(shut, rest, pose.scale))
     skin = np.zeros((2, ROWS, COLUMNS, 3), np.uint8)
     rise, unit = np.zeros((2, COLUMNS), np.float32), np.zeros(2, np.float32)
     for number, (side, eye) in enumerate(zip(SIDES, EYES, strict=True)):

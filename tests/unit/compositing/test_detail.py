@@ -11,7 +11,7 @@ from photorig.worker.compositing.detail import (
     RestPictures,
     carried,
     colour_offset,
-    follow,
+    optical_flow,
 )
 from photorig.worker.compositing.paste_back import PasteWindow, paste_window
 from photorig.worker.portraits.alignment import Alignment
@@ -49,7 +49,7 @@ def inner(picture: np.ndarray, border: int = 24) -> np.ndarray:
 
 
 def test_at_rest_the_photo_comes_back_bit_for_bit() -> None:
-    flow = follow(GENERATED, GENERATED)
+    flow = optical_flow(GENERATED, GENERATED)
     assert not flow.back.any()
     frame = carried(GENERATED, rest_pictures(PHOTO, GENERATED), flow).picture
     np.testing.assert_array_equal(frame, PHOTO)
@@ -58,7 +58,7 @@ def test_at_rest_the_photo_comes_back_bit_for_bit() -> None:
 @pytest.mark.parametrize("x", [2.5, -7.0])
 def test_detail_moves_with_what_it_belongs_to(x: float) -> None:
     driven, wanted = shifted(GENERATED, x, 3), shifted(PHOTO, x, 3)
-    flow = follow(driven, GENERATED)
+    flow = optical_flow(driven, GENERATED)
     frame = carried(driven, rest_pictures(PHOTO, GENERATED), flow).picture
     without = np.abs(inner(driven) - inner(wanted)).mean()
     left = np.abs(inner(frame) - inner(wanted)).mean()
@@ -70,7 +70,7 @@ def test_what_comes_into_view_gets_no_detail_but_the_colour() -> None:
     driven = GENERATED.copy()
     mouth = (slice(110, 150), slice(100, 160))
     driven[mouth] = 40  # dark, and nowhere in the picture at rest
-    flow = follow(driven, GENERATED)
+    flow = optical_flow(driven, GENERATED)
     frame = carried(driven, rest_pictures(PHOTO, GENERATED), flow).picture.astype(float)
     inside = frame[120:140, 112:148]
     assert flow.trust[120:140, 112:148].max() < 0.05
@@ -84,7 +84,7 @@ def test_what_comes_into_view_gets_no_detail_but_the_colour() -> None:
 def test_a_small_change_of_the_picture_is_a_small_change_of_the_frame() -> None:
     rest = rest_pictures(PHOTO, GENERATED)
     near = shifted(GENERATED, 0.02)
-    frame = carried(near, rest, follow(near, GENERATED)).picture
+    frame = carried(near, rest, optical_flow(near, GENERATED)).picture
     assert np.abs(frame.astype(int) - PHOTO).max() <= 4
 
 
@@ -92,18 +92,19 @@ def test_noise_of_a_level_is_smoothed_and_what_moves_is_not() -> None:
     rest = rest_pictures(PHOTO, GENERATED)
     random = np.random.default_rng(2)
     noisy = np.clip(GENERATED + random.integers(-1, 2, GENERATED.shape), 0, 255).astype(np.uint8)
-    still = np.abs(carried(noisy, rest, follow(GENERATED, GENERATED)).picture.astype(int) - PHOTO)
+    flow = optical_flow(GENERATED, GENERATED)
+    still = np.abs(carried(noisy, rest, flow).picture.astype(int) - PHOTO)
     assert still.mean() < 0.5 * np.abs(noisy.astype(int) - GENERATED).mean()
     line = GENERATED.copy()
     line[100, 60:200] //= 2
-    drawn = carried(line, rest, follow(GENERATED, GENERATED)).picture.astype(int) - PHOTO
+    drawn = carried(line, rest, flow).picture.astype(int) - PHOTO
     asked = line.astype(int) - GENERATED
     np.testing.assert_allclose(drawn[100, 62:198], asked[100, 62:198], atol=1)
 
 
 def test_a_shade_of_a_level_all_over_is_kept() -> None:
     generated, photo = np.maximum(GENERATED, 1), np.maximum(PHOTO, 1)
-    flow = follow(generated, generated)
+    flow = optical_flow(generated, generated)
     frame = carried(generated - 1, rest_pictures(photo, generated), flow).picture
     np.testing.assert_array_equal(frame, photo - 1)
 
@@ -124,7 +125,7 @@ def placed(size: int = 500) -> tuple[RestPictures, PasteWindow, np.ndarray]:
 def test_beyond_the_square_the_photo_goes_along_and_comes_to_rest() -> None:
     rest, window, photo = placed(900)
     driven = shifted(GENERATED, 6)
-    frame = carried(driven, rest, follow(driven, GENERATED), window)
+    frame = carried(driven, rest, optical_flow(driven, GENERATED), window)
     still = window.falloff == 0
     assert still.any()
     np.testing.assert_array_equal(frame.picture[still], photo[window.rows, window.columns][still])
@@ -140,7 +141,7 @@ def test_beyond_the_square_the_photo_goes_along_and_comes_to_rest() -> None:
 def test_flow_does_not_depend_on_the_size_of_the_pictures() -> None:
     large = cv2.resize(GENERATED, (1024, 1024), interpolation=cv2.INTER_CUBIC)
     driven = shifted(large, 12)
-    flow = follow(driven, large)
+    flow = optical_flow(driven, large)
     np.testing.assert_allclose(flow.back[40:-40, 40:-40, 0].mean(), -12 / 1024, atol=4e-4)
     assert flow.back.shape == (SIDE, SIDE, 2)
 
@@ -151,7 +152,7 @@ def test_flow_is_the_same_whatever_the_number_of_threads() -> None:
         flows = []
         for number in (1, 3):
             cv2.setNumThreads(number)
-            flows.append(follow(driven, GENERATED).back.tobytes())
+            flows.append(optical_flow(driven, GENERATED).back.tobytes())
             assert cv2.getNumThreads() == number
     finally:
         cv2.setNumThreads(threads)
@@ -161,6 +162,6 @@ def test_flow_is_the_same_whatever_the_number_of_threads() -> None:
 def test_detail_comes_at_the_resolution_of_the_photo() -> None:
     rest, window, photo = placed()
     driven = shifted(GENERATED, 4)
-    frame = carried(driven, rest, follow(driven, GENERATED), window).picture
+    frame = carried(driven, rest, optical_flow(driven, GENERATED), window).picture
     expected = shifted(photo, 8)[window.rows, window.columns]
     assert np.abs(inner(frame, 60) - inner(expected, 60)).mean() < 5  # the grain alone has 10

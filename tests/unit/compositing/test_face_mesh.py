@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from photorig.worker.compositing.face_mesh import SIDE, FacePose, field, moved
+from photorig.worker.compositing.face_mesh import SIDE, FacePose, field, warped
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.mesh_raster import interpolated, painted
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
@@ -64,7 +64,7 @@ def test_nothing_moves_where_the_meshes_are_the_same() -> None:
 
 def test_a_picture_that_nothing_moves_is_that_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    assert moved(picture, np.zeros((SIDE, SIDE, 2), np.float32)) is picture
+    assert warped(picture, np.zeros((SIDE, SIDE, 2), np.float32)) is picture
 
 
 def test_the_field_leads_each_vertex_to_where_it_was() -> None:

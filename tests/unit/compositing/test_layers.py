@@ -14,9 +14,9 @@ from photorig.worker.compositing.layers import (
     beyond_edges,
     blend,
     composited_over,
-    moved,
     person_colours,
     rest_person,
+    warped,
     with_fringe,
 )
 
@@ -54,7 +54,7 @@ PLATE = background(PICTURE, PERSON, 128)
 
 
 def move(motion: HeadMotion) -> np.ndarray:
-    return moved(PICTURE, PERSON, PLATE, PLACE, motion)
+    return warped(PICTURE, PERSON, PLATE, PLACE, motion)
 
 
 def test_without_motion_the_layers_give_the_picture_bit_for_bit() -> None:
