@@ -2,8 +2,9 @@
 
 Cohen and Massaro 1993, "Modeling coarticulation in synthetic visual speech": a sound's dominance
 falls as a negative exponential of the time to it, and a parameter is what all sounds together ask,
-weighed by their dominances. Jaw and lips have dominances of their own, so that an /s/ keeps the
-teeth together while lips already round for the /u/ that follows.
+weighed by their dominances. Jaw, the meeting of lips and the mouth's width have dominances of their
+own, so that an /s/ keeps the teeth together, and an /m/ the lips, while they already round for the
+/u/ that follows.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from photorig.shared.parameters.file import FrameParameters
 
-from .phonemes import CLOSING, GLIDES, JAW, MOUTHS, PARAMETERS, SILENCE, Phoneme
+from .phonemes import CLOSING, GLIDES, MOUTHS, PARAMETERS, SILENCE, Phoneme, dominance_of
 
 _CORE = 0.5
 """Part of a sound, around its middle, in which it asks with all its might."""
@@ -78,7 +79,6 @@ def _on_a_frame(sound: Phoneme, rate: float) -> Phoneme:
 
 def _blended(sounds: Sequence[Phoneme], times: np.ndarray, strength: float) -> np.ndarray:
     """(n, parameters) amounts from 0 to 1."""
-    is_jaw = np.array([name in JAW for name in PARAMETERS])
     total = np.zeros((len(times), len(PARAMETERS)))
     weight = np.full((len(times), len(PARAMETERS)), 1e-9)
     for sound in sounds:
@@ -91,7 +91,7 @@ def _blended(sounds: Sequence[Phoneme], times: np.ndarray, strength: float) -> n
             core = (sound.end - sound.start) / 2 - mouth.spread / 2
         beyond = np.abs(times - (sound.start + sound.end) / 2) - max(core, 0.0)
         dominance = np.exp(-np.maximum(beyond, 0.0) / mouth.spread)[:, None]
-        dominance = dominance * np.where(is_jaw, mouth.jaw, mouth.lips)
+        dominance = dominance * np.array([dominance_of(mouth, name) for name in PARAMETERS])
         total += dominance * asked
         weight += dominance
     return np.clip(total / weight, 0.0, 1.0)

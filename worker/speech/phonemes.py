@@ -32,14 +32,16 @@ class Mouth:
 
     Attributes:
         amounts: by parameter; what is not named is at 0.
-        jaw, lips: dominance of the two; 1 is a vowel's. A sound made behind the teeth hardly cares
-            what lips do, one that is made with them does.
+        jaw, lips, width: dominance for the jaw, for where lips meet, and for how wide or round the
+            mouth is; 1 is a vowel's. A sound made behind the teeth hardly cares what lips do, one
+            that is made with them does, but lips may meet rounded as well.
         spread: how far it reaches into its neighbours, in seconds.
     """
 
     amounts: Mapping[str, float]
     jaw: float = 1.0
     lips: float = 1.0
+    width: float = 1.0
     spread: float = 0.055
 
 
@@ -76,25 +78,27 @@ _TONGUE_OUT = {"jawOpen": 0.14, "tongueOut": 0.3} | _both("mouthLowerDown", 0.2)
 _SHARP = _round(0.08, 0.5, 0.15) | _both("mouthUpperUp", 0.1)
 _THROAT = {"jawOpen": 0.18}
 
-_CLOSED = Mouth(_PRESSED, jaw=6.0, lips=12.0, spread=0.03)
-_CONSONANT = {"jaw": 1.2, "lips": 0.5, "spread": 0.04}
+_CLOSED = Mouth(_PRESSED, jaw=6.0, lips=12.0, width=0.3, spread=0.03)
+_CONSONANT = {"jaw": 1.2, "lips": 0.5, "width": 0.3, "spread": 0.04}
 
 MOUTHS: dict[str, Mouth] = {
     SILENCE: Mouth({}, jaw=1.0, lips=1.0, spread=0.07),
     **dict.fromkeys(("P", "B", "M"), _CLOSED),
-    **dict.fromkeys(("F", "V"), Mouth(_LIP_ON_TEETH, jaw=4.0, lips=8.0, spread=0.03)),
+    **dict.fromkeys(("F", "V"), Mouth(_LIP_ON_TEETH, jaw=4.0, lips=8.0, width=0.4, spread=0.03)),
     **dict.fromkeys(("TH", "DH"), Mouth(_TONGUE_OUT, **_CONSONANT)),
     **dict.fromkeys(("T", "D", "N"), Mouth(_BEHIND_TEETH, **_CONSONANT)),
-    **dict.fromkeys(("S", "Z"), Mouth(_TEETH, jaw=3.0, lips=1.0, spread=0.04)),
-    **dict.fromkeys(("SH", "ZH", "CH", "JH"), Mouth(_SHARP, jaw=2.5, lips=2.5, spread=0.05)),
+    **dict.fromkeys(("S", "Z"), Mouth(_TEETH, jaw=3.0, lips=1.0, width=0.6, spread=0.04)),
+    **dict.fromkeys(
+        ("SH", "ZH", "CH", "JH"), Mouth(_SHARP, jaw=2.5, lips=1.5, width=2.5, spread=0.05)
+    ),
     "L": Mouth(_TONGUE_UP, **_CONSONANT),
-    **dict.fromkeys(("K", "G", "NG"), Mouth(_THROAT, jaw=0.8, lips=0.2, spread=0.04)),
-    "HH": Mouth(_THROAT, jaw=0.2, lips=0.1, spread=0.03),
-    "Y": Mouth(_wide(0.1, 0.3), jaw=1.0, lips=1.2),
-    "R": Mouth(_round(0.15, 0.35, 0.2), jaw=1.0, lips=1.2),
-    "W": Mouth(_round(0.08, 0.2, 0.85), jaw=2.0, lips=3.0),
+    **dict.fromkeys(("K", "G", "NG"), Mouth(_THROAT, jaw=0.8, lips=0.2, width=0.1, spread=0.04)),
+    "HH": Mouth(_THROAT, jaw=0.2, lips=0.1, width=0.1, spread=0.03),
+    "Y": Mouth(_wide(0.1, 0.3), width=1.2),
+    "R": Mouth(_round(0.15, 0.35, 0.2), width=1.2),
+    "W": Mouth(_round(0.08, 0.2, 0.85), jaw=2.0, width=3.0),
     "AA": Mouth(_wide(0.6, 0.0, down=0.2)),
-    "AO": Mouth(_round(0.5, 0.45, 0.05)),
+    "AO": Mouth(_round(0.5, 0.45, 0.05), width=1.5),
     "AE": Mouth(_wide(0.5, 0.25, down=0.3, up=0.15)),
     "AH": Mouth(_wide(0.36, 0.05)),
     "EH": Mouth(_wide(0.36, 0.2, down=0.25)),
@@ -102,8 +106,8 @@ MOUTHS: dict[str, Mouth] = {
     "IH": Mouth(_wide(0.2, 0.22)),
     "IY": Mouth(_wide(0.12, 0.38, down=0.25, up=0.12)),
     "UH": Mouth(_round(0.2, 0.3, 0.4)),
-    "UW": Mouth(_round(0.12, 0.2, 0.8), lips=1.5),
-    "OW": Mouth(_round(0.35, 0.5, 0.3)),
+    "UW": Mouth(_round(0.12, 0.2, 0.8), width=2.0),
+    "OW": Mouth(_round(0.35, 0.5, 0.3), width=1.5),
 }
 """What each sound asks of the mouth."""
 
@@ -121,4 +125,11 @@ CLOSING = frozenset("P B M F V".split())
 
 PARAMETERS = tuple(sorted({name for mouth in MOUTHS.values() for name in mouth.amounts}))
 """What speech moves: jaw, lips and the tongue's tip."""
-JAW = frozenset({"jawOpen"})
+_WIDTH = ("mouthFunnel", "mouthPucker", "mouthSmile", "mouthStretch")
+
+
+def dominance_of(mouth: Mouth, parameter: str) -> float:
+    """How much a sound insists on what it asks of a parameter."""
+    if parameter == "jawOpen":
+        return mouth.jaw
+    return mouth.width if parameter.startswith(_WIDTH) else mouth.lips

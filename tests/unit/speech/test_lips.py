@@ -128,6 +128,13 @@ def test_what_comes_next_is_prepared_while_something_else_is_said() -> None:
     assert puckered("UW") > puckered("IY") + 0.15
 
 
+def test_lips_meet_rounded_between_round_vowels() -> None:
+    said = [Phoneme("UW", 0.3, 0.5), Phoneme("M", 0.5, 0.58), Phoneme("UW", 0.58, 0.8)]
+    values = curves(said, Fraction(100), 1.2)[54].values
+    assert values["mouthPressLeft"] > 0.35
+    assert values["mouthPucker"] > 0.4
+
+
 def test_strength_scales_all_but_the_meeting_of_lips() -> None:
     said = [Phoneme("B", 0.5, 0.6), Phoneme("AA", 0.6, 0.9)]
 
