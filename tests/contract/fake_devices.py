@@ -119,6 +119,15 @@ class Repeats(FakeDevice):
                 yield again
 
 
+class Lingers(FakeDevice):
+    """Has more to do after the last frame of a chunk."""
+
+    async def render(self, frames: Sequence[FrameTask]) -> AsyncIterator[FrameDone]:
+        async for done in super().render(frames):
+            yield done
+        await asyncio.sleep(0.05)
+
+
 class Disordered(FakeDevice):
     """From the last frame to the first."""
 
@@ -168,4 +177,4 @@ class Broken(FakeDevice):
             yield done
 
 
-BAD = (Dies, Stalls, Hangs, Repeats, Disordered, Forgets, Lazy, Reluctant, Broken)
+BAD = (Dies, Stalls, Hangs, Repeats, Lingers, Disordered, Forgets, Lazy, Reluctant, Broken)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from card_server import DEFECT, SIZE, CardWorkshop, encode_card, portrait_bytes
-from fake_devices import BAD, POISON, FakeDevice
+from fake_devices import BAD, POISON, FakeDevice, Lingers
 from waiting import wait_for
 
 from photorig.shared.errors import Cancelled, InputError, ModelError, PhotorigError
@@ -229,6 +229,22 @@ def test_whatever_devices_do_every_frame_ends_once(
     bench.done += pool.events()
     assert Counter(one.task_id for one in bench.done) == Counter(ids)
     pool.close()
+
+
+def test_a_chunk_that_comes_before_the_last_one_is_done_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    devices: list[FakeDevice] = []
+
+    def make(workshop: CardWorkshop, number: int) -> FakeDevice:
+        devices.append(Lingers(workshop, number))
+        return devices[-1]
+
+    bench = Bench(pool_of(make, tmp_path, count=1))
+    for _ in range(3):
+        bench.wait(bench.chunk(1.0, 2.0))
+    assert len(devices) == 1, "the device was thought to have given everything back"
+    bench.executor.close()
 
 
 def test_a_frame_at_which_every_device_ends_is_given_up_and_no_other_with_it(

@@ -9,6 +9,7 @@ does other things as well; the file says which.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -91,6 +92,15 @@ def gateway(seconds: float) -> list[dict[str, Any]]:
         ]
 
 
+def actors(portrait_file: Path, rounds: int) -> dict[str, Any]:
+    """Two actors of Ray against one; {} where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        return {}
+    from actors import measured
+
+    return measured(portrait_file, rounds)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--portrait", type=Path, required=True)
@@ -103,6 +113,7 @@ def main() -> int:
         "frames": lambda: frames(args.portrait, args.rounds),
         "portrait": lambda: upload(args.portrait, args.rounds),
         "gateway": lambda: gateway(args.seconds),
+        "actors": lambda: actors(args.portrait, args.rounds),
     }
     kept = json.loads(args.out.read_text()) if args.out.is_file() else {}
     for name, step in steps.items():

@@ -64,7 +64,8 @@ class _Slot:
 
     Attributes:
         device: None while it is away.
-        frames: what it has in hand, in order; answers take them out.
+        frames: what it has in hand, in order; answers take them out. None once it has none and has
+            said that it is done with its chunk.
         work: set when it has been given frames.
         made: frames since the present device came.
         heard: when it last gave a frame or was given some, on the monotonic clock.
@@ -87,7 +88,7 @@ class _Slot:
 
     @property
     def is_free(self) -> bool:
-        return self.device is not None and not self.frames and not self.retires
+        return self.device is not None and self.frames is None and not self.retires
 
 
 @dataclass(frozen=True)
