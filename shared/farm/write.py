@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import InputError
 from .flamenco import write_flamenco
 from .job import FarmJob
-from .openjd import write_openjd
+from .openjd import PARAMETERS_NAME, write_openjd
 from .preflight import Expected
 
 OPENJD, FLAMENCO = "openjd", "flamenco"
@@ -38,7 +38,9 @@ def write_for(
 def next_step(farm: str, place: Path) -> str:
     """What to do with the file that the farm is given, for a person."""
     if farm == OPENJD:
-        return f"Submit the folder {place.parent}, or try it: openjd run {place}"
+        values = (place.parent / PARAMETERS_NAME).absolute()
+        tried = f"openjd run {place} -p file://{values}"
+        return f"Submit the folder {place.parent} to the farm, or try it here: {tried}"
     return (
         f"Put {place.name} into the folder 'scripts' of Flamenco's Manager once, then submit with "
         f"job type Photorig and job folder {place.parent}"

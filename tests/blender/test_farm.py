@@ -39,7 +39,8 @@ class Node:
 
     def run(self, job: Path, **parameters: str) -> tuple[int, str]:
         """``openjd run``: exit code and what was said, without times."""
-        command = [str(self.openjd), "run", str(job / "template.json"), "--step", "Render"]
+        command = [str(self.openjd), "run", str(job / "template.json")]
+        command += ["-p", f"file://{job / 'parameters.json'}"]
         for name, value in (self.programs | parameters).items():
             command += ["-p", f"{name}={value}"]
         if self.rules:
@@ -234,7 +235,7 @@ def test_paths_of_the_submitter_are_mapped(
             "destination_path": str(theirs),
         }
     ]
-    code, said = node.run(job, OutputDir=str(mine / "out"))
+    code, said = node.run(job)
     assert code == 0, said
     assert len(pictures(theirs / "out", range(1, 3))) == 2
     assert not mine.exists()
