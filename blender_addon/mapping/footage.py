@@ -68,7 +68,7 @@ def footage_of(
     sequence_rate: float,
     with_sound: bool = True,
     from_sound: bool = False,
-    text: Path | None = None,
+    speech: tuple[str, ...] = (),
 ) -> Footage | None:
     """How a file is measured; None for what is a take already.
 
@@ -76,12 +76,11 @@ def footage_of(
         rate: frames a second of the scene, in which lips are written.
         sequence_rate: of pictures that are a film.
         from_sound: lips only, by what is heard in a video.
-        text: file with what is said.
+        speech: options of the command for what is known of the speech.
     """
     suffix = path.suffix.lower()
     if suffix in SOUND_SUFFIXES or (from_sound and suffix in VIDEO_SUFFIXES):
-        said = ("--text", str(text)) if text is not None else ()
-        return Footage(path, "lips", ("--fps", f"{rate:.6f}", *said), "Listening", with_sound)
+        return Footage(path, "lips", ("--fps", f"{rate:.6f}", *speech), "Listening", with_sound)
     if suffix in VIDEO_SUFFIXES:
         return Footage(path, with_sound=with_sound)
     if suffix in PICTURE_SUFFIXES or path.is_dir():

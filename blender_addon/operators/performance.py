@@ -107,10 +107,19 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         default=False,
     )
     from_sound: bpy.props.BoolProperty(
-        name="Lips from Sound (English)",
+        name="Lips from Sound",
         description="Of a video key the lips only, by what is heard; a sound file always is. The"
         " recogniser knows American English",
         default=False,
+    )
+    language: bpy.props.EnumProperty(
+        name="Language",
+        description="What is spoken in the sound",
+        items=(
+            ("ENGLISH", "English", "Words are recognised, and their sounds found at their times"),
+            ("OTHER", "Another", "By sounds alone, taken for those of English; less exact"),
+        ),
+        default="ENGLISH",
     )
     text_file: bpy.props.StringProperty(
         name="Text",
@@ -161,7 +170,12 @@ class PHOTORIG_OT_import_performance(PhotorigOperator, bpy.types.Operator):
         rate = scene.render.fps / scene.render.fps_base
         text = resolve(self.text_file) if self.text_file else None
         recorded = footage.footage_of(
-            path, rate, self.sequence_rate, self.with_sound, self.from_sound, text
+            path,
+            rate,
+            self.sequence_rate,
+            self.with_sound,
+            self.from_sound,
+            _speech(self.language, text),
         )
         options = ImportOptions(
             frame_start=scene.frame_current if self.at_present_frame else scene.frame_start,
@@ -210,6 +224,13 @@ class PHOTORIG_OT_dismiss_import(PhotorigOperator, bpy.types.Operator):
         footage.slot.forget()
         redraw_panels()
         return {"FINISHED"}
+
+
+def _speech(language: str, text: Path | None) -> tuple[str, ...]:
+    """What is told of speech, as options of ``photorig lips``."""
+    if text is not None:
+        return ("--text", str(text))
+    return ("--language", "other") if language == "OTHER" else ()
 
 
 def _rates(recorded: Fraction | None, of_scene: float, use_time: bool) -> str:

@@ -140,14 +140,14 @@ def test_a_folder_and_a_single_picture_are_footage_too(
     assert modules.footage.footage_of(tmp_path / "me_1.png", 24.0, 12.0).path.name == "me_1.png"
 
 
-def test_lips_of_a_video_are_asked_for_with_what_is_said(
+def test_lips_of_a_video_are_asked_for_with_what_is_known_of_the_speech(
     modules: SimpleNamespace, tmp_path: Path
 ) -> None:
     found = modules.footage.footage_of(
-        tmp_path / "a.mov", 30.0, 12.0, from_sound=True, text=tmp_path / "said.txt"
+        tmp_path / "a.mov", 30.0, 12.0, from_sound=True, speech=("--language", "other")
     )
     assert found.command == "lips"
-    assert found.options == ("--fps", "30.000000", "--text", str(tmp_path / "said.txt"))
+    assert found.options == ("--fps", "30.000000", "--language", "other")
 
 
 def test_lips_count_from_rest_even_where_speech_begins_at_once(
