@@ -277,4 +277,3 @@ def arkit_schema(extra: Iterable[Parameter] = ()) -> ParameterSchema:
 FACE_SCHEMA = arkit_schema()
 """The parameters that every version knows: 3 head angles, ARKit's 52 coefficients, 3 of the head's
 translation. Files and messages know it by its id, which is older than the last three."""
-ARKIT_52 = FACE_SCHEMA  # until what is being written elsewhere has the new name

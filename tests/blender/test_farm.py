@@ -397,7 +397,7 @@ def test_a_composited_frame_is_made_again_when_the_file_has_changed(
 def test_cameras_that_change_within_a_shot_each_show_their_face(
     shot: bpy.types.Scene, tmp_path: Path, modules: SimpleNamespace
 ) -> None:
-    other = write_portrait(tmp_path / "ben.portrait", modules.schema.ARKIT_52.hash, seed=9)
+    other = write_portrait(tmp_path / "ben.portrait", modules.schema.FACE_SCHEMA.hash, seed=9)
     second = bpy.data.objects.new("Second", bpy.data.cameras.new("Second"))
     shot.collection.objects.link(second)
     for frame, camera in ((1, shot.camera), (3, second)):

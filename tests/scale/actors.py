@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from photorig.shared.parameters.schema import ARKIT_52
+from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.portraits.portrait import Portrait
@@ -114,7 +114,7 @@ class Frames:
             task_id = number = self._next
             self._next += 1
             number = number if first is None else first + offset
-            values = ARKIT_52.vector({"headYaw": number % 20 - 10.0, "jawOpen": number % 7 / 10})
+            values = FACE_SCHEMA.vector({"headYaw": number % 20 - 10.0, "jawOpen": number % 7 / 10})
             request = FrameRequest(self._portrait, values, _SIZE, frame=number)
             frames.append(FrameTask(task_id, request, PictureFormat("png")))
         return Chunk(tuple(frames))
