@@ -45,7 +45,11 @@ from environments import (
 )
 
 DEVELOPMENT = BUILD / "dev"
-RAY_TESTS = ("tests/contract/test_executors.py", "tests/contract/test_ray.py")
+RAY_TESTS = (
+    "tests/contract/test_executors.py",
+    "tests/contract/test_ray.py",
+    "tests/faults/test_ray_rooms.py",
+)
 """What is run in the environment that has Ray, besides that which has none."""
 
 # ---------------------------------------------------------------------------------------------
@@ -150,6 +154,11 @@ def command_models(args: argparse.Namespace) -> int:
 
 
 def command_bench(args: argparse.Namespace) -> int:
+    if args.devices:
+        program = str(ROOT / "tests" / "scale" / "measure.py")
+        out = str(ROOT / "docs" / "evaluation" / "scale" / "measured.json")
+        command = [prepare(ray_environment()).tool("python"), "-P", program, "--out", out]
+        return run([*command, "--portrait", str(Path(args.devices).resolve())], 1800)
     return run([prepare_worker().tool("photorig"), "bench"], 1800)
 
 
@@ -197,8 +206,11 @@ def command_audit(args: argparse.Namespace) -> int:
 
 def command_faults(args: argparse.Namespace) -> int:
     """Things that go wrong, by schedule, and a ledger that shows what was lost."""
-    program = str(ROOT / "tests" / "faults" / "fault_run.py")
-    command = [prepare_worker().tool("python"), "-P", program, "--schedules", str(args.schedules)]
+    worker, name = prepare_worker(), "fault_run.py"
+    if args.executor == "ray":
+        worker, name = prepare(ray_environment()), "ray_run.py"
+    program = str(ROOT / "tests" / "faults" / name)
+    command = [worker.tool("python"), "-P", program, "--schedules", str(args.schedules)]
     return run([*command, "--seed", str(args.seed)], 600 + 120 * args.schedules)
 
 
@@ -402,13 +414,24 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     extension = add("extension", "build the Blender extension", blender=True)
     extension.add_argument("--out", default=str(BUILD / "extension"), help="folder for the zips")
     extension.add_argument("--platforms", default="all", help="all, current or names with commas")
-    add("bench", "measured milliseconds per frame on this computer")
+    bench = add("bench", "measured milliseconds per frame on this computer")
+    bench.add_argument(
+        "--devices",
+        metavar="PORTRAIT",
+        help="instead: what the simulation of many devices needs, into docs/evaluation/scale/",
+    )
     models = add("models", "fetch model weights")
     models.add_argument("names", nargs="*", help="which; those of the default bundle if none")
     add("lock", "lock files with hashes, and the bill of materials, anew from pyproject.toml")
     add("audit", "known vulnerabilities of what is locked (asks the package index)")
     faults = add("faults", "kills, pauses, cut networks and full disks; nothing may be lost")
     faults.add_argument("--schedules", type=int, default=20, help="how many (20)")
+    faults.add_argument(
+        "--executor",
+        choices=["local", "ray"],
+        default="local",
+        help="of the worker; ray: three computers in network namespaces (Linux, root)",
+    )
     faults.add_argument("--seed", type=int, default=1, help="of the first one (1)")
     simulate = add(
         "simulate", "docs/scale.md's numbers anew: a farm of 1 to 10,000 devices, simulated"

@@ -26,10 +26,12 @@ sys.path.insert(0, str(CONTRACT))
 from card_server import SIZE, portrait_bytes  # noqa: E402
 from record_transcript import client_of  # noqa: E402
 
-FRAMES = range(1, 13)
+FRAMES = range(1, 1 + int(os.environ.get("PHOTORIG_FAULT_FRAMES", "12")))
+_WORKER_OPTIONS = os.environ.get("PHOTORIG_FAULT_WORKER", "").split()
+"""Further options of the worker, for example another executor."""
 FRAME_SECONDS = 0.06
 FAILED = 3
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = float(os.environ.get("PHOTORIG_FAULT_PATIENCE", "30"))
 
 
 class Program:
@@ -43,7 +45,10 @@ class Program:
             [sys.executable, str(CONTRACT / "card_server.py"), "serve"],
             folder / "run" / "worker.json",
             folder / "worker.log",
-            ("--portraits", str(folder / "portraits"), "--delay", str(FRAME_SECONDS)),
+            (
+                *("--portraits", str(folder / "portraits")),
+                *("--delay", str(FRAME_SECONDS), *_WORKER_OPTIONS),
+            ),
         )
         self._client: Any = None
 
@@ -77,8 +82,9 @@ class Program:
         if not self._worker.is_running:
             self._worker.start()
         info = self._worker.wait_ready(_PATIENCE_SECONDS)
-        control, bulk = (f"tcp://127.0.0.1:{port}" for port in self._ports)
-        info = replace(info, control=control, bulk=bulk)
+        if all(self._ports):  # 0 is for straight to the worker
+            control, bulk = (f"tcp://127.0.0.1:{port}" for port in self._ports)
+            info = replace(info, control=control, bulk=bulk)
         if self._client is not None:
             self._client.close()
         self._client = self._load("client").WorkerClient(info, "faults")
