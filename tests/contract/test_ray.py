@@ -45,12 +45,13 @@ def test_nothing_imports_ray_before_it_is_chosen() -> None:
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    os.environ["RAY_ADDRESS"] = "127.0.0.1:9"  # of another cluster, which is nobody's wish here
     workshop = CardWorkshop(store(tmp_path_factory.mktemp("portraits")).folder, 0.03)
     pool = ray_cluster.start_ray(workshop, workshop.portraits(), ExecutorOptions(actors=2))
     assert wait_for(lambda: len(_actors()) == 2, 30)
     yield pool
     pool.close()
-    del os.environ["PYTHONPATH"]
+    del os.environ["PYTHONPATH"], os.environ["RAY_ADDRESS"]
 
 
 def _actors() -> list[psutil.Process]:

@@ -45,7 +45,8 @@ def start_ray(workshop: Workshop, portraits: PortraitStore, options: ExecutorOpt
         PhotorigError: no device can be made ready.
     """
     ray = connect(options)
-    uses_cards = ray.cluster_resources().get("GPU", 0) > 0 and workshop.device in ("auto", "cuda")
+    has_cards = ray.cluster_resources().get("GPU", 0) > 0
+    uses_cards = workshop.device == "cuda" or (workshop.device == "auto" and has_cards)
     actor = ray.remote(max_restarts=0, max_concurrency=_CALLS_AT_ONCE)(RenderActor)
     processors = int(ray.cluster_resources().get("CPU", 1))
     threads = 0 if uses_cards or not options.actors else max(1, processors // options.actors)
@@ -89,7 +90,8 @@ def connect(options: ExecutorOptions) -> ModuleType:
     where: dict[str, Any] = {"address": options.address}
     if not options.address:
         processors = max(options.actors, os.cpu_count() or 1)
-        where = {"num_cpus": processors, "include_dashboard": False}
+        # Else Ray would join whatever cluster it finds traces of on this computer.
+        where = {"address": "local", "num_cpus": processors, "include_dashboard": False}
         where |= {"object_store_memory": _STORE_BYTES, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(**where, log_to_driver=False, configure_logging=False, namespace="photorig")
