@@ -51,6 +51,7 @@ def _pair(
 
 _MOUTH = tuple(range(48, 60))
 _IRIS = 0.06  # eye distances, about a seventh of an eye's width
+_EYES = tuple(range(42, 48)), tuple(range(36, 42))
 _LID = 0.07  # eye distances, about half of an eye's height
 WARPS: tuple[Warp, ...] = (
     Warp("smile", _pair((54,), (48,), SMILE_OUT, SMILE_UP, 0.6)),
@@ -65,16 +66,13 @@ WARPS: tuple[Warp, ...] = (
     Warp("mouth left", (Push(_MOUTH, (0.171, 0), 0.6),)),
     Warp("cheeks puffed", _pair((35, 54, 13), (31, 48, 3), 0.09, 0, 0.5)),
     Warp("nose sneers", _pair((35,), (31,), 0, 0.118, 0.35)),
-    Warp(
-        "look left",
-        (
-            Push(tuple(range(42, 48)), (_IRIS, 0), 0.2, 0.5),
-            Push(tuple(range(36, 42)), (_IRIS, 0), 0.2, 0.5),
-        ),
+    *(
+        Warp(name, tuple(Push(eye, (x * _IRIS, y * _IRIS), 0.2, 0.5) for eye in _EYES))
+        for name, x, y in (("look left", 1, 0), ("look up", 0, 1), ("look down", 0, -1))
     ),
     Warp("both lids", (Push((43, 44), (0, -_LID), 0.16), Push((37, 38), (0, -_LID), 0.16))),
 )
-_AROUND_MIDDLE = frozenset({"cheeks puffed", "look left"})
+_AROUND_MIDDLE = frozenset({"cheeks puffed", *GAZES})
 """Pushed around the middle of their points, not around each of them."""
 
 

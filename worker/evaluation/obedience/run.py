@@ -26,7 +26,7 @@ from .portrait_figures import Seen, judge_ceilings, portrait_figures
 from .recordings import pose_ceilings, real_blinks, slope_figures
 from .sheets import SHOWN, tiles_of
 
-VERSION = 2
+VERSION = 3
 """Rises when what is measured changes, so that older cached results are not taken for new ones."""
 PLAN = Plan(length=240, every=6, run=1)
 """Of a recording: the first 240 frames, every sixth of them compared."""
