@@ -12,8 +12,9 @@ from typing import Any
 import bpy
 
 from ..camera.choice import camera_in_context
+from ..extension import ENGINE
 from ..link.jobs import JobSlot
-from ..link.link import redraw_panels
+from ..link.link import link, redraw_panels
 from ..shared.errors import InputError, PhotorigError
 
 _log = logging.getLogger(__name__)
@@ -103,3 +104,16 @@ def needs_camera(operator: type[bpy.types.Operator], context: bpy.types.Context)
         operator.poll_message_set("The camera is linked from another file")
         return False
     return True
+
+
+def over_photorig(context: bpy.types.Context) -> bool:
+    """Whether a file is dropped where Photorig is: onto its panels, or into a 3D view of somebody
+    who works with it, whom Blender then asks what shall become of it."""
+    if context.area is None:
+        return False
+    if context.area.type != "VIEW_3D":
+        return bool(context.area.type == "PROPERTIES")
+    if context.region is not None and context.region.type == "UI":
+        return True
+    is_rendered = context.scene.render.engine == ENGINE
+    return is_rendered or context.workspace.photorig.show_overlay or link.is_ready

@@ -8,12 +8,18 @@ from pathlib import Path
 import bpy
 
 from ..camera.portrait_file import SUFFIX, resolve
-from ..extension import ENGINE
 from ..link import jobs
 from ..link.link import link, redraw_panels
 from ..portrait import fit as fit_jobs
 from ..shared.errors import InputError
-from .base import CancelsJob, PhotorigOperator, camera_data_in_context, choose_file, needs_camera
+from .base import (
+    CancelsJob,
+    PhotorigOperator,
+    camera_data_in_context,
+    choose_file,
+    needs_camera,
+    over_photorig,
+)
 from .portrait import PHOTORIG_OT_load_portrait
 
 DISPLAY_TYPES = (
@@ -143,19 +149,6 @@ class PHOTORIG_OT_dismiss_fit(PhotorigOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _over_photorig(context: bpy.types.Context) -> bool:
-    """Whether a photo is dropped where Photorig is: onto its panels, or into a 3D view of somebody
-    who works with it, whom Blender then asks what shall become of the image."""
-    if context.area is None:
-        return False
-    if context.area.type != "VIEW_3D":
-        return bool(context.area.type == "PROPERTIES")
-    if context.region is not None and context.region.type == "UI":
-        return True
-    is_rendered = context.scene.render.engine == ENGINE
-    return is_rendered or context.workspace.photorig.show_overlay or link.is_ready
-
-
 class PHOTORIG_FH_photo(bpy.types.FileHandler):
     """A photo dropped onto the properties, the sidebar, or a 3D view that shows Photorig's face."""
 
@@ -166,7 +159,7 @@ class PHOTORIG_FH_photo(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
-        return _over_photorig(context) and PHOTORIG_OT_fit_photo.poll(context)
+        return over_photorig(context) and PHOTORIG_OT_fit_photo.poll(context)
 
 
 class PHOTORIG_FH_portrait(bpy.types.FileHandler):

@@ -24,7 +24,14 @@ from ..mapping.performance import (
     import_performance,
 )
 from ..shared.parameters.takes import SUFFIXES
-from .base import CancelsJob, PhotorigOperator, camera_data_in_context, choose_file, needs_camera
+from .base import (
+    CancelsJob,
+    PhotorigOperator,
+    camera_data_in_context,
+    choose_file,
+    needs_camera,
+    over_photorig,
+)
 
 SUFFIX = ".jsonl"
 _FOOTAGE = (*footage.VIDEO_SUFFIXES, *footage.SOUND_SUFFIXES, *footage.PICTURE_SUFFIXES)
@@ -290,6 +297,22 @@ class PHOTORIG_FH_performance(bpy.types.FileHandler):
         return is_place and PHOTORIG_OT_import_performance.poll(context)
 
 
+class PHOTORIG_FH_footage(bpy.types.FileHandler):
+    """A video or a sound dropped onto the properties, the sidebar, or a view that shows the face.
+
+    Blender asks what shall become of it where others want it, too.
+    """
+
+    bl_idname = "PHOTORIG_FH_footage"
+    bl_label = "Photorig: Import Performance"
+    bl_import_operator = "photorig.import_performance"
+    bl_file_extensions = ";".join((*footage.VIDEO_SUFFIXES, *footage.SOUND_SUFFIXES))
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return over_photorig(context) and PHOTORIG_OT_import_performance.poll(context)
+
+
 def draw_in_import_menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.operator(
         "photorig.import_performance",
@@ -308,4 +331,5 @@ CLASSES: tuple[type, ...] = (
     PHOTORIG_OT_dismiss_import,
     PHOTORIG_OT_export_performance,
     PHOTORIG_FH_performance,
+    PHOTORIG_FH_footage,
 )

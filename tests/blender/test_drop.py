@@ -108,3 +108,21 @@ def test_nothing_is_taken_where_there_is_no_camera(
     drop(over("PROPERTIES"), path)
     assert not is_offered(over("PROPERTIES"))
     assert not any(camera.photorig.portrait_path for camera in bpy.data.cameras)
+
+
+@pytest.mark.parametrize("name", ["take.mp4", "voice.wav"])
+def test_footage_dropped_onto_the_properties_is_measured(
+    scene: bpy.types.Scene,
+    modules: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    program = tmp_path / "photorig"
+    line = '{"frame": 1, "time": 0, "parameters": {"jawOpen": 0.3}}'
+    program.write_text(f"#!/bin/sh\necho '{line}' > \"$4\"\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(modules.footage, "find_executable", lambda _: program)
+    assert drop(over("PROPERTIES"), photo(tmp_path, name)) == {"FINISHED"}
+    assert modules.footage.slot.current.keyed.first == 1
+    assert modules.compat.curve_of(scene.camera.data, "photorig.jawOpen") is not None

@@ -124,6 +124,64 @@ def test_a_head_turns_in_its_own_way_of_rotating(
     assert miss < 0.01, name
 
 
+@pytest.mark.parametrize("mode", ["XYZ", "QUATERNION"])
+def test_a_head_without_bones_is_turned_and_moved_as_an_object(
+    scene: bpy.types.Scene, tmp_path: Path, mode: str
+) -> None:
+    parent = bpy.data.objects.new("Body", None)
+    scene.collection.objects.link(parent)
+    parent.rotation_euler.z = 0.3
+    head = add_face(scene, "Head", ("jawOpen",))
+    head.parent, head.rotation_mode = parent, mode
+    bpy.context.view_layer.update()
+    select(head)
+    bpy.ops.photorig.detect_rig(head_space="WORLD")
+    mapped = scene.camera.data.photorig.mapped_parameters.split()
+    assert "headYaw" in mapped
+    curves = {
+        "headYaw": np.linspace(-30, 40, 12),
+        "headPitch": np.linspace(15, -15, 12),
+        "headRoll": np.linspace(0, 20, 12),
+        "headX": np.linspace(0, 2, 12),
+        "jawOpen": np.linspace(0, 1, 12),
+    }
+    import_on_rig(write_take(tmp_path / "take.jsonl", curves))
+    miss, name = worst_miss(scene, curves)
+    assert miss < 0.01, name
+
+
+def test_a_skeleton_in_centimetres_that_lies_on_its_back_is_turned_right(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    bones = body({k: f"mixamorig:{v.title()}" for k, v in NAMES.items()}, up="Y", unit=100)
+    armature = build(
+        scene, Rig(bones, "mixamorig:Head", "mixamorig:Neck", turned=(90, 0, 0), scale=0.01)
+    )
+    select(armature)
+    bpy.ops.photorig.detect_rig()
+    curves = {"headYaw": np.linspace(-30, 30, 12), "headY": np.linspace(0, 4, 12)}
+    import_on_rig(write_take(tmp_path / "take.jsonl", curves))
+    miss, name = worst_miss(scene, curves)
+    assert miss < 0.01, name
+
+
+def test_a_linked_rig_is_not_keyed_and_it_is_said_what_to_do(
+    scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    face = add_face(scene, "Face", ("jawOpen",))
+    library = tmp_path / "rig.blend"
+    bpy.data.libraries.write(str(library), {face})
+    bpy.data.objects.remove(face)
+    with bpy.data.libraries.load(str(library), link=True) as (_, linked):
+        linked.objects = ["Face"]
+    (face,) = linked.objects
+    scene.collection.objects.link(face)
+    row = modules.rows.MappingRow(modules.rows.Source("SHAPE_KEY", "Face", "jawOpen"), "jawOpen")
+    map_rows(scene, modules, [(row, face)])
+    with pytest.raises(RuntimeError, match="is linked from another file"):
+        import_on_rig(write_take(tmp_path / "take.jsonl", waves(("jawOpen",))))
+
+
 def test_the_control_board_is_what_is_keyed_where_it_drives_the_face(
     scene: bpy.types.Scene, modules: SimpleNamespace, tmp_path: Path
 ) -> None:
