@@ -41,9 +41,9 @@ STAGES: dict[str, tuple[Any, str]] = {
     "flow": (compositor, "_flow"),
     "matte": (PersonMatte, "person"),
     "carry": (compositor, "carried"),
-    "lay over": (compositor, "laid_over"),
+    "lay over": (compositor, "composited_over"),
     "turn": (compositor, "turned_person"),
-    "move": (compositor, "moved"),
+    "move": (compositor, "warped"),
 }
 """The functions that are timed; each without those of the others that it calls."""
 
