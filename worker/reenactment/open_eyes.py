@@ -28,6 +28,8 @@ _ENLARGED = 2
 """Times that it is enlarged to be taken apart: irises are found in pixels."""
 _AMOUNTS = (-1.0, -1.4)
 """Of a blink, as far as the generator goes with it, that are tried: an eye opens as it shuts."""
+_SHUT = 0.17
+"""Gap between lids at rest, in widths of the eye, below which a photo hardly shows an eye."""
 _WIDE = 0.24
 """Gap between lids, in widths of the eye, from which an eye is open enough to be kept."""
 
@@ -49,7 +51,9 @@ def with_open_eyes(
         rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
         offset: (m, m, 3) float32, by how much the photo's colours differ from the generator's.
     """
-    if own is not None and all(own.known):
+    known = np.array((False, False) if own is None else own.known)
+    wanted = ~known & [_gap(rest, eye) < _SHUT for eye in eyes]
+    if not wanted.any():
         return own
     drawn = _opened(untuned, blink, rest, eyes)
     if drawn is None:
@@ -58,18 +62,23 @@ def with_open_eyes(
     picture = like_photo(picture, seen, untuned, rest)
     large = cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC)
     made = eyeballs_of(large, offset, seen, eyes, FacePose.of(seen).scale)
-    if own is None or made is None:
-        return own if made is None else made
-    mine = np.array(own.known)
-    chosen = {
-        name: np.where(_like(mine, getattr(own, name)), getattr(own, name), getattr(made, name))
-        for name in ARRAYS
-    }
+    if made is None:
+        return own
+    made = replace(made, disc=made.disc * wanted[:, None])
+    if own is None:
+        return made if made.disc.any() else None
+    chosen = {}
+    for name in ARRAYS:
+        mine, other = getattr(own, name), getattr(made, name)
+        which = known.reshape(-1, *[1] * (mine.ndim - 1))
+        chosen[name] = np.where(which, mine, other)
     return replace(own, **chosen)
 
 
-def _like(known: np.ndarray, array: np.ndarray) -> np.ndarray:
-    return known.reshape(-1, *[1] * (array.ndim - 1))
+def _gap(landmarks: np.ndarray, eye: Eye) -> float:
+    """Mean gap between lids, in widths of the eye; 1 where the eye is not seen."""
+    frame = EyeFrame.of(landmarks * _SIZE, eye)
+    return 1.0 if frame is None else float(frame.gap(PARTS).mean() / frame.width)
 
 
 def _opened(
@@ -84,8 +93,6 @@ def _opened(
             landmarks = face.net3d.analyze_one(picture).landmarks / _SIZE
         except InputError:
             continue
-        frames = [EyeFrame.of(landmarks * _SIZE, eye) for eye in eyes]
-        gaps = [f.gap(PARTS).mean() / f.width for f in frames if f is not None]
-        if len(gaps) == len(eyes) and min(gaps) > _WIDE:
+        if min(_gap(landmarks, eye) for eye in eyes) > _WIDE:
             return picture, landmarks
     return None

@@ -102,7 +102,7 @@ CONTROLS: tuple[Control, ...] = (
 _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 """Longest shifts, by kind of region, up to which the generator draws faces."""
 
-EYES = 11
+EYES = 12
 """Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
 GAINS = 8

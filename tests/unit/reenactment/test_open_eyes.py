@@ -74,3 +74,8 @@ def test_a_shut_eye_shows_nothing_of_it_while_it_only_looks(balls: Eyeballs) -> 
     aside = SHUT + (looking(0.3, 0) - opened())
     picture = photo()
     np.testing.assert_array_equal(shown(balls, picture, moved_eyes(aside, SHUT)), picture)
+
+
+def test_an_eye_that_the_photo_shows_is_never_another_one() -> None:
+    blink, offset = SHIFTS.deltas(amounts(eyeBlinkLeft=1.0)), np.zeros((256, 256, 3), np.float32)
+    assert with_open_eyes(None, untuned(opened()), blink, opened(), EYES, offset) is None
