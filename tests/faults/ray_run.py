@@ -64,7 +64,7 @@ class Run:
     ) -> None:
         self.result = Result(seed)
         self._folder, self._rooms = folder, rooms
-        self._pending = schedule(seed) if faults is None else faults
+        self._pending = schedule(seed) if faults is None else list(faults)
         self._chance = random.Random(seed)
         self._began: float | None = None
         self._broken: set[int] = set()
