@@ -253,6 +253,8 @@ def fill(environment: Environment) -> None:
     pip += ["--no-input", "--no-warn-script-location", "--progress-bar", "off"]
     if environment.locks:  # wheels only: an archive of sources would run code to be installed
         checked = ["--require-hashes", "--only-binary", ":all:"]
+        if environment.beside:  # the lock has what is needed besides the other environment
+            checked.append("--no-deps")
         files = [word for path in environment.locks for word in ("-r", str(path))]
         run_pip([*pip, *checked, *files], environment)
     if environment.packages:
