@@ -22,6 +22,13 @@ HERE = Path(__file__).parent
 MANAGER = HERE.parent / "unit" / "shared" / "farm" / "flamenco_manager.js"
 
 
+@pytest.fixture(autouse=True)
+def no_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a chunk tells its process, a node's, is gone after the test."""
+    for name in ("PHOTORIG_FARM_JOB", "PHOTORIG_FARM_SUBMITTED"):
+        monkeypatch.setenv(name, "")
+
+
 @dataclass
 class Node:
     """A node of a farm: Blender with the extension, a worker of test cards, and openjd.
