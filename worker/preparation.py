@@ -50,8 +50,9 @@ def keep_freed_memory() -> None:
     """What was freed is used again, and not given back to the system and asked for anew.
 
     A frame frees some hundred megabytes, and the next one takes them: the system would clear every
-    page of them each time, a third of the processor time of a large frame. `free_memory` gives them
-    back. Where there is no C library of GNU's nothing happens.
+    page of them each time, a third of the processor time of a large frame. So a
+    worker keeps what its largest frame took until it ends. Where there is no C library of GNU's
+    nothing happens.
     """
     with contextlib.suppress(OSError, AttributeError):
         change = ctypes.CDLL(None).mallopt

@@ -25,6 +25,8 @@ PORT = 6391
 HEAD = 0
 WORKERS = (1, 2)
 _CONTRACT = Path(__file__).resolve().parents[1] / "contract"
+_RAYS_FOLDER = "/tmp/ray"
+"""Where every node of Ray keeps its files, on each computer: Ray lets only the head choose."""
 _QUICK = (
     '{"health_check_period_ms": 1000, "health_check_timeout_ms": 1000,'
     ' "health_check_failure_threshold": 3, "health_check_initial_delay_ms": 1000}'
@@ -90,8 +92,8 @@ class Rooms:
         if number == HEAD:
             return [*inside, *words]
         (self._folder / str(number)).mkdir(exist_ok=True)
-        Path("/tmp/ray").mkdir(exist_ok=True)
-        mount = f'mount --bind "{self._folder / str(number)}" /tmp/ray && exec "$@"'
+        Path(_RAYS_FOLDER).mkdir(exist_ok=True)
+        mount = f'mount --bind "{self._folder / str(number)}" {_RAYS_FOLDER} && exec "$@"'
         return [*inside, "sh", "-c", mount, "sh", *words]
 
     def start(self, number: int) -> None:
