@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,9 @@ class Frames:
         self._executor = executor
         self._portrait = portrait_id
         self._next = 1
+        # Woken as the gateway is: looking again and again would take a part of the second core.
+        self._woken = threading.Event()
+        executor.wake = self._woken.set
 
     def make(self, chunks: int, at_once: int) -> tuple[float, float]:
         """Frames a second by the clock, and the actors' processor time a frame in ms."""
@@ -95,7 +99,7 @@ class Frames:
             for event in self._executor.events():
                 assert isinstance(event.outcome, FrameReply), event.outcome
                 done, out = done + 1, out - 1
-            time.sleep(0.001)
+            self._wait()
         seconds = time.perf_counter() - start
         return total / seconds, (_processor_seconds() - used) / total * 1000
 
@@ -117,8 +121,12 @@ class Frames:
             if kills and len(found) > count / (kills + 2) and (actors := _actors()):
                 actors[kills % len(actors)].kill()
                 kills -= 1
-            time.sleep(0.001)
+            self._wait()
         return [found[frame.id] for frame in chunk.frames]
+
+    def _wait(self) -> None:
+        self._woken.wait(0.1)
+        self._woken.clear()
 
     def _chunk(self, count: int, first: int | None = None) -> Chunk:
         frames = []
