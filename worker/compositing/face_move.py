@@ -19,6 +19,7 @@ from photorig.worker.portraits.mouth import MouthInterior, lips_apart
 
 from .detail import Flow, small, trusted
 from .face_mesh import SIDE, FacePose, fields, warped
+from .tongue import Tongue
 
 _IRIS_FULL, _IRIS_END = 1.0, 2.4
 """Radii of the iris up to which everything moves with it, and from which nothing does."""
@@ -47,6 +48,7 @@ class FaceMove:
         mouth: what is seen between lips that part; None where only the generator draws it.
         rotation: (3, 3) by how much the head is to be turned, y up and z near; None where only
             its landmarks tell.
+        tongue: in [0, 1], how far the tongue is put out.
         tilt: degrees counter-clockwise by which the generator rolls the head along with that.
     """
 
@@ -62,16 +64,18 @@ class FaceMove:
     eyeballs: Eyeballs | None = None
     rotation: np.ndarray | None = None
     tilt: float = 0.0
+    tongue: float = 0.0
 
     def applied(self, picture: np.ndarray) -> np.ndarray:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
         picture = warped(picture, self._fields[0])
         picture = painted(picture, self._eye_layers(picture.shape[0]))
-        if self.mouth is None:
-            return picture
-        before = lips_apart(self.rest, FacePose.of(self.rest).scale)
-        parted = float(np.abs(lips_apart(self.target, self.scale) - before).max())
-        return self.mouth.painted(picture, self.target, self.scale, parted)
+        if self.mouth is not None:
+            before = lips_apart(self.rest, FacePose.of(self.rest).scale)
+            parted = float(np.abs(lips_apart(self.target, self.scale) - before).max())
+            picture = self.mouth.painted(picture, self.target, self.scale, parted)
+        tongue = self._tongue(picture.shape[0])
+        return picture if tongue is None else tongue.painted(picture, self.target)
 
     def flow(self, driven: np.ndarray, rest: np.ndarray) -> Flow:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the
@@ -82,9 +86,17 @@ class FaceMove:
 
     @cached_property
     def covered(self) -> np.ndarray | None:
-        """(SIDE, SIDE) float32: how far each pixel shows what is kept of the eyes, and nothing of
-        what was there at rest; None where none does."""
-        return covered(SIDE, self._eye_layers(SIDE))
+        """(SIDE, SIDE) float32: how far each pixel shows what is kept of the eyes, or a tongue, and
+        nothing of what was there at rest; None where none does."""
+        eyes, tongue = covered(SIDE, self._eye_layers(SIDE)), self._tongue(SIDE)
+        if tongue is None:
+            return eyes
+        hidden = tongue.covered(SIDE)
+        return hidden if eyes is None else np.maximum(eyes, hidden)
+
+    def _tongue(self, size: int) -> Tongue | None:
+        """The tongue in a picture of a size."""
+        return Tongue.of(self.target, self.scale, size, self.tongue)
 
     def _eye_layers(self, size: int) -> list[EyeLayer]:
         """What is kept of the eyes in a picture of a size, as they have moved from those of the

@@ -30,8 +30,9 @@ from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts, without_closing
 from .target import Drive, Target
 
-VERSION = 7
+VERSION = 8
 """Rises whenever the same geometry and parameters would give another picture."""
+_TONGUE = ARKIT_NAMES.index("tongueOut")
 _FURTHER = np.array([1.13, 0.92])
 """How far landmarks of real frames have turned, to the side and up, seen from a portrait's
 distance, for each degree that Net3D reads there (docs/measurements.md)."""
@@ -155,6 +156,7 @@ class FaceDriver:
             lids,
             eyeballs,
             _rotation(self.angles, turned_by),
+            tongue=float(np.clip(amounts[_TONGUE], 0, 1)),
         )
         return FaceDrive(styles, move)
 
