@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from photorig.shared.wire.messages import FrameRequest
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import FaceRenderer
+    from photorig.worker.reenactment.sequences import AskedFrame
 
 MOVIES = (".mp4", ".mov", ".mkv", ".webm", ".gif")
 _MOVIE_NAMES = "x.mp4, x.mov, x.mkv, x.webm or x.gif"
@@ -354,13 +355,12 @@ def _warn_beyond_range(job: _Job) -> None:
 def _frames(job: _Job) -> Iterator[np.ndarray]:
     from tqdm import tqdm
 
-    from photorig.worker.compositing.several_faces import render_faces
-    from photorig.worker.threads import in_lanes
+    from photorig.worker.reenactment.sequences import AskedFrame, finished_frames
 
     # A picture that is held is made once.
     held = [list(same) for _, same in itertools.groupby(job.requests, lambda each: each.picture)]
-    lanes = job.renderer.frames_at_once(job.portraits[0], job.requests[0].size)
-    made = in_lanes(lambda same: render_faces(job.renderer, job.portraits, same[0]), held, lanes)
+    asked = (AskedFrame(same[0]) for same in held)
+    made = finished_frames(job.renderer, job.portraits, asked, lambda _, frame: frame)
     with tqdm(total=len(job.requests), unit="frame", disable=not sys.stderr.isatty()) as bar:
         for same, frame in zip(held, made, strict=True):
             for _ in same:
@@ -372,8 +372,7 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
     from tqdm import tqdm
 
     from photorig.shared.files.frame_index import FrameIndex, picture_key
-    from photorig.worker.media.encode import encode
-    from photorig.worker.threads import in_lanes
+    from photorig.worker.reenactment.sequences import AskedFrame
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -383,36 +382,42 @@ def _write_folder(folder: Path, job: _Job, *, with_passes: bool) -> int:
     layers = ("", "face", "matte") if with_passes else ("",)
     keyed = [(request, picture_key(request, job.renderer.model_id)) for request in job.requests]
     missing = [
-        (request, key)
+        AskedFrame(request, key)
         for request, key in keyed
         if not all(index.is_finished(request.frame, key, layer) for layer in layers)
     ]
-
-    def files(asked: tuple[FrameRequest, str]) -> dict[str, bytes]:
-        pictures = _layers(job, asked[0], with_passes=with_passes)
-        return {name: encode(each, "png", job.renderer.model_id) for name, each in pictures.items()}
-
-    lanes = job.renderer.frames_at_once(job.portraits[0], job.requests[0].size)
     made = tqdm(
-        in_lanes(files, missing, lanes),
+        _encoded(job, missing, with_passes=with_passes),
         total=len(missing),
         unit="frame",
         disable=not sys.stderr.isatty(),
     )
-    for number, ((request, key), contents) in enumerate(zip(missing, made, strict=True), 1):
+    for number, (asked, contents) in enumerate(zip(missing, made, strict=True), 1):
         for layer, content in contents.items():
-            index.store(request.frame, key, content, layer)
+            index.store(asked.request.frame, asked.key, content, layer)
         if job.progress is not None:
             n_finished = len(keyed) - len(missing) + number
-            job.progress.frame(request.frame, n_finished, len(keyed))
+            job.progress.frame(asked.request.frame, n_finished, len(keyed))
     return len(missing)
 
 
-def _layers(job: _Job, request: FrameRequest, *, with_passes: bool) -> dict[str, np.ndarray]:
-    """Pictures of one frame by the layer in their files' names; the frame itself has none."""
-    from photorig.worker.compositing.several_faces import faces_passes, render_faces
+def _encoded(
+    job: _Job, missing: Sequence[AskedFrame], *, with_passes: bool
+) -> Iterator[dict[str, bytes]]:
+    """PNG files of each frame by the layer in their names; the frame itself has none."""
+    from photorig.worker.compositing.several_faces import faces_passes
+    from photorig.worker.media.encode import encode
+    from photorig.worker.reenactment.sequences import finished_frames
+    from photorig.worker.threads import in_lanes
 
-    if not with_passes:
-        return {"": render_faces(job.renderer, job.portraits, request)}
-    passes = faces_passes(job.renderer, job.portraits, request)
-    return {"face": passes.face, "matte": passes.matte, "": passes.combined}
+    def png(picture: np.ndarray) -> bytes:
+        return encode(picture, "png", job.renderer.model_id)
+
+    def layers(asked: AskedFrame) -> dict[str, bytes]:
+        made = faces_passes(job.renderer, job.portraits, asked.request)
+        return {"face": png(made.face), "matte": png(made.matte), "": png(made.combined)}
+
+    if with_passes and missing:
+        lanes = job.renderer.frames_at_once(job.portraits[0], missing[0].request.size)
+        return in_lanes(layers, missing, lanes)
+    return finished_frames(job.renderer, job.portraits, missing, lambda _, frame: {"": png(frame)})

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from photorig.worker.reenactment.renderer import FaceRenderer
     from photorig.worker.reenactment.target import DrivingPictures
 
-    _Asked = tuple[FrameRequest, str, DrivingPictures | None]
-
 
 @dataclass(frozen=True, eq=False)
 class FrameJob:
@@ -74,7 +72,7 @@ def write_out(out: Path, job: FrameJob) -> None:
 def _write_frames(folder: Path, job: FrameJob) -> int:
     from photorig.shared.files.frame_index import FrameIndex, picture_key
     from photorig.worker.media.encode import encode
-    from photorig.worker.threads import in_lanes
+    from photorig.worker.reenactment.sequences import AskedFrame, finished_frames
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,21 +81,19 @@ def _write_frames(folder: Path, job: FrameJob) -> int:
     index, made, model_id = FrameIndex(folder), 0, job.renderer.model_id
     by = hashlib.sha256((model_id + job.driven_by).encode()).hexdigest()
 
-    def missing() -> Iterator[_Asked]:
+    def missing() -> Iterator[AskedFrame]:
         driving: DrivingPictures | None = None
         for request in job.requests:
             key, driving = picture_key(request, by), next(job.pictures, driving)
             if not index.is_finished(request.frame, key):
-                yield request, key, driving
+                yield AskedFrame(request, key, driving)
 
-    def written(asked: _Asked) -> tuple[int, str, bytes]:
-        request, key, driving = asked
-        image = job.renderer.render(job.portrait, request, driving)
-        return request.frame, key, encode(image, "png", model_id)
+    def written(asked: AskedFrame, image: np.ndarray) -> tuple[int, str, bytes]:
+        return asked.request.frame, asked.key, encode(image, "png", model_id)
 
-    lanes = job.renderer.frames_at_once(job.portrait, job.requests[0].size)
+    frames = finished_frames(job.renderer, [job.portrait], missing(), written)
     with Progress("frames", len(job.requests)) as bar:
-        for frame, key, content in in_lanes(written, missing(), lanes):
+        for frame, key, content in frames:
             index.store(frame, key, content)
             made += 1
             bar.advance()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from .style_space import Styles
 from .tuning import WeightTuning
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Generator(Protocol):
@@ -76,5 +80,31 @@ class Generator(Protocol):
 
         Raises:
             InputError: the tuning belongs to another generator, or is damaged.
+        """
+        ...
+
+
+@runtime_checkable
+class DeviceGenerator(Protocol):
+    """A `Generator` whose pictures can stay on a torch device.
+
+    Attributes:
+        torch_device: where.
+    """
+
+    torch_device: torch.device
+
+    @property
+    def at_once(self) -> int:
+        """Pictures that it makes in one call at most; 1 where several are no faster."""
+        ...
+
+    def drawn(
+        self, latents: np.ndarray, size: int, styles: Styles | Sequence[Styles] | None = None
+    ) -> torch.Tensor:
+        """As `Generator.synthesize`, uint8 on the device.
+
+        Args:
+            styles: of all images, or one for each; then all of one kind.
         """
         ...

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .regions import MASK_SIDES, REGIONAL_ROWS, side_of_row
 from .weights import SLOPE, AffineWeights, BlockWeights, ConvolutionWeights, ImageHeadWeights
 
 
@@ -58,10 +59,27 @@ def pointwise(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 RegionalRow = tuple[Tensor, Tensor]
-"""Shifts (k, 512) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
+"""Shifts (k, w_dim) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]; of each
+image of a batch, with that before."""
 
 FactorChange = RegionalRow | Tensor
 """What factors differ by from those of the latents: by region, or (b, channels) added to them."""
+
+
+def regional_rows(deltas: Tensor, *masks: Tensor) -> dict[int, RegionalRow]:
+    """By row of latents, how regions differ: what `difference_arrays` has of regions, of all images
+    or, with the batch before, of each."""
+    by_side = dict(zip(MASK_SIDES, masks, strict=True))
+    return {
+        row: (deltas[..., index, :], by_side[side_of_row(row)])
+        for index, row in enumerate(REGIONAL_ROWS)
+    }
+
+
+def on_regions(changes: Tensor, masks: Tensor) -> Tensor:
+    """Changes (k, channels) in regions (k, h, w) → (channels, h, w), the batch before or not."""
+    batch = "b" if changes.ndim == 3 else ""
+    return torch.einsum(f"{batch}kc,{batch}khw->{batch}chw", changes, masks)
 
 
 class Affine(nn.Module):
@@ -80,7 +98,7 @@ class Affine(nn.Module):
         if isinstance(change, Tensor):
             return factors + change[:, :, None, None]
         deltas, masks = change
-        return factors + torch.einsum("kc,khw->chw", deltas @ self.weight.T, masks)
+        return factors + on_regions(deltas @ self.weight.T, masks)
 
 
 class NoisyConvolution(nn.Module):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .network import Network
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "torch-cpu")
-PRECISIONS = ("auto", "f32", "bf16")
+PRECISIONS = ("auto", "f32", "bf16", "f16")
 PRECISION_VARIABLE = "PHOTORIG_PRECISION"
 """What ``auto`` is, for comparison: the tests run with f32 and bf16 on one computer."""
 
@@ -30,8 +30,8 @@ def load_generator(device: str = "auto", precision: str = "auto", name: str = DE
     Args:
         device: ``cpu`` runs OpenVINO; ``cuda``, ``mps`` and ``torch-cpu`` run torch; ``auto`` is
             ``cuda`` or ``mps`` where there is one and ``cpu`` otherwise.
-        precision: ``f32``, ``bf16``, or ``auto``: what ``PHOTORIG_PRECISION`` says, else bf16 where
-            the processor computes in it.
+        precision: ``f32``, ``bf16``, ``f16`` (of torch's devices), or ``auto``: what
+            ``PHOTORIG_PRECISION`` says, else bf16 where the processor computes in it.
         name: ``default``, or an imported model.
 
     Raises:
@@ -48,6 +48,8 @@ def load_generator(device: str = "auto", precision: str = "auto", name: str = DE
     # torch and OpenVINO take a second to import: only what runs is imported.
     if device == "auto":
         device = _best_device()
+    if precision == "f16" and device == "cpu":
+        raise InputError("a processor has no precision 'f16'", "Choose f32, or bf16.")
     if name != DEFAULT:
         return _load_imported(name, device, precision)
     if device == "cpu":

@@ -17,14 +17,13 @@ from .layers import (
     FactorChange,
     ImageHead,
     NoisyConvolution,
-    RegionalRow,
     SynthesisBlock,
     as_tensor,
+    regional_rows,
 )
 from .network import Network, Stage
 from .preview_head import PreviewHead, heads_from_tensors
-from .regions import MASK_SIDES, REGIONAL_ROWS, RegionalStyles, side_of_row
-from .style_space import STYLE_ROWS, StyleOffsets, Styles
+from .style_space import STYLE_ROWS, Styles, difference_arrays
 from .tuning import is_tunable
 from .weights import (
     N_BLOCKS,
@@ -93,10 +92,14 @@ class MobileStyleGAN(Network):
         return w.to(z.device)
 
     def features(
-        self, latents: Tensor, n_blocks: int = N_BLOCKS, styles: Styles | Tensor | None = None
+        self, latents: Tensor, n_blocks: int = N_BLOCKS, *differences: Tensor
     ) -> Iterator[Tensor]:
-        """The hidden features after each of the first ``n_blocks`` blocks: 8², 16², … 512²."""
-        rows = self._factor_changes(styles)
+        """The hidden features after each of the first ``n_blocks`` blocks: 8², 16², … 512².
+
+        Args:
+            differences: as of `drawn`.
+        """
+        rows = self._factor_changes(differences)
         change0 = rows.get(0, _UNCHANGED)[0]
         features = self.convolution0(self.constant * self.modulation0(latents[:, 0], change0))
         for i in range(n_blocks):
@@ -126,28 +129,17 @@ class MobileStyleGAN(Network):
         return rows[:STYLE_ROWS]
 
     def _factor_changes(
-        self, styles: Styles | Tensor | None
+        self, differences: Sequence[Tensor]
     ) -> Mapping[int, Sequence[FactorChange | None]]:
         """By row, what the factors of each of its affine maps differ by."""
-        if styles is None:
+        if not differences:
             return {}
-        if isinstance(styles, RegionalStyles):
-            return {row: (change, change) for row, change in self._regional_rows(styles).items()}
-        if isinstance(styles, StyleOffsets):
-            styles = torch.from_numpy(styles.values).to(self.constant.device)[None]
-        rows = self.style_affines
-        parts = iter(styles.split([len(affine.bias) for row in rows for affine in row], 1))
+        if len(differences) > 1:
+            return {row: (one, one) for row, one in regional_rows(*differences).items()}
+        rows, (offsets,) = self.style_affines, differences
+        offsets = offsets if offsets.ndim > 1 else offsets[None]
+        parts = iter(offsets.split([len(affine.bias) for row in rows for affine in row], 1))
         return {number: [next(parts) for _ in row] for number, row in enumerate(rows)}
-
-    def _regional_rows(self, styles: RegionalStyles) -> dict[int, RegionalRow]:
-        device = self.constant.device
-        by_side = styles.regions.by_side
-        masks = {side: torch.from_numpy(by_side[side]).to(device) for side in MASK_SIDES}
-        deltas = torch.from_numpy(styles.deltas).to(device)
-        return {
-            row: (deltas[:, index], masks[side_of_row(row)])
-            for index, row in enumerate(REGIONAL_ROWS)
-        }
 
     def forward(
         self,
@@ -164,13 +156,30 @@ class MobileStyleGAN(Network):
             styles: by how much regions of all images, or their factors, differ from the latents;
                 as a tensor (b, n), offsets of each image's own vector of StyleSpace.
         """
+        if isinstance(styles, Tensor):
+            differences = [styles]
+        else:
+            arrays = difference_arrays(styles, W_DIM)
+            differences = [torch.from_numpy(each).to(self.constant.device) for each in arrays]
+        return self.drawn(latents, size, *differences, exact=exact)
+
+    def drawn(
+        self, latents: Tensor, size: int, *differences: Tensor, exact: bool = False
+    ) -> Tensor:
+        """As `forward`.
+
+        Args:
+            differences: what `difference_arrays` gives, of all images or, with the batch before,
+                of each.
+        """
         n_blocks = blocks_for(size)
         if size == SIZES[-1]:
-            return self.image_head(self._last_features(latents, n_blocks, styles), latents[:, 15])
+            last = self._last_features(latents, n_blocks, *differences)
+            return self.image_head(last, latents[:, 15])
         if exact or str(size) not in self.preview_heads:
-            whole = self.forward(latents, SIZES[-1], styles=styles)
+            whole = self.drawn(latents, SIZES[-1], *differences)
             return functional.avg_pool2d(whole, SIZES[-1] // size)
-        features = self._last_features(latents, n_blocks, styles)
+        features = self._last_features(latents, n_blocks, *differences)
         return self.preview_heads[str(size)](features, latents)
 
     def begun(self, latents: Tensor, size: int) -> Stage:
@@ -206,10 +215,8 @@ class MobileStyleGAN(Network):
         shared |= parts[0] == "preview_heads" and int(parts[1]) == size
         return is_tunable(name) and not shared
 
-    def _last_features(
-        self, latents: Tensor, n_blocks: int, styles: Styles | Tensor | None
-    ) -> Tensor:
-        return deque(self.features(latents, n_blocks, styles), maxlen=1)[0]
+    def _last_features(self, latents: Tensor, n_blocks: int, *differences: Tensor) -> Tensor:
+        return deque(self.features(latents, n_blocks, *differences), maxlen=1)[0]
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

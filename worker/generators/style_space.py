@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .regions import RegionalStyles
+from .regions import MASK_SIDES, REGIONAL_ROWS, REGIONS, RegionalStyles
 from .weights import AffineWeights, GeneratorWeights
 
 STYLE_ROWS = 12
@@ -37,6 +37,20 @@ class StyleOffsets:
 
 Styles = RegionalStyles | StyleOffsets
 """What a picture may differ by from its latents: region by region, or factor by factor."""
+
+
+def difference_arrays(styles: Styles | None, w_dim: int) -> list[np.ndarray]:
+    """What a network takes beside latents: nothing, offsets (n,), or the shifts of regions
+    (K, rows, w_dim) and their masks (K, side, side) by `MASK_SIDES`; float32."""
+    if styles is None:
+        return []
+    if isinstance(styles, StyleOffsets):
+        return [np.ascontiguousarray(styles.values, np.float32)]
+    by_side = styles.regions.by_side
+    deltas = np.ascontiguousarray(styles.deltas, np.float32)
+    if not deltas.any():  # those of nobody have the length of another generator's rows
+        deltas = np.zeros((len(REGIONS), len(REGIONAL_ROWS), w_dim), np.float32)
+    return [deltas, *(np.ascontiguousarray(by_side[side]) for side in MASK_SIDES)]
 
 
 def row_affines(weights: GeneratorWeights) -> tuple[tuple[AffineWeights, ...], ...]:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from photorig.worker.threads import thread_count
 
+from .batches import Batches, fetched
 from .latents import checked_latents, expand_latents, map_latents
-from .mobile_stylegan import MobileStyleGAN, to_uint8
+from .mobile_stylegan import MobileStyleGAN
+from .on_device import DevicePictures
 from .style_space import Styles, row_slices, style_vectors
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
 
 class TorchGenerator:
-    """Implements `Generator` with the torch module, one image at a time."""
+    """Implements `Generator` and `DeviceGenerator` with the torch module."""
 
     name = "default"
     n_rows, w_dim, z_dim, sizes = N_ROWS, W_DIM, W_DIM, SIZES
 
-    def __init__(self, weights: GeneratorWeights, device: torch.device, precision: str) -> None:
+    def __init__(
+        self,
+        weights: GeneratorWeights,
+        device: torch.device,
+        precision: str,
+        batches: Batches | None = None,
+    ) -> None:
         self._weights = weights
-        self._network = MobileStyleGAN(weights).to(device)
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._device, self._precision = device, precision
-        self._dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        network = MobileStyleGAN(weights).to(device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._pictures = DevicePictures(network.drawn, device, precision, batches)
+        self.torch_device, self._precision = device, precision
         self.model_id = weights.model_id
         self.pixels_id = weights.pixels_id
         self.mean_latent, self.latent_std = weights.statistics.mean, weights.statistics.std
@@ -53,26 +63,24 @@ class TorchGenerator:
         self, latents: np.ndarray, size: int, styles: Styles | None = None
     ) -> np.ndarray:
         """See `Generator.synthesize`."""
+        return fetched(self.drawn(latents, size, styles))
+
+    @property
+    def at_once(self) -> int:
+        """See `DeviceGenerator`."""
+        return self._pictures.batches.largest
+
+    def drawn(
+        self, latents: np.ndarray, size: int, styles: Styles | Sequence[Styles] | None = None
+    ) -> torch.Tensor:
+        """See `DeviceGenerator.drawn`."""
         blocks_for(size)
-        latents = checked_latents(latents)
-        images = np.empty((len(latents), size, size, 3), np.uint8)
-        for index, latent in enumerate(latents):
-            latent_row = torch.from_numpy(latent[None]).to(self._device)
-            images[index] = self._image(latent_row, size, styles)
-        return images
+        return self._pictures.drawn(checked_latents(latents), size, styles)
 
     def tuned(self, tuning: WeightTuning) -> TorchGenerator:
         """See `Generator.tuned`."""
-        return TorchGenerator(tuning.applied(self._weights), self._device, self._precision)
-
-    def _image(self, latent: torch.Tensor, size: int, styles: Styles | None) -> np.ndarray:
-        """One image at a time: kernels chosen for another batch size round differently."""
-        enabled = self._dtype != torch.float32
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, dtype=self._dtype, enabled=enabled),
-        ):
-            return to_uint8(self._network(latent, size, styles=styles))[0]
+        weights = tuning.applied(self._weights)
+        return TorchGenerator(weights, self.torch_device, self._precision, self._pictures.batches)
 
 
 def load_torch_generator(device: torch.device, precision: str) -> TorchGenerator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,8 @@ from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_motion import HeadMotion, split_shift, with_lead_of_face
 from photorig.worker.compositing.memory import check_memory, frames_in_memory
 from photorig.worker.generators import Generator, load_generator
+from photorig.worker.generators.code import drawn_together
+from photorig.worker.generators.interface import DeviceGenerator
 from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry import fetching
@@ -31,7 +34,7 @@ from .methods import load_method, method_entry, methods, weights_id
 from .reach import told_responses
 from .regional import pixels_id
 from .regional_controls import RegionalShifts
-from .target import PICTURE_SIDE, DrivingPictures, FacePicture, Target
+from .target import PICTURE_SIDE, Drive, DrivingPictures, FacePicture, Target
 
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 _MOST_SHUT = 0.7
@@ -70,6 +73,28 @@ class _Driven:
     motion: HeadMotion
     rest: RestCrop
     move: FaceMove | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What a frame is to be made of.
+
+    Attributes:
+        size: of the generator's picture.
+        is_rest: whether the frame is the photo.
+    """
+
+    portrait: Portrait
+    request: FrameRequest
+    drive: Drive
+    motion: HeadMotion
+    generator: Generator
+    size: int
+    is_rest: bool
+
+    def rest(self) -> np.ndarray:
+        """The generator's picture at rest (size, size, 3) uint8."""
+        return self.drive.at_rest(self.portrait.latents).drawn(self.generator, self.size)
 
 
 class FaceRenderer:
@@ -154,6 +179,32 @@ class FaceRenderer:
         """
         return self._render(portrait, request, pictures).frame
 
+    def render_several(
+        self,
+        portrait: Portrait,
+        requests: Sequence[FrameRequest],
+        pictures: Sequence[DrivingPictures | None],
+    ) -> list[np.ndarray]:
+        """Frames of one size of one portrait, each the same bytes as of `render`; the generator
+        draws them in one call where its device makes several at once."""
+        asked = zip(requests, pictures, strict=True)
+        plans = [self._planned(portrait, request, picture) for request, picture in asked]
+        driven = [plan for plan in plans if not plan.is_rest]
+        drawn = iter(
+            drawn_together([plan.drive for plan in driven], driven[0].generator, driven[0].size)
+            if driven
+            else ()
+        )
+        return [
+            self._composited(plan, None if plan.is_rest else next(drawn)).frame for plan in plans
+        ]
+
+    @property
+    def frames_in_a_call(self) -> int:
+        """How many frames `render_several` gets from one call of the generator."""
+        generator = self.generator
+        return generator.at_once if isinstance(generator, DeviceGenerator) else 1
+
     def frames_at_once(self, portrait: Portrait, size: Size) -> int:
         """How many frames of a sequence to render at once, see `threads.in_lanes`: on a processor
         as many as it has cores and memory for."""
@@ -176,29 +227,41 @@ class FaceRenderer:
     def _render(
         self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None = None
     ) -> _Driven:
+        plan = self._planned(portrait, request, pictures)
+        crop = None if plan.is_rest else plan.drive.drawn(plan.generator, plan.size)
+        return self._composited(plan, crop)
+
+    def _planned(
+        self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None
+    ) -> _Plan:
         self._check(portrait, request)
         portrait = self._known(portrait.in_schema(self.schema), request)
         motion, shift = self._motion_and_shift(portrait, request)
         size, generator = self._crop_size(portrait, request), self._generators.of(portrait.tuning)
         target = _target(portrait, shift, pictures)
         drive = self._method(request.method).drive(portrait, target)
-        at_rest = drive.at_rest(portrait.latents)
-
-        def rest() -> np.ndarray:
-            return at_rest.drawn(generator, size)
-
-        if motion.is_rest and not shift.any() and pictures is None:
-            frame = self._stage.rest_frame(portrait, request.size)
-            return _Driven(frame, None, motion, rest, None)
-        if request.size == "full":
+        is_rest = motion.is_rest and not shift.any() and pictures is None
+        if request.size == "full" and not is_rest:
             check_memory(portrait)
-        motion, move = replace(motion, roll=motion.roll - drive.tilt), drive.move
-        crop = drive.drawn(generator, size)
+        return _Plan(portrait, request, drive, motion, generator, size, is_rest)
+
+    def _composited(self, plan: _Plan, crop: np.ndarray | None) -> _Driven:
+        """The frame of what the generator has drawn; None is the photo."""
+        portrait, size, motion, move = (
+            plan.portrait,
+            plan.request.size,
+            plan.motion,
+            plan.drive.move,
+        )
+        if crop is None:
+            frame = self._stage.rest_frame(portrait, size)
+            return _Driven(frame, None, motion, plan.rest, None)
+        motion = replace(motion, roll=motion.roll - plan.drive.tilt)
         if move is not None:
-            move = replace(move, tilt=drive.tilt)
+            move = replace(move, tilt=plan.drive.tilt)
             crop = move.applied(crop)
-        frame = self._stage.frame(portrait, request.size, crop, motion, rest, move)
-        return _Driven(frame, crop, motion, rest, move)
+        frame = self._stage.frame(portrait, size, crop, motion, plan.rest, move)
+        return _Driven(frame, crop, motion, plan.rest, move)
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Self
 
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 from photorig.shared.errors import InputError
 
 from ..batches import Batches, fetched
+from ..on_device import HALF, DevicePictures, to_bytes
 from ..style_space import STYLE_ROWS, Styles
 from ..tuning import WeightTuning
-from .network import StyleGan2, differences
+from .network import StyleGan2
 from .weights import StyleGan2Weights, is_tunable
 
 
@@ -66,9 +68,7 @@ class StyleGan2Generator(ABC):
         self, latents: np.ndarray, size: int, styles: Styles | None = None
     ) -> np.ndarray:
         """See `Generator.synthesize`."""
-        if size not in self.sizes:
-            sizes = ", ".join(map(str, self.sizes))
-            raise InputError(f"the generator has no size {size}", f"Choose one of {sizes}.")
+        self._check_size(size)
         return self._images(self._checked(latents), size, styles)
 
     def tuned(self, tuning: WeightTuning) -> Self:
@@ -77,6 +77,11 @@ class StyleGan2Generator(ABC):
         for name, delta in tuning.checked(is_tunable):
             weights = weights.moved(name, delta)
         return self._with(weights, tuning.id)
+
+    def _check_size(self, size: int) -> None:
+        if size not in self.sizes:
+            sizes = ", ".join(map(str, self.sizes))
+            raise InputError(f"the generator has no size {size}", f"Choose one of {sizes}.")
 
     def _checked(self, latents: np.ndarray) -> np.ndarray:
         latents = np.ascontiguousarray(latents, np.float32)
@@ -107,14 +112,8 @@ class Drawing(nn.Module):
         return to_bytes(self.network.drawn(latents, self.size, *differences))
 
 
-def to_bytes(images: Tensor) -> Tensor:
-    """(b, 3, h, w) in [-1, 1] → (b, h, w, 3) uint8 on the same device."""
-    levels = ((images.float().clamp(-1, 1) + 1) * 127.5).round()
-    return levels.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
 class TorchStyleGan2(StyleGan2Generator):
-    """On a torch device, several images at once where that changes no byte."""
+    """On a torch device, several images at once where that changes no byte; a `DeviceGenerator`."""
 
     def __init__(
         self,
@@ -124,29 +123,29 @@ class TorchStyleGan2(StyleGan2Generator):
         batches: Batches | None = None,
     ) -> None:
         super().__init__(weights)
-        self._torch_device, self._precision = device, precision
-        self._network = StyleGan2(weights).to(device)
+        self.torch_device, self._precision = device, precision
+        network = StyleGan2(weights).to(device)
         if device.type != "cpu":
-            self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._batches = Batches(device.type) if batches is None else batches
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if precision in HALF:
+            network.fuse()
+        self._pictures = DevicePictures(network.drawn, device, precision, batches)
         self.device, self.backend = device.type, f"torch {precision}"
 
+    @property
+    def at_once(self) -> int:
+        """See `DeviceGenerator`."""
+        return self._pictures.batches.largest
+
+    def drawn(
+        self, latents: np.ndarray, size: int, styles: Styles | Sequence[Styles] | None = None
+    ) -> Tensor:
+        """See `DeviceGenerator.drawn`."""
+        self._check_size(size)
+        return self._pictures.drawn(self._checked(latents), size, styles)
+
     def _images(self, latents: np.ndarray, size: int, styles: Styles | None) -> np.ndarray:
-        drawing = Drawing(self._network, size)
-        extra = [
-            torch.from_numpy(values).to(self._torch_device)
-            for values in differences(styles, self.w_dim)
-        ]
-        kind = {"bf16": torch.bfloat16, "f16": torch.float16}.get(self._precision)
-
-        def make(part: np.ndarray) -> np.ndarray:
-            with (
-                torch.inference_mode(),
-                torch.autocast(self.device, dtype=kind, enabled=kind is not None),
-            ):
-                return fetched(drawing(torch.from_numpy(part).to(self._torch_device), *extra))
-
-        return self._batches.run((size, len(extra)), latents, make)
+        return fetched(self._pictures.drawn(latents, size, styles))
 
     def _with(self, weights: StyleGan2Weights, tuning_id: str) -> TorchStyleGan2:
-        return TorchStyleGan2(weights, self._torch_device, self._precision, self._batches)
+        return TorchStyleGan2(weights, self.torch_device, self._precision, self._pictures.batches)

@@ -11,20 +11,15 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..layers import as_tensor
+from ..layers import RegionalRow, as_tensor, on_regions, regional_rows
 from ..network import Network, Stage
-from ..regions import MASK_SIDES, REGIONAL_ROWS, REGIONS, side_of_row
-from ..style_space import STYLE_ROWS, StyleOffsets, Styles
+from ..style_space import STYLE_ROWS, Styles, difference_arrays
 from ..weights import SLOPE
 from .weights import MAPPING_RATE, StyleGan2Weights, is_tunable, side_of
-
-Region = tuple[Tensor, Tensor]
-"""Shifts (k, w_dim) of a row of W+ in k regions, and where these are, (k, h, w) in [0, 1]."""
 
 _KERNEL = (1.0, 3.0, 3.0, 1.0)
 _EPSILON = 1e-8
@@ -63,14 +58,14 @@ class ModulatedLayer(nn.Module):
         self.affine = Linear(tensor("affine.weight"), tensor("affine.bias"))
         self.clamp, self.side = weights.clamp, side_of(name)
 
-    def _style_map(self, style: Tensor, region: Region | None) -> Tensor:
+    def _style_map(self, style: Tensor, region: RegionalRow | None) -> Tensor:
         """(b, channels, 1, 1), or (b, channels, h, w) where regions differ."""
         whole = style[:, :, None, None]
         if region is None:
             return whole
         deltas, masks = region
         with torch.autocast(style.device.type, enabled=False):
-            return whole + torch.einsum("kc,khw->chw", self.affine.change(deltas), masks)
+            return whole + on_regions(self.affine.change(deltas), masks)
 
     def _held(self, features: Tensor) -> Tensor:
         return features if self.clamp is None else features.clamp(-self.clamp, self.clamp)
@@ -81,6 +76,8 @@ class Convolution(ModulatedLayer):
 
     noise: Tensor
     kernel: Tensor
+    is_fused = False
+    """Whether styles go into the weights where no region differs, see `StyleGan2.fuse`."""
 
     def __init__(self, weights: StyleGan2Weights, name: str, doubles: bool) -> None:
         super().__init__(weights, name)
@@ -90,17 +87,44 @@ class Convolution(ModulatedLayer):
         self.register_buffer("noise", noise * strength)
         self.register_buffer("kernel", blur_kernel(4.0), persistent=False)
 
-    def forward(self, x: Tensor, style: Tensor, region: Region | None = None) -> Tensor:
-        styles = self._style_map(style, region)
-        demodulation = self._demodulation(style, styles if region else None)
-        x = x * styles
-        if self.doubles:
-            x = functional.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
-            x = blurred(x, self.kernel, padding=1)
+    def forward(self, x: Tensor, style: Tensor, region: RegionalRow | None = None) -> Tensor:
+        if self.is_fused and region is None:
+            x = self._fused(x, style)
+            x = x + (self.noise + self.bias[:, None, None]).to(x.dtype)
         else:
-            x = functional.conv2d(x, self.weight, padding=1)
-        x = x * demodulation + (self.noise.to(x.dtype) + self.bias[:, None, None])
+            styles = self._style_map(style, region)
+            demodulation = self._demodulation(style, styles if region else None)
+            if self.is_fused:
+                held = self._within_half(style)
+                styles, demodulation = styles * held, demodulation / held
+            x = self._convolved(x * styles, self.weight)
+            x = x * demodulation + (self.noise.to(x.dtype) + self.bias[:, None, None])
         return self._held(functional.leaky_relu(x, SLOPE) * math.sqrt(2))
+
+    def _convolved(self, x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+        """(b, g · in, h, w) with weights (g · out, in, 3, 3), upsampled where a block begins."""
+        if not self.doubles:
+            return functional.conv2d(x, weight, padding=1, groups=groups)
+        weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+        x = functional.conv_transpose2d(x, weight, stride=2, groups=groups)
+        return blurred(x, self.kernel, padding=1)
+
+    def _fused(self, x: Tensor, style: Tensor) -> Tensor:
+        """The same with weights of each image's own, modulated and demodulated in f32: no pass over
+        the features, and nothing that could grow beyond half precision."""
+        batch, height, width = len(style), *x.shape[2:]
+        with torch.autocast(style.device.type, enabled=False):
+            weight = self.weight * style[:, None, :, None, None]
+            weight = weight * (weight.square().sum((2, 3, 4), True) + _EPSILON).rsqrt()
+        x = x.reshape(1, -1, height, width)
+        x = self._convolved(x, weight.flatten(0, 1), groups=batch)
+        return x.reshape(batch, -1, *x.shape[2:])
+
+    def _within_half(self, style: Tensor) -> Tensor:
+        """(b, 1, 1, 1): what styles are scaled by, so that sums of products stay below the largest
+        number of half precision."""
+        largest = style.abs().amax(1).clamp_min(_EPSILON)[:, None, None, None]
+        return 1 / (largest * math.sqrt(self.weight[0].numel()))
 
     def _demodulation(self, style: Tensor, styles: Tensor | None) -> Tensor:
         """One over the standard deviation of what each channel gives for inputs of unit variance;
@@ -120,7 +144,7 @@ class Convolution(ModulatedLayer):
 class ImageLayer(ModulatedLayer):
     """Features → what they add to the image: a modulated 1×1 convolution."""
 
-    def forward(self, x: Tensor, style: Tensor, region: Region | None = None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, region: RegionalRow | None = None) -> Tensor:
         gain = 1 / math.sqrt(self.weight.shape[1])
         styles = self._style_map(style, region) * gain
         return self._held(functional.conv2d(x * styles, self.weight, self.bias))
@@ -171,6 +195,14 @@ class StyleGan2(Network):
         block["torgb"] = ImageLayer(weights, f"{name}.torgb")
         return block
 
+    def fuse(self) -> None:
+        """From now on modulate weights, not features, wherever regions do not forbid it: for half
+        precision, where passes over large features are what takes time. Numbers differ by rounding.
+        """
+        for layer in self.modules():
+            if isinstance(layer, Convolution):
+                layer.is_fused = True
+
     def map(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """z (b, z_dim) → w (b, w_dim), pulled towards the mean latent by ``truncation``."""
         mean = self.mean_latent
@@ -200,7 +232,7 @@ class StyleGan2(Network):
             return {name: layer.affine(latents[:, row]) for name, row, layer in self.layers()}
 
     def from_styles(
-        self, styles: dict[str, Tensor], regions: dict[int, Region] | None = None
+        self, styles: dict[str, Tensor], regions: dict[int, RegionalRow] | None = None
     ) -> Tensor:
         """Styles as `style_space` gives them → images (b, 3, side, side) in about [-1, 1].
 
@@ -211,7 +243,7 @@ class StyleGan2(Network):
         return image
 
     def _images(
-        self, styles: dict[str, Tensor], regions: dict[int, Region]
+        self, styles: dict[str, Tensor], regions: dict[int, RegionalRow]
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Features and image so far after each block."""
         batch = len(next(iter(styles.values())))
@@ -254,7 +286,7 @@ class StyleGan2(Network):
         if isinstance(styles, Tensor):
             changes = [styles]
         else:
-            arrays = differences(styles, self.w_dim)
+            arrays = difference_arrays(styles, self.w_dim)
             changes = [torch.from_numpy(values).to(self.const.device) for values in arrays]
         return self.drawn(latents, size or self.form.side, *changes)
 
@@ -262,8 +294,8 @@ class StyleGan2(Network):
         """As `forward`.
 
         Args:
-            differences: nothing, the offsets of `StyleOffsets` (n,) or (b, n), or the shifts
-                (K, rows, w_dim) of `RegionalStyles` and its masks by `MASK_SIDES`.
+            differences: what `difference_arrays` gives, of all images or, with the batch before,
+                of each.
         """
         styles = self.style_space(latents)
         regions = None
@@ -272,12 +304,7 @@ class StyleGan2(Network):
             parts = differences[0].split([styles[name].shape[1] for name in names], -1)
             styles |= {name: styles[name] + part for name, part in zip(names, parts, strict=True)}
         elif differences:
-            deltas, *masks = differences
-            by_side = dict(zip(MASK_SIDES, masks, strict=True))
-            regions = {
-                row: (deltas[:, index], by_side[side_of_row(row)])
-                for index, row in enumerate(REGIONAL_ROWS)
-            }
+            regions = regional_rows(*differences)
         return resized(self.from_styles(styles, regions), size)
 
     def begun(self, latents: Tensor, size: int) -> Stage:
@@ -327,19 +354,6 @@ class StyleGan2(Network):
             for name, row, layer in self.layers()
             if row < STYLE_ROWS and not isinstance(layer, ImageLayer)
         ]
-
-
-def differences(styles: Styles | None, w_dim: int) -> list[np.ndarray]:
-    """What `StyleGan2.drawn` takes beside latents."""
-    if styles is None:
-        return []
-    if isinstance(styles, StyleOffsets):
-        return [np.ascontiguousarray(styles.values, np.float32)]
-    by_side = styles.regions.by_side
-    deltas = np.ascontiguousarray(styles.deltas, np.float32)
-    if not deltas.any():  # those of nobody have the length of another generator's rows
-        deltas = np.zeros((len(REGIONS), len(REGIONAL_ROWS), w_dim), np.float32)
-    return [deltas, *(np.ascontiguousarray(by_side[side]) for side in MASK_SIDES)]
 
 
 def resized(image: Tensor, size: int) -> Tensor:

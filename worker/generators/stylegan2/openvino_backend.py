@@ -12,9 +12,9 @@ import openvino
 import torch
 
 from ..openvino_backend import CompiledGraphs
-from ..style_space import Styles
+from ..style_space import Styles, difference_arrays
 from .backends import Drawing, StyleGan2Generator
-from .network import StyleGan2, differences
+from .network import StyleGan2
 from .weights import StyleGan2Weights
 
 
@@ -28,7 +28,7 @@ class OpenVinoStyleGan2(StyleGan2Generator):
         self._graphs, self._name = graphs, name or weights.model_id
 
     def _images(self, latents: np.ndarray, size: int, styles: Styles | None) -> np.ndarray:
-        extra = differences(styles, self.w_dim)
+        extra = difference_arrays(styles, self.w_dim)
 
         def graph() -> openvino.Model:
             drawing = Drawing(StyleGan2(self._weights), size)
