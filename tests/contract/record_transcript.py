@@ -22,7 +22,8 @@ import lzma
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -121,13 +122,15 @@ def until(condition: Callable[[], Any]) -> Any:
     return value
 
 
-def converse(load: Callable[..., ModuleType], file: Path, minor: int, portrait: bytes) -> list[Any]:
+def converse(
+    load: Callable[..., ModuleType], file: Path, minor: int, portraits: Sequence[bytes]
+) -> list[Any]:
     """Everything that a minor version can say, each once; returns the frames that came.
 
     Args:
         load: as ``client_of`` gives it.
         file: the worker's connection file.
-        portrait: a portrait's file.
+        portraits: files, one until 1.3 and two from 1.4 on.
     """
     messages = load("shared.messages", "shared.wire.messages")
     errors = load("shared.errors")
@@ -136,7 +139,7 @@ def converse(load: Callable[..., ModuleType], file: Path, minor: int, portrait: 
     connection = load("shared.connection", "shared.wire.connection").ConnectionInfo.load(file)
     client = load("client").WorkerClient(connection, "recorded")
     client.connect()
-    portrait_id, frames = client.upload_portrait(portrait).id, []
+    portrait_id, frames = client.upload_portrait(portraits[0]).id, []
 
     def request(frame: int, **options: Any) -> Any:
         values = schema.vector({"headYaw": float(frame), "jawOpen": 0.25})
@@ -163,7 +166,7 @@ def converse(load: Callable[..., ModuleType], file: Path, minor: int, portrait: 
         assert made.portrait is not None
         assert finish(start_fit(client, messages.FitRequest((b"faces",), "Anna"))).faces
         assert finish(start_fit(client, messages.FitRequest((b"refuse",), "Anna"))).error
-        finish(load("head", "head_query").HeadQuery(client, portrait_id, portrait))
+        finish(load("head", "head_query").HeadQuery(client, portrait_id, portraits[0]))
     if minor >= 2:
         frames.append(client.request_frame(request(9, passes=("face", "matte"))))
         assert len(frames[-1].passes) == 2
@@ -172,8 +175,19 @@ def converse(load: Callable[..., ModuleType], file: Path, minor: int, portrait: 
             frames.append(client.request_frame(request(10), form))
     if minor >= 3:
         frames.append(client.request_frame(request(11, neutral=0.5)))
+    if minor >= 4:
+        other = client.upload_portrait(portraits[1]).id
+        others = (messages.FrameRequest(other, schema.vector({"jawOpen": 0.5})),)
+        frames.append(client.request_frame(request(12, others=others)))
     client.close()
     return frames
+
+
+def two_faces(card_server: ModuleType) -> list[bytes]:
+    """Files of two portraits of one photo."""
+    read, content = card_server.Portrait.from_bytes, card_server.portrait_bytes(1)
+    first, second = read(content), read(card_server.portrait_bytes(2))
+    return [content, replace(first, latents=second.latents, name=second.name).to_bytes()]
 
 
 def main() -> int:
@@ -189,7 +203,7 @@ def main() -> int:
         tap_channels(load("channel"), lines)
         version = load("shared.protocol", "shared.wire.protocol").VERSION
         with card_server.RunningServer(folder) as server:
-            converse(load, server.file, version[1], card_server.portrait_bytes(1))
+            converse(load, server.file, version[1], two_faces(card_server))
     path = FOLDER / f"{version[0]}.{version[1]}.jsonl.xz"
     FOLDER.mkdir(exist_ok=True)
     text = "".join(json.dumps(line) + "\n" for line in lines)

@@ -18,7 +18,7 @@ import pytest
 import zmq
 from card_server import RunningServer
 from record_transcript import client_of, converse
-from transcripts import MINORS, PART_BYTES, Said, WorkerOfThen, portrait_in, transcript
+from transcripts import MINORS, PART_BYTES, Said, WorkerOfThen, portraits_in, transcript
 
 from photorig.shared.wire.message_forms import read_error
 from photorig.shared.wire.protocol import VERSION, Message, decode
@@ -160,8 +160,8 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mod
 def check_frames(minor: int, frames: list[Any]) -> None:
     """As many as were asked for, each the recorded one of its number."""
     numbers = sorted(frame.frame for frame in frames if not 6 <= frame.frame <= 8)
-    more = {2: [9, 10, 10], 3: [9, 10, 10, 11]}
-    assert numbers == [1, 2, 3, 4, 5, *more.get(min(minor, 3), [])]
+    more = {2: [9, 10, 10], 3: [9, 10, 10, 11], 4: [9, 10, 10, 11, 12]}
+    assert numbers == [1, 2, 3, 4, 5, *more.get(min(minor, 4), [])]
     assert all((frame.width, frame.height) == (64, 64) for frame in frames)
 
 
@@ -170,7 +170,7 @@ def test_a_recorded_worker_serves_todays_client(
     load: Callable[..., ModuleType], minor: int, tmp_path: Path
 ) -> None:
     with WorkerOfThen(minor, tmp_path) as worker:
-        frames = converse(load, worker.file, minor, portrait_in(minor))
+        frames = converse(load, worker.file, minor, portraits_in(minor))
         assert worker.unknown == set()
     check_frames(minor, frames)
 
@@ -180,7 +180,7 @@ def test_a_worker_of_tomorrow_serves_todays_client(
 ) -> None:
     minor = MINORS[-1]
     with WorkerOfThen(minor, tmp_path, later) as worker:
-        check_frames(minor, converse(load, worker.file, minor, portrait_in(minor)))
+        check_frames(minor, converse(load, worker.file, minor, portraits_in(minor)))
 
 
 def test_a_worker_without_fits_is_asked_for_none(

@@ -62,16 +62,17 @@ def transcript(minor: int) -> list[Said]:
     return lines
 
 
-def portrait_in(minor: int) -> bytes:
-    """The portrait file that was uploaded in a transcript; its hash names it in the answers."""
+def portraits_in(minor: int) -> list[bytes]:
+    """The portrait files that were uploaded in a transcript; their hashes name them in answers."""
     uploads = (s for s in transcript(minor) if s.message.header.kind == "portrait_upload")
-    return bytes(next(uploads).message.payloads[0].data)
+    return [bytes(upload.message.payloads[0].data) for upload in uploads]
 
 
 def what_matters(message: Message) -> tuple[object, ...]:
     """By what a recorded question is found again: its kind and what is asked for."""
     header = message.header
-    told = tuple(str(header.body.get(name)) for name in ("codec", "format", "passes", "neutral"))
+    names = ("codec", "format", "passes", "neutral", "others")
+    told = tuple(str(header.body.get(name)) for name in names)
     content = tuple(bytes(one.data) for one in message.payloads) if header.kind == "fit" else ()
     return header.kind, told, content
 
