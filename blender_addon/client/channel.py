@@ -22,6 +22,7 @@ from ..shared.wire.messages import CODECS, FrameRequest, Heartbeat, Hello, Welco
 from ..shared.wire.picture_format import PictureFormat
 from ..shared.wire.protocol import (
     SEVERAL_FACES,
+    UPLOADS_IN_CHUNKS,
     VERSION,
     Header,
     Message,
@@ -76,6 +77,7 @@ class Channel:
         self.heartbeat: Heartbeat | None = None
         self._answers: dict[str, Message | WorkerError] = {}
         self._expected: set[str] = set()
+        self._unwanted: set[str] = set()
         self._is_greeted = False
         self._schema = FACE_SCHEMA
         self._version = VERSION
@@ -98,6 +100,11 @@ class Channel:
         socket.curve_publickey = connection.client_public_key.encode()
         socket.curve_secretkey = connection.client_secret_key.encode()
         socket.connect(address)
+
+    @property
+    def takes_chunks(self) -> bool:
+        """Whether the worker takes files in chunks."""
+        return self._version >= UPLOADS_IN_CHUNKS
 
     @property
     def silent_seconds(self) -> float:
@@ -183,6 +190,12 @@ class Channel:
             raise answer
         return answer
 
+    def forget(self, message_id: str) -> None:
+        """Nobody asks for the answer to this message any more."""
+        if self._answers.pop(message_id, None) is None and message_id in self._expected:
+            self._expected.discard(message_id)
+            self._unwanted.add(message_id)
+
     def wait(self, should_cancel: Callable[[], bool] = never) -> None:
         """Wait a few milliseconds for messages. Raises ConnectionLost, Cancelled."""
         self._wait(None, should_cancel)
@@ -261,6 +274,9 @@ class Channel:
         report = forms.read_error(message) if header.kind == "error" else None
         if report is not None and report.reason == "hello-first":
             raise ConnectionLost("The connection to the worker was interrupted", "Try again.")
+        if header.re in self._unwanted:
+            self._unwanted.discard(header.re)
+            return None
         if header.re not in self._expected:
             return message
         self._expected.discard(header.re)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 
 from ..shared.errors import Cancelled, InputError, PhotorigError
 from ..shared.wire import message_forms as forms
@@ -10,8 +11,11 @@ from ..shared.wire import portrait_forms
 from ..shared.wire.message_body import Form
 from ..shared.wire.messages import FitFaces, FitProgress, FitRequest, FittedPortrait
 from ..shared.wire.protocol import Message
+from ..shared.wire.upload_forms import PHOTO
+from .channel import WorkerError
 from .client import WorkerClient
 from .question import Question
+from .upload import Upload
 
 SENDING = FitProgress("Sending the photo", 0.0)
 
@@ -30,7 +34,17 @@ class FitJob(Question):
         self.progress = SENDING
         self.faces: FitFaces | None = None
         self.portrait: FittedPortrait | None = None
-        super().__init__(client, "fit", "fit", portrait_forms.fit_form(request))
+        self._uploads: dict[str, Upload] = {}  # the photos, by their hashes
+        form = portrait_forms.fit_form(request)
+        photos = [photo for photo in request.photos if isinstance(photo, bytes)]
+        in_chunks = client.bulk.takes_chunks and all(photos)
+        contents = [hashlib.sha256(photo).hexdigest() for photo in photos]
+        if in_chunks:
+            form = portrait_forms.fit_of_uploads_form(request, contents)
+        super().__init__(client, "fit", "fit", form)
+        for content, photo in zip(contents, photos, strict=True):
+            if in_chunks:
+                self._uploads[content] = Upload(content, PHOTO, photo, self._name)
 
     @property
     def has_answer(self) -> bool:
@@ -41,9 +55,25 @@ class FitJob(Question):
         if self.done:
             return
         self._fail(Cancelled("The fit was stopped"))
-        if self._next is None and self._client.is_connected:
-            with contextlib.suppress(PhotorigError):
+        if not self._client.is_connected:
+            return
+        with contextlib.suppress(PhotorigError):
+            if self._next is None:
                 self._client.control.send("end_fit", Form({}), job=self._name)
+            for upload in self._uploads.values():
+                upload.abort(self._client.bulk)
+
+    def _is_prepared(self) -> bool:
+        """Photos are sent one after the other."""
+        for content, upload in list(self._uploads.items()):
+            try:
+                answer = upload.poll(self._client.bulk)
+            except WorkerError as error:
+                raise error.error from None
+            if answer is None:
+                return False
+            del self._uploads[content]
+        return True
 
     def _take(self, message: Message) -> None:
         kind = message.header.kind

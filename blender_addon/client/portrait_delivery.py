@@ -13,7 +13,10 @@ from ..shared.errors import PhotorigError
 from ..shared.wire import portrait_forms
 from ..shared.wire.message_body import Form
 from ..shared.wire.messages import PortraitInfo
+from ..shared.wire.protocol import Message
+from ..shared.wire.upload_forms import PORTRAIT
 from .channel import Channel, WorkerError
+from .upload import Upload
 
 UNKNOWN = "unknown-portrait"
 """The worker's word for why it does not do what it was asked."""
@@ -49,6 +52,7 @@ class PortraitDelivery:
         self._sources = sources
         self._known: dict[str, PortraitInfo] = {}
         self._questions: dict[str, str] = {}
+        self._uploads: dict[str, Upload] = {}
 
     def are_there(self, bulk: Channel, portraits: Iterable[str]) -> bool:
         """Whether the worker has all of them; call again later where it has not yet.
@@ -72,30 +76,44 @@ class PortraitDelivery:
     def _is_there(self, bulk: Channel, portrait: str) -> bool:
         if portrait in self._known:
             return True
-        question = self._questions.get(portrait)
-        if question is None:
+        if portrait not in self._questions and portrait not in self._uploads:
             form = portrait_forms.portrait_reference_form(portrait)
             self._ask(bulk, portrait, "portrait_query", form)
             return False
         try:
-            answer = bulk.answer(question)
+            answer = self._answer(bulk, portrait)
         except WorkerError as error:
-            del self._questions[portrait]
+            self._done(portrait)
             if error.reason != UNKNOWN:
                 raise error.error from None
             self._send(bulk, portrait, error.error)
             return False
+        except PhotorigError:
+            self._done(portrait)
+            raise
         if answer is None:
             return False
-        del self._questions[portrait]
+        self._done(portrait)
         self._known[portrait] = portrait_forms.read_portrait_info(answer)
         return True
+
+    def _answer(self, bulk: Channel, portrait: str) -> Message | None:
+        upload = self._uploads.get(portrait)
+        return bulk.answer(self._questions[portrait]) if upload is None else upload.poll(bulk)
+
+    def _done(self, portrait: str) -> None:
+        self._questions.pop(portrait, None)
+        self._uploads.pop(portrait, None)
 
     def _send(self, bulk: Channel, portrait: str, reason: PhotorigError) -> None:
         try:
             content = self._sources.content(portrait)
         except KeyError:
             raise reason from None
+        if bulk.takes_chunks:
+            upload = self._uploads[portrait] = Upload(portrait, PORTRAIT, content)
+            upload.poll(bulk)
+            return
         form = portrait_forms.portrait_upload_form(portrait, content)
         self._ask(bulk, portrait, "portrait_upload", form)
 

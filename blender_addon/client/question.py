@@ -53,13 +53,17 @@ class Question:
         if self.done:
             return
         try:
-            if self._next is not None and self._client.has_portraits(self._portraits):
+            if self._next is not None and self._is_prepared():
                 kind, form = self._next
                 if self._client.bulk.send(kind, form, job=self._name) is not None:
                     self._next = None
             self._client.poll()
         except PhotorigError as error:
             self._fail(error)
+
+    def _is_prepared(self) -> bool:
+        """Whether the worker has what the question needs. Raises PhotorigError."""
+        return self._client.has_portraits(self._portraits)
 
     def _take(self, message: Message) -> None:
         """Keep what a message says."""

@@ -14,12 +14,13 @@ import unicodedata
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..parameters.schema import FACE_SCHEMA, is_parameter_id
+from .reading import Content
 from .strict_json import parse_json
 
 FORMAT = "photorig.portrait"
@@ -38,6 +39,7 @@ _MOST_ARRAYS = 600
 _LONGEST_ARRAY_NAME = 120
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "U8": 1}
 """Bytes of an item, by the types that a portrait's arrays have."""
+_NUMPY = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "U8": "u1"}
 
 _LEAST_SIDE, _GREATEST_SIDE = 16, 30_000
 """Pixels along a photo."""
@@ -68,13 +70,6 @@ _DTYPE_OF_PART = {"tuning": "F16"} | dict.fromkeys(
 )
 
 
-class Content(Protocol):
-    """A file's bytes: all of them, or a file from which they are read (reading.FileBytes)."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> bytes: ...
-
-
 @dataclass(frozen=True, eq=False)
 class PortraitLayout:
     """Where everything is in a portrait file.
@@ -93,6 +88,14 @@ class PortraitLayout:
         """The bytes of an array, the first ``most`` where that is given. Raises ValueError."""
         _, _, first, last = self._entry(name)
         return self.content[first : last if most is None else min(first + most, last)]
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All arrays that a portrait is known to have, but its photo; read-only."""
+        return {
+            name: np.frombuffer(self.content[first:last], _NUMPY[dtype]).reshape(shape)
+            for name, (dtype, shape, first, last) in self.arrays.items()
+            if name != "photo.png" and _wanted_type(name) is not None
+        }
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """An array of floats, flat. Raises ValueError where there is none, or it is not finite."""
@@ -145,6 +148,9 @@ def read_layout(content: Content) -> PortraitLayout:
             "Use the Photorig version that made it, or fit the photo again.",
         )
     arrays = {name: _array(name, entry, start, len(content)) for name, entry in entries.items()}
+    # One that lies in another's place many times over would take more memory than the file.
+    if sum(last - first for _, _, first, last in arrays.values()) > len(content) - start:
+        raise ValueError("arrays that lie in one another")
     return PortraitLayout(content, metadata, arrays)
 
 
@@ -176,7 +182,7 @@ def _array(name: str, entry: Any, start: int, end: int) -> tuple[str, tuple[int,
     if len(name) > _LONGEST_ARRAY_NAME or not isinstance(entry, dict):
         raise ValueError("an array without a name, or none")
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
-    wanted = _DTYPES.get(name) or _DTYPE_OF_PART.get(name.partition(".")[0])
+    wanted = _wanted_type(name)
     # What a later version keeps in a portrait may be of any type; it is not read here.
     if not isinstance(dtype, str) or (wanted is not None and dtype != wanted):
         raise ValueError(f"{name} is of another type")
@@ -189,6 +195,11 @@ def _array(name: str, entry: Any, start: int, end: int) -> tuple[str, tuple[int,
     if wanted is not None and math.prod(shape) * _ITEM_BYTES[dtype] != last - first:
         raise ValueError(f"{name} has another size than its shape")
     return dtype, shape, start + first, start + last
+
+
+def _wanted_type(name: str) -> str | None:
+    """The exact type of an array; None where this version does not know such an array."""
+    return _DTYPES.get(name) or _DTYPE_OF_PART.get(name.partition(".")[0])
 
 
 def _counts(values: Any, most: int) -> tuple[int, ...] | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, Protocol
 
 _FLAGS = (
     os.O_RDONLY
@@ -22,6 +23,8 @@ _FLAGS = (
     | getattr(os, "O_NONBLOCK", 0)
 )
 """Without waiting: opening a pipe waits for somebody who writes."""
+
+_PART_BYTES = 1 << 20
 
 Accept = Callable[[os.stat_result], None]
 """Raises an error of its own where the opened file cannot be trusted."""
@@ -60,10 +63,25 @@ def open_file(path: Path | str, limit: int, accept: Accept | None = None) -> Ite
         yield file
 
 
+class Content(Protocol):
+    """A file's bytes: all of them, or a file from which they are read (FileBytes)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+def sha256_of(content: Content) -> str:
+    """In hexadecimal digits; of a file only a part is in memory at a time."""
+    digest = hashlib.sha256()
+    for first in range(0, len(content), _PART_BYTES):
+        digest.update(content[first : first + _PART_BYTES])
+    return digest.hexdigest()
+
+
 class FileBytes:
     """An open file as if it were bytes; only what is looked at is read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file, self._size = file, os.fstat(file.fileno()).st_size
 
     def __len__(self) -> int:

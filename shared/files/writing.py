@@ -55,26 +55,53 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
         InputError: it cannot be written. What the block itself raises goes through as it is, and
             then nothing is left behind.
     """
-    with explained(path):
-        _check_kind(path)
-        handle, name = _create(path, 0o600 if private else 0o666)
-    temporary = [] if name is None else [name]
+    made = FileInTheMaking(path, private=private)
     try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file
-            with explained(path):
-                file.flush()
-                _to_disk(file.fileno())
-                if not temporary:
-                    temporary.append(_give_a_name(file, path))
-        with explained(path):
-            _rename(temporary[0], path)
-            temporary.clear()
-            _folder_to_disk(path.parent)
+        yield made.file
+        made.commit()
     finally:
-        for leftover in temporary:
+        made.discard()
+
+
+class FileInTheMaking:
+    """A file that becomes ``path`` by ``commit``, or nothing by ``discard`` or the process's end.
+
+    Attributes:
+        file: to write to and to read from (``w+b``).
+        path: where it will be.
+    """
+
+    def __init__(self, path: Path, *, private: bool = False) -> None:
+        """Raises InputError where it cannot be written."""
+        with explained(path):
+            _check_kind(path)
+            handle, self._temporary = _create(path, 0o600 if private else 0o666)
+        self.path = path
+        self.file: IO[bytes] = os.fdopen(handle, "w+b")
+
+    def commit(self) -> None:
+        """On the disk and under its name; closed. Raises InputError, and then it is none."""
+        try:
+            with explained(self.path):
+                self.file.flush()
+                _to_disk(self.file.fileno())
+                if self._temporary is None:
+                    self._temporary = _give_a_name(self.file, self.path)
+                self.file.close()  # Windows gives no name to what is open
+                _rename(self._temporary, self.path)
+                self._temporary = None
+                _folder_to_disk(self.path.parent)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Nothing of it stays. Never raises; after ``commit`` it does nothing."""
+        with contextlib.suppress(OSError):  # what could not be written is written once more here
+            self.file.close()
+        if self._temporary is not None:
             with contextlib.suppress(OSError):
-                leftover.unlink(missing_ok=True)
+                self._temporary.unlink(missing_ok=True)
+            self._temporary = None
 
 
 def append(path: Path, line: bytes, *, private: bool = False) -> None:

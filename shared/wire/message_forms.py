@@ -271,7 +271,7 @@ class ErrorReport:
     Attributes:
         code: which PhotorigError it is.
         reason: a word for programs where the code is not enough: "unknown-portrait",
-            "unsupported", "version", "hello-first", "too-much", or "".
+            "unknown-upload", "unsupported", "version", "hello-first", "too-much", or "".
         message, hint: the two sentences for a person.
     """
 

@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -290,6 +291,13 @@ class PortraitInfo:
     thumbnail: np.ndarray
 
 
+class SentFile(Protocol):
+    """A file that has come before the message that needs it."""
+
+    def copy(self, path: Path) -> None:
+        """Write it. Raises PhotorigError."""
+
+
 @dataclass(frozen=True)
 class FitRequest:
     """Photos of a person to be made a portrait.
@@ -305,7 +313,7 @@ class FitRequest:
         InputError: no photo, or too many.
     """
 
-    photos: tuple[bytes, ...] = field(repr=False)
+    photos: tuple[bytes | SentFile, ...] = field(repr=False)
     name: str
     face: int | None = None
     quick: bool = False

@@ -6,6 +6,7 @@ As in message_forms.py.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .messages import (
     FoundFace,
     HeadMeasurement,
     PortraitInfo,
+    SentFile,
 )
 from .protocol import Message, Payload
 
@@ -66,23 +68,44 @@ def read_portrait_reference(message: Message) -> str:
 
 
 def fit_form(request: FitRequest) -> Form:
+    """With the photos in it."""
     payloads = tuple(
         Payload(f"photo-{number}", photo, "uint8", (len(photo),))
         for number, photo in enumerate(request.photos, start=1)
+        if isinstance(photo, bytes)
     )
-    body = {"name": request.name[:MAX_NAME], "face": request.face, "quick": request.quick}
-    return Form(body, payloads)
+    return Form(_fit_body(request), payloads)
 
 
-def read_fit(message: Message) -> FitRequest:
-    """Raises InputError where there are no photos or too many."""
+def fit_of_uploads_form(request: FitRequest, contents: Sequence[str]) -> Form:
+    """With the names of the photos' uploads, which have ended (upload_forms.py)."""
+    return Form({**_fit_body(request), "photos": list(contents)})
+
+
+def _fit_body(request: FitRequest) -> dict[str, Any]:
+    return {"name": request.name[:MAX_NAME], "face": request.face, "quick": request.quick}
+
+
+def read_fit(message: Message, sent_before: Callable[[str], SentFile]) -> FitRequest:
+    """The photos come with it, or have come before.
+
+    Args:
+        sent_before: the file of an upload.
+
+    Raises:
+        InputError: there are no photos, or too many.
+        ProtocolError: what ``sent_before`` raises, or a malformed body.
+    """
     body = Body(message)
+    face = message.header.body.get("face")
     names = [
         f"photo-{number}" for number in range(1, 1 + min(len(message.payloads), MAX_FIT_PHOTOS))
     ]
-    face = message.header.body.get("face")
+    photos: list[bytes | SentFile] = [bytes(message.payload(name).data) for name in names]
+    # Newer than the rest: a client of protocol 1.4 sends the photos in the message.
+    photos += map(sent_before, body.texts("photos", MAX_FIT_PHOTOS, default=[]))
     return FitRequest(
-        photos=tuple(bytes(message.payload(name).data) for name in names),
+        photos=tuple(photos),
         name=body.text("name", limit=MAX_NAME),
         face=None if face is None else body.integer("face", 0, 2**31 - 1),
         quick=body.flag("quick"),

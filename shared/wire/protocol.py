@@ -21,11 +21,14 @@ from ..errors import ProtocolError
 from ..files.strict_json import MAX_DEPTH, TooDeep, parse_json
 
 MAGIC = b"PHR1"
-VERSION = (1, 4)
+VERSION = (1, 5)
 """Protocol spoken here. Another major number is refused; a minor one only adds fields and kinds."""
 
 SEVERAL_FACES = (1, 4)
 """The first version in which a frame may drive several faces of a photo."""
+
+UPLOADS_IN_CHUNKS = (1, 5)
+"""The first version in which portraits and photos travel in chunks; before, each is a message."""
 
 MAX_HEADER_BYTES = 64 << 10
 MAX_PAYLOADS = 8

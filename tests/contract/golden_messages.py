@@ -21,7 +21,7 @@ import numpy as np
 
 from photorig.shared.parameters.schema import Parameter, ParameterSchema
 from photorig.shared.wire import message_forms as forms
-from photorig.shared.wire import pairing, portrait_forms
+from photorig.shared.wire import pairing, portrait_forms, upload_forms
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.message_forms import ErrorReport
 from photorig.shared.wire.messages import (
@@ -42,6 +42,8 @@ from photorig.shared.wire.messages import (
 )
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.shared.wire.protocol import VERSION, Header, encode
+from photorig.shared.wire.upload_forms import PORTRAIT as PORTRAIT_FILE
+from photorig.shared.wire.upload_forms import UploadOffer, UploadReady
 
 FOLDER = Path(__file__).with_name("golden")
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
@@ -54,6 +56,7 @@ SCHEMA = ParameterSchema(
     ),
 )
 PORTRAIT = "7d" * 32
+NOTHING = hashlib.sha256(b"").hexdigest()
 _MOST_SHOWN = 64
 REQUEST = FrameRequest(PORTRAIT, np.array([12.5, 0.25]), 256, method="directions", frame=24)
 OTHER = FrameRequest("8e" * 32, np.array([-3.0, 0.5]), mode="absolute", method="directions")
@@ -144,6 +147,32 @@ def _messages() -> dict[str, tuple[Header, Form]]:
             Header("portrait_upload", "c4"),
             portrait_forms.portrait_upload_form(PORTRAIT, b"file content"),
         ),
+        "upload": (
+            Header("upload", "c4"),
+            upload_forms.upload_form(UploadOffer(PORTRAIT, PORTRAIT_FILE, 12)),
+        ),
+        "upload_ready": (
+            Header("upload_ready", "w5", re="c4"),
+            upload_forms.upload_ready_form(UploadReady(PORTRAIT, 0, NOTHING)),
+        ),
+        "chunk": (
+            Header("chunk", "c5"),
+            upload_forms.chunk_form(PORTRAIT, 0, b"file content"),
+        ),
+        "chunk_taken": (
+            Header("chunk_taken", "w6", re="c5"),
+            upload_forms.chunk_taken_form(PORTRAIT, 12),
+        ),
+        "end_upload": (Header("end_upload", "c6"), upload_forms.content_form(PORTRAIT)),
+        "upload_ended": (
+            Header("upload_ended", "w7", re="c6"),
+            upload_forms.content_form(PORTRAIT),
+        ),
+        "abort_upload": (Header("abort_upload", "c7"), upload_forms.content_form(PORTRAIT)),
+        "upload_aborted": (
+            Header("upload_aborted", "w8", re="c7"),
+            upload_forms.content_form(PORTRAIT),
+        ),
         "portrait": (Header("portrait", "w5", re="c4"), portrait_forms.portrait_info_form(info)),
         "preview": (Header("preview", "c5", seq=7, frame=24), preview),
         "superseded": (Header("superseded", "w6", re="c5", seq=7, frame=24), view),
@@ -182,6 +211,10 @@ def _messages() -> dict[str, tuple[Header, Form]]:
         "fit": (
             Header("fit", "c11", job="fit-1"),
             portrait_forms.fit_form(FitRequest((b"photo file",), "Anna", 1, quick=True)),
+        ),
+        "fit_of_uploads": (
+            Header("fit", "c11", job="fit-1"),
+            portrait_forms.fit_of_uploads_form(FitRequest((b"photo file",), "Anna"), [PORTRAIT]),
         ),
         "fit_progress": (
             Header("fit_progress", "w11", re="c11", job="fit-1"),

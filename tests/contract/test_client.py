@@ -63,13 +63,13 @@ def test_a_portrait_is_sent_once_however_many_clients_have_it(
     server: RunningServer, connect: Connect, portrait: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added = []
-    add = server.portraits.add
+    take = server.portraits.take
 
-    def counted(portrait_id: str, content: memoryview, accept: Any) -> Any:
-        added.append(portrait_id)
-        return add(portrait_id, content, accept)
+    def counted(received: Any, accept: Any) -> Any:
+        added.append(received.sha256)
+        return take(received, accept)
 
-    monkeypatch.setattr(server.portraits, "add", counted)
+    monkeypatch.setattr(server.portraits, "take", counted)
     for _ in range(3):
         connect(server.file).upload_portrait(portrait)
     assert len(added) == 1

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from photorig.shared.errors import PhotorigError
+from photorig.shared.errors import PhotorigError, ProtocolError
 from photorig.shared.farm.job import JOB_NAME, WORKER, Face, FarmJob
 from photorig.shared.farm.path_mapping import read_rules
 from photorig.shared.farm.preflight import Expected, NodeFacts
@@ -31,7 +31,7 @@ from photorig.shared.parameters import file as parameters_file
 from photorig.shared.parameters.responses import responses_of
 from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire import message_forms as forms
-from photorig.shared.wire import portrait_forms
+from photorig.shared.wire import portrait_forms, upload_forms
 from photorig.shared.wire.connection import FORMAT, ConnectionInfo
 from photorig.shared.wire.protocol import Message, decode
 from photorig.worker.importers.onnx import read_weights
@@ -98,6 +98,10 @@ def _welcome(message: Message) -> None:
     responses_of(welcome.description, welcome.schema.ids)
 
 
+def _sent_before(content: str) -> NoReturn:
+    raise ProtocolError(content)
+
+
 _FORMS: dict[str, list[Callable[[Message], object]]] = {
     "hello": [forms.read_hello],
     "welcome": [_welcome],
@@ -110,11 +114,17 @@ _FORMS: dict[str, list[Callable[[Message], object]]] = {
     "render": [lambda message: forms.read_frame_request(message, FACE_SCHEMA)],
     "frame": [forms.read_frame_reply],
     "job": [forms.read_window],
-    "fit": [portrait_forms.read_fit],
+    "fit": [lambda message: portrait_forms.read_fit(message, _sent_before)],
     "fit_progress": [portrait_forms.read_fit_progress],
     "fit_faces": [portrait_forms.read_fit_faces],
     "fitted": [portrait_forms.read_fitted_portrait],
     "head": [portrait_forms.read_head],
+    "upload": [upload_forms.read_upload],
+    "upload_ready": [upload_forms.read_upload_ready],
+    "chunk": [upload_forms.read_content, upload_forms.read_chunk],
+    "chunk_taken": [upload_forms.read_chunk_taken],
+    "end_upload": [upload_forms.read_content],
+    "abort_upload": [upload_forms.read_content],
 }
 _ALL_FORMS = [read for reads in _FORMS.values() for read in reads]
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from photorig.shared.errors import InputError
@@ -34,7 +33,7 @@ from photorig.shared.files.portrait_layout import (
     plain_png,
     read_layout,
 )
-from photorig.shared.files.reading import read_file
+from photorig.shared.files.reading import Content, read_file, sha256_of
 from photorig.shared.files.writing import write_atomically
 from photorig.shared.parameters.arkit_amounts import amounts_of
 from photorig.shared.parameters.schema import FACE_SCHEMA, ParameterSchema
@@ -206,12 +205,13 @@ class Portrait:
             raise InputError(f"{path}: {error.message}", error.hint) from error
 
     @staticmethod
-    def from_bytes(content: bytes) -> Portrait:
-        """Inverse of to_bytes, for content from anywhere. Raises InputError on anything else."""
+    def from_bytes(content: Content) -> Portrait:
+        """Inverse of to_bytes, for content from anywhere; of a file (reading.FileBytes) only what
+        is looked at is in memory. Raises InputError on anything else."""
         try:
             layout = read_layout(content)
             metadata, photo = layout.metadata, _decode_photo(layout.bytes_of("photo.png"))
-            tensors = load_tensors(content)
+            tensors = layout.tensors()
             portrait = Portrait(
                 latents=tensors["latents"],
                 parameters=tensors["parameters"],
@@ -233,7 +233,10 @@ class Portrait:
         except Exception as error:  # an edge: the file is a stranger's, and much of what reads it
             raise InputError("This is no portrait file, or it is damaged", HINT) from error
         # The id is that of the bytes read, not of what writing them again would give.
-        portrait.__dict__["_bytes"] = content
+        if isinstance(content, bytes):
+            portrait.__dict__["_bytes"] = content
+        else:
+            portrait.__dict__["id"] = sha256_of(content)
         return portrait
 
 

@@ -9,6 +9,8 @@ from photorig.shared.errors import ProtocolError
 MiB = 1 << 20
 SENT_OF_CLIENT, SENT_OF_ALL = 512 * MiB, 1536 * MiB
 """Bytes of portraits that are being read and of photos that wait for their fits."""
+STORED_OF_CLIENT, STORED_OF_ALL = 1024 * MiB, 4096 * MiB
+"""Bytes on the disk of uploads that are under way, and of photos that wait for their fits."""
 UNREAD_OF_CLIENT, UNREAD_OF_ALL = 1024 * MiB, 4096 * MiB
 """Bytes of finished frames that have not been acknowledged; more are not made until they are."""
 

@@ -7,6 +7,7 @@ becomes an error reply and a log record; nothing that happens leaves ``turn``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import logging
@@ -20,7 +21,6 @@ from photorig.shared.wire import message_forms as forms
 from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.messages import (
-    CODECS,
     FitFaces,
     FitProgress,
     FittedPortrait,
@@ -29,7 +29,6 @@ from photorig.shared.wire.messages import (
     Heartbeat,
     MessageLimits,
     PortraitInfo,
-    Welcome,
 )
 from photorig.shared.wire.protocol import (
     VERSION,
@@ -45,20 +44,15 @@ from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
 from .endpoint import Endpoint
 from .executors.interface import Chunk, Executor, FrameDone
 from .fits.queue import FitOutcome, Fits, Fitter
-from .later import Later
+from .greeting import Greeting, check_codecs
+from .later import Later, LaterAnswer
 from .portrait_store import PortraitStore, UnknownPortrait
+from .received_file import ReceivedFile
 from .reply_address import FrameWork, ReplyAddress
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
-from .watchdog import (
-    PATIENCE_SECONDS,
-    PREPARING_SECONDS,
-    SECONDS_A_MEGAPIXEL,
-    UNUSUAL_SECONDS,
-    Watchdog,
-    WorkerHung,
-    hung,
-)
+from .uploads import UPLOAD_KINDS, Uploads
+from .watchdog import PATIENCE_SECONDS, UNUSUAL_SECONDS, Watch, WorkerHung, hung
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +112,9 @@ class Gateway:
         self._answers = Answers(endpoints, self._gone)
         self._later = Later(wake)
         self._sent = ByteBudget(SENT_OF_CLIENT, SENT_OF_ALL)
-        self._fits: Fits[ReplyAddress] = Fits(fitter, self._sent)
-        self._patience_seconds = patience_seconds
-        self._device_dog, self._reader_dog = Watchdog(patience_seconds), Watchdog(patience_seconds)
+        self._uploads = Uploads(portraits.folder, self._sent, wake, self._keep_upload, self._probe)
+        self._fits: Fits[ReplyAddress] = Fits(fitter)
+        self._watched = Watch(patience_seconds)
         self._measure_head = measure_head
         self._handlers: dict[tuple[str, str], Callable[[ReplyAddress, Session, Message], None]] = {
             (CONTROL, "ping"): self._ping,
@@ -132,6 +126,7 @@ class Gateway:
             (BULK, "bye"): self._bye,
             (BULK, "portrait_query"): self._portrait_query,
             (BULK, "portrait_upload"): self._portrait_upload,
+            **{(BULK, kind): self._upload for kind in UPLOAD_KINDS},
             (BULK, "job"): self._job,
             (BULK, "render"): self._render,
             (BULK, "ack"): self._ack,
@@ -154,6 +149,7 @@ class Gateway:
             self._collect,
             self._feed_device,
             self._watch,
+            self._uploads.look,
             functools.partial(self._probe, _PROBE_AFTER_SECONDS),
         )
         for step in steps:
@@ -164,6 +160,7 @@ class Gateway:
 
     def close(self) -> None:
         self._later.close()
+        self._uploads.close()
         for endpoint in self._endpoints.values():
             endpoint.close()
 
@@ -222,35 +219,16 @@ class Gateway:
 
     def _hello(self, address: ReplyAddress, message: Message) -> None:
         hello = forms.read_hello(message)
-        codecs = tuple(codec for codec in hello.codecs if codec in CODECS)
-        if not codecs:
-            raise ProtocolError(
-                "The extension and the worker know no common frame codec",
-                "Install the extension and the worker of the same Photorig version.",
-            )
+        check_codecs(hello)
         if len(self._sessions) > _MANY_SESSIONS:
-            self._probe(0.0)  # each rendered still is a session; drop those that have gone
+            self._probe()  # each rendered still is a session; drop those that have gone
         session = self._sessions.greet(address.endpoint, address.routing_id, hello)
         session.heard = time.monotonic()
         # Each still has a session of its own on the bulk endpoint: too many for the plain log.
         level = logging.INFO if address.endpoint == CONTROL else logging.DEBUG
         log.log(level, "%r says hello", hello.client)
-        facts = self._executor.facts
-        welcome = Welcome(
-            version=(VERSION[0], min(VERSION[1], message.header.version[1])),
-            nonce=self._nonce,
-            worker=self._worker,
-            device=facts.device,
-            backend=facts.backend,
-            model_id=facts.model_id,
-            codecs=codecs,
-            schema=facts.schema,
-            limits=self.limits,
-            sizes=facts.sizes,
-            milliseconds=self._executor.status().milliseconds,
-            description=facts.description,
-            fit_photos=self._fits.photos,
-            passes=facts.passes,
+        welcome = Greeting(self._worker, self._nonce, self.limits, self._fits.photos).welcome(
+            hello, message.header.version, self._executor
         )
         self._answers.reply(address, "welcome", forms.welcome_form(welcome))
 
@@ -310,7 +288,7 @@ class Gateway:
         self._answers.reply(address, "job_ended", Form({}))
 
     def _bye(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        self._forget(session)
+        self._forget(session, is_cut_off=False)
 
     def _portrait_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
@@ -332,6 +310,18 @@ class Gateway:
         )
         self.last_work = time.monotonic()
 
+    def _upload(self, address: ReplyAddress, session: Session, message: Message) -> None:
+        self._uploads.handle(address, session.id, message)
+        self.last_work = time.monotonic()
+
+    def _keep_upload(
+        self, address: ReplyAddress, received: ReceivedFile, release: Callable[[], None]
+    ) -> None:
+        def kept() -> Form:
+            return self._portraits.take(received, _info_form)
+
+        self._later.ask(address, "portrait", kept, received.sha256, about=release)
+
     def _head_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id, measure = portrait_forms.read_portrait_reference(message), self._measure_head
         if measure is None:
@@ -344,12 +334,21 @@ class Gateway:
 
     def _fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
         job, n_bytes = _job_name(message), sum(len(photo.data) for photo in message.payloads)
-        self._sent.take(session.id, n_bytes)
+        held = contextlib.ExitStack()
+
+        @functools.cache  # a photo may be named twice
+        def sent_before(content: str) -> ReceivedFile:
+            file, release = self._uploads.photo(session.id, job, content)
+            held.callback(release)
+            return file
+
         try:
-            request = portrait_forms.read_fit(message)
-            self._fits.start(address, session.id, job, request, n_bytes)
+            self._sent.take(session.id, n_bytes)
+            held.callback(self._sent.give_back, session.id, n_bytes)
+            request = portrait_forms.read_fit(message, sent_before)
+            self._fits.start(address, session.id, job, request, held.close)
         except BaseException:
-            self._sent.give_back(session.id, n_bytes)
+            held.close()
             raise
 
     def _end_fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
@@ -393,40 +392,40 @@ class Gateway:
                 continue
             with self._answers.to(task.work.address):
                 self._frame_done(task, event)
+        for answer in self._uploads.answers():
+            self._answer(answer)
         for answer in self._later.answers():
             self._sent.give_back(answer.client, answer.n_bytes)
-            with self._answers.to(answer.address):
-                if isinstance(answer.outcome, PhotorigError):
-                    raise answer.outcome
-                self._answers.reply(answer.address, answer.kind, answer.outcome)
+            if answer.about is not None:
+                answer.about()
+            self._answer(answer)
         for address, outcome in self._fits.new_events():
             with self._answers.to(address):
                 self._tell_fit(address, outcome)
 
+    def _answer(self, answer: LaterAnswer) -> None:
+        with self._answers.to(answer.address):
+            if isinstance(answer.outcome, PhotorigError):
+                raise answer.outcome
+            self._answers.reply(answer.address, answer.kind, answer.outcome)
+
     def _watch(self) -> None:
         """See whether device and readers come back; where one does not, tell all and give up."""
-        status, reading = self._executor.status(), self._later.at_work
-        is_watched = status.busy_seconds is not None and not status.heals_itself
-        at_frame = (status.task_id, status.doing) if is_watched else None
-        frame_extra = status.photo_pixels / 1e6 * SECONDS_A_MEGAPIXEL
-        frame_extra += PREPARING_SECONDS if status.doing else 0.0
-        reading_extra = PREPARING_SECONDS if reading is not None and reading.kind == "head" else 0.0
-        portrait = ""
-        if self._device_dog.is_hung(at_frame, frame_extra):
-            task = self._tasks.get(status.task_id or 0)
-            portrait = "" if task is None else task.work.request.portrait
-        elif self._reader_dog.is_hung(reading, reading_extra) and reading is not None:
-            portrait = reading.portrait
-        else:
+        portrait = self._watched.culprit(
+            self._executor.status(), self._later.at_work, self._portrait_of
+        )
+        if portrait is None or self.failure is not None:
             return
-        if self.failure is not None:
-            return
-        self.failure = hung(portrait, self._patience_seconds)
+        self.failure = hung(portrait, self._watched.patience_seconds)
         log.critical("%s", self.failure)
         if portrait:
             self._portraits.quarantine(portrait)
         for task in self._tasks.values():
             self._answers.error(task.work.address, self.failure)
+
+    def _portrait_of(self, task_id: int) -> str:
+        task = self._tasks.get(task_id)
+        return "" if task is None else task.work.request.portrait
 
     def _tell_fit(self, address: ReplyAddress, outcome: FitOutcome) -> None:
         self.last_work = time.monotonic()
@@ -465,7 +464,7 @@ class Gateway:
             self._scheduler.acknowledge(task.client, task.lane, task.seq)
             raise
 
-    def _probe(self, after_seconds: float) -> None:
+    def _probe(self, after_seconds: float = 0.0) -> None:
         """Notice clients that have gone without a word, so that nothing is rendered for them."""
         now = time.monotonic()
         for session in self._sessions:
@@ -481,8 +480,9 @@ class Gateway:
             log.info("%r has gone", session.client)
             self._forget(session)
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: Session, is_cut_off: bool = True) -> None:
         self._sessions.remove(session)
+        self._uploads.forget(session.id, is_cut_off)
         self._scheduler.forget(session.id)
         self._fits.forget(session.id)
         for task_id, task in self._tasks.items():

@@ -13,6 +13,7 @@ import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from photorig.shared.errors import PhotorigError
 from photorig.shared.wire.message_body import Form
@@ -29,6 +30,7 @@ class LaterAnswer:
     Attributes:
         kind: of the message, where it is no error.
         client: whose ``n_bytes`` are free now.
+        about: what was given with the question.
     """
 
     address: ReplyAddress
@@ -36,6 +38,7 @@ class LaterAnswer:
     outcome: Form | PhotorigError
     client: str = ""
     n_bytes: int = 0
+    about: Any = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,12 @@ class Later:
 
     Args:
         wake: called from that thread when there is an answer.
+        name: of the thread.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], name: str = "photorig-portraits") -> None:
         self._wake = wake
-        self._pool = ThreadPoolExecutor(1, "photorig-portraits")
+        self._pool = ThreadPoolExecutor(1, name)
         self._answers: queue.SimpleQueue[LaterAnswer] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
         self.at_work: AtWork | None = None
@@ -75,12 +79,13 @@ class Later:
         portrait: str = "",
         client: str = "",
         n_bytes: int = 0,
+        about: Any = None,
     ) -> None:
         """Answer with what ``make`` gives; it may read and write files.
 
         Args:
             portrait: that it is about.
-            client, n_bytes: come back with the answer.
+            client, n_bytes, about: come back with the answer.
         """
 
         def work() -> None:
@@ -89,9 +94,13 @@ class Later:
                 outcome = _outcome(make)
             finally:
                 self.at_work = None
-            self._answers.put(LaterAnswer(address, kind, outcome, client, n_bytes))
+            self._answers.put(LaterAnswer(address, kind, outcome, client, n_bytes, about))
             self._wake()
 
+        self._pool.submit(work)
+
+    def do(self, work: Callable[[], None]) -> None:
+        """The same without an answer; ``work`` raises nothing."""
         self._pool.submit(work)
 
     def answers(self) -> Iterator[LaterAnswer]:
@@ -100,7 +109,12 @@ class Later:
             while True:
                 yield self._answers.get_nowait()
 
+    def finish(self) -> None:
+        """Do what is left, and end; does not wait for it."""
+        self._pool.shutdown(wait=False)
+
     def close(self) -> None:
+        """End after what is being done now."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -12,6 +12,7 @@ from photorig.shared.wire.protocol import Header, Message
 from .budget import TooMuch
 from .executors.interface import FrameTask
 from .portrait_store import UnknownPortrait
+from .received_file import UnknownUpload
 
 _LONGEST_VIEW = 64
 
@@ -79,4 +80,6 @@ def reason_of(error: PhotorigError) -> str:
     """The word for programs that goes with an error, "" for most."""
     if isinstance(error, UnknownPortrait):
         return "unknown-portrait"
+    if isinstance(error, UnknownUpload):
+        return "unknown-upload"
     return "too-much" if isinstance(error, TooMuch) else ""

@@ -33,6 +33,7 @@ from photorig.shared.wire.messages import (
     FitRequest,
     FittedPortrait,
     FoundFace,
+    SentFile,
 )
 
 from ..last_words import LastWords, how_it_ended
@@ -124,7 +125,7 @@ class ProcessFitter:
         ) as name:
             folder = Path(name)
             for number, photo in enumerate(request.photos, start=1):
-                (folder / f"photo-{number}").write_bytes(photo)
+                _put(photo, folder / f"photo-{number}")
             arguments = ["--folder", name, f"--name={request.name}"]
             arguments += [] if request.face is None else ["--face", str(request.face)]
             arguments += ["--quick"] if request.quick else []
@@ -183,6 +184,13 @@ class ProcessFitter:
             if self._closed or fit_id in self._cancelled:
                 raise Cancelled("The fit was stopped")
         return _ended(status, last_words.line())
+
+
+def _put(photo: bytes | SentFile, path: Path) -> None:
+    if isinstance(photo, bytes):
+        path.write_bytes(photo)
+    else:
+        photo.copy(path)
 
 
 def _ended(status: int, last_line: str) -> PhotorigError:

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from photorig.shared.errors import InputError, PhotorigError, ProtocolError
 from photorig.shared.wire.messages import FitFaces, FitProgress, FitRequest, FittedPortrait
 
-from ..budget import ByteBudget, TooMuch
+from ..budget import TooMuch
 
 MAX_FITS = 16
 """Most fits that may wait or run, of all clients; each keeps its photos in memory."""
@@ -61,7 +61,7 @@ class _Fit(Generic[Address]):
     address: Address
     client: str
     job: str
-    n_bytes: int
+    release: Callable[[], None]
 
 
 class Fits(Generic[Address]):
@@ -69,12 +69,10 @@ class Fits(Generic[Address]):
 
     Args:
         fitter: None where this worker makes no portraits.
-        held: where the photos are counted that it keeps in memory.
     """
 
-    def __init__(self, fitter: Fitter | None, held: ByteBudget) -> None:
+    def __init__(self, fitter: Fitter | None) -> None:
         self._fitter = fitter
-        self._held = held
         self._forgotten: dict[int, _Fit[Address]] = {}
         self._fits: dict[int, _Fit[Address]] = {}
         self._ids = itertools.count(1)
@@ -89,13 +87,18 @@ class Fits(Generic[Address]):
         return not self._fits
 
     def start(
-        self, address: Address, client: str, job: str, request: FitRequest, n_bytes: int = 0
+        self,
+        address: Address,
+        client: str,
+        job: str,
+        request: FitRequest,
+        release: Callable[[], None],
     ) -> None:
         """Begin a fit.
 
         Args:
             address: comes back with each of its answers.
-            n_bytes: that are held for its photos; they are given back when it has ended.
+            release: called when it has ended, and its photos are not needed any more.
 
         Raises:
             InputError: this worker cannot do it.
@@ -116,7 +119,7 @@ class Fits(Generic[Address]):
         if len(self._fits) >= MAX_FITS or of_client >= MAX_FITS_OF_A_CLIENT:
             raise TooMuch("Too many photos wait", "Wait for one to be done.")
         fit_id = next(self._ids)
-        self._fits[fit_id] = _Fit(address, client, job, n_bytes)
+        self._fits[fit_id] = _Fit(address, client, job, release)
         self._fitter.start(fit_id, request)
 
     def end(self, client: str, job: str) -> None:
@@ -128,7 +131,7 @@ class Fits(Generic[Address]):
     def forget(self, client: str) -> None:
         """Cancel all fits of a client that has gone."""
         for fit_id in [number for number, fit in self._fits.items() if fit.client == client]:
-            # Its photos are in memory until the fitter says that it has ended.
+            # Its photos are there until the fitter says that it has ended.
             self._forgotten[fit_id] = self._fits.pop(fit_id)
             if self._fitter is not None:
                 self._fitter.cancel(fit_id)
@@ -145,4 +148,4 @@ class Fits(Generic[Address]):
     def _ended(self, fit_id: int) -> None:
         fit = self._fits.pop(fit_id, None) or self._forgotten.pop(fit_id, None)
         if fit is not None:
-            self._held.give_back(fit.client, fit.n_bytes)
+            fit.release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -35,10 +35,23 @@ def with_body(message: Message, **changes: Any) -> Message:
     return replace(message, header=replace(message.header, body=body))
 
 
+def none_before(content: str) -> NoReturn:
+    raise AssertionError(content)
+
+
 @pytest.mark.parametrize("face", [None, 0, 3])
 def test_photos_arrive_as_they_are(face: int | None) -> None:
     request = FitRequest((b"one", b"two", b""), "Anna", face, quick=face == 0)
-    assert portrait_forms.read_fit(sent("fit", portrait_forms.fit_form(request))) == request
+    message = sent("fit", portrait_forms.fit_form(request))
+    assert portrait_forms.read_fit(message, none_before) == request
+
+
+def test_photos_that_came_before_are_named_in_order() -> None:
+    request = FitRequest((b"one", b"two"), "Anna", 2)
+    message = sent("fit", portrait_forms.fit_of_uploads_form(request, ["1" * 64, "2" * 64]))
+    before = {"1" * 64: b"one", "2" * 64: b"two"}
+    assert message.payloads == ()
+    assert portrait_forms.read_fit(message, before.__getitem__) == request  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [0, MAX_FIT_PHOTOS + 1])
@@ -49,19 +62,29 @@ def test_no_photo_and_too_many_are_an_input_error(count: int) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"face": -1}, {"face": True}, {"face": 1.5}, {"name": 7}, {"name": "x" * 201}, {"quick": 1}],
+    [
+        {"face": -1},
+        {"face": True},
+        {"face": 1.5},
+        {"name": 7},
+        {"name": "x" * 201},
+        {"quick": 1},
+        {"photos": "all"},
+        {"photos": [7]},
+        {"photos": ["1" * 64] * 9},
+    ],
 )
 def test_a_fit_with_a_wrong_body_is_refused(changes: dict[str, Any]) -> None:
     message = sent("fit", portrait_forms.fit_form(FitRequest((b"photo",), "Anna")))
     with pytest.raises(ProtocolError):
-        portrait_forms.read_fit(with_body(message, **changes))
+        portrait_forms.read_fit(with_body(message, **changes), none_before)
 
 
 def test_a_fit_whose_photos_have_other_names_is_refused() -> None:
     message = sent("fit", portrait_forms.fit_form(FitRequest((b"photo",), "Anna")))
     other = Message(message.header, (Payload("picture", b"photo", "uint8", (5,)),))
     with pytest.raises(ProtocolError, match="photo-1"):
-        portrait_forms.read_fit(other)
+        portrait_forms.read_fit(other, none_before)
 
 
 def test_progress_arrives_and_never_exceeds_the_whole() -> None:
