@@ -53,7 +53,7 @@ from .paste_back import PasteWindow, paste_window
 from .tone import Tone, tone_of
 from .turned_face import RestHead, split_motion, turned_person, turned_share
 
-VERSION = 13
+VERSION = 14
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -293,7 +293,9 @@ class PortraitStage:
         photo, (rows, columns) = canvas.photo[rest.region], rest.region
         alignment = canvas.alignment.from_corner(columns.start, rows.start)
         key = (portrait.id, size)
-        head = self._heads_at_rest.get(key, lambda: RestHead.of(photo, rest.matte, alignment))
+        head = self._heads_at_rest.get(
+            key, lambda: RestHead.of(photo, rest.matte, alignment, move.rest)
+        )
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         along, left = split_motion(motion, move.tilt)
         drawn = (crop, lambda: self._matte.person(small(crop)))

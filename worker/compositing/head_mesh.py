@@ -76,6 +76,11 @@ def _directions() -> np.ndarray:
     return np.asarray(outwards / np.linalg.norm(outwards, axis=1, keepdims=True))
 
 
+def upwards() -> np.ndarray:
+    """(n,) how far upwards each vertex of the border, and what is outside of it, lies."""
+    return _directions()[:, 1]
+
+
 def with_rings(landmarks: np.ndarray, pose: FacePose) -> np.ndarray:
     """(v, 3) vertices of face and rings at rest, y up and z near, in sides of the square."""
     face = landmarks[:N_VERTICES].astype(np.float64) * FLIP
@@ -114,7 +119,7 @@ def along_border(values: np.ndarray) -> np.ndarray:
 
 def follows(still: np.ndarray) -> np.ndarray:
     """(v,) how far each vertex turns with the head."""
-    up = smooth((_directions()[:, 1] - _JAW) / (_EAR - _JAW))
+    up = smooth((upwards() - _JAW) / (_EAR - _JAW))
     result = [np.ones(N_VERTICES)]
     for centimetres in RINGS_CM.tolist():
         near = smooth(np.array(1 - centimetres / _NECK_CM))
@@ -155,6 +160,10 @@ def raster_shape() -> tuple[int, int]:
 
 def falling(value: np.ndarray, begin: float, end: float) -> np.ndarray:
     return 1 - smooth((value - begin) / (end - begin))
+
+
+def rising(value: np.ndarray, begin: float, end: float) -> np.ndarray:
+    return smooth((value - begin) / (end - begin))
 
 
 def smooth(value: np.ndarray) -> np.ndarray:

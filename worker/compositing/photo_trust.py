@@ -23,6 +23,7 @@ from .head_mesh import (
     head_triangles,
     n_face_triangles,
     raster_shape,
+    rising,
     smooth,
 )
 from .mesh_raster import painted
@@ -36,8 +37,20 @@ _HAIR_STRETCHED = (3.0, 5.0)
 _FACING = 0.25
 """Cosine to the camera's axis in the photo below which pixels lose trust."""
 
+_AWAY = (-0.2, -0.1)
+"""The same of hair, and of what is skin in the photo. A border looks a little away where a face is
+round; its pixels are the skin beside it, and look the same over a large part of a cheek."""
+
+_ASLANT = (0.3, 0.6)
+"""Cosines to the camera's axis in the photo: so far aslant a face's border may lie on hair, or on
+what is behind the head."""
+
 _HIDDEN_CM = (0.8, 1.8)
 """By how much the face has to be nearer than another part of the head to hide it in the photo."""
+
+_RUN = 2
+"""Vertices of the border to both sides that are hidden, too, where it is hidden with what is beside
+it."""
 
 _OPENED_CM2 = (0.004, 0.02)
 """The same for triangles inside the lips and lids: growth in square centimetres."""
@@ -81,7 +94,13 @@ def trust_of(
     stretched, n_face = after / np.maximum(before, 1e-9), n_face_triangles()
     trust = falling(stretched, *_STRETCHED)
     trust[n_face:] = falling(stretched[n_face:], *_HAIR_STRETCHED)
-    trust *= smooth(facing(still, triangles) / _FACING) * _seen_in_photo(still, pose.scale)
+    towards = facing(still, triangles)
+    trust *= smooth(towards / _FACING) * _seen_in_photo(still, pose.scale)
+    trust[n_face:] = (
+        falling(stretched[n_face:], *_HAIR_STRETCHED)
+        * rising(towards[n_face:], *_AWAY)
+        * _seen_in_photo(still, pose.scale)[n_face:]
+    )
     insides, around = _insides(), _around_eyes()
     alone = np.abs(areas(posed, triangles))
     opened = falling((after - alone) / pose.scale**2, *_OPENED_CM2)
@@ -94,6 +113,26 @@ def trust_of(
         trust[own] *= falling(np.array(eye.looked), *_LOOKED_CM)
     trust[-2 * len(FACE_BORDER) :] = 1
     return trust.astype(np.float32)
+
+
+def trust_of_skin(trust: np.ndarray, still: np.ndarray, scale: float) -> np.ndarray:
+    """(t,) float32 in [0, 1], trust (t,) of triangles on which the photo shows skin; vertices
+    (v, 3) at rest."""
+    towards = facing(still, head_triangles())
+    result = rising(towards, *_AWAY)
+    result *= np.where(towards > 0, _seen_in_photo(still, scale), 1)
+    result[_insides() >= 0] = 0
+    for around in _around_eyes():
+        result[around] = 0
+    result[n_face_triangles() :] = 0
+    return np.maximum(result, trust).astype(np.float32)
+
+
+def aslant(still: np.ndarray) -> np.ndarray:
+    """(t,) float32 in [0, 1], triangles of the face at rest (v, 3) that are seen aslant."""
+    result = falling(facing(still, head_triangles()), *_ASLANT)
+    result[n_face_triangles() :] = 0
+    return result.astype(np.float32)
 
 
 def appearing(still: np.ndarray, turned: np.ndarray) -> np.ndarray:
@@ -126,12 +165,24 @@ def _not_hidden(still_bytes: bytes, scale: float) -> np.ndarray:
     before[inside] = depths[covering]
     own = _neighbourhood()[np.flatnonzero(inside), np.maximum(covering - 1, 0)]
     before[np.flatnonzero(inside)[own]] = -np.inf
-    near, far = _HIDDEN_CM
-    hidden = smooth(((before - still[:, 2]) / scale - near) / (far - near))
+    hidden = rising((before - still[:, 2]) / scale, *_HIDDEN_CM)
     # What is further out in a direction that starts behind the face is not where it seems either.
     rings = hidden[N_VERTICES:].reshape(len(RINGS_CM), -1)
     hidden = np.concatenate([hidden[:N_VERTICES], np.maximum.accumulate(rings, 0).ravel()])
-    return np.asarray(1 - hidden[triangles].max(1))
+    result = 1 - hidden[triangles].max(1)
+    # Where a round cheek hides a little of the border, the hair beside that is seen.
+    border = list(FACE_BORDER)
+    hidden[border] = np.maximum(rings[0], _runs(hidden[border]))
+    n_face = n_face_triangles()
+    result[n_face:] = 1 - hidden[triangles[n_face:]].max(1)
+    return np.asarray(result)
+
+
+def _runs(hidden: np.ndarray) -> np.ndarray:
+    """(n,) what is hidden of the border (n,), in runs of vertices."""
+    shifts = range(-_RUN, _RUN + 1)
+    least = np.min([np.roll(hidden, shift) for shift in shifts], 0)
+    return np.asarray(np.max([np.roll(least, shift) for shift in shifts], 0))
 
 
 @functools.cache

@@ -30,14 +30,21 @@ from .head_mesh import (
     pivot_of,
     raster_shape,
     smooth,
+    upwards,
     with_rings,
 )
 from .head_motion import CAMERA_DISTANCE, HeadMotion, HeadPlace, head_similarity
 from .mesh_raster import interpolated, painted
-from .photo_trust import UnknownEye, appearing, trust_of
+from .photo_trust import UnknownEye, appearing, aslant, trust_of, trust_of_skin
 
 _FACE_REACH_CM = 6.0
 """How far outside the face it is felt that the face is not quite where a rigid turn has it."""
+
+_WITHIN_CM = 0.35
+"""How far inside of a face's border the generator's picture of it is believed to be skin."""
+_NEAR_CM, _NEAR_ABOVE = (3.2, 5.6), 1.6
+"""cm from the face up to which the generator's hair is shown that the photo hid, and from where on
+nothing is; how many times that above a face."""
 
 _SOFTENED = 0.6
 _SOFTENED_LAYER = 1.0
@@ -45,6 +52,8 @@ _LEAST_LAYER = 0.02
 _OUTLINE = 0.7
 """Points over which the face's outline is softened."""
 _TRUST_SOFTENED = 1.2
+_OUTLINE_NEAR = 4.0
+"""The same of hair that only the generator has."""
 _EDGE = 20
 """Points over which all motion ends at the edges of the raster."""
 
@@ -60,6 +69,8 @@ class HeadTurn:
         depth: (v,) of the turned head, near > 0.
         trust: (t,) float32 in [0, 1], how far the photo's pixels can be believed on each triangle.
         appears: (t,) float32 in [0, 1], triangles of the face that come into view.
+        of_skin: (t,) float32, how far a triangle can be believed whose photo shows skin there.
+        aslant: (t,) float32, those that come into view and were seen aslant in the photo.
     """
 
     rest: np.ndarray
@@ -68,6 +79,8 @@ class HeadTurn:
     depth: np.ndarray
     trust: np.ndarray
     appears: np.ndarray
+    of_skin: np.ndarray
+    aslant: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +96,10 @@ class HeadFields:
         trust: (m, n) float32, how far the photo's pixels are to be seen.
         face: (m, n) float32, 1 where the face is.
         beyond: (m, n) float32, how far what is around the face was not seen in the photo.
+        near: (m, n) float32, 1 where that is so near to the face that the generator's is shown.
         appears: (m, n) float32, 1 where skin of the face comes into view: all of it is the person.
+        of_skin: (m, n) float32, `trust` of what is skin in the photo.
+        aslant: (m, n) float32, 1 where what is no skin in the photo is not believed.
     """
 
     back: np.ndarray
@@ -93,7 +109,10 @@ class HeadFields:
     trust: np.ndarray
     face: np.ndarray
     beyond: np.ndarray
+    near: np.ndarray
     appears: np.ndarray
+    of_skin: np.ndarray
+    aslant: np.ndarray
 
 
 def turn_degrees(move: FaceMove) -> float:
@@ -133,7 +152,10 @@ def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
     alone[:N_VERTICES] -= expressed
     trust = trust_of(still, turned, alone, _unknown_eyes(move, posed, drawn_pose.scale), pose)
     rest, wanted, seen = (points[:, :2] * FLIP[:2] for points in (still, turned, drawn))
-    return HeadTurn(rest, wanted, seen, turned[:, 2], trust, appearing(still, turned))
+    appears = appearing(still, turned)
+    skin = trust_of_skin(trust, still, pose.scale)
+    shown_aslant = appears * aslant(still)
+    return HeadTurn(rest, wanted, seen, turned[:, 2], trust, appears, skin, shown_aslant)
 
 
 def _turn_of(move: FaceMove) -> np.ndarray:
@@ -167,8 +189,28 @@ def _drawn(
     wanders = (pivot - before) @ turn.T + after - pivot
     drawn = still + wanders
     drawn += follow[:, None] * ((still - before) @ turn.T + after - drawn)
-    drawn[:N_VERTICES] = move.target[:N_VERTICES] * FLIP
+    # What is around the face goes on where its border has been drawn, a little inside of which it
+    # is looked for: a border that lies beside the face would show what is behind it.
+    face, border = move.target[:N_VERTICES] * FLIP, list(FACE_BORDER)
+    apart = along_border(face[border] - drawn[border])
+    for ring, centimetres in enumerate(RINGS_CM.tolist()):
+        own = slice(N_VERTICES + ring * len(border), N_VERTICES + (ring + 1) * len(border))
+        drawn[own] += max(0.0, 1 - centimetres / _FACE_REACH_CM) * apart
+    inwards = face.mean(0) - face
+    inwards /= np.maximum(np.linalg.norm(inwards, axis=1, keepdims=True), 1e-9)
+    drawn[:N_VERTICES] = face + _within_cm()[:, None] * drawn_pose.scale * inwards
     return np.asarray(drawn)
+
+
+@functools.cache
+def _within_cm() -> np.ndarray:
+    """(468,) cm by which each vertex is looked for nearer to the face's middle: at its border."""
+    at_border = np.zeros(N_VERTICES)
+    at_border[list(FACE_BORDER)] = 1
+    triangles = head_triangles()[: n_face_triangles()]
+    beside = np.zeros(N_VERTICES)
+    beside[triangles[at_border[triangles].any(1)]] = 1
+    return np.asarray(_WITHIN_CM * np.maximum(at_border, 0.5 * beside))
 
 
 @dataclass(frozen=True)
@@ -222,10 +264,14 @@ def fields(head: HeadTurn, covered: np.ndarray | None = None) -> HeadFields:
     back, cover = np.ascontiguousarray(found[..., :2]), cv2.GaussianBlur(face, (0, 0), _OUTLINE)
     trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
     appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
+    of_skin = np.concatenate([np.ones(1, np.float32), head.of_skin])[index]
+    aside = np.concatenate([np.zeros(1, np.float32), head.aslant])[index]
     beyond = (1 - face) * (1 - trust)
+    near = _near_triangles()[index] if beyond.any() else beyond
     drawn = cv2.GaussianBlur(found[..., 2:], (0, 0), _SOFTENED)
-    trust, face, beyond = map(_softened, (trust, face, beyond))
-    appears = cv2.GaussianBlur(appears, (0, 0), _OUTLINE)
+    trust, face, beyond, of_skin = map(_softened, (trust, face, beyond, of_skin))
+    near = cv2.GaussianBlur(near, (0, 0), _OUTLINE_NEAR) if beyond.any() else near
+    appears, aside = (cv2.GaussianBlur(part, (0, 0), _OUTLINE) for part in (appears, aside))
     return HeadFields(
         _continued(back, 1 - face),
         _continued(back, face),
@@ -234,8 +280,21 @@ def fields(head: HeadTurn, covered: np.ndarray | None = None) -> HeadFields:
         trust if covered is None else trust * (1 - _at(covered, drawn)),
         face,
         beyond,
+        near,
         appears,
+        of_skin,
+        aside,
     )
+
+
+@functools.cache
+def _near_triangles() -> np.ndarray:
+    """(1 + t,) float32 by the numbers of `painted`: how far hair of the generator is shown."""
+    low, high = _NEAR_CM
+    further = 1 + (_NEAR_ABOVE - 1) * smooth(upwards())
+    near = 1 - smooth((RINGS_CM[:, None] / further - low) / (high - low))
+    of_rings = np.concatenate([near, near], 1).ravel()
+    return np.concatenate([[0.0], np.ones(n_face_triangles()), of_rings]).astype(np.float32)
 
 
 def _continued(values: np.ndarray, where: np.ndarray) -> np.ndarray:

@@ -164,8 +164,47 @@ def test_a_head_turns_as_far_as_is_asked_whatever_the_generator_draws(generators
     move = replace(turned_move(0, generators), rotation=rotation(20))
     head, alike = head_turn(move, place(), HeadMotion()), turned(0, 20)
     np.testing.assert_allclose(head.turned, alike.turned, atol=1e-9)
-    np.testing.assert_allclose(head.drawn[:N_VERTICES], move.target[:N_VERTICES, :2], atol=1e-9)
+    inner = [NOSE, 33, 263]
+    np.testing.assert_allclose(head.drawn[inner], move.target[inner, :2], atol=1e-9)
     assert turn_degrees(move) == pytest.approx(20)
+
+
+def test_skin_is_looked_for_a_little_inside_of_the_border_that_the_generator_has_drawn() -> None:
+    move, border = turned_move(0, 20), list(FACE_BORDER)
+    there, drawn = move.target[border, :2], turned(0, 20).drawn[border]
+    middle = move.target[:N_VERTICES, :2].mean(0)
+    inwards = np.linalg.norm(there - middle, axis=1) - np.linalg.norm(drawn - middle, axis=1)
+    assert (inwards > 0).all()
+    assert inwards.max() < 0.4 * SCALE
+
+
+def test_hair_goes_on_where_the_generator_has_drawn_the_border() -> None:
+    move, number = turned_move(0, 20), FACE_BORDER.index(RIGHT_TEMPLE)
+    aside = move.target.copy()
+    aside[list(FACE_BORDER), 0] -= 0.02
+    near, far = (
+        [ring(head.drawn, ring_number, FACE_BORDER[number])[0] for ring_number in (0, 4)]
+        for head in (head_turn(move, place(), HeadMotion()), turned(0, 20, aside))
+    )
+    assert far[0] - near[0] == pytest.approx(-0.02 * (1 - 1.5 / 6), abs=0.004)
+    assert far[1] - near[1] == pytest.approx(0, abs=0.004)
+
+
+def test_only_hair_near_the_face_is_the_generators() -> None:
+    found = fields(turned(35, -5))
+    assert found.beyond.max() == pytest.approx(1, abs=0.01)
+    seen_by_generator = found.near[found.beyond > 0.9]
+    assert seen_by_generator.max() > 0.9, "beside the face"
+    assert seen_by_generator.min() < 0.05, "far from it"
+
+
+def test_a_photos_skin_is_believed_where_hair_on_the_face_is_not() -> None:
+    head = turned(0, 25)
+    more = (head.of_skin > 0.9) & (head.trust < 0.1)
+    assert more.sum() > 10, "cheeks that are stretched far"
+    assert (head.of_skin >= head.trust - 1e-6).all()
+    assert head.aslant[more].mean() > 0.5, "the same triangles were seen aslant"
+    assert turned(0, 0).aslant.max() == pytest.approx(0, abs=0.3), "nothing comes into view"
 
 
 def test_what_comes_nearer_to_the_camera_is_seen_larger() -> None:
@@ -194,7 +233,7 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
 def shown(move: FaceMove) -> tuple[np.ndarray, np.ndarray]:
     photo, matte = pictures()
     plate = np.full_like(photo, 7)
-    head = RestHead.of(photo, matte, ALIGNMENT)
+    head = RestHead.of(photo, matte, ALIGNMENT, move.rest)
     drawn = np.full((64, 64, 3), 128, np.uint8)
     uncovered = (matte > 0).astype(np.float32)
     return turned_person(
