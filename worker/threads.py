@@ -24,6 +24,9 @@ _MOST_LANES = 4
 """Python itself runs on one thread at a time: more frames at once would wait for it."""
 
 _one_torch_thread = threading.Lock()
+_opencv_lock = threading.Lock()
+_opencv_before: list[int] = []
+"""Of OpenCV's threads, as often as `one_opencv_thread` lasts."""
 _of_this_thread = threading.local()
 
 
@@ -50,6 +53,17 @@ def frame_threads(otherwise: int) -> int:
     ``otherwise`` where nothing does."""
     count: int = getattr(_of_this_thread, "count", 0)
     return count or otherwise
+
+
+@contextlib.contextmanager
+def in_lane(at_once: int) -> Iterator[None]:
+    """While it lasts, the calling thread computes on its share of the threads, as one of so many;
+    alone it has all of them."""
+    if at_once == 1:
+        yield
+        return
+    with one_opencv_thread(), on_threads(max(thread_count() // at_once, 1)):
+        yield
 
 
 @contextlib.contextmanager
@@ -82,19 +96,18 @@ def in_lanes(work: Callable[[Item], Result], items: Iterable[Item], lanes: int) 
         yield from map(work, items)
         return
     items = iter(items)
-    share = max(thread_count() // lanes, 1)
 
-    def in_lane(item: Item) -> Result:
-        with on_threads(share):
+    def done(item: Item) -> Result:
+        with in_lane(lanes):
             return work(item)
 
     waiting: deque[Future[Result]] = deque()
     with one_opencv_thread(), ThreadPoolExecutor(lanes, "photorig-lane") as pool:
         try:
             for item in itertools.islice(items, 1):
-                yield in_lane(item)
+                yield done(item)
             for item in items:
-                waiting.append(pool.submit(in_lane, item))
+                waiting.append(pool.submit(done, item))
                 if len(waiting) > lanes:
                     yield waiting.popleft().result()
             while waiting:
@@ -106,15 +119,25 @@ def in_lanes(work: Callable[[Item], Result], items: Iterable[Item], lanes: int) 
 
 @contextlib.contextmanager
 def one_opencv_thread() -> Iterator[None]:
-    """While it lasts, OpenCV computes each thing on the thread that asks for it."""
+    """While it lasts, OpenCV computes each thing on the thread that asks for it.
+
+    Several threads may be within it at once; the last one out gives back what the first one found.
+    """
     import cv2
 
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    with _opencv_lock:
+        if not _opencv_before:
+            _opencv_before.append(cv2.getNumThreads())
+            cv2.setNumThreads(1)
+        else:
+            _opencv_before.append(_opencv_before[0])
     try:
         yield
     finally:
-        cv2.setNumThreads(threads)
+        with _opencv_lock:
+            threads = _opencv_before.pop()
+            if not _opencv_before:
+                cv2.setNumThreads(threads)
 
 
 @contextlib.contextmanager

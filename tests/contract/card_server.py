@@ -76,6 +76,8 @@ class CardRenderer:
     """Has the form of FaceRenderer.
 
     Attributes:
+        most_frames_at_once: that it makes; a frame takes no longer then.
+        under_way: most frames that were made at once.
         gate: while it is clear, the device is busy.
         rendered: frame numbers in the order in which the device made them.
     """
@@ -83,8 +85,10 @@ class CardRenderer:
     schema: ParameterSchema = FACE_SCHEMA
     model_id = "card"
 
-    def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, delay: float = 0.0, at_once: int = 1) -> None:
+        self.delay, self.most_frames_at_once = delay, at_once
+        self.under_way, self._now = 0, 0
+        self._lock = threading.Lock()
         self.gate = threading.Event()
         self.gate.set()
         self.rendered: list[int] = []
@@ -92,7 +96,20 @@ class CardRenderer:
     def describe(self) -> dict[str, object]:
         return {"device": "test", "backend": "cards", "sizes": [SIZE]}
 
+    def frames_at_once(self, portrait: Portrait, size: object) -> int:
+        return self.most_frames_at_once
+
     def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
+        with self._lock:
+            self._now += 1
+            self.under_way = max(self.under_way, self._now)
+        try:
+            return self._made(portrait, request)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    def _made(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         self.gate.wait(20)
         time.sleep(self.delay)
         self.rendered.append(request.frame)
@@ -115,12 +132,13 @@ class CardWorkshop:
     folder: Path
     delay: float = 0.0
     device: str = "auto"
+    at_once: int = 1
 
     def portraits(self) -> PortraitStore:
         return PortraitStore(self.folder, Portrait.from_bytes)
 
     def renderer(self) -> CardRenderer:
-        return CardRenderer(self.delay)
+        return CardRenderer(self.delay, self.at_once)
 
     def encode(self, image: np.ndarray, form: PictureFormat, model_id: str) -> bytes:
         return encode_picture(image, form, model_id)

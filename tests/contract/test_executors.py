@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from card_server import DEFECT, SIZE, CardWorkshop, encode_card, portrait_bytes
+from card_server import DEFECT, SIZE, CardRenderer, CardWorkshop, encode_card, portrait_bytes
 from fake_devices import BAD, POISON, FakeDevice, Lingers
 from waiting import wait_for
 
@@ -28,6 +28,7 @@ from photorig.worker.server.executors.interface import (
     FrameTask,
     RendererFacts,
 )
+from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.executors.pool import Patience, Pool
 from photorig.worker.server.executors.registry import executor_entry, executors
 
@@ -48,7 +49,9 @@ class Bench:
         self.done: list[FrameDone] = []
         self._next = 1
 
-    def chunk(self, *yaws: float, is_preview: bool = False, **more: Any) -> list[int]:
+    def chunk(
+        self, *yaws: float, is_preview: bool = False, of_sequence: bool = False, **more: Any
+    ) -> list[int]:
         """Submit frames whose heads are turned so far; their ids."""
         frames = []
         for yaw in yaws:
@@ -57,7 +60,7 @@ class Bench:
             request = FrameRequest(portrait, values, SIZE, frame=int(yaw))
             frames.append(FrameTask(self._next, request, PictureFormat("png")))
             self._next += 1
-        self.executor.submit(Chunk(tuple(frames), is_preview))
+        self.executor.submit(Chunk(tuple(frames), is_preview, of_sequence))
         return [frame.id for frame in frames]
 
     def wait(self, ids: list[int], seconds: float = 30.0) -> dict[int, FrameReply | PhotorigError]:
@@ -209,6 +212,32 @@ def test_an_idle_executor_is_not_busy(bench: Bench) -> None:
 def test_there_is_a_sentence_for_an_executor_that_does_not_exist() -> None:
     with pytest.raises(InputError, match=r"no executor 'rey'.*'local' or 'ray'"):
         executor_entry("rey")
+
+
+# --- a device that makes two frames at once
+
+
+def test_two_frames_of_a_sequence_are_under_way_and_a_preview_has_its_place_within_one(
+    tmp_path: Path,
+) -> None:
+    workshop = store(tmp_path)
+    renderer = CardRenderer(delay=0.2, at_once=2)
+    executor = LocalExecutor(lambda: renderer, workshop.portraits(), workshop.encode)
+    executor.start()
+    bench = Bench(executor)
+    renders = bench.chunk(*map(float, range(1, 10)), of_sequence=True)
+    assert wait_for(lambda: len(renderer.rendered) >= 3)
+    asked = time.monotonic()
+    preview = bench.chunk(90.0, is_preview=True)
+    check_pixels(bench.wait(preview)[preview[0]], 90.0)
+    waited = time.monotonic() - asked
+    assert waited < 0.2 + 0.2 + 0.1, "for the frame under way and for itself"
+    outcomes = bench.wait(renders)
+    for task_id, yaw in zip(renders, range(1, 10), strict=True):
+        check_pixels(outcomes[task_id], float(yaw))
+    assert renderer.under_way == 2
+    assert Counter(one.task_id for one in bench.done) == Counter(renders + preview)
+    executor.close()
 
 
 # --- devices that behave badly

@@ -205,10 +205,15 @@ class FaceRenderer:
         generator = self.generator
         return generator.at_once if isinstance(generator, DeviceGenerator) else 1
 
+    @property
+    def most_frames_at_once(self) -> int:
+        """How many frames of a sequence to render at once where there is memory for them, see
+        `threads.in_lanes`: on a processor as many as it has cores."""
+        return lane_count() if self.generator.device == "cpu" else 1
+
     def frames_at_once(self, portrait: Portrait, size: Size) -> int:
-        """How many frames of a sequence to render at once, see `threads.in_lanes`: on a processor
-        as many as it has cores and memory for."""
-        lanes = lane_count() if self.generator.device == "cpu" else 1
+        """The same for this portrait, as far as there is memory now."""
+        lanes = self.most_frames_at_once
         return lanes if size != "full" else min(lanes, frames_in_memory(portrait))
 
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:

@@ -56,7 +56,7 @@ from .watchdog import PATIENCE_SECONDS, UNUSUAL_SECONDS, Watch, WorkerHung, hung
 
 log = logging.getLogger(__name__)
 
-CONTROL, BULK = "control", "bulk"
+CONTROL, BULK, _SINGLE = "control", "bulk", "single/"
 HeadMeasure = Callable[[Any], HeadMeasurement]
 _PROBE_AFTER_SECONDS = 5.0
 _WATCHED_SECONDS = 2.0
@@ -263,7 +263,7 @@ class Gateway:
         work = self._frame_work(address, message)
         if job is None:
             # A frame on its own is a job of one; no name on the wire has a slash.
-            job = f"single/{next(self._task_ids)}"
+            job = f"{_SINGLE}{next(self._task_ids)}"
             self._scheduler.open_job(session.id, job, 1)
         try:
             self._scheduler.render(Task(session.id, job, False, message.header.seq or 0, work))
@@ -376,7 +376,8 @@ class Gateway:
         self._tasks.update(started)
         try:
             frames = [task.work.as_frame(number) for number, task in started.items()]
-            self._executor.submit(Chunk(tuple(frames), tasks[0].is_preview))
+            in_job = not (tasks[0].is_preview or tasks[0].lane.startswith(_SINGLE))
+            self._executor.submit(Chunk(tuple(frames), tasks[0].is_preview, of_sequence=in_job))
         except Exception as error:
             for task_id, task in started.items():
                 del self._tasks[task_id]
@@ -451,11 +452,11 @@ class Gateway:
         outcome = event.outcome
         n_bytes = outcome.n_bytes if isinstance(outcome, FrameReply) else 0
         wanted = self._scheduler.finished(task, isinstance(outcome, FrameReply), n_bytes)
-        if task.lane.startswith("single/"):
+        if task.lane.startswith(_SINGLE):
             self._scheduler.close_job(task.client, task.lane)
         if not wanted:
             return
-        if not isinstance(outcome, FrameReply):
+        if isinstance(outcome, PhotorigError):
             raise outcome
         try:
             self._answers.reply(task.work.address, "frame", forms.frame_reply_form(outcome))
@@ -485,9 +486,8 @@ class Gateway:
         self._uploads.forget(session.id, is_cut_off)
         self._scheduler.forget(session.id)
         self._fits.forget(session.id)
-        for task_id, task in self._tasks.items():
-            if task.client == session.id:
-                self._executor.cancel(task_id)
+        for task_id in [number for number, of in self._tasks.items() if of.client == session.id]:
+            self._executor.cancel(task_id)
 
 
 def _info_form(info: PortraitInfo) -> Form:

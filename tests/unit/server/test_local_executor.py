@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +17,21 @@ from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.server.executors.interface import Chunk, FrameDone, FrameTask
 from photorig.worker.server.executors.local import LocalExecutor
 from photorig.worker.server.portrait_store import PortraitStore
+from photorig.worker.threads import THREADS_VARIABLE, frame_threads
 
-REQUEST = FrameRequest("0" * 64, FACE_SCHEMA.rest, 4)
+
+def asked(number: int, portrait: str = "0") -> FrameRequest:
+    """A request for a picture that no other number gives."""
+    values = FACE_SCHEMA.vector({"headYaw": number / 10})
+    return FrameRequest(portrait * 64, values, 4, frame=number)
+
+
+REQUEST = asked(0)
 IMAGE = np.zeros((4, 4, 3), np.uint8)
+
+
+def task(number: int, portrait: str = "0") -> FrameTask:
+    return FrameTask(number, asked(number, portrait), PictureFormat("raw"))
 
 
 def chunk(*ids: int) -> Chunk:
@@ -32,7 +45,7 @@ class Portraits(PortraitStore):
         super().__init__(Path("unused"), lambda content: SimpleNamespace())
 
     def get(self, portrait_id: str) -> SimpleNamespace:
-        return SimpleNamespace(id=portrait_id)
+        return SimpleNamespace(id=portrait_id, photo=np.zeros((4, 4, 3), np.uint8))
 
 
 class Renderer:
@@ -149,9 +162,8 @@ def test_a_renderer_may_say_what_keeps_it_from_the_frame(bench: Bench) -> None:
     executor.close()
 
 
-def test_one_thread_alone_uses_the_renderer(bench: Bench) -> None:
-    for task_id in range(5):
-        bench.executor.submit(chunk(task_id))
+def test_a_renderer_that_says_nothing_of_threads_is_used_by_one_alone(bench: Bench) -> None:
+    bench.executor.submit(Chunk(tuple(task(number) for number in range(5)), of_sequence=True))
     for task_id in range(5):
         bench.outcome(task_id)
     assert len(bench.renderer.threads) == 1
@@ -200,3 +212,164 @@ def test_too_little_memory_is_said_so(bench: Bench) -> None:
     bench.failure = MemoryError()
     bench.executor.submit(chunk(1))
     assert "too little memory" in str(bench.outcome(1))
+
+
+# --- what was made last
+
+
+def test_a_pose_that_is_held_is_made_once_and_told_by_each_frames_number(bench: Bench) -> None:
+    bench.executor.submit(Chunk((FrameTask(1, asked(7), PictureFormat("raw")),)))
+    first = bench.outcome(1)
+    bench.failure = InputError("it was made again")
+    held = dataclasses.replace(asked(7), frame=8)
+    bench.executor.submit(Chunk((FrameTask(2, held, PictureFormat("raw")),)))
+    again = bench.outcome(2)
+    assert isinstance(first, FrameReply)
+    assert again == dataclasses.replace(first, frame=8, milliseconds=0.0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FrameTask(2, asked(7, "1"), PictureFormat("raw")),
+        FrameTask(2, asked(8), PictureFormat("raw")),
+        FrameTask(2, dataclasses.replace(asked(7), size=8), PictureFormat("raw")),
+        FrameTask(2, dataclasses.replace(asked(7), mode="absolute"), PictureFormat("raw")),
+        FrameTask(2, dataclasses.replace(asked(7), method="directions"), PictureFormat("raw")),
+        FrameTask(2, dataclasses.replace(asked(7), neutral=0.5), PictureFormat("raw")),
+        FrameTask(2, dataclasses.replace(asked(7), others=(asked(7, "2"),)), PictureFormat("raw")),
+        FrameTask(2, asked(7), PictureFormat("png")),
+    ],
+    ids="portrait parameters size mode method neutral others format".split(),
+)
+def test_what_differs_in_anything_is_made_anew(bench: Bench, other: FrameTask) -> None:
+    bench.executor.submit(Chunk((FrameTask(1, asked(7), PictureFormat("raw")),)))
+    bench.outcome(1)
+    bench.failure = InputError("it was made again")
+    bench.executor.submit(Chunk((other,)))
+    assert bench.outcome(2) is bench.failure
+
+
+# --- several frames at once
+
+
+class InLanes(Renderer):
+    """Makes two frames at once of every portrait but "1", of which there is memory for one."""
+
+    most_frames_at_once = 2
+
+    def __init__(self, render: Callable[[FrameRequest], np.ndarray]) -> None:
+        super().__init__(render)
+        self.begun: list[tuple[int, int]] = []
+        self.gates = {number: threading.Event() for number in range(20)}
+
+    def frames_at_once(self, portrait: SimpleNamespace, size: object) -> int:
+        return 1 if portrait.id[0] == "1" else 2
+
+    def render(self, portrait: object, request: FrameRequest) -> np.ndarray:
+        self.begun.append((request.frame, frame_threads(2)))
+        self.gates[request.frame].wait(10)
+        return self._render(request)
+
+    def open(self, *numbers: int) -> None:
+        for number in numbers:
+            self.gates[number].set()
+
+
+@pytest.fixture
+def two(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Bench, InLanes]]:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    renderer = InLanes(bench._render)
+    bench.executor.close()
+    bench.executor = LocalExecutor(lambda: renderer, Portraits(), bench._encode)
+    bench.executor.start()
+    yield bench, renderer
+    renderer.open(*renderer.gates)
+
+
+def sequence(*numbers: int, portrait: str = "0") -> Chunk:
+    return Chunk(tuple(task(number, portrait) for number in numbers), of_sequence=True)
+
+
+def test_the_first_frame_of_a_sequence_is_made_alone_then_two_at_once_on_a_thread_each(
+    two: tuple[Bench, InLanes],
+) -> None:
+    bench, renderer = two
+    bench.executor.submit(sequence(1, 2, 3, 4))
+    assert bench.wait(lambda: renderer.begun)
+    time.sleep(0.05)
+    assert renderer.begun == [(1, 1)]
+    renderer.open(1)
+    assert bench.wait(lambda: len(renderer.begun) == 3)
+    time.sleep(0.05)
+    assert sorted(renderer.begun) == [(1, 1), (2, 1), (3, 1)]
+    renderer.open(2, 3, 4)
+    assert all(isinstance(bench.outcome(number), FrameReply) for number in (1, 2, 3, 4))
+
+
+def test_a_preview_begins_before_what_waits_on_all_threads_and_nothing_begins_beside_it(
+    two: tuple[Bench, InLanes],
+) -> None:
+    bench, renderer = two
+    renderer.open(1)
+    bench.executor.submit(sequence(1, 2, 3, 4, 5))
+    assert bench.wait(lambda: len(renderer.begun) == 3)
+    assert bench.executor.room(True).preview, "it would begin before 4"
+    bench.executor.submit(Chunk((task(9),), is_preview=True))
+    assert not bench.executor.room(True).preview, "of the next one a newer request may come"
+    renderer.open(2)
+    assert bench.wait(lambda: len(renderer.begun) == 4)
+    renderer.open(3)
+    bench.outcome(3)
+    time.sleep(0.05)
+    assert renderer.begun[3:] == [(9, 2)]
+    renderer.open(9, 4, 5)
+    assert isinstance(bench.outcome(9), FrameReply)
+    assert bench.wait(lambda: len(renderer.begun) == 6)
+    assert sorted(renderer.begun[4:]) == [(4, 1), (5, 1)]
+
+
+def test_a_still_has_all_threads(two: tuple[Bench, InLanes]) -> None:
+    bench, renderer = two
+    renderer.open(1)
+    bench.executor.submit(Chunk((task(1),)))
+    bench.outcome(1)
+    assert renderer.begun == [(1, 2)]
+
+
+def test_where_there_is_memory_for_one_frame_it_has_all_threads(
+    two: tuple[Bench, InLanes],
+) -> None:
+    bench, renderer = two
+    renderer.open(1, 2, 4)
+    bench.executor.submit(sequence(1, 2, 3, 4, portrait="1"))
+    assert bench.wait(lambda: len(renderer.begun) == 3)
+    time.sleep(0.05)
+    assert renderer.begun == [(1, 1), (2, 2), (3, 2)]
+
+
+def test_there_is_room_for_a_frame_a_lane_and_one_that_waits_unless_previews_come(
+    two: tuple[Bench, InLanes],
+) -> None:
+    bench, renderer = two
+    renderer.open(1)
+    bench.executor.submit(sequence(1))
+    bench.outcome(1)
+    rooms = []
+    for number in (2, 3, 4):
+        bench.executor.submit(sequence(number))
+        rooms.append(tuple(bench.executor.room(come).frames for come in (True, False)))
+    assert rooms == [(1, 1), (0, 1), (0, 0)]
+
+
+def test_the_frame_that_was_begun_first_is_the_one_that_is_watched(
+    two: tuple[Bench, InLanes],
+) -> None:
+    bench, renderer = two
+    renderer.open(1)
+    bench.executor.submit(sequence(1, 2, 3))
+    assert bench.wait(lambda: len(renderer.begun) == 3)
+    first, second = (number for number, _ in renderer.begun[1:])
+    assert bench.executor.status().task_id == first
+    renderer.open(first)
+    assert bench.wait(lambda: bench.executor.status().task_id == second)

@@ -40,6 +40,18 @@ class BusyRenderer(Protocol):
         """In a few words for a person, "" where nothing is; may be read from any thread."""
 
 
+@runtime_checkable
+class SeveralFrames(Protocol):
+    """A renderer that several threads may ask for frames at once; pixels do not depend on it."""
+
+    @property
+    def most_frames_at_once(self) -> int:
+        """Of whatever portraits; at least 1."""
+
+    def frames_at_once(self, portrait: Any, size: Any) -> int:
+        """Of this portrait at this size; at least 1."""
+
+
 Encoder = Callable[[np.ndarray, PictureFormat, str], bytes]
 """An (h, w, 3) uint8 RGB image, or (h, w, 4) with a matte, a format and a model's id to bytes."""
 
@@ -85,7 +97,7 @@ class DeviceStatus:
 
     Attributes:
         busy_seconds: for how long it has been at its present frame; None if it is idle.
-        milliseconds: of its last frame.
+        milliseconds: of its last frame; of one that was made beside others its share.
         doing: what keeps it from the frame, for a person; "" where nothing does.
         task_id: of that frame.
         photo_pixels: of a whole photo in it.
@@ -115,14 +127,17 @@ class FrameTask:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Frames that one device makes one after the other, all of one client's job.
+    """Frames that one device makes in their order, all of one client's job.
 
     Attributes:
         is_preview: somebody waits for it with the mouse in the hand; it has one frame.
+        of_sequence: its frames have neighbours, so that how soon all are done counts, and not how
+            soon each of them is.
     """
 
     frames: tuple[FrameTask, ...]
     is_preview: bool = False
+    of_sequence: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""One device in this process: renders in one thread, encodes in a small pool.
+"""One device in this process: renders in one thread or a few, encodes in a small pool.
 
-It never makes the gateway wait: heartbeats are answered while the device is busy.
+It never makes the gateway wait: heartbeats are answered while the device is busy. What was made
+last is kept as it was written down, so that a pose that is held is not made again.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from photorig.shared.bounded_cache import BoundedCache
 from photorig.shared.errors import Cancelled, InputError, PhotorigError
 from photorig.shared.wire.messages import FramePass, FrameReply, FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.worker.compositing.several_faces import render_faces
+from photorig.worker.threads import in_lane
 
 from ..frame_passes import with_passes
 from ..portrait_store import PortraitSource, PortraitStore
@@ -34,17 +37,25 @@ from .interface import (
     Renderer,
     RendererFacts,
     Room,
+    SeveralFrames,
 )
+from .lanes import Lanes, Turn
 from .workshop import Workshop
 
 log = logging.getLogger(__name__)
+
+_KEPT_BYTES = 128 << 20
+"""Of finished frames; one of 1024² has 1.5 MB as PNG."""
+_AHEAD = 1
+"""Frames that wait here, so that the device need not wait for the server's loop."""
 
 
 class LocalExecutor:
     """One device in this process.
 
     Args:
-        make_renderer: called in the device thread, which alone uses what it returns.
+        make_renderer: called in the device thread, which alone uses what it returns; with it as
+            many threads as it says, see `SeveralFrames`.
         portraits: where the portraits are.
         encode: called in the encoding threads.
     """
@@ -60,26 +71,23 @@ class LocalExecutor:
         self._make_renderer = make_renderer
         self._portraits = portraits
         self._encode = encode
-        self._inbox: queue.SimpleQueue[FrameTask | None] = queue.SimpleQueue()
+        self._lanes = Lanes()
         self._done: queue.SimpleQueue[FrameDone] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(encoding_threads, "photorig-encode")
-        self._thread = threading.Thread(target=self._device_loop, name="photorig-device")
-        # A frame that is being computed cannot be interrupted; it must not keep the process alive.
-        self._thread.daemon = True
+        self._threads = [_daemon(self._device_loop)]
         self._started = threading.Event()
         self._facts: RendererFacts | None = None
         self._failure: Exception | None = None
         self._lock = threading.Lock()
-        self._on_device = 0
         self._cancelled: set[int] = set()
-        self._at_work: tuple[int, float] | None = None  # task, and since when
-        self._photo_pixels = 0
+        self._at_work: dict[int, _AtWork] = {}  # by task, the one that began first at first
+        self._kept = BoundedCache[_Picture, FrameReply](_KEPT_BYTES, lambda reply: reply.n_bytes)
         self._milliseconds: float | None = None
         self._doing: Callable[[], str] = lambda: ""
 
     def start(self) -> None:
         """Make the renderer and wait until it is ready. Raises what ``make_renderer`` raised."""
-        self._thread.start()
+        self._threads[0].start()
         self._started.wait()
         if self._failure is not None:
             raise self._failure
@@ -91,17 +99,15 @@ class LocalExecutor:
         return self._facts
 
     def room(self, previews_come: bool) -> Room:
-        # With a frame in hand the device need not wait for the server's loop. Where previews come
-        # it may not have one: they would wait for it.
-        with self._lock:
-            has_room = self._on_device <= (0 if previews_come else 1)
-        return Room(has_room, int(has_room))
+        # Where previews come no frame waits here: of a preview only the newest request counts.
+        takes_frame = self._lanes.takes_frame(0 if previews_come else _AHEAD)
+        return Room(self._lanes.takes_preview, int(takes_frame))
 
     def submit(self, chunk: Chunk) -> None:
-        with self._lock:
-            self._on_device += len(chunk.frames)
-        for frame in chunk.frames:
-            self._inbox.put(frame)
+        kept = {frame.id for frame in chunk.frames if self._answered(frame)}
+        missing = tuple(frame for frame in chunk.frames if frame.id not in kept)
+        if missing:
+            self._lanes.put(replace(chunk, frames=missing))
 
     def cancel(self, task_id: int) -> None:
         with self._lock:
@@ -116,19 +122,22 @@ class LocalExecutor:
                 return done
 
     def status(self) -> DeviceStatus:
-        at_work = self._at_work
+        with self._lock:
+            at_work = next(iter(self._at_work.values()), None)
         if at_work is None:
             return DeviceStatus(None, self._milliseconds)
-        task_id, since = at_work
-        busy = time.monotonic() - since
-        return DeviceStatus(busy, self._milliseconds, self._doing(), task_id, self._photo_pixels)
+        busy = time.monotonic() - at_work.since
+        task_id, pixels = at_work.task_id, at_work.photo_pixels
+        return DeviceStatus(busy, self._milliseconds, self._doing(), task_id, pixels)
 
     def close(self) -> None:
-        """Stop after the present frame, but do not wait for it longer than a moment."""
-        self._inbox.put(None)
+        """Stop after the present frames, but do not wait for them longer than a moment."""
+        self._lanes.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._thread.is_alive():
-            self._thread.join(timeout=2)
+        end = time.monotonic() + 2
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(max(end - time.monotonic(), 0))
 
     def _device_loop(self) -> None:
         try:
@@ -136,43 +145,74 @@ class LocalExecutor:
             self._facts = RendererFacts.of(renderer)
             if isinstance(renderer, BusyRenderer):
                 self._doing = lambda: renderer.doing
+            if isinstance(renderer, SeveralFrames):
+                self._lanes.count = renderer.most_frames_at_once
         except Exception as error:
             self._failure = error
             return
         finally:
             self._started.set()
-        while (task := self._inbox.get()) is not None:
-            self._render(renderer, task)
+        for _ in range(1, self._lanes.count):
+            thread = _daemon(lambda: self._lane(renderer))
+            self._threads.append(thread)
+            thread.start()
+        self._lane(renderer)
 
-    def _render(self, renderer: Renderer, task: FrameTask) -> None:
+    def _lane(self, renderer: Renderer) -> None:
+        while (turn := self._lanes.take()) is not None:
+            at_once = None
+            try:
+                at_once = self._render(renderer, turn)
+            finally:
+                self._lanes.ended(turn, at_once)
+                self.wake()
+
+    def _render(self, renderer: Renderer, turn: Turn) -> int | None:
+        """Make a frame; how many of its kind may be made at once, where that was asked for."""
+        task = turn.task
         task_id, request, picture_format = task.id, task.request, task.picture_format
         try:
             if self._is_cancelled(task_id):
                 self._finish(task_id, Cancelled("The frame was cancelled"))
-                return
+                return None
             # From here on: a file that cannot be read in time holds the device as a frame does.
-            self._at_work = task_id, time.monotonic()
-            self._photo_pixels = 0
+            at_work = _AtWork(task_id, time.monotonic())
+            with self._lock:
+                self._at_work[task_id] = at_work
+            if self._answered(task):
+                return None
             portraits = [self._portraits.get(each) for each in request.portraits]
             if request.size == "full" or request.others:
                 height, width = portraits[0].photo.shape[:2]
-                self._photo_pixels = height * width * len(portraits)
+                at_work.photo_pixels = height * width * len(portraits)
             started = time.monotonic()
-            image, passes = _made(renderer, portraits, request, picture_format)
+            with in_lane(turn.at_once):
+                image, passes = _made(renderer, portraits, request, picture_format)
             milliseconds = (time.monotonic() - started) * 1000
             channels = 4 if picture_format.transparent else 3
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels:
                 raise TypeError(f"the renderer gave {image.dtype} {image.shape}")
-            self._milliseconds = milliseconds
-            made = _Made(image, passes, milliseconds)
-            self._pool.submit(self._encode_frame, task, made)
+            self._milliseconds = milliseconds / turn.at_once
+            at_once = None
+            if turn.is_first and isinstance(renderer, SeveralFrames):
+                at_once = renderer.frames_at_once(portraits[0], request.size)
+            self._pool.submit(self._encode_frame, task, _Made(image, passes, milliseconds))
+            return at_once
         except Exception as error:
             self._finish(task_id, explained(error, request))
         finally:
-            self._at_work = None
             with self._lock:
-                self._on_device -= 1
-            self.wake()
+                self._at_work.pop(task_id, None)
+        return None
+
+    def _answered(self, task: FrameTask) -> bool:
+        """Whether the frame was made before, and has now been given."""
+        with self._lock:
+            reply = self._kept.get(_picture(task))
+        if reply is None:
+            return False
+        self._finish(task.id, replace(reply, frame=task.request.frame, milliseconds=0.0))
+        return True
 
     def _encode_frame(self, task: FrameTask, made: _Made) -> None:
         task_id, request, picture_format = task.id, task.request, task.picture_format
@@ -189,6 +229,8 @@ class LocalExecutor:
                 picture_format.dtype,
                 made.passes,
             )
+            with self._lock:
+                self._kept.put(_picture(task), reply)
             self._finish(task_id, reply)
         except Exception as error:
             self._finish(task_id, explained(error, request))
@@ -204,6 +246,19 @@ class LocalExecutor:
         self.wake()
 
 
+_Picture = tuple[Hashable, ...]
+
+
+def _picture(task: FrameTask) -> _Picture:
+    """All that the bytes of a frame depend on beside the renderer."""
+    return (*task.request.picture, task.request.passes, task.picture_format)
+
+
+def _daemon(work: Callable[[], None]) -> threading.Thread:
+    # A frame that is being computed cannot be interrupted; it must not keep the process alive.
+    return threading.Thread(target=work, name="photorig-device", daemon=True)
+
+
 def _start(workshop: Workshop, portraits: PortraitStore, options: ExecutorOptions) -> LocalExecutor:
     if options.address or options.actors:
         raise InputError(
@@ -212,6 +267,15 @@ def _start(workshop: Workshop, portraits: PortraitStore, options: ExecutorOption
     executor = LocalExecutor(workshop.renderer, portraits, workshop.encode)
     executor.start()
     return executor
+
+
+@dataclass(eq=False)
+class _AtWork:
+    """A frame that is being made, and since when on the monotonic clock."""
+
+    task_id: int
+    since: float
+    photo_pixels: int = 0
 
 
 @dataclass(frozen=True, eq=False)

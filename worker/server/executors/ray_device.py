@@ -89,7 +89,7 @@ class RenderActor:
             while waiting and executor.room(previews_come=False).frames:
                 frame = waiting.popleft()
                 if frame.id not in self._skipped:
-                    executor.submit(Chunk((frame,)))
+                    executor.submit(Chunk((frame,), of_sequence=len(frames) > 1))
                     under_way += 1
             if under_way:
                 self._woken.wait(1.0)
