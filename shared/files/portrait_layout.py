@@ -12,7 +12,7 @@ import math
 import struct
 import unicodedata
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,13 +89,10 @@ class PortraitLayout:
         _, _, first, last = self._entry(name)
         return self.content[first : last if most is None else min(first + most, last)]
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """All arrays that a portrait is known to have, but its photo; read-only."""
-        return {
-            name: np.frombuffer(self.content[first:last], _NUMPY[dtype]).reshape(shape)
-            for name, (dtype, shape, first, last) in self.arrays.items()
-            if name != "photo.png" and _wanted_type(name) is not None
-        }
+    def tensors(self) -> Mapping[str, np.ndarray]:
+        """The arrays, read-only; each is read where it is asked for, and of a type or shape that
+        it cannot have it raises ValueError."""
+        return _Arrays(self)
 
     def numbers(self, name: str) -> tuple[float, ...]:
         """An array of floats, flat. Raises ValueError where there is none, or it is not finite."""
@@ -129,6 +126,26 @@ class PortraitLayout:
         if name not in self.arrays:
             raise ValueError(f"there is no {name}")
         return self.arrays[name]
+
+
+class _Arrays(Mapping[str, np.ndarray]):
+    def __init__(self, layout: PortraitLayout) -> None:
+        self._layout = layout
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        dtype, shape, first, last = self._layout.arrays[name]
+        if dtype not in _NUMPY:
+            raise ValueError(f"{name} is {dtype}")
+        return np.frombuffer(self._layout.content[first:last], _NUMPY[dtype]).reshape(shape)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layout.arrays
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layout.arrays)
+
+    def __len__(self) -> int:
+        return len(self._layout.arrays)
 
 
 def read_layout(content: Content) -> PortraitLayout:
@@ -182,7 +199,7 @@ def _array(name: str, entry: Any, start: int, end: int) -> tuple[str, tuple[int,
     if len(name) > _LONGEST_ARRAY_NAME or not isinstance(entry, dict):
         raise ValueError("an array without a name, or none")
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
-    wanted = _wanted_type(name)
+    wanted = _DTYPES.get(name) or _DTYPE_OF_PART.get(name.partition(".")[0])
     # What a later version keeps in a portrait may be of any type; it is not read here.
     if not isinstance(dtype, str) or (wanted is not None and dtype != wanted):
         raise ValueError(f"{name} is of another type")
@@ -195,11 +212,6 @@ def _array(name: str, entry: Any, start: int, end: int) -> tuple[str, tuple[int,
     if wanted is not None and math.prod(shape) * _ITEM_BYTES[dtype] != last - first:
         raise ValueError(f"{name} has another size than its shape")
     return dtype, shape, start + first, start + last
-
-
-def _wanted_type(name: str) -> str | None:
-    """The exact type of an array; None where this version does not know such an array."""
-    return _DTYPES.get(name) or _DTYPE_OF_PART.get(name.partition(".")[0])
 
 
 def _counts(values: Any, most: int) -> tuple[int, ...] | None:

@@ -42,7 +42,11 @@ def read_file(path: Path | str, limit: int, accept: Accept | None = None) -> byt
             says it in a few words for a person.
     """
     with open_file(path, limit, accept) as file:
-        content = file.read(limit + 1)
+        # Python makes room for as much as is asked for: not for all that the file might have had.
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, limit) + 1)
+        if size < len(content) <= limit:  # it has grown
+            content += file.read(limit + 1 - len(content))
     if len(content) > limit:
         raise _too_large(os.fspath(path), limit)
     return content

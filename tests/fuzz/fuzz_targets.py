@@ -12,13 +12,15 @@ import shutil
 import struct
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import tiny_networks
+from upload_target import read_uploads, upload_seeds
 
 from photorig.shared.errors import PhotorigError, ProtocolError
 from photorig.shared.farm.job import JOB_NAME, WORKER, Face, FarmJob
@@ -35,10 +37,12 @@ from photorig.shared.wire import portrait_forms, upload_forms
 from photorig.shared.wire.connection import FORMAT, ConnectionInfo
 from photorig.shared.wire.protocol import Message, decode
 from photorig.worker.importers.onnx import read_weights
+from photorig.worker.importers.untrusted import MOST_FOLD
 from photorig.worker.media.reading import read_footage, read_picture
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.registry.cards import read_card
+from photorig.worker.server.budget import MiB
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = Path(__file__).with_name("corpus")
@@ -52,10 +56,14 @@ class Target:
     Attributes:
         read: one input; a PhotorigError is what it may raise.
         seeds: good inputs.
+        fold, most: it may allocate ``fold`` bytes for each byte of its input, and ``most`` beside
+            them; None where libraries in C do it, which nobody here can count.
     """
 
     read: Callable[[bytes], object]
     seeds: Callable[[], list[bytes]]
+    fold: int = 0
+    most: int | None = None
 
 
 def saved(name: str) -> list[bytes]:
@@ -352,12 +360,48 @@ _RULES = (
     b' "source_path": "/a/b", "destination_path": "/c"}]}'
 )
 
+# --- networks
+
+
+def _pair(parts: Sequence[bytes]) -> bytes:
+    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+
+
+def _two_files(content: bytes, names: tuple[str, str]) -> tuple[Path, Path]:
+    first, second = (*_parts(content), b"", b"")[:2]
+    return _file(names[0], first), _file(names[1], second)
+
+
+def _read_tflite(content: bytes) -> None:
+    from photorig.worker.importers.tflite import TFLiteModule
+
+    TFLiteModule(content)
+
+
+def _read_tfjs(content: bytes) -> None:
+    from photorig.worker.importers.tfjs import TFJSModule, read_graph
+
+    TFJSModule(read_graph(*_two_files(content, ("m.json", "m.bin"))), ["out"])
+
+
+def _read_openvino(content: bytes) -> None:
+    from photorig.worker.importers.openvino_ir import read_constants
+
+    read_constants(_two_files(content, ("m.xml", "m.bin"))[0])
+
+
 TARGETS: dict[str, Target] = {
     "checkpoint": Target(_read_checkpoint, _checkpoint_seeds),
     "onnx": Target(read_weights, _onnx_seeds),
+    "tflite": Target(_read_tflite, lambda: [tiny_networks.tflite()], 2 * MOST_FOLD, MiB),
+    "tfjs": Target(_read_tfjs, lambda: [_pair(tiny_networks.tfjs())], 2 * MOST_FOLD, MiB),
+    "openvino": Target(_read_openvino, lambda: [_pair(tiny_networks.openvino_ir(_folder()))]),
+    "upload": Target(
+        lambda content: read_uploads(content, _folder() / "uploads"), upload_seeds, 64, MiB
+    ),
     "video": Target(_read_video, _video_seeds),
-    "message": Target(read_message, _files(GOLDEN, "*.bin")),
-    "portrait": Target(Portrait.from_bytes, _portrait_seeds),
+    "message": Target(read_message, _files(GOLDEN, "*.bin"), 16, MiB),
+    "portrait": Target(Portrait.from_bytes, _portrait_seeds, 8, 4 * MiB),
     "portrait_in_extension": Target(read_in_extension, _portrait_seeds),
     "journal": Target(read_journal, _journal_seeds),
     "preset": Target(_read_presets, lambda: [path.read_bytes() for path in _PRESETS]),

@@ -9,11 +9,13 @@ try it from then on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from photorig.shared.errors import PhotorigError
 
 LONGEST_SECONDS = 1.0
 """Of processor time that one input may take."""
+MOST_ALLOCATED: dict[str, int] = {}
+"""Bytes at once for one input, as far as Python counts them, by target."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,14 @@ class Finding:
 
 def try_one(name: str, content: bytes) -> Finding | None:
     """Read one input; None where that ends as it should."""
-    started, reason = time.thread_time(), ""
+    target, reason = TARGETS[name], ""
+    before = 0
+    if tracemalloc.is_tracing():
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+    started = time.thread_time()
     try:
-        TARGETS[name].read(content)
+        target.read(content)
     except PhotorigError:
         pass
     except Exception as error:
@@ -50,7 +59,26 @@ def try_one(name: str, content: bytes) -> Finding | None:
     taken = time.thread_time() - started
     if not reason and taken > LONGEST_SECONDS:
         reason = f"{taken:.1f} seconds"
+    if target.most is not None and tracemalloc.is_tracing():
+        allocated = tracemalloc.get_traced_memory()[1] - before
+        MOST_ALLOCATED[name] = max(MOST_ALLOCATED.get(name, 0), allocated)
+        if not reason and allocated > target.most + target.fold * len(content):
+            reason = f"{allocated >> 10} KiB allocated for {len(content)} bytes"
     return Finding(name, reason, content) if reason else None
+
+
+@contextlib.contextmanager
+def traced(name: str) -> Iterator[None]:
+    """Count what is allocated, where that is bounded; it makes all of it slower."""
+    is_bounded = TARGETS[name].most is not None
+    if is_bounded:
+        TARGETS[name].read(TARGETS[name].seeds()[0])  # what is imported is none of an input's
+        tracemalloc.start()
+    try:
+        yield
+    finally:
+        if is_bounded:
+            tracemalloc.stop()
 
 
 def fuzz(
@@ -64,11 +92,12 @@ def fuzz(
     corpus = "portrait" if name == "portrait_in_extension" else name
     mutator = Mutator(TARGETS[name].seeds() + saved(corpus), seed)
     deadline, count = time.monotonic() + seconds, 0
-    while count < inputs and time.monotonic() < deadline:
-        found = try_one(name, mutator.next())
-        count += 1
-        if found is not None:
-            on_finding(found)
+    with traced(name):
+        while count < inputs and time.monotonic() < deadline:
+            found = try_one(name, mutator.next())
+            count += 1
+            if found is not None:
+                on_finding(found)
     return count
 
 
@@ -90,7 +119,8 @@ def main() -> int:
     names, findings = args.target or list(TARGETS), []
     for name in names:
         count = fuzz(name, args.seed, args.seconds / len(names), sys.maxsize, findings.append)
-        print(f"{name}: {count} inputs", flush=True)
+        most = f", at most {MOST_ALLOCATED[name] >> 10} KiB" if name in MOST_ALLOCATED else ""
+        print(f"{name}: {count} inputs{most}", flush=True)
     seen = set()
     for finding in findings:
         if (finding.target, finding.reason) not in seen:  # one of each kind is enough

@@ -1,4 +1,5 @@
-"""Readers of what comes from outside, on damaged input: an error of ours, soon, or a value.
+"""Readers of what comes from outside, on damaged input: an error of ours, soon, or a value, and no
+more memory than they say.
 
 Here a few seconds of it, the same in every run; for hours there is run.py.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from fuzz_targets import TARGETS, saved
-from run import Finding, fuzz, try_one
+from run import Finding, fuzz, traced, try_one
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -21,7 +22,8 @@ def test_good_input_is_read(name: str) -> None:
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_once_broke_a_reader_breaks_it_no_more(name: str) -> None:
     corpus = "portrait" if name == "portrait_in_extension" else name
-    assert [found for content in saved(corpus) if (found := try_one(name, content))] == []
+    with traced(name):
+        assert [found for content in saved(corpus) if (found := try_one(name, content))] == []
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -8,8 +8,6 @@ read; anything else raises ModelError.
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +20,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from photorig.shared.errors import ModelError
+from photorig.shared.files.reading import read_file
+from photorig.shared.files.strict_json import parse_json
 
 from . import operators
 from .sequential_graph import SequentialGraph
+from .untrusted import Allowance, network_file
 
+_LONGEST_MODEL, _DEEPEST = 64 << 20, 24
+_LARGEST_WEIGHTS = 1 << 30
+_MOST_FOLDED = 8
+"""Scalings and shifts that go into one convolution: each makes its weights anew."""
 _STORED = ("float32", "float16", "int32", "uint8", "uint16")
 _READ_ERRORS = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
 
@@ -108,9 +113,11 @@ class Graph:
 
 def read_graph(model: Path, weights: Path) -> Graph:
     """Read a graph model from its two files. Raises ModelError where it is damaged or unknown."""
-    try:
-        description = json.loads(model.read_text(encoding="utf-8"))
-        constants = read_weights(description["weightsManifest"], weights.read_bytes())
+    with network_file(model.name):
+        description = parse_json(read_file(model, _LONGEST_MODEL), _LONGEST_MODEL, _DEEPEST)
+        constants = read_weights(
+            description["weightsManifest"], read_file(weights, _LARGEST_WEIGHTS)
+        )
         entries = description["modelTopology"]["node"]
         given = [entry for entry in entries if entry["op"] == "Placeholder"]
         if len(given) != 1:
@@ -124,10 +131,6 @@ def read_graph(model: Path, weights: Path) -> Graph:
             start,
             tuple(int(dimension["size"]) for dimension in dimensions),
         )
-    except (*_READ_ERRORS, binascii.Error) as error:
-        raise ModelError(
-            f"The network {model.name} cannot be read: {error}", "Fetch the model again."
-        ) from error
 
 
 def _node(entry: Mapping[str, Any]) -> Node:
@@ -141,14 +144,26 @@ def _plain(name: str) -> str:
 
 
 def _in_order(nodes: list[Node], known: set[str]) -> tuple[Node, ...]:
-    ordered: list[Node] = []
-    while nodes:
-        ready = [node for node in nodes if known.issuperset(node.inputs)]
-        if not ready:
-            raise ValueError(f"node {nodes[0].name} lacks an input")
-        ordered.extend(ready)
-        known = known.union(node.name for node in ready)
-        nodes = [node for node in nodes if node.name not in known]
+    """Each after those whose results it reads. Raises ValueError where that cannot be."""
+    names = {node.name for node in nodes}
+    if len(names) < len(nodes):
+        raise ValueError("two nodes have one name")
+    lacking = {node.name: set(node.inputs) - known for node in nodes}
+    readers: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in lacking[node.name]:
+            if name not in names:
+                raise ValueError(f"node {node.name} lacks an input")
+            readers.setdefault(name, []).append(node)
+    ordered = [node for node in nodes if not lacking[node.name]]
+    for node in ordered:  # it grows meanwhile
+        for reader in readers.pop(node.name, ()):
+            lacking[reader.name].discard(node.name)
+            if not lacking[reader.name]:
+                ordered.append(reader)
+    if len(ordered) < len(nodes):
+        waiting = next(node for node in nodes if lacking[node.name])
+        raise ValueError(f"node {waiting.name} lacks an input")
     return tuple(ordered)
 
 
@@ -167,14 +182,20 @@ class TFJSModule(SequentialGraph[str]):
         wanted = tuple(_plain(name) for name in outputs)
         if missing := set(wanted) - {node.name for node in graph.nodes}:
             raise ModelError(f"The network has no output {', '.join(sorted(missing))}")
-        graph = fold(_needed(graph, wanted), wanted)
-        wiring = [
-            (tuple(name for name in node.inputs if name not in graph.constants), node.name)
-            for node in graph.nodes
-        ]
-        steps = [_step(graph, node) for node in graph.nodes]
-        super().__init__(steps, wiring, graph.input, wanted)
-        self.input_shape = graph.input_shape
+        with network_file("of TensorFlow.js"):
+            allowance = Allowance(sum(array.nbytes for array in graph.constants.values()))
+            graph = _needed(graph, wanted)
+            for node in graph.nodes:
+                named = (graph.constants[name] for name in node.inputs if name in graph.constants)
+                allowance.take(named, copies=2)
+            graph = fold(graph, wanted)
+            wiring = [
+                (tuple(name for name in node.inputs if name not in graph.constants), node.name)
+                for node in graph.nodes
+            ]
+            steps = [_step(graph, node) for node in graph.nodes]
+            super().__init__(steps, wiring, graph.input, wanted)
+            self.input_shape = graph.input_shape
 
 
 def _needed(graph: Graph, outputs: tuple[str, ...]) -> Graph:
@@ -230,7 +251,7 @@ def _merged(before: Node, node: Node, constants: dict[str, np.ndarray]) -> Node 
     after = before.attributes.get("folded", ())
     if node.operator in ("Mul", "Add", "AddV2") and values is not None and not after:
         return _scaled_or_shifted(before, node.operator, values, constants)
-    clip = _CLIPS.get(node.operator)
+    clip = _CLIPS.get(node.operator) if len(after) < _MOST_FOLDED else None
     if clip == "relu" or (clip is not None and values is not None and values.size == 1):
         step = (clip, 0.0 if values is None else float(values.reshape(())))
         return replace(before, attributes={**before.attributes, "folded": (*after, step)})
@@ -242,7 +263,8 @@ def _scaled_or_shifted(
 ) -> Node | None:
     weight = constants[before.inputs[1]]
     channels = weight.shape[2] if _CONVOLUTIONS[before.operator] else weight.shape[3]
-    if values.size not in (1, channels):
+    n_folded = before.attributes.get("n_folded", 0)
+    if values.size not in (1, channels) or n_folded >= _MOST_FOLDED:
         return None
     values = np.broadcast_to(values.reshape(-1), channels)
     shift = constants[before.inputs[2]] if len(before.inputs) == 3 else np.zeros(channels)
@@ -253,7 +275,8 @@ def _scaled_or_shifted(
         shift = shift + values
     names = (f"{before.name}/folded_weight", f"{before.name}/folded_shift")
     constants.update(zip(names, (weight, shift.astype(np.float32)), strict=True))
-    return replace(before, inputs=(before.inputs[0], *names))
+    attributes = {**before.attributes, "n_folded": n_folded + 1}
+    return replace(before, inputs=(before.inputs[0], *names), attributes=attributes)
 
 
 Builder = Callable[[Graph, Node], nn.Module]

@@ -20,6 +20,7 @@ from photorig.shared.errors import ModelError
 
 from . import operators
 from .sequential_graph import SequentialGraph
+from .untrusted import Allowance, network_file
 
 
 class Table:
@@ -103,17 +104,13 @@ _CUSTOM = 32
 _CUSTOM_OPERATORS = (b"Convolution2DTransposeBias",)  # MediaPipe's; the only one that is known
 
 
-def read_graph(data: bytes) -> Graph:
+def read_graph(data: bytes, allowance: Allowance | None = None) -> Graph:
     """Parse a .tflite file. Raises ModelError where it is damaged or of an unknown kind."""
-    try:
-        return _read_graph(data)
-    except (struct.error, IndexError, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"A face network cannot be read: {error}", "Fetch the model again."
-        ) from error
+    with network_file("of a face"):
+        return _read_graph(data, allowance or Allowance(len(data)))
 
 
-def _read_graph(data: bytes) -> Graph:
+def _read_graph(data: bytes, allowance: Allowance) -> Graph:
     model = Table(data, struct.unpack_from("<I", data, 0)[0])
     # Old writers fill the first (8-bit) operator code, new ones the fourth field.
     kinds = model.tables(1)
@@ -130,6 +127,7 @@ def _read_graph(data: bytes) -> Graph:
         shapes.append(shape)
         raw = buffers[tensor.integer(2, "I")].array(0, np.uint8)
         if raw.size:
+            allowance.take([raw])
             values = np.frombuffer(raw.tobytes(), _DTYPES[tensor.integer(1, "b")])
             constants[number] = values.reshape(shape)
     operations = []
@@ -138,6 +136,7 @@ def _read_graph(data: bytes) -> Graph:
         output = int(table.array(2, np.int32)[0])
         code = codes[table.integer(0, "I")]
         if code == _DEQUANTIZE:
+            allowance.take([constants[inputs[0]]], copies=2)
             constants[output] = constants[inputs[0]].astype(np.float32)
         else:
             custom = table.array(5, np.uint8).tobytes()
@@ -158,16 +157,20 @@ class TFLiteModule(SequentialGraph[int]):
     """
 
     def __init__(self, data: bytes, outputs: tuple[int, ...] | None = None) -> None:
-        graph = read_graph(data)
-        names = tuple(graph.outputs if outputs is None else (graph.outputs[i] for i in outputs))
-        wanted = _needed(graph, names)
-        wiring = [
-            (tuple(i for i in operation.inputs if i not in graph.constants), operation.output)
-            for operation in wanted
-        ]
-        steps = [_step(graph, operation) for operation in wanted]
-        super().__init__(steps, wiring, graph.inputs[0], names)
-        self.input_shape = graph.shapes[graph.inputs[0]]
+        allowance = Allowance(len(data))
+        graph = read_graph(data, allowance)
+        with network_file("of a face"):
+            names = tuple(graph.outputs if outputs is None else (graph.outputs[i] for i in outputs))
+            wanted = _needed(graph, names)
+            wiring = [
+                (tuple(i for i in operation.inputs if i not in graph.constants), operation.output)
+                for operation in wanted
+            ]
+            for operation in wanted:
+                allowance.take(graph.constants[i] for i in operation.inputs if i in graph.constants)
+            steps = [_step(graph, operation) for operation in wanted]
+            super().__init__(steps, wiring, graph.inputs[0], names)
+            self.input_shape = graph.shapes[graph.inputs[0]]
 
 
 def _needed(graph: Graph, outputs: tuple[int, ...]) -> list[Operation]:

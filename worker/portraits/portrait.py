@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -286,14 +287,16 @@ def with_measured(
     return measured
 
 
-def _response(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> PortraitResponse | None:
+def _response(
+    metadata: dict[str, Any], tensors: Mapping[str, np.ndarray]
+) -> PortraitResponse | None:
     if "response_to" not in metadata or metadata.get("response_form") != RESPONSE_FORM:
         return None
     arrays = {name: tensors[f"response.{name}"] for name in RESPONSE_ARRAYS}
     return PortraitResponse(bundle_id=str(metadata["response_to"]), **arrays)
 
 
-def _geometry(metadata: dict[str, Any], tensors: dict[str, np.ndarray]) -> FaceGeometry | None:
+def _geometry(metadata: dict[str, Any], tensors: Mapping[str, np.ndarray]) -> FaceGeometry | None:
     if "geometry_for" not in metadata or metadata.get("geometry_form") != GEOMETRY_FORM:
         return None
     arrays = {name: tensors[f"geometry.{name}"] for name in GEOMETRY_ARRAYS}

@@ -31,9 +31,7 @@ def tuning_from_tensors(tensors: Mapping[str, np.ndarray]) -> WeightTuning | Non
         ValueError: too large, of another type, or with values that are not finite.
     """
     deltas = {
-        name.removeprefix(PREFIX): delta
-        for name, delta in tensors.items()
-        if name.startswith(PREFIX)
+        name.removeprefix(PREFIX): tensors[name] for name in tensors if name.startswith(PREFIX)
     }
     if not deltas:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,31 @@ def test_nodes_that_wait_for_each_other_are_refused(model):
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"weightsManifest": [], "modelTopology": 3}'])
 def test_a_file_that_is_no_model_is_refused(tmp_path, content):
     (tmp_path / "m.json").write_text(content)
+    (tmp_path / "m.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="cannot be read"):
+        tfjs.read_graph(tmp_path / "m.json", tmp_path / "m.bin")
+
+
+def test_a_long_chain_of_nodes_in_the_worst_order_is_read_within_a_second():
+    nodes = [tfjs.Node(f"n{i}", "Relu", (f"n{i - 1}",), {}) for i in range(1, 20_000)]
+    began = time.process_time()
+    ordered = tfjs._in_order(nodes[::-1], {"n0"})
+    assert time.process_time() - began < 1
+    assert [node.name for node in ordered] == [node.name for node in nodes]
+
+
+def test_convolutions_that_share_one_weight_beyond_measure_are_refused(model, random):
+    model.constant("kernel", random.normal(size=(3, 3, 3, 3)).astype(np.float32))
+    model.nodes += [
+        node(f"c{i}", "Conv2D", "image" if i == 0 else f"c{i - 1}", "kernel", **CONVOLVE)
+        for i in range(100)
+    ]
+    with pytest.raises(ModelError, match="over 16 times"):
+        tfjs.TFJSModule(model.read(), ["c99"])
+
+
+def test_a_model_that_is_nested_beyond_measure_is_a_sentence(tmp_path):
+    (tmp_path / "m.json").write_bytes(b"[" * 100_000)
     (tmp_path / "m.bin").write_bytes(b"")
     with pytest.raises(ModelError, match="cannot be read"):
         tfjs.read_graph(tmp_path / "m.json", tmp_path / "m.bin")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +14,10 @@ import torch.nn.functional as F
 from photorig.shared.errors import ModelError
 from photorig.worker.importers import operators as tflite_operators
 from photorig.worker.importers import tflite
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fuzz"))
+
+import tiny_networks
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"no flat buffer at all", bytes(range(256))])
@@ -79,8 +87,6 @@ def test_resizing_counts_from_pixel_centres():
 
 @pytest.mark.weights("person-matte")
 def test_the_person_matte_finds_the_person_and_leaves_the_background():
-    from pathlib import Path
-
     from PIL import Image
 
     from photorig.worker.faces.segmentation import PersonMatte, refined
@@ -93,3 +99,28 @@ def test_the_person_matte_finds_the_person_and_leaves_the_background():
     assert fine.shape == (height, width)
     assert fine[: height // 8, : width // 10].max() < 0.1, "the upper left is a flag"
     assert fine[height // 4, int(width * 0.44)] > 0.95, "the face"
+
+
+def test_a_network_whose_tensors_all_name_the_same_weights_is_refused_before_it_takes_memory():
+    content = np.zeros(1 << 20, np.uint8)
+    tensors = [tiny_networks._tensor(0, (1 << 18,)) for _ in range(500)]
+    graph = tiny_networks.Flat({0: tensors, 1: np.zeros(1, "<i4"), 2: np.zeros(1, "<i4")})
+    buffers = [tiny_networks.Flat({0: content})]
+    data = tiny_networks.Flat({0: ("I", 3), 1: [], 2: [graph], 4: buffers}).to_bytes()
+    tracemalloc.start()
+    with pytest.raises(ModelError, match="over 16 times"):
+        tflite.read_graph(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * 16 * len(data)
+
+
+def test_what_no_reader_foresaw_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(tflite._BUILDERS, 40, lambda *_: [][1 << 70])
+    with pytest.raises(ModelError, match="cannot be read"):
+        tflite.TFLiteModule(tiny_networks.tflite())
+
+
+def test_the_tiny_network_that_fuzzers_begin_with_runs():
+    network = tflite.TFLiteModule(tiny_networks.tflite())
+    assert network(torch.zeros(2, 6, 6, 3))[0].shape == (2, 1, 1, 2)

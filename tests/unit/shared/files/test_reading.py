@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,3 +70,13 @@ def test_who_does_not_accept_the_file_reads_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError, match="1"):
         read_file(tmp_path / "x", 5, refuse)
+
+
+def test_a_small_file_takes_no_room_for_what_it_might_have_had(tmp_path: Path) -> None:
+    path = tmp_path / "small"
+    path.write_bytes(b"few")
+    tracemalloc.start()
+    assert read_file(path, 512 << 20) == b"few"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
