@@ -19,6 +19,7 @@ from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_motion import HeadMotion, split_shift, with_lead_of_face
 from photorig.worker.compositing.memory import check_memory, frames_in_memory
+from photorig.worker.compositing.weave import without_weave
 from photorig.worker.generators import Generator, load_generator
 from photorig.worker.generators.code import drawn_together
 from photorig.worker.generators.interface import DeviceGenerator
@@ -94,7 +95,9 @@ class _Plan:
 
     def rest(self) -> np.ndarray:
         """The generator's picture at rest (size, size, 3) uint8."""
-        return self.drive.at_rest(self.portrait.latents).drawn(self.generator, self.size)
+        return without_weave(
+            self.drive.at_rest(self.portrait.latents).drawn(self.generator, self.size)
+        )
 
 
 class FaceRenderer:
@@ -261,6 +264,7 @@ class FaceRenderer:
         if crop is None:
             frame = self._stage.rest_frame(portrait, size)
             return _Driven(frame, None, motion, plan.rest, None)
+        crop = without_weave(crop)
         motion = replace(motion, roll=motion.roll - plan.drive.tilt)
         if move is not None:
             move = replace(move, tilt=plan.drive.tilt)
