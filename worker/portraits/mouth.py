@@ -35,9 +35,20 @@ _PARTED_CM = 0.3
 _OWN_TEETH, _OWN_FADE = 0.7, 0.3
 """Part of the photo's own opening that its own teeth are seen in, and over which they end."""
 _BAND = 0.25
-"""Part of half the kept mouth's opening over which upper and lower teeth are mixed."""
-_DEEP_CM = 0.6
-"""Beyond what was drawn, after which nothing but the cavity is seen."""
+"""Part of the upper teeth's height over which they and what stands on the lower lip are mixed."""
+_DEEP_CM, _DEEP = 1.3, 0.5
+"""Beyond what was drawn, after which nothing but the throat is seen, and its light as a part of
+that of the darkest pixels that were drawn."""
+_EVEN_CM = 0.12
+"""The same, after which what lies between the teeth is even along the mouth."""
+_BETWEEN = (0.25, 0.8)
+"""Parts of the opening between which upper teeth end."""
+_DARK = 0.6
+"""Light, as a part of that of the brightest teeth, below which no teeth are seen."""
+_COLUMNS, _ROWS = 64, 48
+"""Of the mouth rolled out, in which upper teeth are told from lower ones."""
+_ALONG = 0.05
+"""Parts of the mouth's width over which the edge of the upper teeth is smooth."""
 _FINER = 4
 
 
@@ -124,29 +135,69 @@ class MouthInterior:
         part = np.clip(along / frame.width, 0, 1)
         below_upper = (down - frame.edge(0, part)) * pixels
         above_lower = (frame.edge(1, part) - down) * pixels
+        # Teeth of a mouth that gets narrower do not: lips cover them.
+        part = 0.5 + (part - 0.5) * min(frame.width * pixels / own.width, 1.0)
         upper, lower = own.edge(0, part), own.edge(1, part)
-        half = np.maximum(lower - upper, 0) / 2
-        hanging = upper + np.clip(below_upper, 0, half)
-        standing = lower - np.clip(above_lower, 0, half)
-        share = _smooth((below_upper - half) / (_BAND * np.maximum(half, 1e-3)))
+        opening = np.maximum(lower - upper, 0)
+        teeth = opening * np.interp(part, _PARTS, self._parted[0])
+        hanging = upper + np.clip(below_upper, 0, teeth)
+        standing = lower - np.clip(above_lower, 0, opening - teeth)
+        share = _smooth((below_upper - teeth) / (_BAND * np.maximum(teeth, 1e-3)))
         mouth = [_sampled(self.picture, own, part, place) for place in (hanging, standing)]
         colours = mouth[0] + share[..., None] * (mouth[1] - mouth[0])
-        # Opened further than it was drawn, what is between both halves is dark.
-        beyond = np.minimum(below_upper - half, above_lower - half)
-        deep = _smooth(beyond / (_DEEP_CM * float(self.scale[0])))[..., None]
-        return np.asarray(colours + deep * (self._cavity - colours))
+        # Opened further than it was drawn, what is between both is dark, and has no streaks.
+        beyond = np.minimum(below_upper - teeth, above_lower - (opening - teeth))
+        beyond = beyond / float(self.scale[0])
+        if beyond.max() <= 0:
+            return np.asarray(colours)
+        between = np.stack([np.interp(part, _PARTS, c) for c in self._parted[1].T], -1)
+        between += _smooth(beyond / _DEEP_CM)[..., None] * (_DEEP * self._cavity - between)
+        return np.asarray(colours + _smooth(beyond / _EVEN_CM)[..., None] * (between - colours))
+
+    @property
+    def brightest(self) -> np.ndarray:
+        """(3,) float32, the colour of the brightest of what is between the lips: teeth, if any."""
+        pixels = self._between_lips
+        lightest = np.argsort(pixels.sum(1))[-max(len(pixels) // 8, 1) :]
+        return np.asarray(pixels[lightest].mean(0)) if len(pixels) else np.zeros(3, np.float32)
+
+    @cached_property
+    def _parted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Along the mouth at `_PARTS`: (n,) the part of the opening at which upper teeth have
+        ended, and (n, 3) float32 what is seen there."""
+        own = _Frame.of(self.lips.astype(np.float64))
+        depth = ((np.arange(_ROWS) + 0.5) / _ROWS)[:, None]
+        part = np.broadcast_to(_PARTS, (_ROWS, _COLUMNS))
+        opening = np.maximum(own.edge(1, part) - own.edge(0, part), 0)
+        seen = _sampled(self.picture, own, part, own.edge(0, part) + depth * opening)
+        light = cv2.GaussianBlur(seen.mean(2), (0, 0), sigmaX=0.02 * _COLUMNS, sigmaY=1.0)
+        dark = np.clip(1 - light / (_DARK * max(float(np.percentile(light, 95)), 1.0)), 0, 1)
+        # Darkest where cavities are; where none is seen, in the middle.
+        weight = (dark**2 + 1e-3) * ((depth > _BETWEEN[0]) & (depth < _BETWEEN[1]))
+        weight = weight * np.sqrt(opening / max(float(opening.max()), 1e-6))
+        ended = _along((weight * depth).sum(0)) / np.maximum(_along(weight.sum(0)), 1e-9)
+        row = np.clip(np.rint(ended * _ROWS - 0.5).astype(int), 0, _ROWS - 1)
+        colours = seen[row, np.arange(_COLUMNS)]
+        return ended, _along(colours)
 
     @cached_property
     def _cavity(self) -> np.ndarray:
         """(3,) float32, the colour of what is behind the teeth."""
+        pixels = self._between_lips
+        darkest = np.argsort(pixels.sum(1))[: max(len(pixels) // 8, 1)]
+        return np.asarray(pixels[darkest].mean(0)) if len(pixels) else np.zeros(3, np.float32)
+
+    @property
+    def _between_lips(self) -> np.ndarray:
+        """(n, 3) float32 colours of the pixels between the lips."""
         inside = np.zeros(self.picture.shape[:2], np.uint8)
         outline = np.concatenate([self.lips[0], self.lips[1, -2:0:-1]])
         cv2.fillPoly(inside, [np.round(outline).astype(np.int32)], 1)
-        pixels = self.picture[inside > 0].reshape(-1, 3).astype(np.float32)
-        if not len(pixels):
-            return np.zeros(3, np.float32)
-        darkest = np.argsort(pixels.sum(1))[: max(len(pixels) // 8, 1)]
-        return np.asarray(pixels[darkest].mean(0))
+        return self.picture[inside > 0].reshape(-1, 3).astype(np.float32)
+
+
+_PARTS = (np.arange(_COLUMNS) + 0.5) / _COLUMNS
+"""Parts of the width at the columns of a mouth rolled out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +248,13 @@ def _sampled(picture: np.ndarray, frame: _Frame, part: np.ndarray, down: np.ndar
     x, y = x.astype(np.float32), y.astype(np.float32)
     border = cv2.BORDER_REPLICATE
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=border).astype(np.float32)
+
+
+def _along(values: np.ndarray) -> np.ndarray:
+    """Values (n, …) at `_PARTS`, smooth along the mouth."""
+    reach = _ALONG * _COLUMNS
+    row = values.astype(np.float32)[None]
+    return np.asarray(cv2.GaussianBlur(row, (0, 0), reach, sigmaY=0.01)[0]).reshape(values.shape)
 
 
 def lips_apart(landmarks: np.ndarray, scale: float) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -18,7 +20,12 @@ from .regional_controls import RegionalShifts
 _SHOWS_TEETH = 0.03
 """Opening of the inner lips, in distances of the eyes' outer corners, from which a photo shows what
 is behind them."""
-_OPENINGS = (1.0, 1.4, 1.8)
+_USUAL = 0.8
+"""How far the drawn face is the average one in all but its pose: what the photo's lips hide nobody
+knows, and the more unusual a face is, the worse the generator draws its teeth."""
+_POSE_ROWS = 3
+"""Rows of W+ that tell pose and outline, and stay the person's."""
+_OPENINGS = (1.4, 1.6, 1.8)
 """Amounts of jawOpen, as far as the generator goes with it, that are tried."""
 _LEAST, _ENOUGH, _MOST = 0.12, 0.3, 0.5
 """Opening of the mouth that is kept, that is wide enough, and at most, in the same distances."""
@@ -38,35 +45,72 @@ def open_mouth(untuned: DrivenFace, tuned: DrivenFace, rest: np.ndarray) -> Mout
         untuned, tuned: the face driven by the generator without and with the portrait's tuning.
         rest: (478, 3) landmarks of the tuned generator's picture, in sides of the square.
     """
-    drawn = _widest(untuned, rest)
+    drawn = _widest(_usual(untuned), rest)
     if drawn is None:
         return None
     picture, landmarks = drawn
-    picture = like_photo(picture, landmarks, untuned, rest)
     mouth = mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
+    mouth = _lit(mouth, _teeth_light(untuned, rest))
     if _opening(rest) < _SHOWS_TEETH:
         return mouth
     own = tuned.generator.synthesize(tuned.portrait.latents[None], _SIZE, RegionalStyles.none())[0]
     return mouth.with_teeth(mouth_of(own, rest, FacePose.of(rest).scale))
 
 
-def _widest(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The picture with the mouth furthest open, and its landmarks."""
-    shifts, widest, best = RegionalShifts(face.bundle), _LEAST, None
-    masks = region_masks(rest)
+def _usual(face: DrivenFace) -> DrivenFace:
+    """The face with the features of an average one, in its own pose."""
+    latents = face.portrait.latents.copy()
+    latents[_POSE_ROWS:] += _USUAL * (face.generator.mean_latent - latents[_POSE_ROWS:])
+    return replace(face, portrait=replace(face.portrait, latents=latents))
+
+
+def _teeth_light(face: DrivenFace, rest: np.ndarray) -> np.ndarray | None:
+    """(3,) colour of the teeth in the photo's light, as the generator draws this very person with
+    an open mouth; None where it cannot."""
+    drawn = _opened(face, _OPENINGS[0], rest)
+    if drawn is None:
+        return None
+    picture, landmarks = drawn
+    picture = like_photo(picture, landmarks, face, rest)
+    return mouth_of(picture, landmarks, FacePose.of(landmarks).scale).brightest
+
+
+def _lit(mouth: MouthInterior, teeth: np.ndarray | None) -> MouthInterior:
+    """The mouth with teeth of a colour (3,)."""
+    if teeth is None:
+        return mouth
+    gains = np.clip(teeth / np.maximum(mouth.brightest, 1.0), *_GAINS)
+    return replace(mouth, picture=np.rint(np.clip(mouth.picture * gains, 0, 255)).astype(np.uint8))
+
+
+def _opened(
+    face: DrivenFace, amount: float, rest: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The picture with the jaw open by an amount, and its landmarks; None without a face.
+
+    A tuned generator bears less: this one draws what it has learned.
+    """
     open_jaw = np.zeros(len(ARKIT_NAMES), np.float32)
     open_jaw[ARKIT_NAMES.index("jawOpen")] = 1
+    shift = RegionalShifts(face.bundle).deltas(open_jaw) * np.float32(amount)
+    styles = RegionalStyles(shift, region_masks(rest))
+    picture = face.generator.synthesize(face.portrait.latents[None], _SIZE, styles)[0]
+    try:
+        return picture, face.net3d.analyze_one(picture).landmarks / _SIZE
+    except InputError:
+        return None
+
+
+def _widest(face: DrivenFace, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The picture with the mouth furthest open, and its landmarks."""
+    widest, best = _LEAST, None
     for amount in _OPENINGS:
-        # Further than a tuned generator bears: this one draws what it has learned.
-        styles = RegionalStyles(shifts.deltas(open_jaw) * np.float32(amount), masks)
-        picture = face.generator.synthesize(face.portrait.latents[None], _SIZE, styles)[0]
-        try:
-            landmarks = face.net3d.analyze_one(picture).landmarks / _SIZE
-        except InputError:
+        drawn = _opened(face, amount, rest)
+        if drawn is None:
             continue
-        opening = _opening(landmarks)
+        opening = _opening(drawn[1])
         if widest < opening < _MOST:
-            widest, best = opening, (picture, landmarks)
+            widest, best = opening, drawn
         if widest > _ENOUGH:  # further open it is drawn worse
             break
     return best

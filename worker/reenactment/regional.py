@@ -30,7 +30,7 @@ from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts, without_closing
 from .target import Drive, Target
 
-VERSION = 8
+VERSION = 9
 """Rises whenever the same geometry and parameters would give another picture."""
 _TONGUE = ARKIT_NAMES.index("tongueOut")
 _FURTHER = np.array([1.13, 0.92])

@@ -108,6 +108,9 @@ EYES = 12
 GAINS = 8
 """Rises whenever gains are measured in another way (measure_gains.py)."""
 
+MOUTH = 1
+"""Rises whenever the inside of the mouth is drawn in another way (measure_mouth.py)."""
+
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])
 """(c,) position of each control among the 52."""
 
@@ -122,7 +125,9 @@ class RegionalShifts:
     def id(self) -> str:
         """Names what a face's geometry was measured with: the matrix, and what of it regions are
         given."""
-        meant = f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH} {EYES} {GAINS}"
+        meant = (
+            f"{self.bundle.id} {FIRST_ROW}:{END_ROW} {CONTROLS} {WITH_MOUTH} {EYES} {GAINS} {MOUTH}"
+        )
         return hashlib.sha256(meant.encode()).hexdigest()
 
     @cached_property

@@ -99,6 +99,54 @@ def test_a_mouth_opened_further_keeps_its_teeth_as_long(mouth: MouthInterior) ->
     assert white[1] == pytest.approx(white[0], abs=4)
 
 
+def test_teeth_longer_than_half_of_the_drawn_mouth_end_where_they_ended() -> None:
+    points = with_lips(4.0)
+    picture = drawn(4.0)
+    for column in range(SIZE):
+        white = np.flatnonzero((picture[:, column] == 255).all(1))
+        if len(white) > 4:  # two thirds of the opening, where it was one half
+            picture[white[-1] + 1 : white[-1] + len(white) // 3, column] = 255
+    mouth = mouth_of(picture, points, SCALE)
+    inside = middle_column(painted(mouth, 5.5), 5.5)
+    teeth = (inside > 200).all(1)
+    length = 4.0 * 2 / 3 * SCALE * SIZE
+    assert teeth.sum() == pytest.approx(length - 3, abs=3)
+    assert not teeth[round(length) + 2 :].any()
+
+
+def test_what_is_between_the_teeth_gets_darker_the_wider_the_mouth_is_open(
+    mouth: MouthInterior,
+) -> None:
+    darkest = [
+        int(middle_column(painted(mouth, opening), opening).sum(1).min())
+        for opening in (2.0, 3.0, 4.0)
+    ]
+    assert darkest[0] > darkest[1] > darkest[2]
+
+
+def test_teeth_of_a_mouth_that_gets_narrower_stay_as_broad() -> None:
+    points, picture = with_lips(2.0), drawn(2.0)
+    middle, width = points[UPPER, 0].mean(), np.ptp(points[UPPER, 0])
+    left, right = (int((middle + way * 0.1 * width) * SIZE) for way in (-1, 1))
+    tooth = (picture[:, left:right] == 255).all(2)
+    picture[:, left:right][tooth] = (255, 255, 0)
+    mouth = mouth_of(picture, points, SCALE)
+    broad = []
+    for narrower in (1.0, 0.6):
+        lips = points.copy()
+        every = np.concatenate([UPPER, LOWER[1:-1]])
+        lips[every, 0] = middle + narrower * (lips[every, 0] - middle)
+        seen = mouth.painted(FACE, lips, SCALE, 2.0)
+        row = int(points[UPPER[5], 1] * SIZE) + 6
+        broad.append(int(((seen[row, :, 2] < 60) & (seen[row, :, 1] > 200)).sum()))
+    assert broad[0] > 4
+    assert broad[1] == pytest.approx(broad[0], abs=1)
+
+
+def test_the_brightest_of_a_mouth_are_its_teeth(mouth: MouthInterior) -> None:
+    assert mouth.brightest == pytest.approx([255, 255, 255], abs=5)
+
+
 def test_the_photos_own_teeth_are_seen_in_front(mouth: MouthInterior) -> None:
     green = FACE.copy()
     green[:] = (0, 180, 0)
