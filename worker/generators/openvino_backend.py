@@ -18,8 +18,9 @@ from .style_space import Styles, row_slices, style_vectors
 from .tuning import WeightTuning
 from .weights import N_ROWS, SIZES, W_DIM, GeneratorWeights, blocks_for, load_weights
 
-_COMPILED_GRAPHS = 3
-"""As many graphs are kept at once, tuned or not; one takes 0.2 GB, for 1024² 0.35 GB."""
+_COMPILED_GRAPHS = 5
+"""Of two portraits at two sizes each, and of a sequence. As many are kept at once; one takes
+0.2 GB, for 1024² 0.35 GB."""
 
 
 GraphKey = tuple[str, int, type[Styles] | None]
@@ -58,6 +59,7 @@ class CompiledGraphs:
     def __init__(self, threads: int) -> None:
         self._core, self._threads = openvino.Core(), threads
         self._graphs = BoundedCache[tuple[GraphKey, int], CompiledGraph](_COMPILED_GRAPHS)
+        self._making: dict[tuple[GraphKey, int], threading.Lock] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -84,14 +86,23 @@ class CompiledGraphs:
 
     def _compiled(self, key: GraphKey, graph: Callable[[], openvino.Model]) -> CompiledGraph:
         threads = frame_threads(self._threads)
+        whole_key = key, threads
         with self._lock:
-            compiled = self._graphs.get((key, threads))
+            compiled = self._graphs.get(whole_key)
+            if compiled is not None:
+                return compiled
+            making = self._making.setdefault(whole_key, threading.Lock())
+        with making:  # who wants other graphs does not wait for this one
+            with self._lock:
+                compiled = self._graphs.get(whole_key)
+                if compiled is None:
+                    self._graphs.make_room(1)
             if compiled is None:
-                self._graphs.make_room(1)
                 options = _compile_options(threads, max(self._threads // threads, 1))
-                model = self._core.compile_model(graph(), "CPU", options)
-                compiled = CompiledGraph(model)
-                self._graphs.put((key, threads), compiled)
+                compiled = CompiledGraph(self._core.compile_model(graph(), "CPU", options))
+            with self._lock:
+                self._graphs.put(whole_key, compiled)
+                self._making.pop(whole_key, None)
             return compiled
 
 

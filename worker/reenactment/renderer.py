@@ -219,6 +219,11 @@ class FaceRenderer:
         lanes = self.most_frames_at_once
         return lanes if size != "full" else min(lanes, frames_in_memory(portrait))
 
+    def is_soon_ready(self, portrait: Portrait) -> bool:
+        """Whether it can be driven here, and its face need not be measured first."""
+        is_ours = portrait.model_id == self.generator.model_id
+        return is_ours and (self._faces is None or not self._faces.needs_measuring(portrait))
+
     def passes(self, portrait: Portrait, request: FrameRequest) -> FramePasses:
         """One frame and what it is made of, for compositing; arguments and errors of `render`."""
         portrait = portrait.in_schema(self.schema)

@@ -291,10 +291,9 @@ class Gateway:
         self._forget(session, is_cut_off=False)
 
     def _portrait_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        portrait_id = portrait_forms.read_portrait_reference(message)
-        self._later.ask(
-            address, "portrait", lambda: _info_form(self._portraits.info(portrait_id)), portrait_id
-        )
+        named = portrait_forms.read_portrait_reference(message)
+        ask = self._later.ask
+        ask(address, "portrait", lambda: self._info_form(self._portraits.info(named)), named)
 
     def _portrait_upload(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id = portrait_forms.read_portrait_reference(message)
@@ -303,7 +302,7 @@ class Gateway:
         self._later.ask(
             address,
             "portrait",
-            lambda: self._portraits.add(portrait_id, content, _info_form),
+            lambda: self._portraits.add(portrait_id, content, self._info_form),
             portrait_id,
             client,
             len(content),
@@ -318,9 +317,13 @@ class Gateway:
         self, address: ReplyAddress, received: ReceivedFile, release: Callable[[], None]
     ) -> None:
         def kept() -> Form:
-            return self._portraits.take(received, _info_form)
+            return self._portraits.take(received, self._info_form)
 
         self._later.ask(address, "portrait", kept, received.sha256, about=release)
+
+    def _info_form(self, info: PortraitInfo) -> Form:
+        self._executor.prepare(info.id)
+        return sendable(portrait_forms.portrait_info_form(info))
 
     def _head_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id, measure = portrait_forms.read_portrait_reference(message), self._measure_head
@@ -441,6 +444,7 @@ class Gateway:
                 # The client need not send it back to see it.
                 form = portrait_forms.fitted_portrait_form(fitted)
                 self._portraits.add(fitted.id, fitted.content, lambda info: sendable(form))
+                self._executor.prepare(fitted.id)
                 return form
 
             self._later.ask(address, "fitted", keep, fitted.id)
@@ -488,10 +492,6 @@ class Gateway:
         self._fits.forget(session.id)
         for task_id in [number for number, of in self._tasks.items() if of.client == session.id]:
             self._executor.cancel(task_id)
-
-
-def _info_form(info: PortraitInfo) -> Form:
-    return sendable(portrait_forms.portrait_info_form(info))
 
 
 def _job_name(message: Message) -> str:

@@ -182,5 +182,5 @@ def test_compiled_graphs_of_many_portraits_do_not_pile_up(weights, latents) -> N
         generator.tuned(WeightTuning({"preview_heads.256.linear.bias": delta})).synthesize(
             latents, 256
         )
-    assert len(generator._graphs) <= 3
+    assert len(generator._graphs) <= 5
     np.testing.assert_array_equal(generator.synthesize(latents, 256), first)

@@ -373,3 +373,82 @@ def test_the_frame_that_was_begun_first_is_the_one_that_is_watched(
     assert bench.executor.status().task_id == first
     renderer.open(first)
     assert bench.wait(lambda: bench.executor.status().task_id == second)
+
+
+# --- what a portrait's first frame needs, found out before
+
+
+class Preparing(InLanes):
+    """Needs something for each portrait; that of "9" takes a minute."""
+
+    def __init__(self, render: Callable[[FrameRequest], np.ndarray]) -> None:
+        super().__init__(render)
+        self.prepared: list[tuple[str, object]] = []
+
+    def describe(self) -> dict[str, object]:
+        return {"device": "d", "backend": "b", "sizes": [4, 256, 512]}
+
+    def is_soon_ready(self, portrait: SimpleNamespace) -> bool:
+        return portrait.id[0] != "9"
+
+    def render(self, portrait: object, request: FrameRequest) -> np.ndarray:
+        self.prepared.append((request.portrait[0], request.size))
+        if request.portrait[0] == "5":
+            raise ValueError("a defect")
+        return super().render(portrait, request)
+
+
+@pytest.fixture
+def ready(two: tuple[Bench, InLanes]) -> Iterator[tuple[Bench, Preparing]]:
+    bench, _ = two
+    renderer = Preparing(bench._render)
+    bench.executor.close()
+    bench.executor = LocalExecutor(lambda: renderer, Portraits(), bench._encode)
+    bench.executor.start()
+    renderer.open(*renderer.gates)
+    yield bench, renderer
+
+
+def test_a_portrait_that_arrives_is_prepared_at_the_usual_sizes_and_nobody_is_told(
+    ready: tuple[Bench, Preparing],
+) -> None:
+    bench, renderer = ready
+    bench.executor.prepare("7" * 64)
+    assert bench.wait(lambda: len(renderer.prepared) == 2)
+    assert renderer.prepared == [("7", 256), ("7", 512)]
+    assert bench.wait(lambda: bench.executor.status().busy_seconds is None)
+    assert bench.done == []
+
+
+def test_what_is_asked_for_goes_before_what_is_prepared(ready: tuple[Bench, Preparing]) -> None:
+    bench, renderer = ready
+    bench.executor.prepare("7" * 64)
+    bench.executor.submit(Chunk((task(1),)))
+    assert isinstance(bench.outcome(1), FrameReply)
+    assert renderer.prepared == [("0", 4)]
+    assert bench.wait(lambda: len(renderer.prepared) == 3)
+
+
+def test_a_face_that_is_yet_to_be_measured_is_not_prepared(ready: tuple[Bench, Preparing]) -> None:
+    bench, renderer = ready
+    bench.executor.prepare("9" * 64)
+    bench.executor.prepare("7" * 64)
+    assert bench.wait(lambda: len(renderer.prepared) == 2)
+    assert {portrait for portrait, _ in renderer.prepared} == {"7"}
+
+
+def test_a_portrait_that_cannot_be_prepared_is_no_harm(ready: tuple[Bench, Preparing]) -> None:
+    bench, renderer = ready
+    bench.executor.prepare("5" * 64)
+    assert bench.wait(lambda: len(renderer.prepared) == 2)
+    bench.executor.submit(Chunk((task(1),)))
+    assert isinstance(bench.outcome(1), FrameReply)
+
+
+def test_previews_of_another_size_have_that_one_prepared(ready: tuple[Bench, Preparing]) -> None:
+    bench, renderer = ready
+    bench.executor.submit(Chunk((task(1),), is_preview=True))
+    bench.outcome(1)
+    bench.executor.prepare("7" * 64)
+    assert bench.wait(lambda: len(renderer.prepared) == 3)
+    assert renderer.prepared[1:] == [("7", 512), ("7", 4)]

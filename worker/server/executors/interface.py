@@ -52,6 +52,14 @@ class SeveralFrames(Protocol):
         """Of this portrait at this size; at least 1."""
 
 
+@runtime_checkable
+class PreparingRenderer(Protocol):
+    """A renderer whose first frame of a portrait takes longer than the next ones."""
+
+    def is_soon_ready(self, portrait: Any) -> bool:
+        """Whether that frame takes no longer than a few seconds."""
+
+
 Encoder = Callable[[np.ndarray, PictureFormat, str], bytes]
 """An (h, w, 3) uint8 RGB image, or (h, w, 4) with a matte, a format and a model's id to bytes."""
 
@@ -178,6 +186,10 @@ class Executor(Protocol):
 
     def submit(self, chunk: Chunk) -> None:
         """Start a chunk; a FrameDone for each of its frames comes through ``events``."""
+
+    def prepare(self, portrait_id: str) -> None:
+        """A client has this portrait before it: what all its frames need may be found out while
+        there is nothing else to do. May be called from any thread, and does nothing else."""
 
     def events(self) -> list[FrameDone]:
         """What has ended since the last call, in any order."""

@@ -7,8 +7,9 @@ sooner done where its frames are made several at once, each on its share of the 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from photorig.shared.bounded_cache import BoundedCache
@@ -16,6 +17,9 @@ from photorig.shared.bounded_cache import BoundedCache
 from .interface import Chunk, FrameTask
 
 _KNOWN_KINDS = 32
+_MOST_SPARE = 4
+_IDLE_SECONDS = 0.3
+"""After the last frame before anything is begun that nobody waits for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +31,14 @@ class Turn:
         kind: what decides how many may be made at once; None for a frame on all threads.
         is_first: whether it is the first of its kind, which is made alone: what it finds out for
             all others is found once.
+        is_spare: whether nobody waits for it: it stays, and only what it takes to make it counts.
     """
 
     task: FrameTask
     at_once: int = 1
     kind: Hashable = None
     is_first: bool = False
+    is_spare: bool = False
 
 
 class Lanes:
@@ -49,6 +55,8 @@ class Lanes:
         self._changed = threading.Condition()
         self._previews: deque[FrameTask] = deque()
         self._frames: deque[tuple[FrameTask, bool]] = deque()
+        self._spare: deque[FrameTask] = deque(maxlen=_MOST_SPARE)
+        self._idle_since = 0.0
         self._at_work: dict[int, Turn] = {}
         self._at_once = BoundedCache[Hashable, int](_KNOWN_KINDS)
         self._is_closed = False
@@ -61,6 +69,13 @@ class Lanes:
                 self._frames += [(frame, chunk.of_sequence) for frame in chunk.frames]
             self._changed.notify_all()
 
+    def put_spare(self, tasks: Iterable[FrameTask]) -> None:
+        """Frames to be made when there is nothing else to do; the last few are remembered."""
+        with self._changed:
+            self._spare += tasks
+            self._idle_since = max(self._idle_since, time.monotonic())
+            self._changed.notify_all()
+
     def take(self) -> Turn | None:
         """The next frame, once one may begin; None when the device is closed."""
         with self._changed:
@@ -69,7 +84,7 @@ class Lanes:
                 if turn is not None:
                     self._at_work[turn.task.id] = turn
                     return turn
-                self._changed.wait()
+                self._changed.wait(_IDLE_SECONDS if self._spare else None)
         return None
 
     def ended(self, turn: Turn, at_once: int | None = None) -> None:
@@ -80,6 +95,8 @@ class Lanes:
         """
         with self._changed:
             del self._at_work[turn.task.id]
+            if not turn.is_spare:
+                self._idle_since = time.monotonic()
             if at_once is not None and turn.kind is not None:
                 self._at_once.put(turn.kind, max(1, min(at_once, self.count)))
             self._changed.notify_all()
@@ -104,7 +121,8 @@ class Lanes:
             ahead: frames that may wait here for a lane.
         """
         with self._changed:
-            in_hand = len(self._at_work) + len(self._frames) + len(self._previews)
+            at_work = sum(not turn.is_spare for turn in self._at_work.values())
+            in_hand = at_work + len(self._frames) + len(self._previews)
             return in_hand < self.count + ahead
 
     def _next(self) -> Turn | None:
@@ -113,8 +131,10 @@ class Lanes:
         if self._previews:
             return Turn(self._previews.popleft())
         alone = self._has_whole() or any(turn.is_first for turn in self._at_work.values())
-        if alone or not self._frames:
+        if alone:
             return None
+        if not self._frames:
+            return self._next_spare()
         task, of_sequence = self._frames[0]
         turn = self._of_sequence(task) if of_sequence and self.count > 1 else Turn(task)
         if turn is not None:
@@ -129,6 +149,12 @@ class Lanes:
             return None if self._at_work else Turn(task, self.count, kind, is_first=True)
         return Turn(task, at_once, kind) if len(self._at_work) < at_once else None
 
+    def _next_spare(self) -> Turn | None:
+        is_idle = time.monotonic() - self._idle_since >= _IDLE_SECONDS
+        if self._at_work or not self._spare or not is_idle:
+            return None
+        return Turn(self._spare.popleft(), is_spare=True)
+
     def _has_whole(self) -> bool:
-        """Whether a frame on all threads is being made."""
-        return any(turn.at_once == 1 for turn in self._at_work.values())
+        """Whether a frame on all threads is being made that somebody waits for."""
+        return any(turn.at_once == 1 and not turn.is_spare for turn in self._at_work.values())

@@ -6,10 +6,12 @@ last is kept as it was written down, so that a pose that is held is not made aga
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -34,6 +36,7 @@ from .interface import (
     Encoder,
     FrameDone,
     FrameTask,
+    PreparingRenderer,
     Renderer,
     RendererFacts,
     Room,
@@ -46,6 +49,10 @@ log = logging.getLogger(__name__)
 
 _KEPT_BYTES = 128 << 20
 """Of finished frames; one of 1024² has 1.5 MB as PNG."""
+_PREPARED = {"headYaw": 2.0, "headRoll": 2.0, "jawOpen": 0.1}
+"""A frame that needs all that any frame of a portrait needs."""
+_USUAL_SIZES = (256, 512)
+"""Of previews, until some are asked for."""
 _AHEAD = 1
 """Frames that wait here, so that the device need not wait for the server's loop."""
 
@@ -83,6 +90,9 @@ class LocalExecutor:
         self._at_work: dict[int, _AtWork] = {}  # by task, the one that began first at first
         self._kept = BoundedCache[_Picture, FrameReply](_KEPT_BYTES, lambda reply: reply.n_bytes)
         self._milliseconds: float | None = None
+        self._preview_sizes = deque[int](_USUAL_SIZES, maxlen=len(_USUAL_SIZES))
+        self._spare_ids = itertools.count(-1, -1)
+        self._prepares = False
         self._doing: Callable[[], str] = lambda: ""
 
     def start(self) -> None:
@@ -104,10 +114,32 @@ class LocalExecutor:
         return Room(self._lanes.takes_preview, int(takes_frame))
 
     def submit(self, chunk: Chunk) -> None:
+        if chunk.is_preview:
+            self._note_size(chunk.frames[0].request)
         kept = {frame.id for frame in chunk.frames if self._answered(frame)}
         missing = tuple(frame for frame in chunk.frames if frame.id not in kept)
         if missing:
             self._lanes.put(replace(chunk, frames=missing))
+
+    def prepare(self, portrait_id: str) -> None:
+        if not self._prepares:
+            return
+        schema = self.facts.schema
+        named = {name: value for name, value in _PREPARED.items() if name in schema.index}
+        parameters, form = schema.vector(named), PictureFormat("raw")
+        with self._lock:
+            sizes = tuple(self._preview_sizes)
+        self._lanes.put_spare(
+            FrameTask(next(self._spare_ids), FrameRequest(portrait_id, parameters, size), form)
+            for size in sizes
+            if size in self.facts.sizes
+        )
+
+    def _note_size(self, request: FrameRequest) -> None:
+        size = request.size
+        with self._lock:
+            if size != "full" and size not in self._preview_sizes:
+                self._preview_sizes.append(size)
 
     def cancel(self, task_id: int) -> None:
         with self._lock:
@@ -147,6 +179,7 @@ class LocalExecutor:
                 self._doing = lambda: renderer.doing
             if isinstance(renderer, SeveralFrames):
                 self._lanes.count = renderer.most_frames_at_once
+            self._prepares = isinstance(renderer, PreparingRenderer)
         except Exception as error:
             self._failure = error
             return
@@ -162,7 +195,10 @@ class LocalExecutor:
         while (turn := self._lanes.take()) is not None:
             at_once = None
             try:
-                at_once = self._render(renderer, turn)
+                if turn.is_spare:
+                    self._make_ready(renderer, turn.task)
+                else:
+                    at_once = self._render(renderer, turn)
             finally:
                 self._lanes.ended(turn, at_once)
                 self.wake()
@@ -204,6 +240,21 @@ class LocalExecutor:
             with self._lock:
                 self._at_work.pop(task_id, None)
         return None
+
+    def _make_ready(self, renderer: Renderer, task: FrameTask) -> None:
+        """Have found out what all frames of a portrait at a size need."""
+        request = task.request
+        with self._lock:
+            self._at_work[task.id] = _AtWork(task.id, time.monotonic())
+        try:
+            portrait = self._portraits.get(request.portrait)
+            if isinstance(renderer, PreparingRenderer) and renderer.is_soon_ready(portrait):
+                renderer.render(portrait, request)
+        except Exception as error:  # whoever asks for a frame of it is told
+            log.info("the portrait %s cannot be prepared: %s", request.portrait[:12], error)
+        finally:
+            with self._lock:
+                del self._at_work[task.id]
 
     def _answered(self, task: FrameTask) -> bool:
         """Whether the frame was made before, and has now been given."""

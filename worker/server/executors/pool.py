@@ -169,6 +169,9 @@ class Pool:
                 self._last_preview = time.monotonic()
         self._loop.call_soon_threadsafe(self._hand_out)
 
+    def prepare(self, portrait_id: str) -> None:
+        """Nothing: which device will have the portrait's frames is not known yet."""
+
     def cancel(self, task_id: int) -> None:
         with self._lock:
             ended = self._ledger.cancel(task_id)
