@@ -137,7 +137,7 @@ FLOORS = {
         ("media", "portraits", "speech"),
         ("faces", "generators"),
         ("importers", "registry"),
-        ("places", "preparation", "threads"),
+        ("places", "preparation", "rasters", "tensors", "threads"),
     ),
     "blender_addon": (
         ("ui", "operators"),

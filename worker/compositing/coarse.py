@@ -6,10 +6,12 @@ import functools
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from photorig.worker import rasters
 from photorig.worker.portraits.alignment import Alignment
+from photorig.worker.rasters import Raster
+from photorig.worker.rasters import blended as blended
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ class Coarse:
         """From the raster's pixels, of one from the picture's."""
         return alignment.coarser(self.factor, self.margin)
 
-    def enlarged(self, field: np.ndarray) -> np.ndarray:
+    def enlarged(self, field: Raster) -> Raster:
         """A field (m, n, …) float32 on the raster as it lies on the picture (h, w, …)."""
         if self.factor == 1:
             return field
         size = (field.shape[1] * self.factor, field.shape[0] * self.factor)
-        large = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
+        large = rasters.resized(field, size)
         height, width = self.picture
         return large[self.factor :, self.factor :][:height, :width]
 
@@ -74,9 +76,3 @@ def _positions(coarse: Coarse) -> np.ndarray:
     result = np.stack(np.meshgrid(middles(width), middles(height)), -1)
     result.flags.writeable = False
     return result
-
-
-def blended(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Pictures (h, w, 3) of one type mixed: the lower one where the weight (h, w) float32 is 0, the
-    upper one where it is 1; of uint8 bit for bit."""
-    return np.asarray(cv2.blendLinear(below, above, 1 - weight, weight))

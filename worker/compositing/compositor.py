@@ -19,9 +19,11 @@ import cv2
 import numpy as np
 
 from photorig.shared.bounded_cache import BoundedCache
+from photorig.worker import rasters
 from photorig.worker.faces.segmentation import Matte, PersonMatte, refined
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.rasters import Raster
 
 from .canvas import Canvas, Size, canvas_of
 from .detail import (
@@ -68,7 +70,7 @@ RestCrop = Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
-class _Rest:
+class RestLayers:
     """What belongs to a portrait at rest in a canvas, see `Canvas`.
 
     Attributes:
@@ -104,7 +106,7 @@ class _Rest:
         """Seams (m, n) of the driven person, known within the square, as they lie in the window;
         beyond the square that of the person at rest, moved as the photo is."""
         window = self.window
-        beyond = cv2.remap(self.matte[self.part], face.sources, None, cv2.INTER_LINEAR)
+        beyond = rasters.sampled(self.matte[self.part], face.sources, cv2.INTER_LINEAR)
         around, shown = beyond[window.inner], window.shown[window.inner]
         seams = []
         for seam in (surrounded, alone):
@@ -117,7 +119,7 @@ class _Rest:
     def carried_seams(self, face: Carried) -> tuple[np.ndarray, np.ndarray]:
         """The same where it is known how everything moves: seams of the person at rest, moved."""
         around, alone = (
-            cv2.remap(seam[self.part], face.sources, None, cv2.INTER_LINEAR)
+            rasters.sampled(seam[self.part], face.sources, cv2.INTER_LINEAR)
             for seam in (self.around, self.matte)
         )
         return around, alone
@@ -135,13 +137,18 @@ class PortraitStage:
 
     What belongs to a portrait at rest is made once and remembered; it is a pure function of the
     portrait and the size, so a frame does not depend on what was asked before.
+
+    Attributes:
+        takes_tensors: whether its pictures may be on a device.
     """
+
+    takes_tensors = False
 
     def __init__(self, matte: Matte | None = None, heads: HeadFinder | None = None) -> None:
         self._matte = matte or PersonMatte()
         self._heads = heads or LandmarkedHeads()
         self._canvases: _Memory[Canvas] = _Memory()
-        self._rests: _Memory[_Rest] = _Memory()
+        self._rests: _Memory[RestLayers] = _Memory()
         self._aligned: _Memory[RestPictures] = _Memory()
         self._persons: _Memory[RestPerson] = _Memory()
         self._places: _Memory[HeadPlace] = _Memory()
@@ -180,10 +187,23 @@ class PortraitStage:
             (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
         """
         canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
-        frame = canvas.photo.copy()
-        at_rest = self._at_rest(portrait, size, canvas, crop, rest)
+        at_rest = self._at_rest(portrait, size, canvas, crop.shape[0], rest)
+        return self._made(portrait, size, canvas, at_rest, crop, motion, move)
+
+    def _made(
+        self,
+        portrait: Portrait,
+        size: Size,
+        canvas: Canvas,
+        at_rest: RestLayers | None,
+        crop: Raster,
+        motion: HeadMotion,
+        move: FaceMove | None,
+    ) -> np.ndarray:
+        """A frame (h, w, 3) uint8, made where canvas, crop and what rests are."""
+        frame = rasters.copied(canvas.photo)
         if at_rest is None:
-            return frame[canvas.cut]
+            return rasters.finished(frame[canvas.cut])
         region, share = frame[at_rest.region], 0.0 if move is None else turned_share(move)
         if share < 1:
             if self._is_driven(at_rest, crop):
@@ -199,7 +219,7 @@ class PortraitStage:
                 place = self._place(portrait, canvas, at_rest)
                 turned = warped(turned, person, at_rest.plate, place, left)
             region[:] = mixed(region, turned, share)
-        return np.ascontiguousarray(frame[canvas.cut])
+        return rasters.finished(frame[canvas.cut])
 
     def matte(
         self,
@@ -213,7 +233,7 @@ class PortraitStage:
         """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
         canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
         matte = np.zeros(canvas.photo.shape[:2], np.float32)
-        at_rest = self._at_rest(portrait, size, canvas, crop, rest)
+        at_rest = self._at_rest(portrait, size, canvas, crop.shape[0], rest)
         if at_rest is None:
             return matte[canvas.cut]
         share, region = 0.0 if move is None else turned_share(move), matte[at_rest.region]
@@ -242,29 +262,29 @@ class PortraitStage:
         face = carried(crop, pictures, _flow(crop, generated, move)).picture
         share, size = 0.0 if move is None else turned_share(move), crop.shape[0]
         canvas = self._canvas(portrait, size)
-        at_rest = self._at_rest(portrait, size, canvas, crop, rest) if share > 0 else None
+        at_rest = self._at_rest(portrait, size, canvas, crop.shape[0], rest) if share > 0 else None
         if move is None or at_rest is None:
             return face
         whole, still = canvas.photo.copy(), HeadMotion(roll=-move.tilt)
         whole[at_rest.region], *_ = self._turned(portrait, size, canvas, at_rest, crop, still, move)
         return mixed(face, whole[canvas.cut], share)
 
-    def _toned(self, portrait: Portrait, picture: np.ndarray) -> np.ndarray:
+    def _toned(self, portrait: Portrait, picture: Raster) -> Raster:
         """A picture of the generator, without colours if the photo has none."""
         tone = self._tones.get((portrait.id,), lambda: tone_of(portrait.photo))
         return picture if tone is None else tone.applied(picture)
 
-    def _is_driven(self, rest: _Rest, crop: np.ndarray) -> bool:
-        return not np.array_equal(small(crop), rest.aligned.generated)
+    def _is_driven(self, rest: RestLayers, crop: Raster) -> bool:
+        return not rasters.equal(small(crop), rest.aligned.generated)
 
     def _driven(
-        self, rest: _Rest, crop: np.ndarray, move: FaceMove | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, rest: RestLayers, crop: Raster, move: FaceMove | None
+    ) -> tuple[Raster, Raster]:
         """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
         region, float32."""
         flow = _flow(crop, rest.aligned.generated, move)
         face = carried(crop, rest.pictures, flow, rest.window)
-        if _is_known(move):
+        if is_known(move):
             surrounded, alone = rest.carried_seams(face)
         else:
             person = rest.person
@@ -274,7 +294,7 @@ class PortraitStage:
         window = composited_over(
             rest.pictures.photo, plate, face.picture, (surrounded, alone), face.way, uncovered
         )
-        matte = rest.matte.copy()
+        matte = rasters.copied(rest.matte)
         matte[rest.part] = alone
         return window, matte
 
@@ -283,7 +303,7 @@ class PortraitStage:
         portrait: Portrait,
         size: Size,
         canvas: Canvas,
-        rest: _Rest,
+        rest: RestLayers,
         crop: np.ndarray,
         motion: HeadMotion,
         move: FaceMove,
@@ -308,13 +328,13 @@ class PortraitStage:
         return self._canvases.get((portrait.id, size), lambda: canvas_of(portrait, size))
 
     def _at_rest(
-        self, portrait: Portrait, size: Size, canvas: Canvas, crop: np.ndarray, rest: RestCrop
-    ) -> _Rest | None:
-        """None where the aligned square misses the photo."""
+        self, portrait: Portrait, size: Size, canvas: Canvas, side: int, rest: RestCrop
+    ) -> RestLayers | None:
+        """For the generator's pictures of that side; None where the square misses the photo."""
         window = paste_window(canvas.photo.shape[:2], canvas.alignment)
         if not window.shown.any():
             return None
-        key = (portrait.id, size, crop.shape[0])
+        key = (portrait.id, size, side)
         return self._rests.get(key, lambda: self._rest(portrait, canvas, window, rest()))
 
     def _rest(
@@ -323,7 +343,7 @@ class PortraitStage:
         canvas: Canvas,
         window: PasteWindow,
         generated: np.ndarray,
-    ) -> _Rest:
+    ) -> RestLayers:
         """Photo, generator (s, s, 3) and person at rest in a canvas."""
         person, generated = self._person(portrait), self._toned(portrait, generated)
         aligned = self._aligned.get(
@@ -343,7 +363,9 @@ class PortraitStage:
         plate = _frozen(background(around, matte, unit))
         mattes = (matte, with_surroundings(matte, unit), with_fringe(matte, unit))
         matte, surrounded, uncovered = (_frozen(value) for value in mattes)
-        return _Rest(region, matte, surrounded, plate, uncovered, window, pictures, aligned, person)
+        return RestLayers(
+            region, matte, surrounded, plate, uncovered, window, pictures, aligned, person
+        )
 
     def _pictures(
         self, portrait: Portrait, photo: np.ndarray, generated: np.ndarray
@@ -363,21 +385,21 @@ class PortraitStage:
 
         return self._persons.get((portrait.id,), make)
 
-    def _place(self, portrait: Portrait, canvas: Canvas, rest: _Rest) -> HeadPlace:
+    def _place(self, portrait: Portrait, canvas: Canvas, rest: RestLayers) -> HeadPlace:
         """Where the head is in the region."""
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         rows, columns = rest.region
         return in_window(place, canvas.alignment, np.array([columns.start, rows.start], np.float64))
 
 
-def _flow(crop: np.ndarray, generated: np.ndarray, move: FaceMove | None) -> Flow:
+def _flow(crop: Raster, generated: Raster, move: FaceMove | None) -> Flow:
     """How a driven crop came out of the one at rest: by the mesh where only that moved."""
-    if move is None or not _is_known(move):
+    if move is None or not is_known(move):
         return optical_flow(crop, generated)
     return move.flow(crop, generated)
 
 
-def _is_known(move: FaceMove | None) -> bool:
+def is_known(move: FaceMove | None) -> bool:
     """Whether a mesh says how everything moves."""
     return move is not None and (move.posed is not None or not move.is_turned)
 

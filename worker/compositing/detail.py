@@ -19,9 +19,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from photorig.worker import rasters
 from photorig.worker.portraits.alignment import Alignment
+from photorig.worker.rasters import Raster
 
-from .coarse import Coarse, blended
+from .coarse import Coarse
 from .paste_back import PasteWindow, falloff
 
 SIDE = 256
@@ -49,13 +51,13 @@ class Flow:
         trust: (SIDE, SIDE) float32 in [0, 1], how far that explains the picture.
     """
 
-    back: np.ndarray
-    trust: np.ndarray
+    back: Raster
+    trust: Raster
 
     @property
-    def way(self) -> np.ndarray:
+    def way(self) -> Raster:
         """(SIDE, SIDE) float32: how far the picture has moved around each point."""
-        return _near(cv2.magnitude(*cv2.split(self.back)))
+        return _near(rasters.lengths(self.back))
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +71,9 @@ class RestPictures:
         alignment: from the raster's pixels to the aligned square.
     """
 
-    photo: np.ndarray
-    generated: np.ndarray
-    offset: np.ndarray
+    photo: Raster
+    generated: Raster
+    offset: Raster
     alignment: Alignment
 
 
@@ -98,7 +100,7 @@ def optical_flow(driven: np.ndarray, rest: np.ndarray) -> Flow:
     return Flow(back / SIDE, _trust(driven, rest, back, ahead))
 
 
-def trusted(driven: np.ndarray, rest: np.ndarray, back: np.ndarray) -> np.ndarray:
+def trusted(driven: Raster, rest: Raster, back: Raster) -> Raster:
     """(SIDE, SIDE) float32 in [0, 1]: how far a flow that is known explains a driven picture.
 
     Args:
@@ -119,34 +121,34 @@ def _trust(driven: np.ndarray, rest: np.ndarray, back: np.ndarray, ahead: np.nda
     return _trust_of(_near(_unlike(driven, rest, source) + erring), back)
 
 
-def _unlike(driven: np.ndarray, rest: np.ndarray, source: np.ndarray) -> np.ndarray:
+def _unlike(driven: Raster, rest: Raster, source: Raster) -> Raster:
     """(SIDE, SIDE): how far a driven picture differs from what its flow takes from the one at rest,
     squared; 1 is too much."""
-    carried = cv2.remap(rest, source, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    difference = cv2.absdiff(carried, driven).astype(np.float32)
-    return cv2.transform(difference * difference, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
+    carried = rasters.sampled(rest, source, cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101)
+    apart = rasters.apart(carried, driven)
+    return rasters.transformed(apart * apart, np.full((1, 3), 1 / (3 * _DISAGREEMENT**2)))
 
 
-def _trust_of(doubt: np.ndarray, back: np.ndarray) -> np.ndarray:
+def _trust_of(doubt: Raster, back: Raster) -> Raster:
     """(SIDE, SIDE) trust in a flow (pixels), with the doubt (SIDE, SIDE) that there is already."""
     smooth = _near(back)
-    slopes = [cv2.Sobel(smooth, cv2.CV_32F, 1 - axis, axis, scale=1 / 8) for axis in (0, 1)]
+    slopes = [rasters.slopes(smooth, axis) for axis in (0, 1)]
     torn = (_squared(slopes[0]) + _squared(slopes[1])) / _STRETCH**2
-    return np.exp(-(doubt + torn)).astype(np.float32)
+    return rasters.floats(rasters.exponential(-(doubt + torn)))
 
 
-def _squared(ways: np.ndarray) -> np.ndarray:
+def _squared(ways: Raster) -> Raster:
     """Squared lengths (h, w) of vectors (h, w, 2)."""
-    return cv2.transform(ways * ways, np.ones((1, 2)))
+    return rasters.transformed(ways * ways, np.ones((1, 2)))
 
 
-def small(picture: np.ndarray) -> np.ndarray:
+def small(picture: Raster) -> Raster:
     """A square picture at the size at which flow is found."""
     if picture.shape[0] == SIDE:
         return picture
     shrinks = picture.shape[0] > SIDE
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(picture, (SIDE, SIDE), interpolation=way)
+    return rasters.resized(picture, (SIDE, SIDE), way)
 
 
 def colour_offset(photo: np.ndarray, generated: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -171,13 +173,13 @@ class Carried:
         way: (h, w) float32, how far each pixel has come, in sides of the square.
     """
 
-    picture: np.ndarray
-    sources: np.ndarray
-    way: np.ndarray
+    picture: Raster
+    sources: Raster
+    way: Raster
 
 
 def carried(
-    driven: np.ndarray, rest: RestPictures, flow: Flow, window: PasteWindow | None = None
+    driven: Raster, rest: RestPictures, flow: Flow, window: PasteWindow | None = None
 ) -> Carried:
     """The driven picture with what the photo has and the generator has not.
 
@@ -200,85 +202,87 @@ def carried(
     generated = _sampled(rest.generated, sources[inner])
     trust = alignment.placed(flow.trust, shape)
     colours = alignment.placed(_colours(rest.offset, flow), shape)
-    change = _settled(cv2.subtract(picture, generated, dtype=cv2.CV_32F))
+    change = _settled(rasters.difference(picture, generated))
     if window is not None:
         shown = window.shown[inner]
         trust = 1 - shown * (1 - trust)
-        weights = cv2.merge([shown] * 3)
+        weights = rasters.repeated(shown, 3)
         change, colours = change * weights, colours * weights
-    explained = cv2.add(photo[inner], change, dtype=cv2.CV_8U)
-    photo[inner] = cv2.add(blended(picture, explained, trust), colours, dtype=cv2.CV_8U)
+    explained = rasters.changed(photo[inner], change)
+    photo[inner] = rasters.changed(rasters.blended(picture, explained, trust), colours)
     return Carried(photo, sources, way)
 
 
-def _settled(change: np.ndarray) -> np.ndarray:
+def _settled(change: Raster) -> Raster:
     """A change of the picture (h, w, 3) float32 without noise from pixel to pixel.
 
     Both pictures are rounded, to bytes and, on some processors, on the way there. What differs by
     no more than that around a pixel is replaced by its mean (Wiener's filter for local variance).
     """
-    settled = np.empty_like(change)
+    settled = rasters.empty_like(change)
     height, around = change.shape[0], 2
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
+    rows = _STRIP if rasters.is_array(change) else height
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
         first = max(top - around, 0)
         strip = change[first : bottom + around]
-        fine = cv2.subtract(strip, cv2.GaussianBlur(strip, (3, 3), 0))
-        variance = cv2.blur(cv2.multiply(fine, fine), (3, 3))
-        noise = cv2.divide(fine, variance + _NOISE**2, scale=_NOISE**2)
-        settled[top:bottom] = cv2.subtract(strip, noise)[top - first : bottom - first]
+        fine = rasters.difference(strip, rasters.gaussian(strip, 0, 3))
+        variance = rasters.averaged(rasters.product(fine, fine), 3)
+        noise = rasters.scaled_ratio(fine, variance + _NOISE**2, _NOISE**2)
+        settled[top:bottom] = rasters.difference(strip, noise)[top - first : bottom - first]
     return settled
 
 
-def _colours(offset: np.ndarray, flow: Flow) -> np.ndarray:
+def _colours(offset: Raster, flow: Flow) -> Raster:
     """(SIDE, SIDE, 3) float32: the part of the offset that is seen where the flow is not trusted.
 
     It is smooth, so half the resolution is enough.
     """
     half = (SIDE // 2, SIDE // 2)
     sources = _sources(flow.back * SIDE)
-    colours = cv2.remap(offset, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colours = cv2.resize(colours, half, interpolation=cv2.INTER_AREA)
-    trust = cv2.resize(flow.trust, half, interpolation=cv2.INTER_AREA)
-    spread = cv2.resize(_spread(colours, trust, _SPREAD / 2, _LEAST_TRUST), (SIDE, SIDE))
-    return np.asarray(spread * cv2.merge([1 - flow.trust] * 3))
+    colours = rasters.sampled(offset, sources, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    colours = rasters.resized(colours, half, cv2.INTER_AREA)
+    trust = rasters.resized(flow.trust, half, cv2.INTER_AREA)
+    spread = rasters.resized(_spread(colours, trust, _SPREAD / 2, _LEAST_TRUST), (SIDE, SIDE))
+    return spread * rasters.repeated(1 - flow.trust, 3)
 
 
 def _moves(
     flow: Flow, alignment: Alignment, shape: tuple[int, int], is_led: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Raster, Raster]:
     """`Carried.sources` and `Carried.way` in a raster: found at the flow's own resolution, for
     they are smooth, and enlarged."""
     coarse = Coarse.of(shape, alignment.side / SIDE)
     in_coarse = coarse.alignment(alignment)
     back, way = (in_coarse.placed(field, coarse.shape) for field in (flow.back, flow.way))
     if is_led:
-        follows = falloff(coarse.shape, in_coarse)
-        back, way = back * cv2.merge([follows, follows]), way * follows
-    sources = cv2.transform(back, alignment.to_pixels) + coarse.positions
+        follows = rasters.like(falloff(coarse.shape, in_coarse), back)
+        back, way = back * rasters.repeated(follows, 2), way * follows
+    moves = rasters.transformed(back, alignment.to_pixels)
+    sources = moves + rasters.like(coarse.positions, back)
     return coarse.enlarged(sources), coarse.enlarged(way)
 
 
-def _sampled(picture: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    return cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+def _sampled(picture: Raster, sources: Raster) -> Raster:
+    return rasters.sampled(picture, sources, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
 
 
-def _sources(back: np.ndarray) -> np.ndarray:
+def _sources(back: Raster) -> Raster:
     """(h, w, 2) positions as OpenCV counts them, a flow (h, w, 2) away from each pixel."""
     height, width = back.shape[:2]
-    source = back.copy()
-    source[..., 0] += np.arange(width, dtype=np.float32)
-    source[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    source = rasters.copied(back)
+    source[..., 0] += rasters.like(np.arange(width, dtype=np.float32), back)
+    source[..., 1] += rasters.like(np.arange(height, dtype=np.float32), back)[:, None]
     return source
 
 
-def _near(values: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(values, (0, 0), _NEARBY)
+def _near(values: Raster) -> Raster:
+    return rasters.gaussian(values, _NEARBY)
 
 
-def _spread(values: np.ndarray, weight: np.ndarray, reach: float, least: float) -> np.ndarray:
+def _spread(values: Raster, weight: Raster, reach: float, least: float) -> Raster:
     """Values (h, w, 3) averaged over a reach in pixels with a weight (h, w); towards 0 where there
     is less weight than the least."""
-    total = cv2.GaussianBlur(weight, (0, 0), reach) + least
-    spread = cv2.GaussianBlur(values * cv2.merge([weight] * 3), (0, 0), reach)
-    return np.asarray(spread / cv2.merge([total] * 3))
+    total = rasters.gaussian(weight, reach) + least
+    spread = rasters.gaussian(values * rasters.repeated(weight, 3), reach)
+    return spread / rasters.repeated(total, 3)

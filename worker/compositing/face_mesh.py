@@ -16,8 +16,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from photorig.worker import rasters
 from photorig.worker.faces.canonical import CanonicalFace, load_canonical_face
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
+from photorig.worker.rasters import Raster
 
 from .mesh_raster import interpolated, painted
 
@@ -158,16 +160,15 @@ def _soft(displacement: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.GaussianBlur(displacement, (0, 0), _SOFTENED) / SIDE)
 
 
-def warped(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+def warped(picture: Raster, displacement: np.ndarray) -> Raster:
     """A square picture (s, s, 3) uint8 moved by a field; the same picture where nothing moves."""
     if not displacement.any():
         return picture
-    size = picture.shape[0]
+    size, field = picture.shape[0], rasters.like(displacement, picture)
     if size != SIDE:
-        displacement = cv2.resize(displacement, (size, size), interpolation=cv2.INTER_LINEAR)
-    sources = displacement * size
-    sources[..., 0] += np.arange(size, dtype=np.float32)
-    sources[..., 1] += np.arange(size, dtype=np.float32)[:, None]
-    return np.asarray(
-        cv2.remap(picture, sources, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    )
+        field = rasters.resized(field, (size, size))
+    sources = field * size
+    line = rasters.like(np.arange(size, dtype=np.float32), picture)
+    sources[..., 0] += line
+    sources[..., 1] += line[:, None]
+    return rasters.sampled(picture, sources, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)

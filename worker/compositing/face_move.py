@@ -12,10 +12,12 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from photorig.worker import rasters
 from photorig.worker.portraits.eye_frame import Eye, EyeLayer, MovedEye, covered, painted
 from photorig.worker.portraits.eyeball import Eyeballs
 from photorig.worker.portraits.eyelids import ClosedLids
 from photorig.worker.portraits.mouth import MouthInterior, lips_apart
+from photorig.worker.rasters import Raster
 
 from .detail import Flow, small, trusted
 from .face_mesh import SIDE, FacePose, fields, warped
@@ -66,7 +68,7 @@ class FaceMove:
     tilt: float = 0.0
     tongue: float = 0.0
 
-    def applied(self, picture: np.ndarray) -> np.ndarray:
+    def applied(self, picture: Raster) -> Raster:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
         picture = warped(picture, self._fields[0])
         picture = painted(picture, self._eye_layers(picture.shape[0]))
@@ -75,14 +77,18 @@ class FaceMove:
             parted = float(np.abs(lips_apart(self.target, self.scale) - before).max())
             picture = self.mouth.painted(picture, self.target, self.scale, parted)
         tongue = self._tongue(picture.shape[0])
-        return picture if tongue is None else tongue.painted(picture, self.target)
+        if tongue is None:
+            return picture
+        return rasters.as_array(picture, lambda face: tongue.painted(face, self.target))
 
-    def flow(self, driven: np.ndarray, rest: np.ndarray) -> Flow:
+    def flow(self, driven: Raster, rest: Raster) -> Flow:
         """How the driven picture came out of the one at rest, both (s, s, 3) uint8 of the
         generator, the driven one after `applied`."""
-        back = self._fields[1]
+        back = rasters.like(self._fields[1], driven)
         trust = trusted(small(driven), small(rest), back)
-        return Flow(back, trust if self.covered is None else trust * (1 - self.covered))
+        if self.covered is None:
+            return Flow(back, trust)
+        return Flow(back, trust * (1 - rasters.like(self.covered, driven)))
 
     @cached_property
     def covered(self) -> np.ndarray | None:

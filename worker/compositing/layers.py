@@ -6,13 +6,17 @@ jumps when a motion begins: the layers fade in with the distance that a pixel ha
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from .coarse import Coarse, blended
+from photorig.worker import rasters
+from photorig.worker.rasters import Raster
+
+from .coarse import Coarse
 from .head_motion import HeadMotion, HeadPlace, source_positions
 
 # Lengths are parts of the aligned square's side, so that they are the same at every size.
@@ -91,13 +95,13 @@ def rest_person(
     return RestPerson(np.maximum(matte * gate, core), gate, core, unit)
 
 
-def blend(below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def blend(below: Raster, above: Raster, weight: Raster) -> Raster:
     """Pictures (h, w, 3) uint8 mixed: the lower one where the weight (h, w) float32 is 0, else
     more of the upper one."""
-    return blended(below, above, weight)
+    return rasters.blended(below, above, weight)
 
 
-def mixed(below: np.ndarray, above: np.ndarray, share: float) -> np.ndarray:
+def mixed(below: Raster, above: Raster, share: float) -> Raster:
     """Pictures (h, w, 3) uint8 mixed; with a share of 0 or 1 one of them bit for bit."""
     if share in (0.0, 1.0):
         return above if share else below
@@ -105,13 +109,13 @@ def mixed(below: np.ndarray, above: np.ndarray, share: float) -> np.ndarray:
 
 
 def composited_over(
-    picture: np.ndarray,
-    plate: np.ndarray,
-    driven: np.ndarray,
-    seams: tuple[np.ndarray, np.ndarray],
-    way: np.ndarray,
-    uncovered: np.ndarray,
-) -> np.ndarray:
+    picture: Raster,
+    plate: Raster,
+    driven: Raster,
+    seams: tuple[Raster, Raster],
+    way: Raster,
+    uncovered: Raster,
+) -> Raster:
     """A driven person over the picture at rest.
 
     Where nothing has moved, what surrounds the person is taken along, so that no hair is cut off.
@@ -134,12 +138,12 @@ def composited_over(
 
 
 def warped(
-    picture: np.ndarray,
-    person: np.ndarray,
-    plate: np.ndarray,
+    picture: Raster,
+    person: Raster,
+    plate: Raster,
     place: HeadPlace,
     motion: HeadMotion,
-) -> np.ndarray:
+) -> Raster:
     """The picture with its head moved.
 
     Args:
@@ -150,37 +154,34 @@ def warped(
     Returns:
         (h, w, 3) uint8; outside the moved person it is the plate or the picture.
     """
-    height, width = person.shape
-    source, fade = _moves((height, width), place, motion)
+    source, fade = _moves(person, place, motion)
     own = person_colours(
         picture, person, max(round(_COLOUR_REACH * place.unit), 3), place.unit / _COLOUR_SIDE
     )
     pad = round(_PAD * place.unit)
     opacity = _moved_from(source, person, pad, place.unit)
     # Where a pixel moves far, so does the one that it comes from: one picture can be moved.
-    front = cv2.remap(
-        continued_beyond(blend(picture, own, fade), pad), source + pad, None, cv2.INTER_CUBIC
-    )
+    wide = continued_beyond(blend(picture, own, fade), pad)
+    front = rasters.sampled(wide, source + pad, cv2.INTER_CUBIC)
     return blend(blend(picture, plate, fade), front, opacity)
 
 
-def moved_matte(person: np.ndarray, place: HeadPlace, motion: HeadMotion) -> np.ndarray:
+def moved_matte(person: Raster, place: HeadPlace, motion: HeadMotion) -> Raster:
     """A person's matte (h, w) float32 as `warped` shows the person."""
-    source, _ = _moves(person.shape, place, motion)
+    source, _ = _moves(person, place, motion)
     return _moved_from(source, person, round(_PAD * place.unit), place.unit)
 
 
-def gone_by(way: np.ndarray) -> np.ndarray:
+def gone_by(way: Raster) -> Raster:
     """How far only layers are seen of what has come that far, (h, w) float32 in sides."""
     return _smooth(way / _FADE)
 
 
-def _moves(
-    shape: tuple[int, ...], place: HeadPlace, motion: HeadMotion
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel comes from, (h, w, 2) float32 as OpenCV counts, and (h, w) float32 how far
-    only layers are seen there; found at the resolution of small pictures, for both are smooth."""
-    coarse = Coarse.of((shape[0], shape[1]), place.unit / _MOTION_SIDE)
+def _moves(person: Raster, place: HeadPlace, motion: HeadMotion) -> tuple[Raster, Raster]:
+    """Where each pixel of a matte (h, w) comes from, (h, w, 2) float32 as OpenCV counts, and (h, w)
+    float32 how far only layers are seen there; found at the resolution of small pictures, for both
+    are smooth."""
+    coarse = Coarse.of((person.shape[0], person.shape[1]), place.unit / _MOTION_SIDE)
     factor, margin = coarse.factor, coarse.margin
     in_coarse = replace(
         place,
@@ -193,11 +194,13 @@ def _moves(
     )
     way = source_positions(coarse.shape, in_coarse, motion) - _positions(*coarse.shape)
     fade = _smooth(cv2.magnitude(*cv2.split(way)) / (_FADE * in_coarse.unit))
-    return coarse.enlarged(factor * way + coarse.positions), coarse.enlarged(fade)
+    fields = (factor * way + coarse.positions, fade)
+    source, fade = (coarse.enlarged(rasters.like(each, person)) for each in fields)
+    return source, fade
 
 
-def _moved_from(source: np.ndarray, person: np.ndarray, pad: int, unit: float) -> np.ndarray:
-    return cv2.remap(beyond_edges(person, pad, unit), source + pad, None, cv2.INTER_LINEAR)
+def _moved_from(source: Raster, person: Raster, pad: int, unit: float) -> Raster:
+    return rasters.sampled(beyond_edges(person, pad, unit), source + pad, cv2.INTER_LINEAR)
 
 
 def _positions(height: int, width: int) -> np.ndarray:
@@ -205,9 +208,9 @@ def _positions(height: int, width: int) -> np.ndarray:
     return np.stack([x, y], -1)
 
 
-def _smooth(value: np.ndarray) -> np.ndarray:
+def _smooth(value: Raster) -> Raster:
     """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(value, 0, 1)
+    t = value.clip(0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -255,7 +258,7 @@ def background(picture: np.ndarray, person: np.ndarray, unit: float) -> np.ndarr
     grain = mirrored - cv2.GaussianBlur(mirrored, (0, 0), max(_GRAIN_REACH * unit, 1.0))
     near = np.exp(-((depth / (_MIRROR_DEPTH * unit)) ** 2))[..., None]
     filled = _continued(picture, covered, unit) + near * np.clip(grain, -_GRAIN, _GRAIN)
-    return blend(picture, _as_bytes(filled), _soft(covered, _PLATE_REACH / 2 * unit))
+    return blend(picture, rasters.saturated(filled), _soft(covered, _PLATE_REACH / 2 * unit))
 
 
 def _continued(picture: np.ndarray, covered: np.ndarray, unit: float) -> np.ndarray:
@@ -292,9 +295,7 @@ def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.
     return colours.astype(np.float32), depth
 
 
-def person_colours(
-    picture: np.ndarray, person: np.ndarray, size: int, factor: float = 1.0
-) -> np.ndarray:
+def person_colours(picture: Raster, person: Raster, size: int, factor: float = 1.0) -> Raster:
     """(h, w, 3) uint8 colours of the person alone, also where its edge lets the background through.
 
     'Fast multi-level foreground estimation' in its blurred form (Forte 2021), two passes.
@@ -306,27 +307,26 @@ def person_colours(
     height, width = person.shape
     factor = max(int(factor), 1)
     small = (math.ceil(width / factor), math.ceil(height / factor))
-    colours = cv2.resize(picture, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    weight = cv2.resize(person, small, interpolation=cv2.INTER_AREA)
+    colours = rasters.floats(rasters.resized(picture, small, cv2.INTER_AREA))
+    weight = rasters.resized(person, small, cv2.INTER_AREA)
     mean, outside = _means(colours, weight, max(size // factor, 3), max(size // (4 * factor), 3))
     # m + w (I − w m − (1 − w) o) = w I + (1 − w) ((1 + w) m − w o): what is not I is smooth.
-    weights = cv2.merge([weight] * 3)
-    other = cv2.resize(mean + weights * (mean - outside), (width, height))
-    return _as_bytes(blended(other, picture.astype(np.float32), person))
+    weights = rasters.repeated(weight, 3)
+    other = rasters.resized(mean + weights * (mean - outside), (width, height))
+    return rasters.saturated(rasters.blended(other, rasters.floats(picture), person))
 
 
-def _means(colours: np.ndarray, person: np.ndarray, *sizes: int) -> tuple[np.ndarray, np.ndarray]:
+def _means(colours: Raster, person: Raster, *sizes: int) -> tuple[Raster, Raster]:
     """(h, w, 3) float32 each: colours of the person and of what is behind it, around each pixel."""
-    weight = cv2.merge([person] * 3)
+    weight = rasters.repeated(person, 3)
     foreground = behind = mean = outside = colours
     for size in sizes:
-        inside = cv2.blur(weight, (size, size))
-        mean = cv2.blur(foreground * weight, (size, size)) / (inside + 1e-5)
-        outside = cv2.blur(behind * (1 - weight), (size, size)) / (1 - inside + 1e-5)
-        foreground = np.clip(
-            mean + weight * (colours - weight * mean - (1 - weight) * outside), 0, 255
-        )
-        behind = np.clip(outside, 0, 255)
+        inside = rasters.averaged(weight, size)
+        mean = rasters.averaged(foreground * weight, size) / (inside + 1e-5)
+        outside = rasters.averaged(behind * (1 - weight), size) / (1 - inside + 1e-5)
+        foreground = mean + weight * (colours - weight * mean - (1 - weight) * outside)
+        foreground = foreground.clip(0, 255)
+        behind = outside.clip(0, 255)
     return mean, outside
 
 
@@ -334,54 +334,51 @@ _COARSE_BEYOND = 6
 """Parts of the padding that a pixel out of focus is wide."""
 
 
-def _as_bytes(colours: np.ndarray) -> np.ndarray:
-    """Levels (h, w, 3) float32 as uint8."""
-    return np.asarray(cv2.convertScaleAbs(np.maximum(colours, 0)))
-
-
-def continued_beyond(colours: np.ndarray, pad: int) -> np.ndarray:
+def continued_beyond(colours: Raster, pad: int) -> Raster:
     """Pixels beyond the edges: hair goes on above and aside, clothes below as they end.
 
     What goes on is the mirror image, out of focus: sharp, it would show a second ear.
     """
     height, width = colours.shape[:2]
-    colours = cv2.copyMakeBorder(colours, pad, 0, pad, pad, cv2.BORDER_REFLECT_101)
-    colours = cv2.copyMakeBorder(colours, 0, pad, 0, 0, cv2.BORDER_REPLICATE)
-    whole = colours.shape[1::-1]
+    colours = rasters.padded(colours, (pad, 0, pad, pad), cv2.BORDER_REFLECT_101)
+    colours = rasters.padded(colours, (0, pad, 0, 0), cv2.BORDER_REPLICATE)
+    whole = (int(colours.shape[1]), int(colours.shape[0]))
     coarse = max(pad // _COARSE_BEYOND, 1)
     small = (max(whole[0] // coarse, 1), max(whole[1] // coarse, 1))
-    soft = cv2.resize(cv2.resize(colours, small, interpolation=cv2.INTER_AREA), whole)
+    soft = rasters.resized(rasters.resized(colours, small, cv2.INTER_AREA), whole)
     x, y = np.arange(whole[0]) - pad, np.arange(whole[1]) - pad
     aside = np.maximum(np.maximum(-x, x - width + 1), 0)
     above = np.maximum(np.maximum(-y, y - height + 1), 0)
     beyond = np.maximum(aside[None, :], above[:, None]).astype(np.float32)
-    share = np.clip(beyond / max(coarse, 1), 0, 1)[..., None]
-    mixed = colours + share * (soft.astype(np.float32) - colours)
-    return np.asarray(mixed.astype(colours.dtype))
+    share = rasters.like(np.clip(beyond / max(coarse, 1), 0, 1), colours)[..., None]
+    mixed = colours + share * (rasters.floats(soft) - colours)
+    return rasters.of_type(mixed, colours)
 
 
-def beyond_edges(person: np.ndarray, pad: int, unit: float) -> np.ndarray:
+def beyond_edges(person: Raster, pad: int, unit: float) -> Raster:
     """A matte (h, w) with ``pad`` pixels more on each side; what an edge has cut ends in a dome."""
-    wide = cv2.copyMakeBorder(person, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    wide = rasters.padded(person, (pad, pad, pad, pad), cv2.BORDER_REPLICATE)
     # Seen from each edge: its outermost row first, then outwards.
-    _dome(wide[pad:-pad, pad], wide[pad:-pad, :pad][:, ::-1].T, unit, _LONGEST_ASIDE)
-    _dome(wide[pad:-pad, -pad - 1], wide[pad:-pad, -pad:].T, unit, _LONGEST_ASIDE)
-    _dome(wide[pad], wide[:pad][::-1], unit, _LONGEST_ABOVE)
+    aside = functools.partial(_dome, depth=pad, unit=unit, longest=_LONGEST_ASIDE)
+    left, right = (aside(rasters.finished(wide[pad:-pad, at])) for at in (pad, -pad - 1))
+    wide[pad:-pad, :pad] = rasters.like(left[::-1].T, wide)
+    wide[pad:-pad, -pad:] = rasters.like(right.T, wide)
+    above = _dome(rasters.finished(wide[pad]), pad, unit, _LONGEST_ABOVE)
+    wide[:pad] = rasters.like(above[::-1], wide)
     return wide
 
 
-def _dome(edge: np.ndarray, outside: np.ndarray, unit: float, longest: float) -> None:
-    """Continue a matte's edge (n,) into ``outside`` (pad, n) as the rest of a round head."""
-    outside[:] = 0
+def _dome(edge: np.ndarray, depth: int, unit: float, longest: float) -> np.ndarray:
+    """(depth, n) float32: how a matte's edge (n,) goes on outwards as the rest of a round head."""
     width = float(edge.sum())
     if width < 1:
-        return
+        return np.zeros((depth, len(edge)), np.float32)
     middle = float((edge * np.arange(len(edge))).sum()) / width
     radius = max(_HEAD_RADIUS * unit, 0.55 * width)
     height = min(radius - math.sqrt(radius**2 - (width / 2) ** 2), longest * unit)
-    away = (np.arange(len(outside), dtype=np.float32)[:, None] + 1) / max(1.2 * height, 1)
+    away = (np.arange(depth, dtype=np.float32)[:, None] + 1) / max(1.2 * height, 1)
     narrowed = np.sqrt(np.clip(1 - away**2, 0, 1))
     columns = middle + (np.arange(len(edge)) - middle) / np.maximum(narrowed, 1e-3)
     columns = np.clip(columns, 0, len(edge) - 1).astype(np.float32)
     dome = cv2.remap(edge[None], columns, np.zeros_like(columns), cv2.INTER_LINEAR)
-    outside[:] = dome * np.clip(8 * narrowed, 0, 1)
+    return np.asarray(dome * np.clip(8 * narrowed, 0, 1), np.float32)

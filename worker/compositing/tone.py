@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from photorig.worker import rasters
+from photorig.worker.rasters import Raster
+
 _LEVELS = 256
 _SMOOTH = 6.0  # levels of brightness over which the tint is averaged
 _MEAN_OFF, _MOST_OFF = 1.5, 8.0
@@ -25,9 +28,9 @@ class Tone:
 
     table: np.ndarray
 
-    def applied(self, picture: np.ndarray) -> np.ndarray:
+    def applied(self, picture: Raster) -> Raster:
         """A picture (h, w, 3) uint8 in this tint."""
-        return np.asarray(cv2.LUT(cv2.merge([_brightness(picture)] * 3), self.table[None]))
+        return rasters.looked_up(rasters.greys(picture), self.table)
 
 
 def tone_of(photo: np.ndarray) -> Tone | None:
@@ -42,13 +45,9 @@ def tone_of(photo: np.ndarray) -> Tone | None:
     return Tone(table)
 
 
-def _brightness(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
-
-
 def _table(picture: np.ndarray) -> np.ndarray:
     """(256, 3) uint8: mean colour by brightness."""
-    bright = _brightness(picture).ravel()
+    bright = rasters.greys(picture).ravel()
     tints = picture.reshape(-1, 3).astype(np.float64) - bright[:, None]
     counts = np.bincount(bright, minlength=_LEVELS).astype(np.float64)
     sums = [np.bincount(bright, tints[:, channel], _LEVELS) for channel in range(3)]

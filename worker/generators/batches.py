@@ -167,22 +167,3 @@ def _same(first: Any, second: Any) -> bool:
     if isinstance(first, torch.Tensor):
         return torch.equal(first, second)
     return np.array_equal(first, second)
-
-
-def fetched(images: torch.Tensor) -> np.ndarray:
-    """Images of a device as an array; from CUDA through memory that the device can write to."""
-    if images.device.type != "cuda":
-        return images.cpu().numpy()
-    target = torch.empty(images.shape, dtype=images.dtype, pin_memory=True)
-    target.copy_(images, non_blocking=True)
-    torch.cuda.current_stream(images.device).synchronize()
-    return target.numpy()
-
-
-def sent(values: np.ndarray, device: torch.device) -> torch.Tensor:
-    """An array on a device; to CUDA from memory that the device reads by itself while the
-    processor goes on."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values))
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)

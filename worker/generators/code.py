@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from photorig.worker.rasters import Raster, finished
+
 from .interface import DeviceGenerator, Generator
 from .style_space import Styles
 
@@ -32,20 +34,24 @@ class Code:
         return Code(latents, None if self.styles is None else self.styles.at_rest())
 
 
-def drawn_together(codes: Sequence[Code], generator: Generator, size: int) -> list[np.ndarray]:
+def drawn_together(
+    codes: Sequence[Code], generator: Generator, size: int, stay: bool = False
+) -> list[Raster]:
     """Pictures (size, size, 3) uint8 of codes, in one call where the generator's device makes
-    several at once; the same bytes as one by one."""
-    if not isinstance(generator, DeviceGenerator) or generator.at_once == 1:
-        return [code.drawn(generator, size) for code in codes]
-    from .batches import fetched  # torch takes a second to import
+    several at once; the same bytes as one by one.
 
+    Args:
+        stay: whether they stay on that device, as tensors, if it is one of torch.
+    """
+    if not isinstance(generator, DeviceGenerator) or (generator.at_once == 1 and not stay):
+        return [code.drawn(generator, size) for code in codes]
     kinds: dict[type, list[int]] = {}
     for index, code in enumerate(codes):
         kinds.setdefault(type(code.styles), []).append(index)
-    pictures: dict[int, np.ndarray] = {}
+    pictures: dict[int, Raster] = {}
     for indices in kinds.values():
         latents = np.stack([codes[index].latents for index in indices])
         styles = [s for index in indices if (s := codes[index].styles) is not None]
-        images = fetched(generator.drawn(latents, size, styles or None))
-        pictures |= dict(zip(indices, images, strict=True))
+        images = generator.drawn(latents, size, styles or None)
+        pictures |= dict(zip(indices, images if stay else finished(images), strict=True))
     return [pictures[index] for index in range(len(codes))]

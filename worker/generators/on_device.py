@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .batches import Batches, sent
+from photorig.worker.tensors import sent
+
+from .batches import Batches
 from .replays import Replays
 from .style_space import Styles, difference_arrays
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from photorig.worker.tensors import fetched
 from photorig.worker.threads import thread_count
 
-from .batches import Batches, fetched
+from .batches import Batches
 from .latents import checked_latents, expand_latents, map_latents
 from .mobile_stylegan import MobileStyleGAN
 from .on_device import DevicePictures

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 
 from photorig.shared.errors import InputError
+from photorig.worker import rasters
+from photorig.worker.rasters import Raster
 
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)  # corners, the subject's sides
 _MOUTH = (61, 291)
@@ -146,9 +148,7 @@ class Alignment:
         is_unit = np.allclose(self.matrix * side, np.eye(2, 3), rtol=0, atol=1e-6)
         return side == shape[1] and is_unit
 
-    def placed(
-        self, square: np.ndarray, shape: tuple[int, ...], beyond: float | None = None
-    ) -> np.ndarray:
+    def placed(self, square: Raster, shape: tuple[int, ...], beyond: float | None = None) -> Raster:
         """What lies in the square (s, s, …) as it lies in the raster of pixels.
 
         Args:
@@ -163,31 +163,25 @@ class Alignment:
             if shape[0] == size:
                 return square
             way = cv2.INTER_AREA if shape[0] < size else cv2.INTER_LINEAR
-            return cv2.resize(square, (shape[1], shape[0]), interpolation=way)
+            return rasters.resized(square, (shape[1], shape[0]), way)
         if self.side < size:  # shrink with an average first: warping alone would alias
             size = max(round(self.side), 1)
-            square = cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+            square = rasters.resized(square, (size, size), cv2.INTER_AREA)
         return self.warped(square, shape, size, beyond=beyond)
 
     def warped(
         self,
-        values: np.ndarray,
+        values: Raster,
         shape: tuple[int, ...],
         size: float,
         low: float | np.ndarray = 0.0,
         beyond: float | None = None,
-    ) -> np.ndarray:
+    ) -> Raster:
         """Values (m, n, …) on a raster of the square, see `for_opencv`, as they lie in the raster
         of pixels, between them by straight lines; shape and beyond as of `placed`."""
         border = cv2.BORDER_REPLICATE if beyond is None else cv2.BORDER_CONSTANT
-        return cv2.warpAffine(
-            values,
-            self.for_opencv(size, low),
-            (shape[1], shape[0]),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=border,
-            borderValue=(beyond or 0.0,) * 4,
-        )
+        matrix = self.for_opencv(size, low)
+        return rasters.warped(values, matrix, (shape[0], shape[1]), border, beyond or 0.0)
 
     def crop(self, photo: np.ndarray, size: int) -> np.ndarray:
         """The aligned square, sampled between pixels and low-pass filtered where it shrinks.

@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from photorig.worker import rasters
 from photorig.worker.faces.face_topology import RIGHT_UPPER_LID
+from photorig.worker.rasters import Raster
 
 _N_LID = len(RIGHT_UPPER_LID)
 _DENSER = 4
@@ -181,13 +183,13 @@ class EyeLayer:
     colours: Callable[[], np.ndarray]
 
 
-def painted(picture: np.ndarray, layers: Sequence[EyeLayer]) -> np.ndarray:
+def painted(picture: Raster, layers: Sequence[EyeLayer]) -> Raster:
     """A picture (h, w, 3) uint8 with layers on it; the same picture where there are none."""
-    result = picture.copy() if layers else picture
+    result = rasters.copied(picture) if layers else picture
     for layer in layers:
-        before = result[layer.region].astype(np.float32)
-        mixed = before + layer.share[..., None] * (layer.colours() - before)
-        result[layer.region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+        before = rasters.floats(result[layer.region])
+        share, colours = (rasters.like(each, result) for each in (layer.share, layer.colours()))
+        result[layer.region] = rasters.levels(before + share[..., None] * (colours - before))
     return result
 
 

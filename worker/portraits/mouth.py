@@ -14,7 +14,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from photorig.worker import rasters
 from photorig.worker.faces.face_topology import INNER_LIPS
+from photorig.worker.rasters import Raster
 
 ARRAYS = ("picture", "lips", "scale")
 """Names of the arrays of a mouth, as files keep them."""
@@ -95,8 +97,8 @@ class MouthInterior:
         return replace(self, picture=np.rint(np.clip(mixed, 0, 255)).astype(np.uint8))
 
     def painted(
-        self, picture: np.ndarray, landmarks: np.ndarray, scale: float, parted: float
-    ) -> np.ndarray:
+        self, picture: Raster, landmarks: np.ndarray, scale: float, parted: float
+    ) -> Raster:
         """A square picture (s, s, 3) uint8 of a face with this seen between its lips.
 
         Args:
@@ -118,9 +120,9 @@ class MouthInterior:
         inside = self._colours(lips - low, tuple(high - low), float(self.scale[0]) / (scale * size))
         shown = _shown(lips - low, tuple(high - low), size)[..., None]
         shown = shown * _smooth(np.array(parted / _PARTED_CM))
-        result = picture.copy()
-        mixed = picture[region] + shown * (inside - picture[region])
-        result[region] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+        result = rasters.copied(picture)
+        inside, shown = (rasters.like(each, picture) for each in (inside, shown))
+        result[region] = rasters.levels(picture[region] + shown * (inside - picture[region]))
         return result
 
     def _colours(self, lips: np.ndarray, shape: tuple[int, int], pixels: float) -> np.ndarray:

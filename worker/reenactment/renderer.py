@@ -14,6 +14,7 @@ from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import ParameterSchema
 from photorig.shared.wire.messages import FrameRequest
 from photorig.shared.wire.method_offers import told_methods
+from photorig.worker import rasters
 from photorig.worker.compositing.canvas import Size
 from photorig.worker.compositing.compositor import PortraitStage, RestCrop
 from photorig.worker.compositing.face_move import FaceMove
@@ -25,6 +26,7 @@ from photorig.worker.generators.code import drawn_together
 from photorig.worker.generators.interface import DeviceGenerator
 from photorig.worker.generators.tuned_generators import TunedGenerators
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.rasters import Raster
 from photorig.worker.registry import fetching
 from photorig.worker.threads import lane_count
 
@@ -63,14 +65,15 @@ class _Driven:
     """A frame and how it came about.
 
     Attributes:
-        crop: the generator's picture brought to the mesh; None where none was needed.
+        crop: the generator's picture brought to the mesh, where it was drawn; None where none was
+            needed.
         motion: how the head moves in the picture.
         rest: gives the generator's picture at rest.
         move: where the face's mesh went, if that is known.
     """
 
     frame: np.ndarray
-    crop: np.ndarray | None
+    crop: Raster | None
     motion: HeadMotion
     rest: RestCrop
     move: FaceMove | None
@@ -193,11 +196,7 @@ class FaceRenderer:
         asked = zip(requests, pictures, strict=True)
         plans = [self._planned(portrait, request, picture) for request, picture in asked]
         driven = [plan for plan in plans if not plan.is_rest]
-        drawn = iter(
-            drawn_together([plan.drive for plan in driven], driven[0].generator, driven[0].size)
-            if driven
-            else ()
-        )
+        drawn = iter(self._drawn(driven))
         return [
             self._composited(plan, None if plan.is_rest else next(drawn)).frame for plan in plans
         ]
@@ -231,7 +230,7 @@ class FaceRenderer:
         if request.size == "full":  # its matte is made of a face at rest, too
             check_memory(portrait)
         portrait = self._known(portrait, request)
-        crop = driven.rest() if driven.crop is None else driven.crop
+        crop = driven.rest() if driven.crop is None else rasters.finished(driven.crop)
         rest, move = driven.rest, driven.move
         matte = self._stage.matte(portrait, request.size, crop, driven.motion, rest, move)
         face = self._stage.face(portrait, crop, rest, move)
@@ -241,8 +240,14 @@ class FaceRenderer:
         self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None = None
     ) -> _Driven:
         plan = self._planned(portrait, request, pictures)
-        crop = None if plan.is_rest else plan.drive.drawn(plan.generator, plan.size)
-        return self._composited(plan, crop)
+        return self._composited(plan, None if plan.is_rest else self._drawn([plan])[0])
+
+    def _drawn(self, plans: Sequence[_Plan]) -> list[Raster]:
+        """The generator's pictures of frames of one portrait and size, where the stage is."""
+        if not plans:
+            return []
+        codes, first = [plan.drive for plan in plans], plans[0]
+        return drawn_together(codes, first.generator, first.size, self._stage.takes_tensors)
 
     def _planned(
         self, portrait: Portrait, request: FrameRequest, pictures: DrivingPictures | None
@@ -258,7 +263,7 @@ class FaceRenderer:
             check_memory(portrait)
         return _Plan(portrait, request, drive, motion, generator, size, is_rest)
 
-    def _composited(self, plan: _Plan, crop: np.ndarray | None) -> _Driven:
+    def _composited(self, plan: _Plan, crop: Raster | None) -> _Driven:
         """The frame of what the generator has drawn; None is the photo."""
         portrait, size, motion, move = (
             plan.portrait,
@@ -385,4 +390,13 @@ def load_renderer(
     faces = None
     if faces_folder is not None:
         faces = KnownFaces(model, measure_on(model, generator), faces_folder)
-    return FaceRenderer(model, generator, faces=faces)
+    return FaceRenderer(model, generator, _stage_beside(generator), faces)
+
+
+def _stage_beside(generator: Generator) -> PortraitStage:
+    """On CUDA the stage is where the generator is; Apple's GPUs lack what it does with pictures."""
+    if not isinstance(generator, DeviceGenerator) or generator.torch_device.type != "cuda":
+        return PortraitStage()
+    from photorig.worker.compositing.device_compositor import DeviceStage
+
+    return DeviceStage(generator.torch_device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -13,7 +13,7 @@ from photorig.worker.compositing.canvas import Size
 from photorig.worker.media.encode import encode
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment.renderer import FaceRenderer
-from photorig.worker.threads import in_lanes
+from photorig.worker.reenactment.sequences import AskedFrame, finished_frames
 
 from .frames import requests_of
 
@@ -55,17 +55,23 @@ def measure_sequences(
 def _speed(
     renderer: FaceRenderer, portrait: Portrait, size: Size, motion: str, frames: int
 ) -> SequenceSpeed:
-    lanes = renderer.frames_at_once(portrait, size)
+    warm = 2 * max(renderer.frames_at_once(portrait, size), renderer.frames_in_a_call)
 
-    def made(request: FrameRequest) -> bytes:
-        return encode(renderer.render(portrait, request), "png", renderer.model_id)
+    def made(requests: Sequence[FrameRequest]) -> Iterator[bytes]:
+        asked = (AskedFrame(request) for request in requests)
+        return finished_frames(
+            renderer,
+            [portrait],
+            asked,
+            lambda _, frame: encode(frame, "png", renderer.model_id),
+        )
 
-    for _ in in_lanes(made, requests_of(renderer, portrait, size, motion, 2 * lanes), lanes):
+    for _ in made(requests_of(renderer, portrait, size, motion, warm)):
         pass  # the first ones compile
-    asked = requests_of(renderer, portrait, size, motion, frames, first=2 * lanes)
+    asked = requests_of(renderer, portrait, size, motion, frames, first=warm)
     process, memory = psutil.Process(), []
     clock, processor = time.perf_counter(), time.process_time()
-    for _ in in_lanes(made, asked, lanes):
+    for _ in made(asked):
         memory.append(process.memory_info().rss)
     clock, processor = time.perf_counter() - clock, time.process_time() - processor
     grown = (memory[-1] - memory[len(memory) // 2]) / 2**20

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from photorig.shared.errors import InputError
+from photorig.worker.tensors import fetched
 
-from ..batches import Batches, fetched
+from ..batches import Batches
 from ..on_device import HALF, DevicePictures, to_bytes
 from ..style_space import STYLE_ROWS, Styles
 from ..tuning import WeightTuning
