@@ -157,6 +157,13 @@ def gaussian(values: Raster, sigma: float, size: int = 0) -> Raster:
     return _tensors().gaussian(values, sigma, size)
 
 
+def filtered(values: Raster, line: np.ndarray) -> Raster:
+    """Along both axes with a line (n,) of odd length."""
+    if is_array(values):
+        return np.asarray(cv2.sepFilter2D(values, -1, line, line))
+    return _tensors().filtered(values, line)
+
+
 def averaged(values: Raster, size: int) -> Raster:
     """Over squares of ``size`` pixels around each."""
     if is_array(values):

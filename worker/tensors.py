@@ -96,6 +96,10 @@ def gaussian(values: Tensor, sigma: float, size: int) -> Tensor:
     return _along_both(values, line)
 
 
+def filtered(values: Tensor, line: np.ndarray) -> Tensor:
+    return _along_both(values, sent(line, values.device))
+
+
 def averaged(values: Tensor, size: int) -> Tensor:
     before, after = size // 2, size - 1 - size // 2
     wide = padded(values, (before, after, before, after), cv2.BORDER_REFLECT_101)

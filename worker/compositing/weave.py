@@ -6,13 +6,15 @@ once a mesh has moved one of the two, its threads do not meet those of the other
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+
+from photorig.worker import rasters
+from photorig.worker.rasters import Raster
 
 _KERNEL = np.array([-1, 4, 10, 4, -1], np.float32) / 16
 """Maximally flat: 1 for what is large, .94 at a period of six pixels, 0 at two."""
 
 
-def without_weave(picture: np.ndarray) -> np.ndarray:
+def without_weave(picture: Raster) -> Raster:
     """A picture (h, w, 3) uint8 without what alternates from one pixel to the next."""
-    return np.asarray(cv2.sepFilter2D(picture, -1, _KERNEL, _KERNEL))
+    return rasters.filtered(picture, _KERNEL)

@@ -210,6 +210,7 @@ OPERATIONS: dict[str, Any] = {
         rasters.copied(x) // 2,
         rasters.like(np.linspace(0, 1, 37 * 52, dtype=np.float32), x).reshape(37, 52),
     ),
+    "filtered": lambda x: rasters.filtered(x, np.array([-1, 4, 10, 4, -1], np.float32) / 16),
     "padded": lambda x: rasters.padded(x, (3, 0, 5, 5), cv2.BORDER_REFLECT_101),
     "saturated": lambda x: rasters.saturated(1.5 * rasters.floats(x) - 40),
     "changed": lambda x: rasters.changed(rasters.levels(x), rasters.like(60 * np.sin(FIELD), x)),
