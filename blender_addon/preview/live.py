@@ -29,6 +29,7 @@ from . import preview_image, textures
 from .badge import Badge, WorkerState, badge_of
 from .follower import Follower, Wish
 from .frame_cache import frame_cache
+from .motion_size import MotionSize
 from .placement import corners_in_photo
 from .settings import Demand, areas_with_faces, demands, viewports, when_changed
 
@@ -55,6 +56,7 @@ class Live:
         self._sources: dict[str, Callable[[], bytes]] = {}
         self._client: object = None
         self._model_id = ""
+        self._motion_size = MotionSize()
         self._look_again = True
         self._tried_to_start = False
         self._served_early = False
@@ -100,7 +102,7 @@ class Live:
             self._sources[each.photorig.portrait_id] = partial(content_of, path)
         follower.play(is_playing(), time.monotonic())
         was_current = follower.is_current
-        wish = Wish(request, demand.quick_size, self._model_id)
+        wish = Wish(request, demand.quick_size or self._motion_size.size, self._model_id)
         is_new = follower.want(wish, time.monotonic())
         return is_new or was_current != follower.is_current
 
@@ -174,6 +176,7 @@ class Live:
         try:
             for request, reply in client.take_previews(view):
                 is_changed |= follower.receive(request, reply, self._model_id)
+                self._motion_size.note(request.size, reply.milliseconds)
             wanted = follower.next_request(now)
             if wanted is not None:
                 self._submit(scene, view, wanted)
@@ -212,7 +215,7 @@ class Live:
         link.poll()
         if link.client is self._client:
             return
-        self._client = link.client
+        self._client, self._motion_size = link.client, MotionSize()
         for follower in self.followers.values():
             follower.forget_requests()
         if link.welcome is not None and link.welcome.model_id != self._model_id:

@@ -27,10 +27,13 @@ _REST_SIZES = (
     ("512", "512", "Face crop of 512 pixels"),
     ("1024", "1024", "Face crop of 1024 pixels"),
 )
+_AUTOMATIC = "AUTO"
 _QUICK_SIZES = (
-    ("256", "256", "For processors and most graphics cards"),
-    ("512", "512", "For fast graphics cards"),
+    (_AUTOMATIC, "Automatic", "512 where the worker makes 15 pictures a second of it, else 256", 2),
+    ("256", "256", "Face crop of 256 pixels", 0),
+    ("512", "512", "Face crop of 512 pixels", 1),
 )
+"""The numbers are what files keep."""
 
 
 _listeners: list[Callable[[], object]] = []
@@ -129,7 +132,7 @@ class PhotorigViewSettings(bpy.types.PropertyGroup):
         name="Size in Motion",
         description="What is shown while the face moves",
         items=_QUICK_SIZES,
-        default="256",
+        default=_AUTOMATIC,
         update=_changed,
     )
     use_image: bpy.props.BoolProperty(
@@ -155,7 +158,7 @@ class Demand:
 
     Attributes:
         rest_size: "RENDER" or pixels; where windows differ, what is rendered or the largest.
-        quick_size: pixels.
+        quick_size: pixels; 0 for what the worker keeps up with. A number goes before that.
         use_image: whether the image datablock is to be written.
     """
 
@@ -220,7 +223,8 @@ def _demand_of(window: bpy.types.Window) -> Demand | None:
         return None
     rendered = any(is_rendered(area, window.scene) for area in areas)
     rest = "RENDER" if rendered else chosen.rest_size
-    return Demand(rest, int(chosen.quick_size), chosen.use_image)
+    quick = 0 if chosen.quick_size == _AUTOMATIC else int(chosen.quick_size)
+    return Demand(rest, quick, chosen.use_image)
 
 
 def register() -> None:

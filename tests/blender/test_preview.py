@@ -18,15 +18,18 @@ from portrait_files import write_portrait
 
 @pytest.fixture
 def preview(shot: bpy.types.Scene, modules: SimpleNamespace) -> Iterator[Any]:
-    """The preview, following the shot with its overlay on, at 512 pixels at rest."""
+    """The preview, following the shot with its overlay on, at 256 pixels in motion and at 512 at
+    rest."""
     live = modules.live.live
     live.in_background = True
     live.cache.clear()
     live.forget()
     bpy.context.workspace.photorig.show_overlay = True
+    bpy.context.workspace.photorig.quick_size = "256"
     bpy.ops.photorig.start_worker()
     shot.frame_set(1)
     yield live
+    bpy.context.workspace.photorig.property_unset("quick_size")
     live.in_background = False
     bpy.context.workspace.photorig.show_overlay = False
     bpy.context.workspace.photorig.use_image = False
@@ -72,6 +75,41 @@ def test_a_frame_change_shows_the_face_small_and_then_as_chosen(
     np.testing.assert_array_equal(shown.parameters, request.parameters)
     rendered = modules.link.link.client.request_frame(shown)
     np.testing.assert_array_equal(follower.shown.pixels, rendered.pixels())
+
+
+def moving(live: Any, shot: bpy.types.Scene, steps: range) -> list[int]:
+    """Edges in pixels of the pictures that are shown first after each of these poses."""
+    sizes = []
+    for step in steps:
+        shot.camera.data.photorig.browInnerUp = 0.02 * step
+        bpy.context.view_layer.update()
+        follower = live.followers[shot.session_uid]
+        turn(live, lambda follower=follower: follower.is_current)
+        sizes.append(follower.shown.pixels.shape[0])
+        settle(live, shot)
+    return sizes
+
+
+def test_a_face_in_motion_is_shown_as_large_as_the_worker_keeps_up_with(
+    preview: Any,
+    shot: bpy.types.Scene,
+    modules: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = bpy.context.workspace.photorig
+    settings.property_unset("quick_size")
+    assert settings.quick_size == "AUTO"
+    settle(preview, shot)
+    shown = moving(preview, shot, range(2, 9))
+    assert (shown[0], shown[-1]) == (256, 512), "once it is known to be quick"
+    monkeypatch.setenv("PHOTORIG_TEST_DELAY", "0.08")  # 12 pictures a second
+    bpy.ops.photorig.stop_worker()
+    bpy.ops.photorig.start_worker()
+    turn(preview, lambda: modules.link.link.is_ready)
+    preview.tick()  # which notices that it is another worker
+    assert set(moving(preview, shot, range(9, 15))) == {256}
+    settings.quick_size = "512"
+    assert moving(preview, shot, range(15, 17)) == [512, 512], "a person's own choice goes first"
 
 
 def test_nothing_is_sent_once_the_face_has_settled(
@@ -357,9 +395,10 @@ def test_a_render_asks_for_no_previews(
     before = len(frames(card_worker))
     shot.render.filepath = str(tmp_path / "frame_")
     bpy.ops.render.render(animation=True)
-    assert frames(card_worker)[before:] == ["1", "2", "3", "4"]
+    made = ["2", "3", "4"]  # the worker still has the first one, which was seen
+    assert frames(card_worker)[before:] == made
     settle(preview, shot)
-    assert frames(card_worker)[before:] == ["1", "2", "3", "4"]
+    assert frames(card_worker)[before:] == made
 
 
 def test_writing_the_image_starts_nothing(

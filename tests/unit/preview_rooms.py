@@ -17,6 +17,7 @@ _MODULES = (
     "preview/display_pixels",
     "preview/follower",
     "preview/frame_cache",
+    "preview/motion_size",
     "preview/placement",
     "render/colour",
 )
