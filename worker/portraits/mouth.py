@@ -36,6 +36,8 @@ _PARTED_CM = 0.3
 """By how much lips are further apart, or closer, than in the photo when only this is seen."""
 _OWN_TEETH, _OWN_FADE = 0.7, 0.3
 """Part of the photo's own opening that its own teeth are seen in, and over which they end."""
+_UPPER = 0.5
+"""Part of the opening of this mouth from which they end, too."""
 _BAND = 0.25
 """Part of the upper teeth's height over which they and what stands on the lower lip are mixed."""
 _DEEP_CM, _DEEP = 1.3, 0.5
@@ -92,6 +94,9 @@ class MouthInterior:
         opening = np.maximum(there.edge(1, part) - there.edge(0, part), 0)
         teeth = _sampled(own.picture, there, part, there.edge(0, part) + np.maximum(below, 0))
         seen = 1 - _smooth((below / np.maximum(opening, 1e-3) - _OWN_TEETH) / _OWN_FADE)
+        # Towards the corners they would fill all of this mouth, and be taken for lower ones.
+        whole = np.maximum(here.edge(1, part) - here.edge(0, part), 1e-3)
+        seen *= 1 - _smooth(((down - here.edge(0, part)) / whole - _UPPER) / (1 - _UPPER))
         seen = (seen * _smooth(opening / (0.1 * float(own.scale[0]))))[..., None]
         mixed = self.picture + seen * (teeth - self.picture)
         return replace(self, picture=np.rint(np.clip(mixed, 0, 255)).astype(np.uint8))

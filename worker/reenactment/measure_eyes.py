@@ -67,6 +67,13 @@ _HAIRS, _HAIR, _FANNED, _HAIRY = 40, 0.075, 0.16, 0.75
 """Lashes: how many, how long and how far fanned out in widths of the eye, and how dark."""
 _LASHES_DARK, _LASHES_DARKER = 0.55, 0.72
 """Light that they send on at most, a part of the skin's, and what is left of that."""
+_LEAST_LIGHT, _MOST_LIFTED = 0.8, 1.8
+"""Light of a closed lid, as a part of that of the skin below the eye, and by how much it is lifted
+to that at most: lids come forward out of the shade that deep-set eyes lie in."""
+_ON_LID, _UNDER_EYE = (0.05, 0.2), -0.2
+"""Widths above the closed edge between which a lid is compared, with skin from so far below."""
+_OUT_OF_SHADE = 0.6
+"""Lift over which a lid comes to have the colour of that skin."""
 _OWN_COLOUR = 0.35
 """How much of its own colours is kept, beside those of the skin around."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -301,14 +308,40 @@ def _in_colours_of(
     near, far = _blurred(like), _blurred(taken)
     gains = np.exp(_diffused(np.log((near + 8) / (far + 8)), weight))
     matched = taken * np.clip(gains, *_GAINS)
+    lifted = _lift(matched @ _LUMA, top)[..., None]
+    matched *= lifted
     light = np.maximum(matched @ _LUMA, 1.0)[..., None]
     matched *= _lashed(light[..., 0])[..., None] / light
     light = np.maximum(matched @ _LUMA, 1.0)[..., None]
-    around = _diffused(near / np.maximum(near @ _LUMA, 1.0)[..., None], weight)
+    near_light = np.maximum(near @ _LUMA, 1.0)[..., None]
+    around = _diffused(near / near_light, weight)
+    # As they come out of the shade they lose its colour.
+    around += smooth((lifted - 1) / _OUT_OF_SHADE) * (_under_eye(near / near_light) - around)
     usual = cv2.GaussianBlur(light, (0, 0), 12.0)[..., None]
     lash = smooth((usual - light) / (_LASH * usual))
     around += 0.35 * lash * (1 - around)  # lashes are less the skin's colour than black
     return np.asarray(light * (around + _OWN_COLOUR * (matched / light - around)))
+
+
+def _lift(light: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """(ROWS, COLUMNS) by how much closed lids of this light are too dark; 1 from where, (COLUMNS,)
+    widths above their edge, they end."""
+    height, part = _heights(), _parts()
+    inner = (part > 0.2) & (part < 0.8)
+    lid = np.median(light[(height[:, 0] > _ON_LID[0]) & (height[:, 0] < _ON_LID[1])][:, inner])
+    under = float(_under_eye(light))
+    lift = np.clip(_LEAST_LIGHT * under / max(float(lid), 1.0), 1.0, _MOST_LIFTED)
+    above = smooth((top - height) / np.maximum(0.5 * top, 1e-3))
+    below = smooth((height - _UNDER_EYE) / -_UNDER_EYE)
+    beside = smooth((part + 0.15) / 0.3) * smooth((1.15 - part) / 0.3)
+    return np.asarray(1 + (lift - 1) * above * below * beside, np.float32)
+
+
+def _under_eye(skin: np.ndarray) -> np.ndarray:
+    """Usual values (…) of rolled out skin (ROWS, COLUMNS, …) below the eye."""
+    part = _parts()
+    below = skin[_heights()[:, 0] < _UNDER_EYE][:, (part > 0.2) & (part < 0.8)]
+    return np.asarray(np.median(below, axis=(0, 1)))
 
 
 def _lashed(light: np.ndarray) -> np.ndarray:

@@ -50,9 +50,12 @@ def open_mouth(untuned: DrivenFace, tuned: DrivenFace, rest: np.ndarray) -> Mout
         return None
     picture, landmarks = drawn
     mouth = mouth_of(picture, landmarks, FacePose.of(landmarks).scale)
-    mouth = _lit(mouth, _teeth_light(untuned, rest))
+    light = _teeth_light(untuned, rest)
     if _opening(rest) < _SHOWS_TEETH:
-        return mouth
+        return _lit(mouth, light)
+    photo = untuned.portrait.alignment.crop(untuned.portrait.photo, _SIZE)
+    shown = mouth_of(photo, rest, FacePose.of(rest).scale).brightest
+    mouth = _lit(mouth, shown if light is None or shown.sum() > light.sum() else light)
     own = tuned.generator.synthesize(tuned.portrait.latents[None], _SIZE, RegionalStyles.none())[0]
     return mouth.with_teeth(mouth_of(own, rest, FacePose.of(rest).scale))
 

@@ -102,13 +102,13 @@ CONTROLS: tuple[Control, ...] = (
 _BEARABLE = {"eye": 2.0, "brow": 1.2, "mouth": 2.0, "jaw": 2.0}
 """Longest shifts, by kind of region, up to which the generator draws faces."""
 
-EYES = 12
+EYES = 13
 """Rises whenever eyes are measured in another way (measure_eyes.py)."""
 
 GAINS = 8
 """Rises whenever gains are measured in another way (measure_gains.py)."""
 
-MOUTH = 1
+MOUTH = 2
 """Rises whenever the inside of the mouth is drawn in another way (measure_mouth.py)."""
 
 COEFFICIENTS = np.array([ARKIT_NAMES.index(control.name) for control in CONTROLS])

@@ -156,6 +156,16 @@ def test_the_photos_own_teeth_are_seen_in_front(mouth: MouthInterior) -> None:
     assert inside[-1][2] > 150
 
 
+def test_own_teeth_never_stand_on_the_lower_lip(mouth: MouthInterior) -> None:
+    green = FACE.copy()
+    green[:] = (0, 180, 0)
+    own = mouth_of(green, with_lips(2.0), SCALE)
+    picture = mouth.with_teeth(own).picture.astype(int)
+    lower = mouth.lips[1].astype(int)
+    on_lip = picture[lower[1:-1, 1] - 2, lower[1:-1, 0]]
+    assert not ((on_lip[:, 1] > 150) & (on_lip[:, 0] < 60)).any()
+
+
 def test_how_far_lips_are_apart_is_in_centimetres() -> None:
     assert lips_apart(with_lips(1.2), SCALE).max() == pytest.approx(1.2, abs=1e-6)
 
