@@ -18,6 +18,7 @@ import bpy
 from ..shared.errors import InputError
 from ..shared.parameters.schema import FACE_SCHEMA, Parameter, ParameterSchema
 from ..translation import said
+from .remembered import json_object
 
 PREFIX = "photorig_"
 _STEPS = {"degree": 1.0, "centimetre": 0.1, "coefficient": 0.01}
@@ -33,7 +34,7 @@ def schema_of(camera: bpy.types.Camera) -> ParameterSchema:
 @lru_cache(maxsize=32)
 def _schema(text: str) -> ParameterSchema:
     try:
-        extras = ParameterSchema.from_json(json.loads(text)).parameters if text else ()
+        extras = ParameterSchema.from_json(json_object(text)).parameters if text else ()
     except (ValueError, TypeError, InputError):
         extras = ()  # another program wrote something else there
     known = FACE_SCHEMA.index

@@ -23,6 +23,7 @@ from .extra_parameters import schema_of
 from .mapping_rows import PhotorigMappingRow, compile_unless_paused
 from .other_faces import PhotorigOtherFace
 from .portrait_file import read_portrait, resolve
+from .remembered import json_object
 
 SIZES = (
     ("256", "256", "Face crop of 256 pixels: the fastest, for blocking"),
@@ -305,7 +306,7 @@ def photo_reach(settings: PhotorigCameraSettings, bundle_id: str) -> dict[str, t
     """Lowest and highest value by parameter id that the photo's face was seen to show with that
     bundle; nothing where it was measured with another one, or not at all."""
     try:
-        by_bundle = json.loads(settings.photo_reach) if settings.photo_reach else {}
+        by_bundle = json_object(settings.photo_reach) if settings.photo_reach else {}
         ends = by_bundle.get(bundle_id, {}).items()
         return {str(name): (float(low), float(high)) for name, (low, high) in ends}
     except (ValueError, TypeError, AttributeError):
@@ -331,7 +332,7 @@ def set_neutral(settings: PhotorigCameraSettings, offsets: dict[str, float]) -> 
 def _numbers(text: str) -> dict[str, float]:
     """Numbers by name from JSON; nothing where another program wrote something else there."""
     try:
-        values = json.loads(text) if text else {}
+        values = json_object(text) if text else {}
         return {str(name): float(value) for name, value in values.items()}
     except (ValueError, TypeError, AttributeError):
         return {}

@@ -6,7 +6,6 @@ A fit goes on, and loses nothing, while other files are opened.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..extension import PACKAGE
 from ..link.jobs import Job, JobSlot, data_block, with_time_left
 from ..link.link import link
 from ..shared.errors import InputError
+from ..shared.files.reading import read_file
 from ..shared.files.writing import write_atomically
 from ..shared.wire.messages import FitFaces, FitRequest
 from .choice import give_portrait
@@ -170,7 +170,7 @@ def _read_photo(path: Path) -> bytes:
             raise InputError(f"{path.name!r} is a folder", "Choose a photo in it.")
         if path.stat().st_size > _MAXIMUM_BYTES:
             raise InputError(f"{path.name!r} is too large for a photo", "Scale it down.")
-        return path.read_bytes()
+        return read_file(path, _MAXIMUM_BYTES)
     except FileNotFoundError:
         raise InputError(f"There is no photo {str(path)!r}", "Choose it again.") from None
     except OSError as error:
@@ -188,10 +188,13 @@ def _free_path(folder: Path, stem: str, content: bytes) -> Path:
     """A name that no other portrait has: shots that use that one must stay as they are."""
     for number in range(1, 10_000):
         path = folder / (f"{stem}{SUFFIX}" if number == 1 else f"{stem} {number}{SUFFIX}")
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_size != len(content) or path.read_bytes() != content:
-                continue
-        return path
+        try:
+            if read_file(path, len(content)) == content:
+                return path
+        except FileNotFoundError:
+            return path
+        except OSError:
+            continue  # a larger one, or none that anybody can read
     raise InputError(f"{str(folder)!r} is full of portraits of {stem!r}", "Remove some.")
 
 

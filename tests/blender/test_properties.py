@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,3 +167,40 @@ def test_a_portrait_beside_the_file_is_found_by_a_relative_path(
     found = modules.frame_request.portrait_of(bpy.context.scene.camera.data)
     assert found.path == portrait
     assert found.photo_size == (40, 30)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"jawOpen":' * 50_000,
+        '{"jawOpen": 1' + "0" * 400 + "}",
+        '{"jawOpen": Infinity, "headYaw": NaN}',
+        '{"jawOpen": 1e999}',
+        '{"x": "\\ud800"}',
+        "[]",
+        "7",
+        '{"parameters": 7, "name": {}}',
+    ],
+)
+def test_what_a_stranger_wrote_into_a_file_counts_as_nothing(
+    scene: bpy.types.Scene, modules: SimpleNamespace, text: str
+) -> None:
+    settings = scene.camera.data.photorig
+    for name in ("photo_parameters", "photo_reach", "neutral", "extra_parameters"):
+        setattr(settings, name, text)
+    assert not modules.properties.photo_parameters(settings)
+    assert modules.properties.photo_reach(settings, "bundle") == {}
+    assert modules.extra_parameters.schema_of(scene.camera.data).ids == (
+        modules.schema.FACE_SCHEMA.ids
+    )
+    modules.properties.neutral_of(settings)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such files")
+def test_a_pipe_with_the_name_of_a_photo_is_a_sentence(
+    modules: SimpleNamespace, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "photo.jpg")
+    with pytest.raises(modules.errors.InputError, match="no ordinary file"):
+        modules.portrait_fit._read_photo(tmp_path / "photo.jpg")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from photorig.shared.errors import InputError
 from photorig.shared.farm.frames import parse_frames
 from photorig.shared.farm.progress import FORMS, PLAIN, FarmProgress
+from photorig.shared.files.reading import read_file
 from photorig.shared.files.writing import check_folder_writable, check_writable
 from photorig.shared.parameters.timeline import Timeline, timeline
 from photorig.shared.wire.method_offers import DEFAULT_METHOD
@@ -319,7 +320,7 @@ def _keep_beside(path: Path, portrait: Portrait) -> None:
         if not os.path.lexists(updated):
             break
         with contextlib.suppress(OSError):
-            if updated.read_bytes() == content:
+            if read_file(updated, len(content)) == content:
                 return
     try:
         portrait.save(updated)

@@ -60,6 +60,7 @@ from .tuning import tuning_from_tensors, tuning_tensors
 _PARTS = {"mouth": MOUTH_ARRAYS, "lids": LID_ARRAYS, "eyeballs": EYEBALL_ARRAYS}
 """What is kept of a face, and the arrays of it."""
 THUMBNAIL_SIZE = 128
+_STRIP_ROWS = 256
 _MOST_ROWS, _MOST_CHANNELS = 64, 4096
 _GREATEST_LATENT, _GREATEST_RESPONSE = 1e4, 1e5
 """Magnitudes beyond which numbers mean nothing any more, and beyond which they could overflow."""
@@ -325,4 +326,12 @@ def _png_bytes(photo: np.ndarray) -> bytes:
 
 def _decode_photo(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(plain_png(content)), formats=["PNG"]) as image:
-        return np.array(image.convert("RGB"))
+        if image.mode != "RGB":
+            raise ValueError("the photo is not as portraits keep it")
+        # In strips: of a large photo there would be three copies at a time otherwise.
+        width, height = image.size
+        photo = np.empty((height, width, 3), np.uint8)
+        for top in range(0, height, _STRIP_ROWS):
+            bottom = min(top + _STRIP_ROWS, height)
+            photo[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
+    return photo

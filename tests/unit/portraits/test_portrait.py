@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 from photorig.shared.errors import InputError
 from photorig.shared.parameters.schema import FACE_SCHEMA, Parameter, arkit_schema
 from photorig.worker.portraits.alignment import Alignment
-from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.portraits.portrait import Portrait, _decode_photo, _png_bytes
 
 from ..fakes import tiny_portrait
 
@@ -124,3 +124,8 @@ def test_an_alignment_that_is_not_finite_is_refused() -> None:
     broken = Alignment(np.full((2, 3), np.nan))
     with pytest.raises(InputError):
         Portrait.from_bytes(replace(tiny_portrait(), alignment=broken).to_bytes())
+
+
+def test_a_photo_of_many_strips_is_read_pixel_for_pixel() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (700, 40, 3), np.uint8)
+    np.testing.assert_array_equal(_decode_photo(_png_bytes(photo)), photo)
