@@ -108,7 +108,8 @@ def main() -> None:
     parser.add_argument("--idle-minutes", type=float, default=0.0)
     options = parser.parse_args()
     portraits = PortraitStore(Path(tempfile.mkdtemp()), Portrait.from_bytes)
-    executor = LocalExecutor(CardRenderer, portraits, encode_picture)
+    # Tests count what is rendered, and one worker serves many of them.
+    executor = LocalExecutor(CardRenderer, portraits, encode_picture, kept_bytes=0)
     settings = ServerOptions(
         options.connection_file,
         parent_pid=options.parent_pid,

@@ -47,7 +47,7 @@ from .workshop import Workshop
 
 log = logging.getLogger(__name__)
 
-_KEPT_BYTES = 128 << 20
+KEPT_BYTES = 128 << 20
 """Of finished frames; one of 1024² has 1.5 MB as PNG."""
 _PREPARED = {"headYaw": 2.0, "headRoll": 2.0, "jawOpen": 0.1}
 """A frame that needs all that any frame of a portrait needs."""
@@ -65,6 +65,7 @@ class LocalExecutor:
             many threads as it says, see `SeveralFrames`.
         portraits: where the portraits are.
         encode: called in the encoding threads.
+        kept_bytes: of finished frames, so that what was made lately is not made again.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class LocalExecutor:
         portraits: PortraitSource,
         encode: Encoder,
         encoding_threads: int = 2,
+        kept_bytes: int = KEPT_BYTES,
     ) -> None:
         self.wake: Callable[[], None] = lambda: None
         self._make_renderer = make_renderer
@@ -88,7 +90,7 @@ class LocalExecutor:
         self._lock = threading.Lock()
         self._cancelled: set[int] = set()
         self._at_work: dict[int, _AtWork] = {}  # by task, the one that began first at first
-        self._kept = BoundedCache[_Picture, FrameReply](_KEPT_BYTES, lambda reply: reply.n_bytes)
+        self._kept = BoundedCache[_Picture, FrameReply](kept_bytes, lambda reply: reply.n_bytes)
         self._milliseconds: float | None = None
         self._preview_sizes = deque[int](_USUAL_SIZES, maxlen=len(_USUAL_SIZES))
         self._spare_ids = itertools.count(-1, -1)
