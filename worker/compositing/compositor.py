@@ -45,17 +45,24 @@ from .layers import (
     background,
     composited_over,
     mixed,
-    moved_matte,
     rest_person,
-    warped,
     with_fringe,
     with_surroundings,
 )
+from .moved_head import HeadWays, moved_matte, warped
 from .paste_back import PasteWindow, paste_window
+from .rest_head import RestHead, Scene
 from .tone import Tone, tone_of
-from .turned_face import RestHead, split_motion, turned_person, turned_share
+from .turned_face import (
+    Drawn,
+    Turn,
+    draw_turned,
+    split_motion,
+    turned_matte,
+    turned_share,
+)
 
-VERSION = 14
+VERSION = 15
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes
@@ -214,11 +221,8 @@ class PortraitStage:
                 place = self._place(portrait, canvas, at_rest)
                 region[:] = warped(region, person, at_rest.plate, place, motion)
         if share > 0 and move is not None:
-            turned, person, left = self._turned(portrait, size, canvas, at_rest, crop, motion, move)
-            if not left.is_rest:
-                place = self._place(portrait, canvas, at_rest)
-                turned = warped(turned, person, at_rest.plate, place, left)
-            region[:] = mixed(region, turned, share)
+            turn = self._turn(portrait, size, canvas, at_rest, crop, motion, move)
+            draw_turned(region, share, *turn)
         return rasters.finished(frame[canvas.cut])
 
     def matte(
@@ -245,10 +249,8 @@ class PortraitStage:
                 person = moved_matte(person, self._place(portrait, canvas, at_rest), motion)
             region[:] = np.clip(person, 0, 1)
         if share > 0 and move is not None:
-            _, person, left = self._turned(portrait, size, canvas, at_rest, crop, motion, move)
-            if not left.is_rest:
-                person = moved_matte(person, self._place(portrait, canvas, at_rest), left)
-            region += share * (np.clip(person, 0, 1) - region)
+            turn = self._turn(portrait, size, canvas, at_rest, crop, motion, move)
+            region += share * (np.clip(turned_matte(*turn), 0, 1) - region)
         return np.ascontiguousarray(matte[canvas.cut])
 
     def face(
@@ -266,7 +268,8 @@ class PortraitStage:
         if move is None or at_rest is None:
             return face
         whole, still = canvas.photo.copy(), HeadMotion(roll=-move.tilt)
-        whole[at_rest.region], *_ = self._turned(portrait, size, canvas, at_rest, crop, still, move)
+        turn = self._turn(portrait, size, canvas, at_rest, crop, still, move)
+        draw_turned(whole[at_rest.region], 1.0, *turn)
         return mixed(face, whole[canvas.cut], share)
 
     def _toned(self, portrait: Portrait, picture: Raster) -> Raster:
@@ -298,7 +301,7 @@ class PortraitStage:
         matte[rest.part] = alone
         return window, matte
 
-    def _turned(
+    def _turn(
         self,
         portrait: Portrait,
         size: Size,
@@ -307,22 +310,23 @@ class PortraitStage:
         crop: np.ndarray,
         motion: HeadMotion,
         move: FaceMove,
-    ) -> tuple[np.ndarray, np.ndarray, HeadMotion]:
-        """The region (h, w, 3) with the head turned in it, the person's matte in it, and how the
-        head still has to move."""
+    ) -> tuple[RestHead, Drawn, Turn]:
+        """What there is in the region to turn the head, and how."""
         photo, (rows, columns) = canvas.photo[rest.region], rest.region
-        alignment = canvas.alignment.from_corner(columns.start, rows.start)
-        key = (portrait.id, size)
-        head = self._heads_at_rest.get(
-            key, lambda: RestHead.of(photo, rest.matte, alignment, move.rest)
-        )
+
+        def make() -> RestHead:
+            alignment = canvas.alignment.from_corner(columns.start, rows.start)
+            scene = Scene(photo, rest.plate, rest.matte, rest.uncovered, alignment)
+            return RestHead.of(scene, move.rest)
+
+        head = self._heads_at_rest.get((portrait.id, size), make)
         place = self._places.get((portrait.id,), lambda: self._heads.find(portrait))
         along, left = split_motion(motion, move.tilt)
-        drawn = (crop, lambda: self._matte.person(small(crop)))
-        picture, person = turned_person(
-            photo, rest.plate, rest.matte, rest.uncovered, head, *drawn, move, place, along
-        )
-        return picture, person, left
+        ways = None
+        if not left.is_rest:
+            ways = HeadWays.of(photo.shape, self._place(portrait, canvas, rest), left)
+        drawn = Drawn(crop, lambda: self._matte.person(small(crop)))
+        return head, drawn, Turn(move, place, along, ways)
 
     def _canvas(self, portrait: Portrait, size: Size) -> Canvas:
         return self._canvases.get((portrait.id, size), lambda: canvas_of(portrait, size))

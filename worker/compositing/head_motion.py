@@ -8,6 +8,7 @@ poses in between (the flow of a velocity field), so nothing can fold, however sh
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
@@ -167,24 +168,32 @@ def source_positions(shape: tuple[int, int], place: HeadPlace, motion: HeadMotio
     Returns:
         (h, w, 2) float32, x and y as OpenCV counts them: the first pixel's centre is 0.
     """
+    ways = source_ways(shape, place, motion)
+    ways[..., 0] += np.arange(shape[1], dtype=np.float32)
+    ways[..., 1] += np.arange(shape[0], dtype=np.float32)[:, None]
+    return ways
+
+
+def source_ways(shape: tuple[int, int], place: HeadPlace, motion: HeadMotion) -> np.ndarray:
+    """(h, w, 2) float32: from each pixel to where it comes from; see `source_positions`."""
     import cv2
 
+    points, x, y = _grid(shape)
+    way = _followed_back(points, place, motion) - points
+    axes = (np.ascontiguousarray(axis, np.float32) for axis in (way.real, way.imag))
+    return cv2.merge([cv2.remap(axis, x, y, cv2.INTER_LINEAR) for axis in axes])
+
+
+@functools.lru_cache(maxsize=4)
+def _grid(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Complex points at which the flow is followed, and where between them each pixel lies."""
     height, width = shape
     step = max(height, width) / _GRID
     columns, rows = math.ceil(width / step) + 1, math.ceil(height / step) + 1
     x, y = np.meshgrid(np.arange(columns) * step, np.arange(rows) * step)
-    points = x + 1j * y
-    source = _followed_back(points, place, motion)
-    displacement = source - points
-    coarse = np.stack([displacement.real, displacement.imag], -1).astype(np.float32)
     # Grid point (i, j) lies at pixel position (j, i) · step, pixel centre p at p + ½.
-    grid_x = ((np.arange(width) + 0.5) / step).astype(np.float32)
-    grid_y = ((np.arange(height) + 0.5) / step).astype(np.float32)
-    map_x, map_y = np.meshgrid(grid_x, grid_y)
-    fine = cv2.remap(coarse, map_x, map_y, cv2.INTER_LINEAR)
-    fine[..., 0] += np.arange(width, dtype=np.float32)
-    fine[..., 1] += np.arange(height, dtype=np.float32)[:, None]
-    return fine
+    across, down = (((np.arange(n) + 0.5) / step).astype(np.float32) for n in (width, height))
+    return (x + 1j * y, *np.meshgrid(across, down))
 
 
 def head_similarity(place: HeadPlace, motion: HeadMotion) -> tuple[complex, complex]:

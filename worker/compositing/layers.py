@@ -6,18 +6,13 @@ jumps when a motion begins: the layers fade in with the distance that a pixel ha
 
 from __future__ import annotations
 
-import functools
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from photorig.worker import rasters
 from photorig.worker.rasters import Raster
-
-from .coarse import Coarse
-from .head_motion import HeadMotion, HeadPlace, source_positions
 
 # Lengths are parts of the aligned square's side, so that they are the same at every size.
 _SEAM_REACH = 0.012  # how far outside the person the driven picture ends
@@ -31,12 +26,7 @@ _MIRROR_DEPTH = 0.12  # how deep behind the person the background has grain
 _GRAIN_REACH, _GRAIN = 0.01, 5.0  # how coarse grain is; levels up to which it is no drawing
 _CONTINUES = 0.02  # from how far what goes on behind the person is told
 _FADE = 0.018  # distance a pixel has to move until only the layers are seen
-_COLOUR_REACH = 0.06  # from how far the colours of person and background are told apart
-_COLOUR_SIDE = 128  # pixels of the square's side at which these colours are told apart
-_MOTION_SIDE = 256  # the same for how far each point moves
-_PAD = 0.3  # how far beyond the picture a head may have been
-_HEAD_RADIUS = 0.33  # of a usual head
-_LONGEST_ABOVE, _LONGEST_ASIDE = 0.12, 0.06  # what of a head may lie beyond the edges
+_PLATE_SIDE = 256  # pixels of the square's side at which what goes on behind it is found
 _LEAST = 1 / 512  # below it, a weight cannot change a level
 
 
@@ -137,70 +127,9 @@ def composited_over(
     return blend(behind, driven, surrounded + has_moved * (alone - surrounded))
 
 
-def warped(
-    picture: Raster,
-    person: Raster,
-    plate: Raster,
-    place: HeadPlace,
-    motion: HeadMotion,
-) -> Raster:
-    """The picture with its head moved.
-
-    Args:
-        picture: (h, w, 3) uint8, driven, its background that of the picture at rest.
-        person: (h, w) float32, its matte.
-        plate: (h, w, 3) uint8, the picture at rest without the person, see `background`.
-
-    Returns:
-        (h, w, 3) uint8; outside the moved person it is the plate or the picture.
-    """
-    source, fade = _moves(person, place, motion)
-    own = person_colours(
-        picture, person, max(round(_COLOUR_REACH * place.unit), 3), place.unit / _COLOUR_SIDE
-    )
-    pad = round(_PAD * place.unit)
-    opacity = _moved_from(source, person, pad, place.unit)
-    # Where a pixel moves far, so does the one that it comes from: one picture can be moved.
-    wide = continued_beyond(blend(picture, own, fade), pad)
-    front = rasters.sampled(wide, source + pad, cv2.INTER_CUBIC)
-    return blend(blend(picture, plate, fade), front, opacity)
-
-
-def moved_matte(person: Raster, place: HeadPlace, motion: HeadMotion) -> Raster:
-    """A person's matte (h, w) float32 as `warped` shows the person."""
-    source, _ = _moves(person, place, motion)
-    return _moved_from(source, person, round(_PAD * place.unit), place.unit)
-
-
 def gone_by(way: Raster) -> Raster:
     """How far only layers are seen of what has come that far, (h, w) float32 in sides."""
     return _smooth(way / _FADE)
-
-
-def _moves(person: Raster, place: HeadPlace, motion: HeadMotion) -> tuple[Raster, Raster]:
-    """Where each pixel of a matte (h, w) comes from, (h, w, 2) float32 as OpenCV counts, and (h, w)
-    float32 how far only layers are seen there; found at the resolution of small pictures, for both
-    are smooth."""
-    coarse = Coarse.of((person.shape[0], person.shape[1]), place.unit / _MOTION_SIDE)
-    factor, margin = coarse.factor, coarse.margin
-    in_coarse = replace(
-        place,
-        pivot=place.pivot / factor + margin,
-        chin=place.chin / factor + margin,
-        chin_radius=place.chin_radius / factor,
-        centre=place.centre / factor + margin,
-        pixels_per_cm=place.pixels_per_cm / factor,
-        unit=place.unit / factor,
-    )
-    way = source_positions(coarse.shape, in_coarse, motion) - _positions(*coarse.shape)
-    fade = _smooth(cv2.magnitude(*cv2.split(way)) / (_FADE * in_coarse.unit))
-    fields = (factor * way + coarse.positions, fade)
-    source, fade = (coarse.enlarged(rasters.like(each, person)) for each in fields)
-    return source, fade
-
-
-def _moved_from(source: Raster, person: Raster, pad: int, unit: float) -> Raster:
-    return rasters.sampled(beyond_edges(person, pad, unit), source + pad, cv2.INTER_LINEAR)
 
 
 def _positions(height: int, width: int) -> np.ndarray:
@@ -265,11 +194,11 @@ def _continued(picture: np.ndarray, covered: np.ndarray, unit: float) -> np.ndar
     """(h, w, 3) float32: a picture that goes on where it is covered (h, w), fast marching (Telea
     2004) at the resolution of small pictures; next to the cover colours are whole."""
     height, width = covered.shape
-    factor = max(unit / _MOTION_SIDE, 1.0)
+    factor = max(unit / _PLATE_SIDE, 1.0)
     size = (max(round(width / factor), 1), max(round(height / factor), 1))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     hidden = (cv2.resize(covered, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    filled = cv2.inpaint(small, hidden, max(_CONTINUES * _MOTION_SIDE, 1.0), cv2.INPAINT_TELEA)
+    filled = cv2.inpaint(small, hidden, max(_CONTINUES * _PLATE_SIDE, 1.0), cv2.INPAINT_TELEA)
     return cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
@@ -293,92 +222,3 @@ def _mirrored(picture: np.ndarray, covered: np.ndarray) -> tuple[np.ndarray, np.
     there = np.clip(2 * edge - _positions(height, width), 0, [width - 1, height - 1])
     colours = cv2.remap(picture, there.astype(np.float32), None, cv2.INTER_LINEAR)
     return colours.astype(np.float32), depth
-
-
-def person_colours(picture: Raster, person: Raster, size: int, factor: float = 1.0) -> Raster:
-    """(h, w, 3) uint8 colours of the person alone, also where its edge lets the background through.
-
-    'Fast multi-level foreground estimation' in its blurred form (Forte 2021), two passes.
-
-    Args:
-        size: pixels from which the colours are taken.
-        factor: how much coarser than the picture the means of these may be.
-    """
-    height, width = person.shape
-    factor = max(int(factor), 1)
-    small = (math.ceil(width / factor), math.ceil(height / factor))
-    colours = rasters.floats(rasters.resized(picture, small, cv2.INTER_AREA))
-    weight = rasters.resized(person, small, cv2.INTER_AREA)
-    mean, outside = _means(colours, weight, max(size // factor, 3), max(size // (4 * factor), 3))
-    # m + w (I − w m − (1 − w) o) = w I + (1 − w) ((1 + w) m − w o): what is not I is smooth.
-    weights = rasters.repeated(weight, 3)
-    other = rasters.resized(mean + weights * (mean - outside), (width, height))
-    return rasters.saturated(rasters.blended(other, rasters.floats(picture), person))
-
-
-def _means(colours: Raster, person: Raster, *sizes: int) -> tuple[Raster, Raster]:
-    """(h, w, 3) float32 each: colours of the person and of what is behind it, around each pixel."""
-    weight = rasters.repeated(person, 3)
-    foreground = behind = mean = outside = colours
-    for size in sizes:
-        inside = rasters.averaged(weight, size)
-        mean = rasters.averaged(foreground * weight, size) / (inside + 1e-5)
-        outside = rasters.averaged(behind * (1 - weight), size) / (1 - inside + 1e-5)
-        foreground = mean + weight * (colours - weight * mean - (1 - weight) * outside)
-        foreground = foreground.clip(0, 255)
-        behind = outside.clip(0, 255)
-    return mean, outside
-
-
-_COARSE_BEYOND = 6
-"""Parts of the padding that a pixel out of focus is wide."""
-
-
-def continued_beyond(colours: Raster, pad: int) -> Raster:
-    """Pixels beyond the edges: hair goes on above and aside, clothes below as they end.
-
-    What goes on is the mirror image, out of focus: sharp, it would show a second ear.
-    """
-    height, width = colours.shape[:2]
-    colours = rasters.padded(colours, (pad, 0, pad, pad), cv2.BORDER_REFLECT_101)
-    colours = rasters.padded(colours, (0, pad, 0, 0), cv2.BORDER_REPLICATE)
-    whole = (int(colours.shape[1]), int(colours.shape[0]))
-    coarse = max(pad // _COARSE_BEYOND, 1)
-    small = (max(whole[0] // coarse, 1), max(whole[1] // coarse, 1))
-    soft = rasters.resized(rasters.resized(colours, small, cv2.INTER_AREA), whole)
-    x, y = np.arange(whole[0]) - pad, np.arange(whole[1]) - pad
-    aside = np.maximum(np.maximum(-x, x - width + 1), 0)
-    above = np.maximum(np.maximum(-y, y - height + 1), 0)
-    beyond = np.maximum(aside[None, :], above[:, None]).astype(np.float32)
-    share = rasters.like(np.clip(beyond / max(coarse, 1), 0, 1), colours)[..., None]
-    mixed = colours + share * (rasters.floats(soft) - colours)
-    return rasters.of_type(mixed, colours)
-
-
-def beyond_edges(person: Raster, pad: int, unit: float) -> Raster:
-    """A matte (h, w) with ``pad`` pixels more on each side; what an edge has cut ends in a dome."""
-    wide = rasters.padded(person, (pad, pad, pad, pad), cv2.BORDER_REPLICATE)
-    # Seen from each edge: its outermost row first, then outwards.
-    aside = functools.partial(_dome, depth=pad, unit=unit, longest=_LONGEST_ASIDE)
-    left, right = (aside(rasters.finished(wide[pad:-pad, at])) for at in (pad, -pad - 1))
-    wide[pad:-pad, :pad] = rasters.like(left[::-1].T, wide)
-    wide[pad:-pad, -pad:] = rasters.like(right.T, wide)
-    above = _dome(rasters.finished(wide[pad]), pad, unit, _LONGEST_ABOVE)
-    wide[:pad] = rasters.like(above[::-1], wide)
-    return wide
-
-
-def _dome(edge: np.ndarray, depth: int, unit: float, longest: float) -> np.ndarray:
-    """(depth, n) float32: how a matte's edge (n,) goes on outwards as the rest of a round head."""
-    width = float(edge.sum())
-    if width < 1:
-        return np.zeros((depth, len(edge)), np.float32)
-    middle = float((edge * np.arange(len(edge))).sum()) / width
-    radius = max(_HEAD_RADIUS * unit, 0.55 * width)
-    height = min(radius - math.sqrt(radius**2 - (width / 2) ** 2), longest * unit)
-    away = (np.arange(depth, dtype=np.float32)[:, None] + 1) / max(1.2 * height, 1)
-    narrowed = np.sqrt(np.clip(1 - away**2, 0, 1))
-    columns = middle + (np.arange(len(edge)) - middle) / np.maximum(narrowed, 1e-3)
-    columns = np.clip(columns, 0, len(edge) - 1).astype(np.float32)
-    dome = cv2.remap(edge[None], columns, np.zeros_like(columns), cv2.INTER_LINEAR)
-    return np.asarray(dome * np.clip(8 * narrowed, 0, 1), np.float32)

@@ -25,8 +25,8 @@ def painted(
     points = np.clip(points, -_FARTHEST, _FARTHEST) - 0.5
     corners = np.round(points * 2**_BITS).astype(np.int32)[triangles]
     order = np.argsort(depth[triangles].mean(1), kind="stable")
-    for number in order.tolist():
-        cv2.fillConvexPoly(index, corners[number], number + 1, cv2.LINE_8, _BITS)
+    for number, polygon in zip((order + 1).tolist(), corners[order], strict=True):
+        cv2.fillConvexPoly(index, polygon, number, cv2.LINE_8, _BITS)
     return index
 
 
@@ -39,23 +39,29 @@ def interpolated(
     hardly wider than a pixel its value would be far off, so it stays within those of the corners.
     """
     at_corners = values[triangles]
-    maps, count = _affine(points[triangles], at_corners), values.shape[1]
-    bounds = np.concatenate([at_corners.min(1), at_corners.max(1)], 1).astype(np.float32)
-    rows, columns = np.nonzero(index)
-    numbers = index[rows, columns] - 1
-    chosen, limits = np.take(maps, numbers, axis=0), np.take(bounds, numbers, axis=0)
-    x = (columns + np.float32(0.5))[:, None].astype(np.float32)
-    y = (rows + np.float32(0.5))[:, None].astype(np.float32)
-    result = np.zeros((*index.shape, count), np.float32)
-    along, down = chosen[:, count : 2 * count], chosen[:, 2 * count :]
-    found = chosen[:, :count] + x * along + y * down
-    result[rows, columns] = np.clip(found, limits[:, :count], limits[:, count:])
-    return result
+    tables = (*_affine(points[triangles], at_corners), at_corners.min(1), at_corners.max(1))
+    height, (width, count) = index.shape[0], (index.shape[1], values.shape[1])
+    # Rows of all channels side by side: long rows are what the processor is fast with.
+    numbers = index.astype(np.intp)
+    found, along, down, low, high = (
+        np.take(_after_nothing(table), numbers, axis=0).reshape(height, -1) for table in tables
+    )
+    along *= np.repeat(np.arange(width, dtype=np.float32) + np.float32(0.5), count)
+    down *= np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5)
+    found += along
+    found += down
+    np.maximum(found, low, out=found)
+    return np.minimum(found, high, out=found).reshape(height, width, count)
 
 
-def _affine(corners: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """(t, 3 c) float32 of triangles with corners (t, 3, 2) and values (t, 3, c): offset, change
-    along x and along y."""
+def _after_nothing(table: np.ndarray) -> np.ndarray:
+    """A table (t + 1, c) float32 for numbers that count from 1: its first row is 0."""
+    return np.concatenate([np.zeros((1, table.shape[1]), np.float32), table], dtype=np.float32)
+
+
+def _affine(corners: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of triangles with corners (t, 3, 2) and values (t, 3, c): offset, change along x and along y,
+    (t, c) each."""
     edges, changes = corners[:, 1:] - corners[:, :1], values[:, 1:] - values[:, :1]
     determinant = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
     inverse = np.empty_like(edges)
@@ -66,4 +72,4 @@ def _affine(corners: np.ndarray, values: np.ndarray) -> np.ndarray:
     slopes = (inverse / np.where(flat, 1, determinant)[:, None, None]) @ changes
     slopes[flat] = 0
     offsets = values.mean(1) - np.einsum("ti,tic->tc", corners.mean(1), slopes)
-    return np.concatenate([offsets, slopes[:, 0], slopes[:, 1]], 1).astype(np.float32)
+    return offsets, slopes[:, 0], slopes[:, 1]

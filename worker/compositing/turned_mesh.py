@@ -16,6 +16,7 @@ import numpy as np
 
 from photorig.worker.faces.face_topology import FACE_BORDER, N_VERTICES
 
+from .coarse import Part, box
 from .face_mesh import FacePose
 from .face_move import FaceMove
 from .head_mesh import (
@@ -49,6 +50,8 @@ nothing is; how many times that above a face."""
 _SOFTENED = 0.6
 _SOFTENED_LAYER = 1.0
 _LEAST_LAYER = 0.02
+_NEAR = 8
+"""Points around a face beyond which nothing goes on."""
 _OUTLINE = 0.7
 """Points over which the face's outline is softened."""
 _TRUST_SOFTENED = 1.2
@@ -258,27 +261,28 @@ def fields(head: HeadTurn, covered: np.ndarray | None = None) -> HeadFields:
     """
     points = (head.turned - LOW) * PITCH
     index = painted(points, head.depth, head_triangles(), raster_shape())
-    moves = np.concatenate([head.rest, head.drawn], 1) * PITCH - np.tile(head.turned * PITCH, 2)
-    found = interpolated(index, points, moves, head_triangles()) * _edges()[..., None] / PITCH
+    moves = np.concatenate([head.rest, head.drawn], 1) - np.tile(head.turned, 2)
+    found = interpolated(index, points, moves, head_triangles())
+    found *= _edges()
     face = ((index > 0) & (index <= n_face_triangles())).astype(np.float32)
-    back, cover = np.ascontiguousarray(found[..., :2]), cv2.GaussianBlur(face, (0, 0), _OUTLINE)
-    trust = np.concatenate([np.ones(1, np.float32), head.trust])[index]
-    appears = np.concatenate([np.zeros(1, np.float32), head.appears])[index]
-    of_skin = np.concatenate([np.ones(1, np.float32), head.of_skin])[index]
-    aside = np.concatenate([np.zeros(1, np.float32), head.aslant])[index]
+    believed = np.stack([head.trust, head.of_skin, head.appears, head.aslant], 1)
+    believed = np.concatenate([np.array([[1, 1, 0, 0]], np.float32), believed])
+    trust, of_skin, appears, aside = cv2.split(np.take(believed, index, axis=0))
     beyond = (1 - face) * (1 - trust)
-    near = _near_triangles()[index] if beyond.any() else beyond
-    drawn = cv2.GaussianBlur(found[..., 2:], (0, 0), _SOFTENED)
-    trust, face, beyond, of_skin = map(_softened, (trust, face, beyond, of_skin))
-    near = cv2.GaussianBlur(near, (0, 0), _OUTLINE_NEAR) if beyond.any() else near
-    appears, aside = (cv2.GaussianBlur(part, (0, 0), _OUTLINE) for part in (appears, aside))
+    near = beyond
+    if beyond.any():
+        near = cv2.GaussianBlur(_near_triangles()[index], (0, 0), _OUTLINE_NEAR)
+    trust, inside, beyond, of_skin = cv2.split(_softened(cv2.merge([trust, face, beyond, of_skin])))
+    outlines = cv2.GaussianBlur(cv2.merge([face, appears, aside]), (0, 0), _OUTLINE)
+    back, drawn = (np.ascontiguousarray(values) for values in (found[..., :2], found[..., 2:]))
+    drawn = cv2.GaussianBlur(drawn, (0, 0), _SOFTENED)
+    cover, appears, aside = cv2.split(outlines)
     return HeadFields(
-        _continued(back, 1 - face),
-        _continued(back, face),
+        *_layers(back, inside),
         cover,
         drawn,
         trust if covered is None else trust * (1 - _at(covered, drawn)),
-        face,
+        inside,
         beyond,
         near,
         appears,
@@ -297,13 +301,34 @@ def _near_triangles() -> np.ndarray:
     return np.concatenate([[0.0], np.ones(n_face_triangles()), of_rings]).astype(np.float32)
 
 
+def _layers(values: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values (m, n, 2) of what is around a face (m, n), and of the face, softened; each goes on a
+    little where the other one hides it."""
+    around = cv2.GaussianBlur(values, (0, 0), _SOFTENED_LAYER)
+    before, part = around.copy(), box(face > 0)
+    if part[0].stop:
+        near, wide = _grown(part, _NEAR), _grown(part, 2 * _NEAR)
+        inner = tuple(
+            slice(a.start - b.start, a.stop - b.start) for a, b in zip(near, wide, strict=True)
+        )
+        around[near] = _continued(values[wide], 1 - face[wide])[inner]
+        before[near] = _continued(values[wide], face[wide])[inner]
+    return around, before
+
+
+def _grown(part: Part, margin: int) -> Part:
+    rows, columns = (slice(max(side.start - margin, 0), side.stop + margin) for side in part)
+    return rows, columns
+
+
 def _continued(values: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Values (m, n, 2) of one layer, softened, and going on a little where another one hides it."""
-    near = cv2.GaussianBlur(where, (0, 0), _SOFTENED_LAYER)
-    total = cv2.GaussianBlur(values * cv2.merge([where] * 2), (0, 0), _SOFTENED_LAYER)
-    known = near > _LEAST_LAYER
-    share = cv2.merge([np.where(known, near, 1)] * 2)
-    return np.where(cv2.merge([known.astype(np.uint8)] * 2) > 0, total / share, values)
+    across, down = cv2.split(values)
+    here = cv2.merge([where, across * where, down * where])
+    near, *totals = cv2.split(cv2.GaussianBlur(here, (0, 0), _SOFTENED_LAYER))
+    known, near = cv2.compare(near, _LEAST_LAYER, cv2.CMP_GT), cv2.max(near, _LEAST_LAYER)
+    mean = cv2.merge([cv2.divide(total, near) for total in totals])
+    return cv2.copyTo(mean, known, values.copy())
 
 
 def _at(square: np.ndarray, ways: np.ndarray) -> np.ndarray:
@@ -347,8 +372,8 @@ class _Similarity:
 
 @functools.cache
 def _edges() -> np.ndarray:
-    """(m, n) float32: 1, falling to 0 at the edges of the raster."""
+    """(m, n, 4) float32: 1, falling to 0 at the edges of the raster."""
     rows, columns = (
         np.minimum(np.arange(length), np.arange(length)[::-1]) / _EDGE for length in raster_shape()
     )
-    return (smooth(rows)[:, None] * smooth(columns)[None, :]).astype(np.float32)
+    return cv2.merge([(smooth(rows)[:, None] * smooth(columns)[None, :]).astype(np.float32)] * 4)

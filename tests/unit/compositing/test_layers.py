@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
+from photorig.worker.compositing.beyond_edges import beyond_edges
 from photorig.worker.compositing.head_motion import HeadMotion, HeadPlace
 from photorig.worker.compositing.layers import (
     background,
-    beyond_edges,
     blend,
     composited_over,
-    person_colours,
     rest_person,
-    warped,
     with_fringe,
 )
+from photorig.worker.compositing.moved_head import moved_matte, warped
+from photorig.worker.compositing.own_colours import person_colours
 
 SIZE = 128
 PLACE = HeadPlace(
@@ -110,6 +110,16 @@ def test_where_the_head_was_there_is_background_and_where_it_went_the_head() -> 
     left_behind, arrived = frame[40:50, 84:92].mean((0, 1)), frame[40:50, 20:28].mean((0, 1))
     assert np.abs(left_behind - PLATE[40:50, 84:92].mean((0, 1))).max() < 3
     assert np.abs(arrived - PICTURE[PERSON == 1].mean(0)).max() < 25
+
+
+def test_the_matte_of_a_moved_head_goes_with_it() -> None:
+    motion = HeadMotion(x=3, y=1)
+    assert np.array_equal(moved_matte(PERSON, PLACE, HeadMotion()), PERSON)
+    moved = moved_matte(PERSON, PLACE, motion)
+    x, y = (round(cm * PLACE.pixels_per_cm) for cm in (motion.x, motion.y))
+    np.testing.assert_allclose(
+        moved[30:70, 40 + x : 90 + x], PERSON[30 + y : 70 + y, 40:90], atol=0.3
+    )
 
 
 def test_other_people_and_holes_are_not_in_the_matte() -> None:

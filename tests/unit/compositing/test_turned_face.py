@@ -11,10 +11,15 @@ import pytest
 from photorig.worker.compositing.face_move import FaceMove
 from photorig.worker.compositing.head_mesh import LOW, PITCH
 from photorig.worker.compositing.head_motion import HeadMotion
+from photorig.worker.compositing.head_place import in_window
+from photorig.worker.compositing.moved_head import HeadWays
+from photorig.worker.compositing.rest_head import RestHead, Scene
 from photorig.worker.compositing.turned_face import (
-    RestHead,
+    Drawn,
+    Turn,
+    draw_turned,
     split_motion,
-    turned_person,
+    turned_matte,
     turned_share,
 )
 from photorig.worker.compositing.turned_mesh import (
@@ -230,24 +235,15 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
     return photo, np.clip((1 - away) * 20 + 0.5, 0, 1).astype(np.float32)
 
 
-def shown(move: FaceMove) -> tuple[np.ndarray, np.ndarray]:
+def shown(move: FaceMove, left: HeadWays | None = None) -> tuple[np.ndarray, np.ndarray]:
     photo, matte = pictures()
-    plate = np.full_like(photo, 7)
-    head = RestHead.of(photo, matte, ALIGNMENT, move.rest)
-    drawn = np.full((64, 64, 3), 128, np.uint8)
     uncovered = (matte > 0).astype(np.float32)
-    return turned_person(
-        photo,
-        plate,
-        matte,
-        uncovered,
-        head,
-        drawn,
-        lambda: np.ones((64, 64), np.float32),
-        move,
-        place(),
-        HeadMotion(),
-    )
+    scene = Scene(photo, np.full_like(photo, 7), matte, uncovered, ALIGNMENT)
+    head = RestHead.of(scene, move.rest)
+    drawn = Drawn(np.full((64, 64, 3), 128, np.uint8), lambda: np.ones((64, 64), np.float32))
+    turn, picture = Turn(move, place(), HeadMotion(), left), photo.copy()
+    draw_turned(picture, 1.0, head, drawn, turn)
+    return picture, turned_matte(head, drawn, turn)
 
 
 def test_not_turned_the_picture_is_the_photo_bit_for_bit() -> None:
@@ -278,6 +274,29 @@ def test_a_turned_head_shows_the_photo() -> None:
     carried = picture[near, nose[0] + np.mgrid[-6:7, -6:7][1]].astype(float)
     there = photo[was, before[0] + np.mgrid[-6:7, -6:7][1]].astype(float)
     assert np.corrcoef(carried.ravel(), there.ravel())[0, 1] > 0.5
+
+
+def test_a_turned_head_that_is_shifted_shows_the_same_elsewhere() -> None:
+    x = 20.0
+    still, _ = shown(turned_move(0, 15))
+    in_photo = in_window(place(), ALIGNMENT, np.zeros(2))
+    ways = HeadWays.of((SIDE, SIDE), in_photo, HeadMotion(x=x / in_photo.pixels_per_cm))
+    aside, _ = shown(turned_move(0, 15), ways)
+    rows, columns = slice(60, 110), slice(75, 125)  # of the face; around it the mesh is stretched
+    moved = slice(columns.start + int(x), columns.stop + int(x))
+    np.testing.assert_allclose(aside[rows, moved].astype(int), still[rows, columns], atol=2)
+
+
+def test_a_little_share_is_a_little_of_it() -> None:
+    photo, matte = pictures()
+    move = turned_move(0, 15)
+    head = RestHead.of(Scene(photo, photo, matte, matte, ALIGNMENT), move.rest)
+    drawn = Drawn(photo, lambda: np.ones((64, 64), np.float32))
+    turn, picture = Turn(move, place(), HeadMotion()), np.zeros_like(photo)
+    draw_turned(picture, 0.25, head, drawn, turn)
+    whole = np.zeros_like(photo)
+    draw_turned(whole, 1.0, head, drawn, turn)
+    np.testing.assert_allclose(picture.astype(int), 0.25 * whole, atol=1)
 
 
 def test_fields_are_a_pure_function() -> None:

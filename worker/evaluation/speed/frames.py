@@ -42,7 +42,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "matte": (PersonMatte, "person"),
     "carry": (compositor, "carried"),
     "lay over": (compositor, "composited_over"),
-    "turn": (compositor, "turned_person"),
+    "turn": (compositor, "draw_turned"),
     "move": (compositor, "warped"),
 }
 """The functions that are timed; each without those of the others that it calls."""
