@@ -48,6 +48,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     frames.add_argument(
         "--frames", type=int, default=24, metavar="N", help="of each sequence; 0: none (24)"
     )
+    frames.add_argument(
+        "--liveportrait",
+        action="store_true",
+        help="measure LivePortrait's networks too, with random weights (takes a minute)",
+    )
     frames.add_argument("--save", type=Path, metavar="FILE", help="keep what was measured")
     frames.add_argument(
         "--against", type=Path, metavar="FILE", help="tell what is slower than in a kept run"

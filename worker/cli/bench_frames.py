@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from photorig.shared.wire.messages import FrameRequest
+    from photorig.worker.evaluation.speed.frames import Serve
     from photorig.worker.evaluation.speed.report import SpeedReport
     from photorig.worker.portraits.portrait import Portrait
     from photorig.worker.reenactment.renderer import FaceRenderer
@@ -15,6 +21,7 @@ from .render import size_of
 
 EXIT_SLOWER = 1
 _SEED = 3
+_YARDSTICK_ROUNDS = 3
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
 def _measured(args: argparse.Namespace) -> SpeedReport:
     from photorig.worker.evaluation.speed.frames import MOTIONS, in_large_photo, measure_costs
     from photorig.worker.evaluation.speed.limits import measure_limits
+    from photorig.worker.evaluation.speed.liveportrait import measure_liveportrait
     from photorig.worker.evaluation.speed.report import SpeedReport
     from photorig.worker.evaluation.speed.sequences import measure_sequences
     from photorig.worker.reenactment import busy_core
@@ -51,12 +59,48 @@ def _measured(args: argparse.Namespace) -> SpeedReport:
     motions = args.motions or list(MOTIONS)
     renderer = load_renderer(args.device, faces_folder=default_folder())
     portrait = in_large_photo(_portrait(args.portrait, renderer))
-    limits = measure_limits(renderer.generator.backend.split()[-1])
-    costs = measure_costs(renderer, portrait, sizes, args.rounds, motions)
+    precision = renderer.generator.backend.split()[-1]
+    limits = measure_limits(precision)
+    with _server(renderer, portrait) as serve:
+        costs = measure_costs(renderer, portrait, sizes, args.rounds, motions, serve)
     sequences = measure_sequences(renderer, portrait, sizes, args.frames, motions)
+    yardstick = measure_liveportrait(precision, _YARDSTICK_ROUNDS) if args.liveportrait else None
     busy = busy_core.measure(renderer, portrait, 256, args.rounds) if args.frames else None
     backend = renderer.generator.backend
-    return SpeedReport(thread_count(), backend, limits, costs, sequences, busy)
+    return SpeedReport(thread_count(), backend, limits, costs, sequences, busy, yardstick)
+
+
+@contextlib.contextmanager
+def _server(renderer: FaceRenderer, portrait: Portrait) -> Iterator[Serve]:
+    """The server's executor of one portrait, waited for."""
+    from photorig.shared.wire.picture_format import PictureFormat
+    from photorig.worker.media.encoding import encode_picture
+    from photorig.worker.server.executors.interface import Chunk, FrameTask
+    from photorig.worker.server.executors.local import LocalExecutor
+
+    class One:
+        def get(self, portrait_id: str) -> Portrait:
+            return portrait
+
+    executor = LocalExecutor(lambda: renderer, One(), encode_picture)
+    woken, numbers = threading.Event(), itertools.count(1)
+    executor.wake = woken.set
+    executor.start()
+
+    def serve(_portrait: Portrait, request: FrameRequest) -> object:
+        executor.submit(Chunk((FrameTask(next(numbers), request, PictureFormat("png")),)))
+        while not (done := executor.events()):
+            woken.wait(1)
+            woken.clear()
+        outcome = done[0].outcome
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    try:
+        yield serve
+    finally:
+        executor.close()
 
 
 def _portrait(path: Path | None, renderer: FaceRenderer) -> Portrait:

@@ -47,6 +47,9 @@ STAGES: dict[str, tuple[Any, str]] = {
 }
 """The functions that are timed; each without those of the others that it calls."""
 
+Serve = Callable[[Portrait, FrameRequest], object]
+"""Has the server's executor make a frame and write it down as PNG."""
+
 _PHOTO_PIXELS = 12e6
 _AROUND, _ABOVE, _BELOW = 0.93, 0.45, 0.69
 """Sides of the square around it: a face of 1,400 pixels in a photo of 4000 × 3000."""
@@ -62,7 +65,7 @@ class FrameCost:
         processor: processor time with one thread.
         stages: the same of each of `STAGES`.
         clock: by the clock, with all threads.
-        held: by the clock, of a request that was just answered.
+        held: by the clock, of a request that the server just answered, with its PNG.
         png: processor time of its PNG.
     """
 
@@ -119,14 +122,24 @@ def measure_costs(
     portrait: Portrait,
     sizes: Sequence[Size],
     rounds: int,
-    motions: Sequence[str] = tuple(MOTIONS),
+    motions: Sequence[str],
+    serve: Serve,
 ) -> list[FrameCost]:
     """What frames of each size and motion cost; ``rounds`` of each kind."""
-    return [_cost(renderer, portrait, size, motion, rounds) for size in sizes for motion in motions]
+    return [
+        _cost(renderer, portrait, size, motion, rounds, serve)
+        for size in sizes
+        for motion in motions
+    ]
 
 
 def _cost(
-    renderer: FaceRenderer, portrait: Portrait, size: Size, motion: str, rounds: int
+    renderer: FaceRenderer,
+    portrait: Portrait,
+    size: Size,
+    motion: str,
+    rounds: int,
+    serve: Serve,
 ) -> FrameCost:
     asked = requests_of(renderer, portrait, size, motion, 2 * rounds + 2)
     processor, stages, png = [], [], []
@@ -139,8 +152,12 @@ def _cost(
             stages.append(watch.milliseconds)
             png.append(_processor(functools.partial(encode, frame, "png", "bench"))[0])
     renderer.render(portrait, asked[rounds + 1])
-    clock = [_clock(renderer, portrait, request) for request in asked[rounds + 2 :]]
-    held = [_clock(renderer, portrait, asked[-1]) for _ in range(rounds)]
+    clock = [
+        _clock(functools.partial(renderer.render, portrait, request))
+        for request in asked[rounds + 2 :]
+    ]
+    serve(portrait, asked[-1])
+    held = [_clock(lambda: serve(portrait, asked[-1])) for _ in range(rounds)]
     return FrameCost(
         str(size),
         motion,
@@ -158,9 +175,9 @@ def _processor(work: Callable[[], Any]) -> tuple[float, Any]:
     return 1000 * (time.process_time() - start), result
 
 
-def _clock(renderer: FaceRenderer, portrait: Portrait, request: FrameRequest) -> float:
+def _clock(work: Callable[[], object]) -> float:
     start = time.perf_counter()
-    renderer.render(portrait, request)
+    work()
     return 1000 * (time.perf_counter() - start)
 
 

@@ -1,4 +1,4 @@
-"""What `photorig tools frames` measured, as text, and beside a run that was kept.
+"""What `photorig bench frames` measured, as text, and beside a run that was kept.
 
 Times of two computers, or of two hours on one, say little about one another. What is compared are
 ratios within a run: processor time over the time that the machine's own limits would take.
@@ -19,6 +19,7 @@ from photorig.worker.reenactment.busy_core import BAR, BusyCore
 
 from .frames import STAGES, FrameCost
 from .limits import Limits
+from .liveportrait import Yardstick
 from .sequences import SequenceSpeed
 
 NOTICED = 1.1
@@ -39,6 +40,7 @@ class SpeedReport:
     costs: list[FrameCost]
     sequences: list[SequenceSpeed]
     busy: BusyCore | None
+    yardstick: Yardstick | None = None
 
     @property
     def unit(self) -> float:
@@ -68,7 +70,7 @@ def read_ratios(path: Path) -> dict[str, float]:
         return {str(name): float(value) for name, value in ratios.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path} holds no measured frames", "Give a file of 'photorig tools frames --save'."
+            f"{path} holds no measured frames", "Give a file of 'photorig bench frames --save'."
         ) from error
 
 
@@ -94,12 +96,17 @@ def lines_of(report: SpeedReport) -> Iterator[str]:
             f"{rest:>7.1f}{cost.png:>7.1f}{cost.clock:>8.0f}{cost.held:>7.1f}"
         )
     if report.sequences:
-        yield "sequences with their PNG: frames a second, processor ms a frame, MB grown"
+        yield (
+            "sequences with their PNG: frames a second, processor ms a frame, MB grown, a frame of"
+            " the second half beside one of the first"
+        )
     for each in report.sequences:
         yield (
             f"{each.size:<6}{each.motion:<12}{each.rate:>7.1f}{each.processor:>10.0f}"
-            f"{each.grown:>8.0f}"
+            f"{each.grown:>8.0f}{each.slowed:>8.2f}"
         )
+    if report.yardstick is not None:
+        yield from _beside(report.yardstick, report.costs)
     if report.busy is not None:
         busy = report.busy
         yield (
@@ -107,6 +114,16 @@ def lines_of(report: SpeedReport) -> Iterator[str]:
             f" {busy.busy_milliseconds:.0f} ms beside one busy core:"
             f" {busy.ratio:.2f} times as long (at most {BAR} is good)"
         )
+
+
+def _beside(yardstick: Yardstick, costs: list[FrameCost]) -> Iterator[str]:
+    yield (
+        f"LivePortrait's networks ({yardstick.products / 1e9:.0f} GMAC a frame of 512², random"
+        f" weights, the same engine): {yardstick.milliseconds:.0f} ms of processor time"
+    )
+    for cost in costs:
+        times = yardstick.milliseconds / cost.processor
+        yield f"  a whole frame, {cost.size} {cost.motion}, is {times:.0f} times cheaper"
 
 
 def compared(report: SpeedReport, before: dict[str, float]) -> list[str]:

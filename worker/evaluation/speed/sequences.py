@@ -26,6 +26,8 @@ class SequenceSpeed:
         rate: frames a second by the clock.
         processor: milliseconds of processor time a frame, of all threads.
         grown: megabytes that the second half of the frames has taken for good.
+        slowed: processor time of a frame of the second half beside one of the first; 1 where what
+            frames cost is linear in their number.
     """
 
     size: str
@@ -33,6 +35,7 @@ class SequenceSpeed:
     rate: float
     processor: float
     grown: float
+    slowed: float = 1.0
 
 
 def measure_sequences(
