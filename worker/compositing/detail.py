@@ -49,10 +49,13 @@ class Flow:
         back: (SIDE, SIDE, 2) float32, x and y from a point of the driven picture to where it was
             at rest, in sides of the aligned square.
         trust: (SIDE, SIDE) float32 in [0, 1], how far that explains the picture.
+        rigid: (SIDE, SIDE) float32 in [0, 1], how far a point looks as in the photo, whatever the
+            driven picture shows there; None where none does.
     """
 
     back: Raster
     trust: Raster
+    rigid: Raster | None = None
 
     @property
     def way(self) -> Raster:
@@ -208,6 +211,8 @@ def carried(
         trust = 1 - shown * (1 - trust)
         weights = rasters.repeated(shown, 3)
         change, colours = change * weights, colours * weights
+    if flow.rigid is not None:
+        change = change * rasters.repeated(1 - alignment.placed(flow.rigid, shape), 3)
     explained = rasters.changed(photo[inner], change)
     photo[inner] = rasters.changed(rasters.blended(picture, explained, trust), colours)
     return Carried(photo, sources, way)

@@ -52,6 +52,8 @@ class FaceMove:
             its landmarks tell.
         tongue: in [0, 1], how far the tongue is put out.
         tilt: degrees counter-clockwise by which the generator rolls the head along with that.
+        frame: (SIDE, SIDE) float32, how far each pixel of the photo's aligned square belongs to a
+            frame of glasses, which turns with the head and does nothing else; None without one.
     """
 
     rest: np.ndarray
@@ -67,6 +69,7 @@ class FaceMove:
     rotation: np.ndarray | None = None
     tilt: float = 0.0
     tongue: float = 0.0
+    frame: np.ndarray | None = None
 
     def applied(self, picture: Raster) -> Raster:
         """The generator's picture (s, s, 3) uint8 with its landmarks where they are wanted."""
@@ -86,9 +89,12 @@ class FaceMove:
         generator, the driven one after `applied`."""
         back = rasters.like(self._fields[1], driven)
         trust = trusted(small(driven), small(rest), back)
-        if self.covered is None:
+        if self.covered is not None:
+            trust = trust * (1 - rasters.like(self.covered, driven))
+        if self._fields[2] is None:
             return Flow(back, trust)
-        return Flow(back, trust * (1 - rasters.like(self.covered, driven)))
+        rigid = rasters.like(self._fields[2], driven)
+        return Flow(back, trust + (1 - trust) * rigid, rigid)
 
     @cached_property
     def covered(self) -> np.ndarray | None:
@@ -121,15 +127,31 @@ class FaceMove:
         return {}
 
     @cached_property
-    def _fields(self) -> tuple[np.ndarray, np.ndarray]:
+    def _fields(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """(SIDE, SIDE, 2) float32 each, irises included: from the picture that is wanted back to
-        what the generator draws, and to the picture at rest."""
-        sources = (self.seen, self.rest)
-        drawn, back = fields(self.target, sources, self.scale)
+        what the generator draws, and to the picture at rest; and (SIDE, SIDE) float32, what of the
+        picture is a frame of glasses."""
+        sources, rigid = [self.seen, self.rest], None
+        if self.frame is not None and self.posed is not None:
+            sources.append(self.posed)
+        drawn, back, *expressed = fields(self.target, sources, self.scale)
+        if self.frame is not None and expressed:
+            (expression,) = expressed
+            rigid = at_ways(self.frame, back - expression)
+            left = expression * rigid[..., None]
+            drawn, back = drawn - left, back - left
         for eye in self.eyes:
             _turn_iris(drawn, self.target, self.seen, eye)
             _turn_iris(back, self.target, self.rest, eye)
-        return drawn, back
+        return drawn, back, rigid
+
+
+def at_ways(values: np.ndarray, ways: np.ndarray) -> np.ndarray:
+    """Values (SIDE, SIDE) where ways (SIDE, SIDE, 2) in sides lead from each pixel; 0 beyond."""
+    at = ways * np.float32(SIDE)
+    at[..., 0] += np.arange(SIDE, dtype=np.float32)
+    at[..., 1] += np.arange(SIDE, dtype=np.float32)[:, None]
+    return cv2.remap(values, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
 
 def _turn_iris(displacement: np.ndarray, target: np.ndarray, source: np.ndarray, eye: Eye) -> None:

@@ -123,7 +123,8 @@ class _Turned:
     def __init__(self, head: RestHead, drawn: Drawn, turn: Turn) -> None:
         self._head, self._drawn = head, drawn
         shape, alignment, left = head.scene.photo.shape[:2], head.scene.alignment, turn.left
-        found = fields(head_turn(turn.move, turn.place, turn.along), turn.move.covered)
+        turned = head_turn(turn.move, turn.place, turn.along)
+        found = fields(turned, turn.move.covered, turn.move.frame)
         self._coarse = Coarse.of((shape[0], shape[1]), alignment.side / PITCH)
         places = self._coarse.positions if left is None else left.sources
         self._place_fields(found, places)

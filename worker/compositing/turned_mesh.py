@@ -68,6 +68,7 @@ class HeadTurn:
     Attributes:
         rest: (v, 2) in the photo.
         turned: (v, 2) in the picture that is wanted.
+        alone: (v, 2) the same without an expression.
         drawn: (v, 2) in the generator's picture.
         depth: (v,) of the turned head, near > 0.
         trust: (t,) float32 in [0, 1], how far the photo's pixels can be believed on each triangle.
@@ -78,6 +79,7 @@ class HeadTurn:
 
     rest: np.ndarray
     turned: np.ndarray
+    alone: np.ndarray
     drawn: np.ndarray
     depth: np.ndarray
     trust: np.ndarray
@@ -154,11 +156,14 @@ def head_turn(move: FaceMove, place: HeadPlace, motion: HeadMotion) -> HeadTurn:
     alone = turned.copy()
     alone[:N_VERTICES] -= expressed
     trust = trust_of(still, turned, alone, _unknown_eyes(move, posed, drawn_pose.scale), pose)
-    rest, wanted, seen = (points[:, :2] * FLIP[:2] for points in (still, turned, drawn))
+    rest, wanted, posed_so, seen = (
+        points[:, :2] * FLIP[:2] for points in (still, turned, alone, drawn)
+    )
     appears = appearing(still, turned)
     skin = trust_of_skin(trust, still, pose.scale)
     shown_aslant = appears * aslant(still)
-    return HeadTurn(rest, wanted, seen, turned[:, 2], trust, appears, skin, shown_aslant)
+    depth = turned[:, 2]
+    return HeadTurn(rest, wanted, posed_so, seen, depth, trust, appears, skin, shown_aslant)
 
 
 def _turn_of(move: FaceMove) -> np.ndarray:
@@ -253,28 +258,39 @@ class _View:
         return np.concatenate([plane, points[:, 2:]], 1)
 
 
-def fields(head: HeadTurn, covered: np.ndarray | None = None) -> HeadFields:
+def fields(
+    head: HeadTurn, covered: np.ndarray | None = None, frame: np.ndarray | None = None
+) -> HeadFields:
     """A turned head on the raster.
 
     Args:
         covered: (s, s) float32, how far the generator's square shows what is kept of the eyes.
+        frame: (s, s) float32, how far the photo's square shows a frame of glasses, which does not
+            follow an expression.
     """
     points = (head.turned - LOW) * PITCH
     index = painted(points, head.depth, head_triangles(), raster_shape())
-    moves = np.concatenate([head.rest, head.drawn], 1) - np.tile(head.turned, 2)
+    targets = [head.rest, head.drawn] + ([] if frame is None else [head.alone])
+    moves = np.concatenate([target - head.turned for target in targets], 1)
     found = interpolated(index, points, moves, head_triangles())
-    found *= _edges()
+    edges = _edges()
+    found *= edges if frame is None else np.concatenate([edges, edges[..., :2]], 2)
     face = ((index > 0) & (index <= n_face_triangles())).astype(np.float32)
     believed = np.stack([head.trust, head.of_skin, head.appears, head.aslant], 1)
     believed = np.concatenate([np.array([[1, 1, 0, 0]], np.float32), believed])
     trust, of_skin, appears, aside = cv2.split(np.take(believed, index, axis=0))
+    if frame is not None:
+        expression = found[..., 4:]
+        rigid = _at(frame, found[..., :2] - expression) * expression.any(-1)
+        found[..., :2] -= expression * rigid[..., None]
+        trust = np.maximum(trust, rigid * face)
     beyond = (1 - face) * (1 - trust)
     near = beyond
     if beyond.any():
         near = cv2.GaussianBlur(_near_triangles()[index], (0, 0), _OUTLINE_NEAR)
     trust, inside, beyond, of_skin = cv2.split(_softened(cv2.merge([trust, face, beyond, of_skin])))
     outlines = cv2.GaussianBlur(cv2.merge([face, appears, aside]), (0, 0), _OUTLINE)
-    back, drawn = (np.ascontiguousarray(values) for values in (found[..., :2], found[..., 2:]))
+    back, drawn = (np.ascontiguousarray(values) for values in (found[..., :2], found[..., 2:4]))
     drawn = cv2.GaussianBlur(drawn, (0, 0), _SOFTENED)
     cover, appears, aside = cv2.split(outlines)
     return HeadFields(

@@ -29,8 +29,9 @@ from .method import MethodEntry
 from .region_masks import region_masks
 from .regional_controls import COEFFICIENTS, RegionalShifts, without_closing
 from .target import Drive, Target
+from .worn_glasses import FramesOfGlasses
 
-VERSION = 9
+VERSION = 10
 """Rises whenever the same geometry and parameters would give another picture."""
 _TONGUE = ARKIT_NAMES.index("tongueOut")
 _FURTHER = np.array([1.13, 0.92])
@@ -56,6 +57,7 @@ class Regional:
         self._bundle = bundle
         self._calibrated = Calibrated(bundle)
         self._shifts = RegionalShifts(bundle)
+        self._frames = FramesOfGlasses()
 
     def drive(self, portrait: Portrait, target: Target) -> Drive:
         driver, shift = driver_of(portrait, self._shifts), target.shift
@@ -65,7 +67,9 @@ class Regional:
         motion = self._turn(portrait, driver, shift)
         whole = self._calibrated.moved(portrait, motion)
         face = driver.drive(motion[list(self._bundle.head_angles)], shift)
-        return replace(whole, styles=face.styles, move=face.move)
+        expresses = bool(shift[driver.positions].any())
+        frame = self._frames.of(portrait, driver.geometry.rest) if expresses else None
+        return replace(whole, styles=face.styles, move=replace(face.move, frame=frame))
 
     def _turn(self, portrait: Portrait, driver: FaceDriver, shift: np.ndarray) -> np.ndarray:
         """(n,) motion of the whole code for Δp (n,): its turn, as far as the generator was seen to

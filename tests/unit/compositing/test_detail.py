@@ -8,6 +8,7 @@ import pytest
 
 from photorig.worker.compositing.detail import (
     SIDE,
+    Flow,
     RestPictures,
     carried,
     colour_offset,
@@ -165,3 +166,17 @@ def test_detail_comes_at_the_resolution_of_the_photo() -> None:
     frame = carried(driven, rest, optical_flow(driven, GENERATED), window).picture
     expected = shifted(photo, 8)[window.rows, window.columns]
     assert np.abs(inner(frame, 60) - inner(expected, 60)).mean() < 5  # the grain alone has 10
+
+
+def test_what_is_rigid_looks_as_in_the_photo_whatever_the_generator_draws() -> None:
+    photo, generated = skin(1), skin(2)
+    pictures = RestPictures(
+        photo, generated, np.zeros((SIDE, SIDE, 3), np.float32), Alignment.upright(SIDE)
+    )
+    still = np.zeros((SIDE, SIDE, 2), np.float32)
+    rigid = np.zeros((SIDE, SIDE), np.float32)
+    rigid[100:120, 100:140] = 1
+    found = carried(255 - generated, pictures, Flow(still, rigid, rigid)).picture
+    inside = (slice(102, 118), slice(102, 138))
+    np.testing.assert_array_equal(found[inside], photo[inside])
+    assert np.abs(found[:50].astype(int) - photo[:50]).mean() > 20

@@ -139,3 +139,24 @@ def test_a_move_to_where_the_generator_already_is_leaves_its_picture_alone() -> 
     rest, seen = landmarks(), landmarks(10.0)
     move = FaceMove(rest, seen, seen, 0.028, True, eyes())
     assert move.applied(picture) is picture
+
+
+def test_a_frame_of_glasses_stays_while_the_skin_below_it_moves() -> None:
+    rest = landmarks()
+    raised = rest.copy()
+    raised[105, 1] -= 0.03
+    frame = np.zeros((SIDE, SIDE), np.float32)
+    row, column = (rest[105, 1::-1] * SIDE).astype(int)
+    frame[row - 8 : row + 9, column - 8 : column + 9] = 1
+    move = FaceMove(rest, rest, raised, 0.028, False, eyes(), rest)
+    black, grey = np.zeros((SIDE, SIDE, 3), np.uint8), np.full((SIDE, SIDE, 3), 128, np.uint8)
+    moved, held = (
+        FaceMove(**{**vars(move), "frame": part}).flow(grey, black) for part in (None, frame)
+    )
+    assert np.linalg.norm(at(moved.back, rest[105])) > 0.01
+    np.testing.assert_allclose(held.back[row, column], 0, atol=1e-6)
+    assert moved.rigid is None
+    assert held.rigid is not None
+    assert held.rigid[row, column] == 1
+    assert held.trust[row, column] == 1, "whatever the generator draws there"
+    assert moved.trust[row, column] < 0.1

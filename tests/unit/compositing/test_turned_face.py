@@ -39,7 +39,7 @@ from ..stage_fakes import tiny_stage
 
 pytestmark = pytest.mark.weights("face-landmarker")
 
-NOSE, CHIN, RIGHT_TEMPLE, LEFT_TEMPLE = 4, 152, 127, 356
+NOSE, CHIN, RIGHT_TEMPLE, LEFT_TEMPLE, BROW = 4, 152, 127, 356, 105
 N = len(FACE_BORDER)
 SIDE = 200
 ALIGNMENT = Alignment.upright(SIDE)
@@ -210,6 +210,21 @@ def test_a_photos_skin_is_believed_where_hair_on_the_face_is_not() -> None:
     assert (head.of_skin >= head.trust - 1e-6).all()
     assert head.aslant[more].mean() > 0.5, "the same triangles were seen aslant"
     assert turned(0, 0).aslant.max() == pytest.approx(0, abs=0.3), "nothing comes into view"
+
+
+def test_a_frame_of_glasses_turns_with_the_head_and_follows_no_expression() -> None:
+    still, smiling = face(20), face(20, {BROW: (0, -1.0)})
+    move = replace(turned_move(0, 20, smiling), posed=still)
+    head, alone = (
+        head_turn(one, place(), HeadMotion()) for one in (move, replace(move, target=still))
+    )
+    everywhere, nowhere = np.ones((256, 256), np.float32), np.zeros((256, 256), np.float32)
+    rigid, soft, wanted = (
+        at(fields(one, frame=frame).back_face, alone.turned[BROW])
+        for one, frame in ((head, everywhere), (head, nowhere), (alone, None))
+    )
+    assert np.linalg.norm(soft - wanted) > 0.01
+    np.testing.assert_allclose(rigid, wanted, atol=0.002)
 
 
 def test_what_comes_nearer_to_the_camera_is_seen_larger() -> None:
