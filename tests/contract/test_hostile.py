@@ -96,8 +96,9 @@ class Peer:
         self._context.destroy(linger=0)
 
 
-def frame_form(portrait_id: str, **changes: object) -> Form:
-    request = FrameRequest(portrait_id, FACE_SCHEMA.rest, SIZE)
+def frame_form(portrait_id: str, yaw: float = 0.0, **changes: object) -> Form:
+    """A frame that is asked for; the worker keeps the last ones, so another yaw makes a new one."""
+    request = FrameRequest(portrait_id, FACE_SCHEMA.vector({"headYaw": yaw}), SIZE)
     body, payloads = forms.frame_request_form(request, FACE_SCHEMA.hash, "raw")
     return Form({**body, **changes}, payloads)
 
@@ -238,7 +239,7 @@ def test_replayed_acknowledgements_give_no_credit(peer: Peer, server: RunningSer
     portrait_id = peer.upload(portrait_bytes(1))
     peer.send("job", Form({"window": 2}), job="j")
     for seq in range(10):
-        peer.send("render", frame_form(portrait_id), job="j", seq=seq)
+        peer.send("render", frame_form(portrait_id, seq / 10), job="j", seq=seq)
     kinds = [message.header.kind for _ in range(3) if (message := peer.receive())]
     assert kinds == ["job_opened", "frame", "frame"]
     for _ in range(50):
@@ -275,7 +276,7 @@ def start_job(server: RunningServer, frames: int) -> Peer:
     portrait_id = peer.upload(portrait_bytes(1))
     peer.send("job", Form({"window": 4}), job="j")
     for seq in range(frames):
-        peer.send("render", frame_form(portrait_id), job="j", seq=seq)
+        peer.send("render", frame_form(portrait_id, seq / 10), job="j", seq=seq)
     return peer
 
 

@@ -9,7 +9,6 @@ import logging
 import os
 import stat
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from test_hostile import Peer, close_peers, frame_form  # noqa: F401
 from waiting import wait_for
 
 from photorig.shared.wire import upload_forms
-from photorig.shared.wire.connection import ConnectionInfo
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.protocol import Message, Payload
 from photorig.shared.wire.upload_forms import CHUNK_BYTES, UploadOffer
@@ -453,34 +451,3 @@ def test_a_worker_that_gives_an_upload_up_is_sent_it_again(
     content = portrait_bytes(1)
     assert connect(server.file).upload_portrait(content).id == name_of(content)
     assert failed == [0]
-
-
-@linux
-@pytest.mark.parametrize("is_right", [True, False])
-def test_a_large_upload_takes_the_memory_of_a_few_chunks(tmp_path: Path, is_right: bool) -> None:
-    """Kept or refused: at its peak, and by the system's count of the worker's pages."""
-    program = Path(__file__).with_name("card_server.py")
-    file, folder = tmp_path / "worker.json", tmp_path / "portraits"
-    options = ["serve", "--connection-file", file, "--portraits", folder, "--end-with-stdin"]
-    command = [sys.executable, "-P", str(program), *map(str, options)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == b"ready\n"
-        info = ConnectionInfo.load(file)
-        peer = Sender(SimpleNamespace(info=info))
-        peer.deliver(large(8 * CHUNK_BYTES))
-        content = large(150 * CHUNK_BYTES, 2)
-        Path(f"/proc/{worker.pid}/clear_refs").write_text("5")  # the peak begins anew
-        before = peak_bytes(worker.pid)
-        answer = peer.deliver(content, name=name_of(content) if is_right else "0" * 64)
-        grown = peak_bytes(worker.pid) - before
-        assert answer.header.kind == ("portrait" if is_right else "error")
-        assert grown < 8 * CHUNK_BYTES
-        peer.close()
-
-
-def peak_bytes(pid: int) -> int:
-    """Most memory that a process has had."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (line,) = (one for one in lines if one.startswith("VmHWM:"))
-    return int(line.split()[1]) << 10

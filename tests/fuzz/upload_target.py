@@ -59,7 +59,7 @@ def read_uploads(content: bytes, folder: Path) -> None:
         received.discard()
         release()
 
-    uploads = Uploads(folder, sent, lambda: None, keep, lambda: None)
+    uploads = Uploads(folder, sent, lambda: None, keep, lambda: None, lambda: False)
     uploads._writer.close()
     uploads._writer._pool = _AtOnce()  # type: ignore[assignment]
     for line in content.splitlines()[:50]:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from photorig.shared.errors import PhotorigError, ProtocolError
 from photorig.shared.wire import message_forms as forms
+from photorig.shared.wire import portrait_forms
 from photorig.shared.wire.message_body import Form
 from photorig.shared.wire.message_forms import ErrorReport
+from photorig.shared.wire.messages import PortraitInfo
 from photorig.shared.wire.protocol import Header, encode
 
 from .endpoint import Endpoint, Sent
@@ -90,3 +92,8 @@ def sendable(form: Form) -> Form:
     check_sendable(form)
     encode(Header("portrait", "w", re="c" * 64, body=form.body), form.payloads)
     return form
+
+
+def info_form(info: PortraitInfo) -> Form:
+    """What a client is told of a portrait. Raises ProtocolError where it cannot be written down."""
+    return sendable(portrait_forms.portrait_info_form(info))

@@ -28,7 +28,6 @@ from photorig.shared.wire.messages import (
     HeadMeasurement,
     Heartbeat,
     MessageLimits,
-    PortraitInfo,
 )
 from photorig.shared.wire.protocol import (
     VERSION,
@@ -39,7 +38,7 @@ from photorig.shared.wire.protocol import (
     version_error,
 )
 
-from .answers import Answers, sendable
+from .answers import Answers, info_form, sendable
 from .budget import SENT_OF_ALL, SENT_OF_CLIENT, ByteBudget
 from .endpoint import Endpoint
 from .executors.interface import Chunk, Executor, FrameDone
@@ -48,7 +47,7 @@ from .greeting import Greeting, check_codecs
 from .later import Later, LaterAnswer
 from .portrait_store import PortraitStore, UnknownPortrait
 from .received_file import ReceivedFile
-from .reply_address import FrameWork, ReplyAddress
+from .reply_address import FrameWork, ReplyAddress, job_name
 from .scheduler import Scheduler, SchedulerLimits, Task
 from .sessions import Session, Sessions
 from .uploads import UPLOAD_KINDS, Uploads
@@ -112,7 +111,9 @@ class Gateway:
         self._answers = Answers(endpoints, self._gone)
         self._later = Later(wake)
         self._sent = ByteBudget(SENT_OF_CLIENT, SENT_OF_ALL)
-        self._uploads = Uploads(portraits.folder, self._sent, wake, self._keep_upload, self._probe)
+        self._uploads = Uploads(
+            portraits.folder, self._sent, wake, self._keep_upload, self._probe, self._is_watched
+        )
         self._fits: Fits[ReplyAddress] = Fits(fitter)
         self._watched = Watch(patience_seconds)
         self._measure_head = measure_head
@@ -251,9 +252,7 @@ class Gateway:
         self.last_work = self._last_preview = time.monotonic()
 
     def _job(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        window = self._scheduler.open_job(
-            session.id, _job_name(message), forms.read_window(message)
-        )
+        window = self._scheduler.open_job(session.id, job_name(message), forms.read_window(message))
         self._answers.reply(address, "job_opened", Form({"window": window}))
 
     def _render(self, address: ReplyAddress, session: Session, message: Message) -> None:
@@ -274,12 +273,12 @@ class Gateway:
         self.last_work = time.monotonic()
 
     def _ack(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        job, seq = _job_name(message), message.header.seq
+        job, seq = job_name(message), message.header.seq
         if seq is None or not self._scheduler.acknowledge(session.id, job, seq):
             log.debug("an acknowledgement of %s without a frame", job)
 
     def _end_job(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        job = _job_name(message)
+        job = job_name(message)
         self._scheduler.close_job(session.id, job)
         session.remember_closed(job)
         for task_id, task in self._tasks.items():
@@ -292,21 +291,17 @@ class Gateway:
 
     def _portrait_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         named = portrait_forms.read_portrait_reference(message)
-        ask = self._later.ask
-        ask(address, "portrait", lambda: self._info_form(self._portraits.info(named)), named)
+        self._ask_portrait(address, named, lambda: info_form(self._portraits.info(named)))
 
     def _portrait_upload(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        portrait_id = portrait_forms.read_portrait_reference(message)
-        content, client = message.payload("file").data, session.id
-        self._sent.take(client, len(content))
-        self._later.ask(
-            address,
-            "portrait",
-            lambda: self._portraits.add(portrait_id, content, self._info_form),
-            portrait_id,
-            client,
-            len(content),
+        named, content = (
+            portrait_forms.read_portrait_reference(message),
+            message.payload("file").data,
         )
+        self._sent.take(session.id, len(content))
+        free = functools.partial(self._sent.give_back, session.id, len(content))
+        add = functools.partial(self._portraits.add, named, content, info_form)
+        self._ask_portrait(address, named, add, free)
         self.last_work = time.monotonic()
 
     def _upload(self, address: ReplyAddress, session: Session, message: Message) -> None:
@@ -316,14 +311,22 @@ class Gateway:
     def _keep_upload(
         self, address: ReplyAddress, received: ReceivedFile, release: Callable[[], None]
     ) -> None:
-        def kept() -> Form:
-            return self._portraits.take(received, self._info_form)
+        take = functools.partial(self._portraits.take, received, info_form)
+        self._ask_portrait(address, received.sha256, take, release)
 
-        self._later.ask(address, "portrait", kept, received.sha256, about=release)
+    def _ask_portrait(
+        self,
+        address: ReplyAddress,
+        portrait_id: str,
+        make: Callable[[], Form],
+        release: Callable[[], None] | None = None,
+    ) -> None:
+        def made() -> Form:
+            form = make()
+            self._executor.prepare(portrait_id)  # it is kept now, so that a device finds it
+            return form
 
-    def _info_form(self, info: PortraitInfo) -> Form:
-        self._executor.prepare(info.id)
-        return sendable(portrait_forms.portrait_info_form(info))
+        self._later.ask(address, "portrait", made, portrait_id, about=release)
 
     def _head_query(self, address: ReplyAddress, session: Session, message: Message) -> None:
         portrait_id, measure = portrait_forms.read_portrait_reference(message), self._measure_head
@@ -336,7 +339,7 @@ class Gateway:
         self._later.ask(address, "head", measured, portrait_id)
 
     def _fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        job, n_bytes = _job_name(message), sum(len(photo.data) for photo in message.payloads)
+        job, n_bytes = job_name(message), sum(len(photo.data) for photo in message.payloads)
         held = contextlib.ExitStack()
 
         @functools.cache  # a photo may be named twice
@@ -355,7 +358,7 @@ class Gateway:
             raise
 
     def _end_fit(self, address: ReplyAddress, session: Session, message: Message) -> None:
-        self._fits.end(session.id, _job_name(message))
+        self._fits.end(session.id, job_name(message))
 
     def _frame_work(self, address: ReplyAddress, message: Message) -> FrameWork:
         facts = self._executor.facts
@@ -368,11 +371,14 @@ class Gateway:
     # --- the device
 
     def _feed_device(self) -> None:
-        previews_come = time.monotonic() - self._last_preview < _WATCHED_SECONDS
+        previews_come = self._is_watched()
         room = self._executor.room(previews_come)
         while tasks := self._scheduler.next_chunk(room.preview, room.frames):
             self._start(tasks)
             room = self._executor.room(previews_come)
+
+    def _is_watched(self) -> bool:
+        return time.monotonic() - self._last_preview < _WATCHED_SECONDS
 
     def _start(self, tasks: list[Task[FrameWork]]) -> None:
         started = {next(self._task_ids): task for task in tasks}
@@ -399,7 +405,6 @@ class Gateway:
         for answer in self._uploads.answers():
             self._answer(answer)
         for answer in self._later.answers():
-            self._sent.give_back(answer.client, answer.n_bytes)
             if answer.about is not None:
                 answer.about()
             self._answer(answer)
@@ -492,9 +497,3 @@ class Gateway:
         self._fits.forget(session.id)
         for task_id in [number for number, of in self._tasks.items() if of.client == session.id]:
             self._executor.cancel(task_id)
-
-
-def _job_name(message: Message) -> str:
-    if message.header.job is None:
-        raise ProtocolError(f"A {message.header.kind!r} message needs a job")
-    return message.header.job

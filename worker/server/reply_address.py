@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from photorig.shared.errors import PhotorigError
+from photorig.shared.errors import PhotorigError, ProtocolError
 from photorig.shared.wire.messages import FrameRequest
 from photorig.shared.wire.picture_format import PictureFormat
 from photorig.shared.wire.protocol import Header, Message
@@ -83,3 +83,10 @@ def reason_of(error: PhotorigError) -> str:
     if isinstance(error, UnknownUpload):
         return "unknown-upload"
     return "too-much" if isinstance(error, TooMuch) else ""
+
+
+def job_name(message: Message) -> str:
+    """The job that a message belongs to. Raises ProtocolError where it names none."""
+    if message.header.job is None:
+        raise ProtocolError(f"A {message.header.kind!r} message needs a job")
+    return message.header.job

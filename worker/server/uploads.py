@@ -38,6 +38,8 @@ IDLE_SECONDS = 120.0
 """After so long without a chunk an upload is given up."""
 KEPT_SECONDS = 60.0
 """For so long an upload that was cut off waits for its client to come back."""
+_PACE_SECONDS = 0.02
+"""Between two chunks while somebody looks at previews: they are not to wait for a core."""
 STALLED_SECONDS = 10.0
 """After so long without a chunk an upload makes room for others that need it."""
 MAX_PHOTO_BYTES = 256 << 20
@@ -90,6 +92,7 @@ class Uploads:
         keep: called with a whole portrait's address and file, and what frees its room when it has
             been kept or refused.
         probe: finds out which clients have gone; ``forget`` is called for those.
+        is_watched: whether somebody looks at previews now; may be called by any thread.
     """
 
     def __init__(
@@ -99,11 +102,13 @@ class Uploads:
         wake: Callable[[], None],
         keep: Keep,
         probe: Callable[[], None],
+        is_watched: Callable[[], bool],
     ) -> None:
         self._folder = folder
         self._sent = sent
         self._keep = keep
         self._probe = probe
+        self._is_watched = is_watched
         self._stored = ByteBudget(STORED_OF_CLIENT, STORED_OF_ALL)
         self._writer = Later(wake, "photorig-uploads")
         self._writer.do(lambda: sweep(folder))
@@ -227,6 +232,8 @@ class Uploads:
         received = upload.file
 
         def taken() -> Form:
+            if self._is_watched():
+                time.sleep(_PACE_SECONDS)
             return upload_forms.chunk_taken_form(received.sha256, received.take(offset, data))
 
         self._write(address, "chunk_taken", upload, taken, len(data))
