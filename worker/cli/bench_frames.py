@@ -21,7 +21,6 @@ from .render import size_of
 
 EXIT_SLOWER = 1
 _SEED = 3
-_YARDSTICK_ROUNDS = 3
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 def _measured(args: argparse.Namespace) -> SpeedReport:
     from photorig.worker.evaluation.speed.frames import MOTIONS, in_large_photo, measure_costs
     from photorig.worker.evaluation.speed.limits import measure_limits
-    from photorig.worker.evaluation.speed.liveportrait import measure_liveportrait
+    from photorig.worker.evaluation.speed.liveportrait import LivePortrait
     from photorig.worker.evaluation.speed.report import SpeedReport
     from photorig.worker.evaluation.speed.sequences import measure_sequences
     from photorig.worker.reenactment import busy_core
@@ -61,12 +60,16 @@ def _measured(args: argparse.Namespace) -> SpeedReport:
     portrait = in_large_photo(_portrait(args.portrait, renderer))
     precision = renderer.generator.backend.split()[-1]
     limits = measure_limits(precision)
+    beside = LivePortrait(precision) if args.liveportrait else None
+    costs = []
     with _server(renderer, portrait) as serve:
-        costs = measure_costs(renderer, portrait, sizes, args.rounds, motions, serve)
+        for size, motion in itertools.product(sizes, motions):
+            costs += measure_costs(renderer, portrait, [size], args.rounds, [motion], serve)
+            if beside is not None:
+                beside.look()
     sequences = measure_sequences(renderer, portrait, sizes, args.frames, motions)
-    yardstick = measure_liveportrait(precision, _YARDSTICK_ROUNDS) if args.liveportrait else None
     busy = busy_core.measure(renderer, portrait, 256, args.rounds) if args.frames else None
-    backend = renderer.generator.backend
+    backend, yardstick = renderer.generator.backend, beside and beside.yardstick
     return SpeedReport(thread_count(), backend, limits, costs, sequences, busy, yardstick)
 
 

@@ -154,22 +154,36 @@ class Yardstick:
     milliseconds: float
 
 
-def measure_liveportrait(precision: str, rounds: int) -> Yardstick:
-    """Args: precision: f32 or bf16, as of the generator."""
-    model, products = networks()
-    options = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "INFERENCE_NUM_THREADS": 1,
-        "NUM_STREAMS": 1,
-        "ENABLE_CPU_PINNING": False,
-    }
-    request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
-    random = np.random.default_rng(1)
-    inputs = [random.standard_normal(tuple(each.shape), np.float32) for each in model.inputs]
-    request.infer(inputs)
-    taken = []
-    for _ in range(rounds):
+class LivePortrait:
+    """Its networks, compiled for one thread; they are timed in turns with what stands beside them.
+
+    Args:
+        precision: f32 or bf16, as of the generator.
+    """
+
+    def __init__(self, precision: str) -> None:
+        model, self._products = networks()
+        options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_NUM_THREADS": 1,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+        }
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._request = compiled.create_infer_request()
+        random = np.random.default_rng(1)
+        self._inputs = [
+            random.standard_normal(tuple(each.shape), np.float32) for each in model.inputs
+        ]
+        self._request.infer(self._inputs)
+        self._taken: list[float] = []
+
+    def look(self) -> None:
+        """Time a frame."""
         start = time.process_time()
-        request.infer(inputs)
-        taken.append(1000 * (time.process_time() - start))
-    return Yardstick(products, statistics.median(taken))
+        self._request.infer(self._inputs)
+        self._taken.append(1000 * (time.process_time() - start))
+
+    @property
+    def yardstick(self) -> Yardstick:
+        return Yardstick(self._products, statistics.median(self._taken))
