@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 
 from photorig.shared.bounded_cache import BoundedCache
@@ -113,7 +112,7 @@ class RestLayers:
         """Seams (m, n) of the driven person, known within the square, as they lie in the window;
         beyond the square that of the person at rest, moved as the photo is."""
         window = self.window
-        beyond = rasters.sampled(self.matte[self.part], face.sources, cv2.INTER_LINEAR)
+        beyond = face.ways.taken_along(self.matte[self.part])
         around, shown = beyond[window.inner], window.shown[window.inner]
         seams = []
         for seam in (surrounded, alone):
@@ -126,8 +125,7 @@ class RestLayers:
     def carried_seams(self, face: Carried) -> tuple[np.ndarray, np.ndarray]:
         """The same where it is known how everything moves: seams of the person at rest, moved."""
         around, alone = (
-            rasters.sampled(seam[self.part], face.sources, cv2.INTER_LINEAR)
-            for seam in (self.around, self.matte)
+            face.ways.taken_along(seam[self.part]) for seam in (self.around, self.matte)
         )
         return around, alone
 

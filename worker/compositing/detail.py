@@ -14,6 +14,7 @@ pictures: nothing is tracked from frame to frame.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -23,7 +24,7 @@ from photorig.worker import rasters
 from photorig.worker.portraits.alignment import Alignment
 from photorig.worker.rasters import Raster
 
-from .coarse import Coarse
+from .coarse import Coarse, Part, box
 from .paste_back import PasteWindow, falloff
 
 SIDE = 256
@@ -37,6 +38,7 @@ _NEARBY = 1.5  # pixels over which these are averaged
 _COLOUR_REACH = 5.0  # pixels over which colour is told from detail
 _SPREAD = 8.0  # pixels over which it is taken from where the flow is trusted
 _NOISE = 1.0  # level by which the generator's pictures differ where nothing has changed
+_STILL = 0.01  # pixels that are no motion
 _STRIP = 64  # rows at a time: what is worked on stays in the cache
 _LEAST_TRUST = 0.05  # around a point; below it the generator has its own colours
 
@@ -167,17 +169,39 @@ def colour_offset(photo: np.ndarray, generated: np.ndarray, person: np.ndarray) 
 
 
 @dataclass(frozen=True, eq=False)
+class Ways:
+    """Where the pixels of a picture came from.
+
+    Attributes:
+        sources: (h, w, 2) float32, pixels at rest, as OpenCV counts.
+        part: rows and columns outside which each pixel is where it was.
+    """
+
+    sources: Raster
+    part: Part
+
+    def taken_along(
+        self, values: Raster, way: int = cv2.INTER_LINEAR, border: int = cv2.BORDER_CONSTANT
+    ) -> Raster:
+        """Values (h, w, …) of the picture at rest, moved; see `rasters.sampled`."""
+        result = rasters.copied(values)
+        if self.part[0].stop:
+            result[self.part] = rasters.sampled(values, self.sources[self.part], way, border)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
 class Carried:
     """A driven picture with the photo's detail.
 
     Attributes:
         picture: (h, w, 3) uint8.
-        sources: (h, w, 2) float32, the pixel at rest that each pixel came from, as OpenCV counts.
+        ways: where each pixel came from.
         way: (h, w) float32, how far each pixel has come, in sides of the square.
     """
 
     picture: Raster
-    sources: Raster
+    ways: Ways
     way: Raster
 
 
@@ -197,25 +221,42 @@ def carried(
     """
     everywhere = (slice(0, rest.photo.shape[0]), slice(0, rest.photo.shape[1]))
     inner = everywhere if window is None else window.inner
-    sources, way = _moves(flow, rest.alignment, rest.photo.shape[:2], window is not None)
-    photo = _sampled(rest.photo, sources)
+    ways, way = _moves(flow, rest.alignment, rest.photo.shape[:2], window is not None)
+    photo, generated = (
+        ways.taken_along(at_rest, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+        for at_rest in (rest.photo, rest.generated)
+    )
+    face, generated = photo[inner], generated[inner]
     alignment = rest.alignment if window is None else window.inner_alignment
-    shape = photo[inner].shape[:2]
+    shape = face.shape[:2]
     picture = alignment.placed(driven, shape)
-    generated = _sampled(rest.generated, sources[inner])
     trust = alignment.placed(flow.trust, shape)
     colours = alignment.placed(_colours(rest.offset, flow), shape)
-    change = _settled(rasters.difference(picture, generated))
-    if window is not None:
-        shown = window.shown[inner]
-        trust = 1 - shown * (1 - trust)
-        weights = rasters.repeated(shown, 3)
-        change, colours = change * weights, colours * weights
-    if flow.rigid is not None:
-        change = change * rasters.repeated(1 - alignment.placed(flow.rigid, shape), 3)
-    explained = rasters.changed(photo[inner], change)
-    photo[inner] = rasters.changed(rasters.blended(picture, explained, trust), colours)
-    return Carried(photo, sources, way)
+    rigid = None if flow.rigid is None else alignment.placed(flow.rigid, shape)
+    for rows, around in _strips(picture):
+        change = _settled(rasters.difference(picture[around], generated[around]))
+        change = change[rows.start - around.start :][: rows.stop - rows.start]
+        trusted, own = trust[rows], colours[rows]
+        if window is not None:
+            shown = window.shown[inner][rows]
+            trusted = 1 - shown * (1 - trusted)
+            weights = rasters.repeated(shown, 3)
+            change, own = change * weights, own * weights
+        if rigid is not None:
+            change = change * rasters.repeated(1 - rigid[rows], 3)
+        explained = rasters.changed(face[rows], change)
+        face[rows] = rasters.changed(rasters.blended(picture[rows], explained, trusted), own)
+    return Carried(photo, ways, way)
+
+
+def _strips(picture: Raster) -> Iterator[tuple[slice, slice]]:
+    """Rows of a picture, some at a time, and these with as many around them as `_settled` sees; of
+    a tensor, all at once."""
+    height, around = picture.shape[0], 2
+    count = _STRIP if rasters.is_array(picture) else height
+    for top in range(0, height, count):
+        bottom = min(top + count, height)
+        yield slice(top, bottom), slice(max(top - around, 0), min(bottom + around, height))
 
 
 def _settled(change: Raster) -> Raster:
@@ -224,18 +265,9 @@ def _settled(change: Raster) -> Raster:
     Both pictures are rounded, to bytes and, on some processors, on the way there. What differs by
     no more than that around a pixel is replaced by its mean (Wiener's filter for local variance).
     """
-    settled = rasters.empty_like(change)
-    height, around = change.shape[0], 2
-    rows = _STRIP if rasters.is_array(change) else height
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        first = max(top - around, 0)
-        strip = change[first : bottom + around]
-        fine = rasters.difference(strip, rasters.gaussian(strip, 0, 3))
-        variance = rasters.averaged(rasters.product(fine, fine), 3)
-        noise = rasters.scaled_ratio(fine, variance + _NOISE**2, _NOISE**2)
-        settled[top:bottom] = rasters.difference(strip, noise)[top - first : bottom - first]
-    return settled
+    fine = rasters.difference(change, rasters.gaussian(change, 0, 3))
+    variance = rasters.averaged(rasters.product(fine, fine), 3)
+    return rasters.difference(change, rasters.scaled_ratio(fine, variance + _NOISE**2, _NOISE**2))
 
 
 def _colours(offset: Raster, flow: Flow) -> Raster:
@@ -254,9 +286,9 @@ def _colours(offset: Raster, flow: Flow) -> Raster:
 
 def _moves(
     flow: Flow, alignment: Alignment, shape: tuple[int, int], is_led: bool
-) -> tuple[Raster, Raster]:
-    """`Carried.sources` and `Carried.way` in a raster: found at the flow's own resolution, for
-    they are smooth, and enlarged."""
+) -> tuple[Ways, Raster]:
+    """`Carried.ways` and `Carried.way` in a raster: found at the flow's own resolution, for they
+    are smooth."""
     coarse = Coarse.of(shape, alignment.side / SIDE)
     in_coarse = coarse.alignment(alignment)
     back, way = (in_coarse.placed(field, coarse.shape) for field in (flow.back, flow.way))
@@ -265,11 +297,8 @@ def _moves(
         back, way = back * rasters.repeated(follows, 2), way * follows
     moves = rasters.transformed(back, alignment.to_pixels)
     sources = moves + rasters.like(coarse.positions, back)
-    return coarse.enlarged(sources), coarse.enlarged(way)
-
-
-def _sampled(picture: Raster, sources: Raster) -> Raster:
-    return rasters.sampled(picture, sources, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+    part = coarse.covering(box(rasters.lengths(moves) > _STILL))
+    return Ways(coarse.enlarged(sources), part), coarse.enlarged(way)
 
 
 def _sources(back: Raster) -> Raster:

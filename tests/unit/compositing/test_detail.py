@@ -131,12 +131,13 @@ def test_beyond_the_square_the_photo_goes_along_and_comes_to_rest() -> None:
     assert still.any()
     np.testing.assert_array_equal(frame.picture[still], photo[window.rows, window.columns][still])
     # Next to the square, where the generator's picture is not shown any more, by 12 pixels.
-    middle = frame.sources.shape[0] // 2
+    sources = frame.ways.sources
+    middle = sources.shape[0] // 2
     edge = int(np.flatnonzero(window.shown[middle])[0]) - 2
-    way = frame.sources[middle, edge, 0] - edge
+    way = sources[middle, edge, 0] - edge
     assert window.shown[middle, edge] == 0
     assert way == pytest.approx(-12, abs=1.5)
-    assert np.diff(frame.sources[middle, :, 0]).min() > 0, "nothing folds"
+    assert np.diff(sources[middle, :, 0]).min() > 0, "nothing folds"
 
 
 def test_flow_does_not_depend_on_the_size_of_the_pictures() -> None:
