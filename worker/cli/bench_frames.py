@@ -69,7 +69,8 @@ def _measured(args: argparse.Namespace) -> SpeedReport:
                 beside.look()
     sequences = measure_sequences(renderer, portrait, sizes, args.frames, motions)
     busy = busy_core.measure(renderer, portrait, 256, args.rounds) if args.frames else None
-    backend, yardstick = renderer.generator.backend, beside and beside.yardstick
+    yardstick = None if beside is None else beside.yardstick
+    backend = renderer.generator.backend
     return SpeedReport(thread_count(), backend, limits, costs, sequences, busy, yardstick)
 
 
