@@ -37,7 +37,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--device", default="auto", help="compare this device (default: the best)")
     parser.add_argument("--generator", default="default", help="default, or an imported one")
-    parser.add_argument("--batch", type=int, default=1, help="images at once, beside one (1)")
+    parser.add_argument(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="images at once, beside one (as many as the device makes in one call)",
+    )
     parser.add_argument(
         "--sizes", nargs="+", metavar="N", help="256, 512, 1024; of frames 'full', too (all)"
     )
@@ -66,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from photorig.worker.threads import thread_count
 
     for name in ("rounds", "batch"):
-        if getattr(args, name) < 1:
+        if (getattr(args, name) or 1) < 1 or getattr(args, name) == 0:
             raise InputError(f"--{name} is {getattr(args, name)}, not a number above zero")
     if args.what == "frames":
         from .bench_frames import run as run_frames
@@ -84,13 +89,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"{thread_count()} threads on the processor; medians of {args.rounds} images")
     print(
         f"{'backend':<18}{'device':<8}{'size':>6}{'ms an image':>14}{'speed-up':>10}"
-        f"{'images a s':>12}{f'in {args.batch}s':>9}{'limit':>9}{'reached':>9}"
+        f"{'images a s':>12}{'batched':>9}{'by':>4}{'limit':>9}{'reached':>9}"
     )
     for timing in timings:
         print(
             f"{timing.backend:<18}{timing.device:<8}{timing.size:>6}"
             f"{timing.milliseconds:>14.1f}{timing.speedup:>9.2f}x"
-            f"{1000 / timing.milliseconds:>12.1f}{1000 / timing.batched:>9.1f}"
+            f"{1000 / timing.milliseconds:>12.1f}{1000 / timing.batched:>9.1f}{timing.batch:>4}"
             f"{1000 / timing.limit:>9.1f}{timing.of_limit:>9.0%}"
         )
     if busy is None:

@@ -84,10 +84,11 @@ def _numbers(
     """(n, 35) float16, and (n,) whether a frame repeats the one before."""
     from photorig.worker.faces.recognition import load_recognition
     from photorig.worker.fitting.face_numbers import FaceEncoder, NumberSettings
-    from photorig.worker.reenactment.bundle import load_bundle
+    from photorig.worker.reenactment.bundle import bundle_for, load_bundle
 
     settings = NumberSettings() if steps is None else NumberSettings(steps=steps)
-    encoder = FaceEncoder(portrait, load_bundle(), load_recognition(), settings)
+    bundle = load_bundle(bundle_for(portrait.model_id))
+    encoder = FaceEncoder(portrait, bundle, load_recognition(), settings)
     numbers = np.zeros((len(footage.faces), N_NUMBERS), np.float16)
     held = np.array([face is None for face in footage.faces])
     with Progress("frames", len(numbers)) as bar:

@@ -22,7 +22,7 @@ from photorig.worker.generators import load_network
 from photorig.worker.generators.memory import keep_freed_memory
 from photorig.worker.generators.tuned_networks import tuned_network
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.reenactment.bundle import ModelBundle
+from photorig.worker.reenactment.bundle import ModelBundle, generator_of
 from photorig.worker.reenactment.stylespace import FaceNumbers, load_channels
 
 SIDE = 256
@@ -60,7 +60,8 @@ class FaceEncoder:
         settings: NumberSettings | None = None,
     ) -> None:
         keep_freed_memory()
-        network = load_network()
+        name = generator_of(bundle.name)
+        network = load_network(name)
         if portrait.model_id != network.model_id:
             raise InputError(
                 f"The portrait {portrait.name!r} was made with another generator",
@@ -73,7 +74,7 @@ class FaceEncoder:
         rows = bundle.directions[list(bundle.head_angles)]
         self._turns = torch.from_numpy(rows)
         n_factors = self._network.styles(self._latents).shape[1]
-        self._directions = torch.from_numpy(load_channels(n_factors).offsets)
+        self._directions = torch.from_numpy(load_channels(n_factors, name).offsets)
         self._last: Tensor | None = None
 
     def encode(self, crop: np.ndarray, landmarks: np.ndarray) -> FaceNumbers:

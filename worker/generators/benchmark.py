@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arithmetic import products, products_per_second
-from .interface import Generator
+from .interface import DeviceGenerator, Generator
 from .loading import DEFAULT, load_generator, load_network
 
 
@@ -61,12 +61,13 @@ def load_contenders(device: str, name: str = DEFAULT) -> list[Generator]:
 
 
 def measure(
-    contenders: Sequence[Generator], sizes: Sequence[int], rounds: int, batch: int = 1
+    contenders: Sequence[Generator], sizes: Sequence[int], rounds: int, batch: int | None = None
 ) -> list[Timing]:
     """The time of every contender at every size; the first contender is the baseline.
 
     Args:
-        batch: how many images are asked for at once, beside one at a time.
+        batch: how many images are asked for at once, beside one at a time; None: as many as each
+            contender makes in one call.
     """
     timings = []
     rates = [_products_per_millisecond(generator) for generator in contenders]
@@ -80,10 +81,12 @@ def measure(
                     durations.append(duration)
         medians = [statistics.median(durations) * 1000 for durations in times]
         for generator, median, rate in zip(contenders, medians, rates, strict=True):
-            several = median if batch == 1 else _batched(generator, size, rounds, batch)
+            at_once = generator.at_once if isinstance(generator, DeviceGenerator) else 1
+            count = batch or at_once
+            several = median if count == 1 else _batched(generator, size, rounds, count)
             speedup, limit = medians[0] / median, needed / rate
             backend, device = generator.backend, generator.device
-            timings.append(Timing(backend, device, size, median, speedup, batch, several, limit))
+            timings.append(Timing(backend, device, size, median, speedup, count, several, limit))
     return timings
 
 

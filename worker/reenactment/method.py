@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from photorig.shared.wire.method_offers import MethodOffer
 from photorig.worker.generators import Generator
 from photorig.worker.portraits.portrait import Portrait
+from photorig.worker.registry import fetch
+from photorig.worker.registry.imported import is_imported, trained_file
 
 from .bundle import ModelBundle
 from .target import Drive, Target
@@ -49,3 +52,15 @@ class MethodEntry:
     def offer(self) -> MethodOffer:
         """What a client is told."""
         return MethodOffer(self.name, self.sentence, self.needs_picture)
+
+
+def weights_for(generator: str, model: str, file_name: str) -> Path:
+    """What belongs to a generator's latents: of the project's own (``default``) the file of a
+    model, of an imported one what was trained for it.
+
+    Raises:
+        ModelError: it cannot be had.
+    """
+    if is_imported(generator):
+        return trained_file(generator, file_name)
+    return fetch(model) / file_name

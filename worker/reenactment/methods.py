@@ -9,14 +9,17 @@ method alike, and one that needs a picture gets one wherever a drive has none (s
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
 from photorig.shared.errors import InputError, ModelError
+from photorig.worker.generators import DEFAULT as DEFAULT_GENERATOR
 from photorig.worker.generators import Generator
 from photorig.worker.registry import card
+from photorig.worker.registry.imported import trained_file
 
 from . import calibrated, directions, regional, stylemask, stylespace, transfer
 from .bundle import ModelBundle
@@ -55,13 +58,24 @@ def method_entry(name: str) -> MethodEntry:
     return methods()[name]
 
 
-def weights_id() -> str:
-    """Changes with the weights of any method."""
+def weights_id(generator: str = DEFAULT_GENERATOR) -> str:
+    """Changes with the weights of any method, for a generator of that name."""
     parts = []
     for entry in methods().values():
         with contextlib.suppress(ModelError):  # one that lacks its card cannot be used at all
-            parts += [file.sha256 for model in entry.models for file in card(model).files]
+            for file in (file for model in entry.models for file in card(model).files):
+                parts.append(_trained_id(generator, file.name) or file.sha256)
     return "".join(parts)
+
+
+def _trained_id(generator: str, file_name: str) -> str:
+    """SHA-256 (hex) of what was trained for an imported generator; "" where nothing was."""
+    if generator == DEFAULT_GENERATOR:
+        return ""
+    try:
+        return hashlib.sha256(trained_file(generator, file_name).read_bytes()).hexdigest()
+    except (ModelError, InputError, OSError):
+        return ""
 
 
 def load_method(name: str, bundle: ModelBundle, generator: Generator) -> Method:

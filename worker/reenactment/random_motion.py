@@ -14,7 +14,8 @@ def random_motion(bundle: ModelBundle, random: np.random.Generator) -> np.ndarra
         motion[list(bundle.head_angles)] = random.uniform(-1.1, 1.1, 2)
     choices = np.flatnonzero(bundle.moves_latents & bundle.is_coefficient)
     if random.random() < 0.8:
-        for position in random.choice(choices, random.integers(1, 6), replace=False):
+        count = min(int(random.integers(1, 6)), len(choices))
+        for position in random.choice(choices, count, replace=False):
             amount = random.uniform(0.3, 1.0)
             motion[position] = amount
             mirror = bundle.schema.index[bundle.schema.parameters[position].mirror]

@@ -137,6 +137,10 @@ class FaceRenderer:
     def _regional_id(self) -> str:
         return pixels_id(RegionalShifts(self.bundle))
 
+    @cached_property
+    def _weights_id(self) -> str:
+        return weights_id(self.generator.name)
+
     @property
     def schema(self) -> ParameterSchema:
         return self.bundle.schema
@@ -144,7 +148,7 @@ class FaceRenderer:
     @property
     def model_id(self) -> str:
         """Changes whenever the same request would give other pixels."""
-        parts = self._regional_id + self.generator.pixels_id + self._stage.id + weights_id()
+        parts = self._regional_id + self.generator.pixels_id + self._stage.id + self._weights_id
         pixels = hashlib.sha256(parts.encode()).hexdigest()
         return f"{pixels[:32]}-{self.generator.backend}"
 

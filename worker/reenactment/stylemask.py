@@ -17,7 +17,7 @@ from photorig.worker.portraits.portrait import Portrait
 
 from .bundle import ModelBundle
 from .mask_networks import MODEL, WEIGHTS_FILE, MaskNetworks, read_mask_networks
-from .method import MethodEntry
+from .method import MethodEntry, weights_for
 from .target import Drive, FacePicture, Target
 
 
@@ -44,9 +44,7 @@ class StyleMask:
 
 
 def _load(bundle: ModelBundle, generator: Generator) -> StyleMask:
-    from photorig.worker.registry import fetch
-
-    path = fetch(MODEL) / WEIGHTS_FILE
+    path = weights_for(generator.name, MODEL, WEIGHTS_FILE)
     return StyleMask(read_mask_networks(path, generator.style_rows), generator)
 
 

@@ -22,15 +22,15 @@ from safetensors.numpy import load_file
 
 from photorig.shared.errors import ModelError
 from photorig.worker.faces.landmarker import FaceLandmarker, load_landmarker
-from photorig.worker.generators import Generator
+from photorig.worker.generators import DEFAULT, Generator
 from photorig.worker.generators.style_space import StyleOffsets
 from photorig.worker.portraits.portrait import Portrait
-from photorig.worker.registry import card, fetch
+from photorig.worker.registry import card
 
 from .bundle import ModelBundle
 from .calibrated import Calibrated
 from .face_points import face_points
-from .method import MethodEntry
+from .method import MethodEntry, weights_for
 from .target import Drive, FacePicture, Target
 
 MODEL = "stylespace"
@@ -145,9 +145,9 @@ def channels_id() -> str:
     return str(card(MODEL).files[0].sha256)
 
 
-def load_channels(n_factors: int) -> Channels:
-    """The channels that come with Photorig. Raises ModelError."""
-    return read_channels(fetch(MODEL) / WEIGHTS_FILE, n_factors)
+def load_channels(n_factors: int, generator: str = DEFAULT) -> Channels:
+    """The channels of a generator. Raises ModelError."""
+    return read_channels(weights_for(generator, MODEL, WEIGHTS_FILE), n_factors)
 
 
 def read_channels(path: Path, n_factors: int) -> Channels:
@@ -166,7 +166,7 @@ def read_channels(path: Path, n_factors: int) -> Channels:
 
 
 def _load(bundle: ModelBundle, generator: Generator) -> StyleSpace:
-    channels = load_channels(generator.style_rows[-1].stop)
+    channels = load_channels(generator.style_rows[-1].stop, generator.name)
     return StyleSpace(channels, bundle, load_landmarker())
 
 

@@ -16,7 +16,7 @@ from photorig.worker.generators import Generator
 from photorig.worker.portraits.portrait import Portrait
 
 from .bundle import ModelBundle
-from .method import MethodEntry
+from .method import MethodEntry, weights_for
 from .target import Drive, FacePicture, Target
 from .transfer_networks import (
     MODEL,
@@ -54,9 +54,7 @@ class Transfer:
 
 
 def _load(bundle: ModelBundle, generator: Generator) -> Transfer:
-    from photorig.worker.registry import fetch
-
-    path = fetch(MODEL) / WEIGHTS_FILE
+    path = weights_for(generator.name, MODEL, WEIGHTS_FILE)
     networks = read_transfer_networks(path, generator.n_rows, generator.w_dim)
     return Transfer(networks, load_landmarker())
 

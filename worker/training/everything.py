@@ -27,6 +27,7 @@ class _Piece:
         module: of this package, with ``add_arguments`` and ``run``.
         words: its arguments beside those that all have, for an effort of 1.
         least: what each of the numbers among them is at least.
+        cache: of what a stopped run had done, where several pieces share it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class _Piece:
     module: str
     words: dict[str, int]
     least: dict[str, int]
+    cache: str = ""
 
 
 PIECES = (
@@ -58,13 +60,38 @@ PIECES = (
         {"count": 1800},
         {"count": 200},
     ),
+    _Piece(
+        "method stylemask",
+        "stylemask.safetensors",
+        "stylemask.command",
+        {"people": 250, "matrix-steps": 2000, "picture-steps": 900, "measured": 12},
+        {"people": 2, "matrix-steps": 1, "picture-steps": 1, "measured": 2},
+        cache="performances",
+    ),
+    _Piece(
+        "method transfer",
+        "transfer.safetensors",
+        "transfer.command",
+        {"people": 250, "matrix-steps": 3000, "picture-steps": 250, "measured": 12},
+        {"people": 2, "matrix-steps": 1, "picture-steps": 1, "measured": 2},
+        cache="performances",
+    ),
+    _Piece(
+        "method stylespace",
+        "stylespace.safetensors",
+        "stylespace.command",
+        {"people": 2},
+        {"people": 1},
+        cache="performances",
+    ),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Train all that an imported generator needs to be driven: its direction matrix and curves, "
-        "its encoder, the tables of its judge. A stopped run continues where it was."
+        "its encoder, the tables of its judge, what its methods for pictures need. A stopped run "
+        "continues where it was."
     )
     parser.add_argument("--generator", required=True, metavar="NAME", help="as it was imported")
     parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
@@ -109,7 +136,7 @@ def _train(piece: _Piece, args: argparse.Namespace, folder: Path) -> None:
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     partial = folder / f"{piece.file_name}.part"
-    cache = folder / "training" / Path(piece.module).stem
+    cache = folder / "training" / (piece.cache or Path(piece.module).stem)
     words: dict[str, object] = {
         "generator": args.generator,
         "device": args.device,

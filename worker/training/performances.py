@@ -19,11 +19,14 @@ from torch import Tensor
 
 from photorig.worker.faces.landmarker import FaceLandmarker
 from photorig.worker.faces.recognition import Recognition
-from photorig.worker.fitting.encoder import PhotoEncoder
+from photorig.worker.fitting.encoder import FirstGuess
+from photorig.worker.generators import DEFAULT
 from photorig.worker.generators.network import Network
 from photorig.worker.generators.people import person_latents
 from photorig.worker.reenactment.bundle import ModelBundle
 from photorig.worker.reenactment.random_motion import random_motion
+from photorig.worker.registry.imported import imported_folder
+from photorig.worker.registry.registry import MODELS_FOLDER
 
 FIRST_PERSON = 30_000
 """Index of the first of the people; those of other trainings lie elsewhere."""
@@ -79,25 +82,43 @@ class Observers:
     network: Network
     landmarker: FaceLandmarker
     recognition: Recognition
-    encoder: PhotoEncoder
+    encoder: FirstGuess
 
 
 def add_performance_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=int, default=0)
+    add_observer_arguments(parser)
     parser.add_argument("--people", type=int, default=250, help="to learn from, four frames each")
+    parser.add_argument("--measured", type=int, default=MEASURED, help="others, to be measured on")
+
+
+def add_observer_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--generator", default=DEFAULT, help="for which (default: the project's)")
+    parser.add_argument("--device", default="cpu", help="where pictures are made: cpu, cuda or mps")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cache", type=Path, help="folder for what a stopped run had done")
 
 
-def load_observers() -> Observers:
-    """Raises ModelError."""
+def out_file(args: argparse.Namespace, file_name: str) -> Path:
+    """Where what is trained goes: as said, else where it is looked for."""
+    if args.out is not None:
+        return Path(args.out)
+    if args.generator == DEFAULT:
+        return MODELS_FOLDER / file_name
+    return imported_folder(args.generator) / file_name
+
+
+def load_observers(generator: str = DEFAULT, device: str = "cpu") -> Observers:
+    """Of a generator; raises ModelError, or InputError where the device is not there."""
     from photorig.worker.faces.landmarker import load_landmarker
     from photorig.worker.faces.recognition import load_recognition
-    from photorig.worker.fitting.encoder import load_encoder
+    from photorig.worker.fitting.encoder import load_first_guess
     from photorig.worker.generators import load_network
 
-    network = load_network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder = load_encoder(network.n_rows)
+    network = load_network(generator).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    encoder = load_first_guess(generator, network)
+    if device != "cpu":
+        network = load_network(generator, device)
     return Observers(network, load_landmarker(), load_recognition(), encoder)
 
 

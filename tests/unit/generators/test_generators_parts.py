@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from photorig.shared.errors import InputError, ModelError
+from photorig.worker.cli.main import main
 from photorig.worker.generators import benchmark, load_generator, load_network
 from photorig.worker.generators.arithmetic import products, products_per_second
 from photorig.worker.generators.benchmark import measure
@@ -193,6 +195,24 @@ def test_batches_are_timed_by_the_image():
     assert generator.asked.count(8) == 3
     assert timing.batched < timing.milliseconds / 4
     assert timing.of_limit == 5.0 / timing.batched
+
+
+def test_bench_of_torch_on_a_processor_tells_its_share_of_the_limit(capsys):
+    words = ["bench", "--device", "torch-cpu", "--sizes", "256", "--rounds", "1", "--json"]
+    assert main(words) == 0
+    (timing,) = {t["backend"]: t for t in json.loads(capsys.readouterr().out)["timings"]}.values()
+    assert (timing["backend"], timing["device"], timing["batch"]) == ("torch f32", "cpu", 1)
+    assert 0 < timing["limit"] < timing["milliseconds"]
+
+
+@pytest.mark.usefixtures("a_limit")
+def test_without_a_number_batches_are_what_the_device_makes_in_one_call():
+    generator = SleepyGenerator("quick f32", 0.01)
+    generator.torch_device, generator.at_once = torch.device("cpu"), 4
+    generator.drawn = generator.synthesize
+    (timing,) = measure([generator], [256], rounds=1)
+    assert timing.batch == 4
+    assert generator.asked.count(4) == 2
 
 
 def test_products_are_counted_on_the_network_and_made_by_the_device():

@@ -115,6 +115,9 @@ def test_a_person_is_sampled_and_driven(folder: Path) -> None:
     words = ["render", "face.portrait", "motion.jsonl", "--out", "frames", "--size", "256"]
     assert command.main(words) == 0
     assert cv2.imread("frames/frame_0001.png").shape == (256, 256, 3)
+    for method in ("stylemask", "transfer", "stylespace"):
+        assert command.main([*words[:-3], method, "--size", "256", "--method", method]) == 0
+        assert cv2.imread(f"{method}/frame_0001.png").shape == (256, 256, 3)
 
 
 def test_how_well_it_obeys_is_evaluated(folder: Path) -> None:

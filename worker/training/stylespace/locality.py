@@ -7,8 +7,11 @@ is chosen by measurement: coarse ones leak into the whole face, fine ones may do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -127,3 +130,20 @@ def chosen(found: list[Measured], count: int) -> list[Measured]:
         taken += [one for one in ordered if part_of(one.name) == part][:quota]
     left = [one for one in ordered if one not in taken]
     return (taken + left)[:count]
+
+
+def keep_measured(path: Path, one: Measured) -> None:
+    """For a run that is stopped."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = torch.tensor([*one.rows, one.cost], dtype=torch.float64)
+    save_file({"offsets": one.offsets.contiguous(), "moves": one.moves, "numbers": numbers}, path)
+
+
+def read_measured(path: Path, name: str) -> Measured | None:
+    """What an earlier run kept of a parameter; None where it has not come to it."""
+    try:
+        kept = load_file(path)
+        first, end, cost = kept["numbers"].tolist()
+        return Measured(name, (int(first), int(end)), kept["offsets"], kept["moves"], cost)
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None

@@ -15,16 +15,15 @@ from photorig.worker.generators.people import HELD_OUT, TRAINING
 from photorig.worker.places import cache_folder
 from photorig.worker.reenactment.bundle import load_bundle
 from photorig.worker.reenactment.transfer_networks import WEIGHTS_FILE, TransferNetworks
-from photorig.worker.registry.registry import MODELS_FOLDER
 
 from ..pair_measurement import measured
 from ..performances import (
     FIRST_PERSON,
-    MEASURED,
     SIDE,
     add_performance_arguments,
     load_observers,
     load_performances,
+    out_file,
 )
 from ..reenactment_loss import LossWeights, ReenactmentLoss
 from ..two_stages import MatrixTeacher, StageSettings, add_stage_arguments, train_in_stages
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Train the motion encoder and the mapper of method transfer on generated performances. "
         "A stopped run continues where it was."
     )
-    parser.add_argument("--out", type=Path, default=MODELS_FOLDER / WEIGHTS_FILE)
+    parser.add_argument("--out", type=Path, help="file (where it is looked for)")
     add_performance_arguments(parser)
     add_stage_arguments(parser, SETTINGS)
 
@@ -51,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     cache = args.cache or cache_folder() / "performances"
-    observers, bundle = load_observers(), load_bundle()
+    out = out_file(args, WEIGHTS_FILE)
+    observers = load_observers(args.generator, args.device)
+    bundle = load_bundle(args.generator)
     people = range(FIRST_PERSON, FIRST_PERSON + args.people)
     known = load_performances(observers, bundle, people, args.seed, TRAINING, cache, _say)
     networks = TransferNetworks(observers.network.n_rows, observers.network.w_dim)
@@ -59,11 +60,16 @@ def run(args: argparse.Namespace) -> int:
     objective = TransferObjective(networks, observers, known, teacher, loss)
     settings = SETTINGS.with_steps(args.matrix_steps, args.picture_steps)
     train_in_stages(
-        networks, objective, settings, args.seed, settings.state(cache, "transfer", args.seed), _say
+        networks,
+        objective,
+        settings,
+        args.seed,
+        settings.state(cache, f"transfer-{bundle.model_id[:8]}", args.seed),
+        _say,
     )
-    save_file({name: one.half() for name, one in networks.state_dict().items()}, args.out)
-    _say(f"Wrote {args.out} after {time.process_time() - started:.0f} s of processor time")
-    others = range(FIRST_PERSON, FIRST_PERSON + MEASURED)
+    save_file({name: one.half() for name, one in networks.state_dict().items()}, out)
+    _say(f"Wrote {out} after {time.process_time() - started:.0f} s of processor time")
+    others = range(FIRST_PERSON, FIRST_PERSON + args.measured)
     strangers = load_performances(observers, bundle, others, args.seed, HELD_OUT, cache, _say)
     motion = networks.eval().motion_part(strangers.landmarks / SIDE).detach()
 
