@@ -12,7 +12,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -179,6 +179,7 @@ class PortraitStage:
         motion: HeadMotion,
         rest: RestCrop,
         move: FaceMove | None = None,
+        complete: float = 0.0,
     ) -> np.ndarray:
         """The photo, or its aligned crop, with the driven face in it.
 
@@ -187,6 +188,8 @@ class PortraitStage:
             crop: (s, s, 3) uint8 from the generator; s is ``size`` if that is a number.
             rest: gives what the generator makes of the portrait's own latents at this size.
             move: where the face's mesh went, if that is known.
+            complete: 0 to 1, how far the crop shows all of the person already; where it does,
+                nothing of the photo is added.
 
         Returns:
             (h, w, 3) uint8; outside the person, moved and at rest, it is `rest_frame` bit for bit.
@@ -212,7 +215,7 @@ class PortraitStage:
         region, share = frame[at_rest.region], 0.0 if move is None else turned_share(move)
         if share < 1:
             if self._is_driven(at_rest, crop):
-                region[at_rest.part], person = self._driven(at_rest, crop, move)
+                region[at_rest.part], person = self._driven(at_rest, crop, move, complete)
             else:
                 person = at_rest.matte
             if not motion.is_rest:
@@ -231,6 +234,7 @@ class PortraitStage:
         motion: HeadMotion,
         rest: RestCrop,
         move: FaceMove | None = None,
+        complete: float = 0.0,
     ) -> np.ndarray:
         """How much of each pixel of `frame` is the person, (h, w) float32 in [0, 1]."""
         canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
@@ -242,7 +246,7 @@ class PortraitStage:
         if share < 1:
             person = at_rest.matte
             if self._is_driven(at_rest, crop):
-                _, person = self._driven(at_rest, crop, move)
+                _, person = self._driven(at_rest, crop, move, complete)
             if not motion.is_rest:
                 person = moved_matte(person, self._place(portrait, canvas, at_rest), motion)
             region[:] = np.clip(person, 0, 1)
@@ -252,14 +256,20 @@ class PortraitStage:
         return np.ascontiguousarray(matte[canvas.cut])
 
     def face(
-        self, portrait: Portrait, crop: np.ndarray, rest: RestCrop, move: FaceMove | None = None
+        self,
+        portrait: Portrait,
+        crop: np.ndarray,
+        rest: RestCrop,
+        move: FaceMove | None = None,
+        complete: float = 0.0,
     ) -> np.ndarray:
         """The driven face (s, s, 3) before it is put back: the generator's picture with the detail
         of the photo, of a turned head the photo's pixels; arguments as of `frame`."""
         crop, generated = (self._toned(portrait, picture) for picture in (crop, rest()))
         photo = portrait.alignment.crop(portrait.photo, crop.shape[0])
         pictures = self._pictures(portrait, photo, generated)
-        face = carried(crop, pictures, _flow(crop, generated, move)).picture
+        pictures, flow = _less_of_photo(pictures, _flow(crop, generated, move), complete)
+        face = carried(crop, pictures, flow).picture
         share, size = 0.0 if move is None else turned_share(move), crop.shape[0]
         canvas = self._canvas(portrait, size)
         at_rest = self._at_rest(portrait, size, canvas, crop.shape[0], rest) if share > 0 else None
@@ -279,12 +289,13 @@ class PortraitStage:
         return not rasters.equal(small(crop), rest.aligned.generated)
 
     def _driven(
-        self, rest: RestLayers, crop: Raster, move: FaceMove | None
+        self, rest: RestLayers, crop: Raster, move: FaceMove | None, complete: float
     ) -> tuple[Raster, Raster]:
         """The window (h, w, 3) with the driven crop in it, and the driven person's matte in the
         region, float32."""
         flow = _flow(crop, rest.aligned.generated, move)
-        face = carried(crop, rest.pictures, flow, rest.window)
+        pictures, flow = _less_of_photo(rest.pictures, flow, complete)
+        face = carried(crop, pictures, flow, rest.window)
         if is_known(move):
             surrounded, alone = rest.carried_seams(face)
         else:
@@ -399,6 +410,16 @@ def _flow(crop: Raster, generated: Raster, move: FaceMove | None) -> Flow:
     if move is None or not is_known(move):
         return optical_flow(crop, generated)
     return move.flow(crop, generated)
+
+
+def _less_of_photo(
+    pictures: RestPictures, flow: Flow, complete: float
+) -> tuple[RestPictures, Flow]:
+    """What is carried along where the crop shows a part of that already."""
+    if not complete:
+        return pictures, flow
+    left = np.float32(1 - complete)
+    return replace(pictures, offset=left * pictures.offset), replace(flow, trust=left * flow.trust)
 
 
 def is_known(move: FaceMove | None) -> bool:

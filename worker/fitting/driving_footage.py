@@ -8,7 +8,7 @@ numbers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -133,11 +133,17 @@ class DrivingFootage:
                 yield shown
             waiting = 0
 
-    def crops(self) -> Iterator[AlignedFace | None]:
-        """The face of each frame, cut out; None where it is not seen."""
+    @property
+    def landmarks(self) -> list[np.ndarray | None]:
+        """(478, 2) of each frame's face in pixels of `AlignedFace`; None where it is not seen."""
+        return [None if face is None else _aligned(face)[1] for face in self.faces]
+
+    def crops(self, wanted: Container[int] | None = None) -> Iterator[AlignedFace | None]:
+        """The face of each frame, cut out; None where it is not seen, or not ``wanted``."""
         pairs = zip(open_driver(self.path).pictures, self.faces, strict=False)
-        for timed, face in pairs:
-            yield None if face is None else AlignedFace.of(timed.picture, face)
+        for row, (timed, face) in enumerate(pairs):
+            skipped = face is None or (wanted is not None and row not in wanted)
+            yield None if skipped or face is None else AlignedFace.of(timed.picture, face)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,9 +160,15 @@ class AlignedFace:
 
     @staticmethod
     def of(frame: np.ndarray, face: FaceMeasurement) -> AlignedFace:
-        alignment = Alignment.of_face(face.landmarks)
-        landmarks = alignment.to_square(face.landmarks[:, :2].astype(np.float64))
-        return AlignedFace(alignment.crop(frame, PICTURE_SIDE), landmarks * PICTURE_SIDE)
+        alignment, landmarks = _aligned(face)
+        return AlignedFace(alignment.crop(frame, PICTURE_SIDE), landmarks)
+
+
+def _aligned(face: FaceMeasurement) -> tuple[Alignment, np.ndarray]:
+    """How a face is cut out, and its landmarks (478, 2) in the crop's pixels."""
+    alignment = Alignment.of_face(face.landmarks)
+    landmarks = alignment.to_square(face.landmarks[:, :2].astype(np.float64))
+    return alignment, landmarks * PICTURE_SIDE
 
 
 def _face_picture(crop: np.ndarray, encoder: FirstGuess) -> FacePicture:

@@ -1,8 +1,9 @@
 """A performance as one face and 35 numbers a frame: ``photorig encode`` writes it.
 
 The file is safetensors: ``numbers`` (n, 35) float16 (motion of headYaw and headPitch, degrees of
-headRoll, full moves along 32 directions of StyleSpace), ``held`` (n,) bool, and the portrait's
-own file, byte for byte, so that a film can be made of it alone.
+headRoll, amounts of 32 directions of StyleSpace), ``held`` (n,) bool, ``directions`` (34, f)
+float16 (what the factors move by, once for the whole recording), and the portrait's own file, byte
+for byte, so that a film can be made of it alone. Files of version 1 have no directions.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from photorig.shared.files.writing import write_atomically
 
 from .portrait import Portrait
 
-FORMAT, VERSION = "photorig.face", 1
-N_NUMBERS = 35
+FORMAT, VERSION = "photorig.face", 2
+_WITHOUT_DIRECTIONS = 1
+N_NUMBERS, N_DIRECTIONS = 35, 34
+_MOST_FACTORS, _GREATEST = 1 << 16, 1e3
 _LARGEST = 512 << 20
 _HINT = "Encode the film again with 'photorig encode'."
 
@@ -38,8 +41,9 @@ class FaceTake:
         numbers: (n, 35) float16.
         held: (n,) bool, frames in which no face was seen: they repeat the one before.
         rate: frames a second.
-        channels: SHA-256 (hex) of the channels that the numbers belong to.
+        channels: SHA-256 (hex) of the channels that the numbers belong to, or begin with.
         portrait: whose performance it is.
+        directions: (34, f) float16, see `LearnedDirections`; None: those of the channels.
     """
 
     numbers: np.ndarray
@@ -47,6 +51,7 @@ class FaceTake:
     rate: Fraction
     channels: str
     portrait: Portrait
+    directions: np.ndarray | None = None
 
     @property
     def bits_per_second(self) -> float:
@@ -60,7 +65,11 @@ class FaceTake:
             "held": np.ascontiguousarray(self.held, np.bool_),
             "portrait": np.frombuffer(self.portrait.to_bytes(), np.uint8),
         }
-        about = {"format": FORMAT, "version": VERSION, "rate": str(self.rate)}
+        version = _WITHOUT_DIRECTIONS
+        if self.directions is not None:
+            version = VERSION
+            tensors["directions"] = np.ascontiguousarray(self.directions, np.float16)
+        about = {"format": FORMAT, "version": version, "rate": str(self.rate)}
         metadata = json.dumps(about | {"channels": self.channels}, sort_keys=True)
         write_atomically(path, save_tensors(tensors, {"photorig": metadata}))
 
@@ -81,7 +90,7 @@ class FaceTake:
 
 def _read(content: bytes) -> FaceTake:
     about, _, _ = read_header(content)
-    if (about["format"], about["version"]) != (FORMAT, VERSION):
+    if about["format"] != FORMAT or about["version"] not in (_WITHOUT_DIRECTIONS, VERSION):
         raise InputError("this is an encoded face of another version", _HINT)
     try:
         tensors = load_tensors(content)
@@ -94,5 +103,20 @@ def _read(content: bytes) -> FaceTake:
         raise InputError("the file holds no frames", _HINT)
     if not np.isfinite(numbers).all():
         raise InputError("a number in the file is not finite", _HINT)
+    directions = None
+    if about["version"] == VERSION:
+        directions = tensors["directions"]
+        _check_directions(directions)
     portrait = Portrait.from_bytes(tensors["portrait"].tobytes())
-    return FaceTake(numbers, held, rate, str(about["channels"]), portrait)
+    return FaceTake(numbers, held, rate, str(about["channels"]), portrait, directions)
+
+
+def _check_directions(directions: np.ndarray) -> None:
+    if directions.ndim != 2 or directions.dtype != np.float16:
+        raise InputError("the file does not hold 34 directions", _HINT)
+    rows, factors = directions.shape
+    if rows != N_DIRECTIONS or not 0 < factors <= _MOST_FACTORS:
+        raise InputError("the file does not hold 34 directions", _HINT)
+    # The comparison is false for values that are not finite, too.
+    if not (np.abs(directions) <= _GREATEST).all():
+        raise InputError("a direction in the file is not finite", _HINT)

@@ -70,6 +70,7 @@ class _Driven:
         motion: how the head moves in the picture.
         rest: gives the generator's picture at rest.
         move: where the face's mesh went, if that is known.
+        complete: see `Drive`.
     """
 
     frame: np.ndarray
@@ -77,6 +78,7 @@ class _Driven:
     motion: HeadMotion
     rest: RestCrop
     move: FaceMove | None
+    complete: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,9 +237,9 @@ class FaceRenderer:
             check_memory(portrait)
         portrait = self._known(portrait, request)
         crop = driven.rest() if driven.crop is None else rasters.finished(driven.crop)
-        rest, move = driven.rest, driven.move
-        matte = self._stage.matte(portrait, request.size, crop, driven.motion, rest, move)
-        face = self._stage.face(portrait, crop, rest, move)
+        rest, move, complete = driven.rest, driven.move, driven.complete
+        matte = self._stage.matte(portrait, request.size, crop, driven.motion, rest, move, complete)
+        face = self._stage.face(portrait, crop, rest, move, complete)
         return FramePasses(driven.frame, face, np.rint(255 * matte).astype(np.uint8))
 
     def _render(
@@ -283,8 +285,9 @@ class FaceRenderer:
         if move is not None:
             move = replace(move, tilt=plan.drive.tilt)
             crop = move.applied(crop)
-        frame = self._stage.frame(portrait, size, crop, motion, plan.rest, move)
-        return _Driven(frame, crop, motion, plan.rest, move)
+        complete = plan.drive.complete
+        frame = self._stage.frame(portrait, size, crop, motion, plan.rest, move, complete)
+        return _Driven(frame, crop, motion, plan.rest, move, complete)
 
     def parameter_shift(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         """Δp (n,) float32 that drives the latents, within the trained range: p_t − p_rest if

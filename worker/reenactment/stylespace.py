@@ -2,10 +2,11 @@
 
 Oorloff and Yacoob, "Encode-in-Style: Latent-based Video Encoding using StyleGAN2", 2023: yaw, pitch
 and roll of the head, and how far the factors of StyleSpace are moved along each of 32 directions,
-chosen by how locally they move the face (``photorig train stylespace``). ``photorig encode`` finds
-them for the frames of a film by optimisation (fitting/face_numbers.py). What a picture alone shows
-is read off its landmarks: the channels' measured moves, combined so that they come nearest (ridge
-regression).
+chosen by how locally they move the face (``photorig train stylespace``). ``photorig encode`` takes
+them for a start, learns what the face of one recording moves along (fitting/take_learning.py), and
+finds the numbers of its frames by optimisation (fitting/face_numbers.py). What a picture alone
+shows is read off its landmarks: the channels' measured moves, combined so that they come nearest
+(ridge regression).
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ N_CHANNELS = 32
 _RIDGE = 0.05
 _LONGEST = 2.5
 """Full moves."""
+_COMPLETE = 0.2
+"""Length of a frame's numbers from which on it shows nothing of the photo, as far as its face was
+learned of a recording."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +88,35 @@ class FaceNumbers:
     amounts: np.ndarray
 
 
-class EncodedFace(FacePicture):
-    """A face of which its numbers are known, and no picture is needed."""
+@dataclass(frozen=True, eq=False)
+class LearnedDirections:
+    """What the face of one recording moves along.
 
-    def __init__(self, numbers: FaceNumbers) -> None:
+    Attributes:
+        offsets: (34, n) float16 of the factors for 1 of each number: what yaw and pitch do beside
+            the direction matrix's rows, then the amounts.
+    """
+
+    offsets: np.ndarray
+
+    def moved(self, turn: np.ndarray, amounts: np.ndarray) -> StyleOffsets:
+        """Motion (2,) of headYaw and headPitch and amounts (32,) as offsets of all factors."""
+        numbers = np.concatenate([turn, np.clip(amounts, -_LONGEST, _LONGEST)]).astype(np.float32)
+        wide = self.offsets.astype(np.float32)
+        return StyleOffsets(np.einsum("k,kn->n", numbers, wide, optimize=False))
+
+
+class EncodedFace(FacePicture):
+    """A face of which its numbers are known, and no picture is needed.
+
+    Args:
+        directions: that the numbers belong to, together with the portrait of the recording; None:
+            the channels that come with Photorig.
+    """
+
+    def __init__(self, numbers: FaceNumbers, directions: LearnedDirections | None = None) -> None:
         super().__init__(_no_picture, _no_picture)
-        self.numbers = numbers
+        self.numbers, self.directions = numbers, directions
 
 
 def _no_picture() -> np.ndarray:
@@ -112,7 +139,7 @@ class StyleSpace:
     def drive(self, portrait: Portrait, target: Target) -> Drive:
         assert target.picture is not None and target.rest is not None
         if isinstance(target.picture, EncodedFace):
-            return self._decoded(portrait, target.picture.numbers)
+            return self._decoded(portrait, target.picture)
         turning = np.where(self._bundle.is_coefficient, np.float32(0), target.shift)
         turned = self._calibrated.drive(portrait, Target(turning))
         shown, at_rest = self._shown(target.picture), self._shown(target.rest)
@@ -122,10 +149,16 @@ class StyleSpace:
         offsets = self._channels.moved(amounts)
         return Drive(turned.latents, offsets, tilt=turned.tilt)
 
-    def _decoded(self, portrait: Portrait, numbers: FaceNumbers) -> Drive:
+    def _decoded(self, portrait: Portrait, face: EncodedFace) -> Drive:
+        numbers, angles = face.numbers, list(self._bundle.head_angles)
         motion = np.zeros(len(self._bundle.schema), np.float32)
-        motion[list(self._bundle.head_angles)] = numbers.turn
-        latents = self._bundle.shifted(portrait.latents, self._bundle.clamped_motion(motion))
+        motion[angles] = numbers.turn
+        motion = self._bundle.clamped_motion(motion)
+        latents = self._bundle.shifted(portrait.latents, motion)
+        if face.directions is not None:
+            offsets = face.directions.moved(motion[angles], numbers.amounts)
+            moved = float(np.hypot(np.linalg.norm(motion[angles]), np.linalg.norm(numbers.amounts)))
+            return Drive(latents, offsets, complete=min(1.0, moved / _COMPLETE))
         return Drive(latents, self._channels.moved(numbers.amounts))
 
     def _shown(self, picture: FacePicture) -> np.ndarray | None:
@@ -138,6 +171,12 @@ class StyleSpace:
                 points = face_points(seen.aligned, seen.landmarks_px)[0].numpy()
             self._points[picture] = points if bool(found[0]) else None
         return self._points[picture]
+
+
+def longest_numbers(bundle: ModelBundle) -> np.ndarray:
+    """(34,) float32 as far as two turns and 32 amounts go either way when they are decoded."""
+    turns = bundle.longest_motion[list(bundle.head_angles)]
+    return np.concatenate([turns, np.full(N_CHANNELS, _LONGEST)]).astype(np.float32)
 
 
 def channels_id() -> str:

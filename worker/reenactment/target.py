@@ -80,7 +80,10 @@ class Drive(Code):
     Attributes:
         move: where landmarks are and where they are wanted; None where the latents are all.
         tilt: degrees of headRoll that come along unasked, to be taken back in the picture.
+        complete: 0 to 1, how far the picture shows all of the person by itself, so that nothing of
+            the photo has to be added to the face; at rest 0.
     """
 
     move: FaceMove | None = None
     tilt: float = 0.0
+    complete: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from photorig.shared.errors import InputError
-from photorig.worker.portraits.face_take import N_NUMBERS, FaceTake
+from photorig.worker.portraits.face_take import N_DIRECTIONS, N_NUMBERS, FaceTake
 
 from ..fakes import tiny_portrait
 
@@ -17,7 +18,9 @@ from ..fakes import tiny_portrait
 def take(n_frames: int = 4) -> FaceTake:
     numbers = np.random.default_rng(0).standard_normal((n_frames, N_NUMBERS)).astype(np.float16)
     held = np.arange(n_frames) == 1
-    return FaceTake(numbers, held, Fraction(30000, 1001), "c" * 64, tiny_portrait())
+    directions = np.linspace(-1, 1, N_DIRECTIONS * 7).astype(np.float16)
+    along = directions.reshape(N_DIRECTIONS, 7)
+    return FaceTake(numbers, held, Fraction(30000, 1001), "c" * 64, tiny_portrait(), along)
 
 
 @pytest.fixture
@@ -32,6 +35,14 @@ def test_a_performance_comes_back_bit_for_bit(path: Path) -> None:
     np.testing.assert_array_equal(loaded.held, take().held)
     assert (loaded.rate, loaded.channels) == (take().rate, take().channels)
     assert loaded.portrait.id == tiny_portrait().id
+    np.testing.assert_array_equal(loaded.directions, take().directions)
+
+
+def test_a_file_of_before_has_the_directions_of_everybody(tmp_path: Path) -> None:
+    replace(take(), directions=None).save(tmp_path / "old.face")
+    content = (tmp_path / "old.face").read_bytes()
+    assert b'\\"version\\": 1' in content
+    assert FaceTake.load(tmp_path / "old.face").directions is None
 
 
 def test_a_second_of_it_is_14_kilobits() -> None:
@@ -68,6 +79,16 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path, value: float) -> None
     broken.numbers[2, 3] = value
     broken.save(tmp_path / "take.face")
     with pytest.raises(InputError, match="not finite"):
+        FaceTake.load(tmp_path / "take.face")
+
+
+@pytest.mark.parametrize(
+    "directions",
+    [np.zeros((33, 7)), np.zeros((N_DIRECTIONS, 0)), np.full((N_DIRECTIONS, 7), np.nan)],
+)
+def test_directions_that_are_none_are_refused(tmp_path: Path, directions: np.ndarray) -> None:
+    replace(take(), directions=directions).save(tmp_path / "take.face")
+    with pytest.raises(InputError, match="direction"):
         FaceTake.load(tmp_path / "take.face")
 
 
