@@ -196,7 +196,7 @@ class PortraitStage:
         """
         canvas, crop = self._canvas(portrait, size), self._toned(portrait, crop)
         at_rest = self._at_rest(portrait, size, canvas, crop.shape[0], rest)
-        return self._made(portrait, size, canvas, at_rest, crop, motion, move)
+        return self._made(portrait, size, canvas, at_rest, crop, motion, move, complete)
 
     def _made(
         self,
@@ -207,6 +207,7 @@ class PortraitStage:
         crop: Raster,
         motion: HeadMotion,
         move: FaceMove | None,
+        complete: float,
     ) -> np.ndarray:
         """A frame (h, w, 3) uint8, made where canvas, crop and what rests are."""
         frame = rasters.copied(canvas.photo)

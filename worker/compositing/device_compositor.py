@@ -62,6 +62,7 @@ class DeviceStage(PortraitStage):
         motion: HeadMotion,
         rest: RestCrop,
         move: FaceMove | None = None,
+        complete: float = 0.0,
     ) -> np.ndarray:
         """See `PortraitStage.frame`.
 
@@ -71,11 +72,11 @@ class DeviceStage(PortraitStage):
         with device_errors(self.device.type, "one frame"):
             if not is_known(move) or (move is not None and turned_share(move) > 0):
                 picture = rasters.finished(crop)
-                return super().frame(portrait, size, picture, motion, rest, move)
+                return super().frame(portrait, size, picture, motion, rest, move, complete)
             crop = crop if isinstance(crop, torch.Tensor) else sent(crop, self.device)
             canvas, at_rest = self._on_device(portrait, size, crop.shape[0], rest)
             crop = self._toned(portrait, crop)
-            return self._made(portrait, size, canvas, at_rest, crop, motion, move)
+            return self._made(portrait, size, canvas, at_rest, crop, motion, move, complete)
 
     def _on_device(self, portrait: Portrait, size: Size, side: int, rest: RestCrop) -> _There:
         """Canvas and what rests in it, for the generator's pictures of a side."""

@@ -14,6 +14,7 @@ from PIL import Image
 from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.cli.main import main
+from photorig.worker.compositing.canvas import Size
 from photorig.worker.fitting import encoder
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment import methods, renderer
@@ -36,7 +37,7 @@ class Still:
 
 
 class Asking(FaceRenderer):
-    """Remembers what it is asked for."""
+    """Remembers what it is asked for, one frame after the other."""
 
     def __init__(self) -> None:
         super().__init__(tiny_bundle(), TinyGenerator(), tiny_stage())
@@ -50,6 +51,9 @@ class Asking(FaceRenderer):
     ) -> np.ndarray:
         self.asked.append((request, pictures))
         return super().render(portrait, request, pictures)
+
+    def frames_at_once(self, portrait: Portrait, size: Size) -> int:
+        return 1
 
 
 class Shot:
