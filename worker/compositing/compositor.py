@@ -61,7 +61,7 @@ from .turned_face import (
     turned_share,
 )
 
-VERSION = 15
+VERSION = 16
 """Rises whenever this stage gives other pixels for the same portrait, picture and motion."""
 
 _REMEMBERED = 4  # portraits and sizes

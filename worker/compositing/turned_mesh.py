@@ -293,11 +293,14 @@ def fields(
     back, drawn = (np.ascontiguousarray(values) for values in (found[..., :2], found[..., 2:4]))
     drawn = cv2.GaussianBlur(drawn, (0, 0), _SOFTENED)
     cover, appears, aside = cv2.split(outlines)
+    if covered is not None:
+        open_ = 1 - _at(covered, drawn)
+        trust, of_skin = trust * open_, of_skin * open_
     return HeadFields(
         *_layers(back, inside),
         cover,
         drawn,
-        trust if covered is None else trust * (1 - _at(covered, drawn)),
+        trust,
         inside,
         beyond,
         near,

@@ -146,6 +146,7 @@ def test_what_is_kept_of_an_eye_is_seen_where_the_generators_picture_has_it() ->
     there = head.turned[list(lid_edges("Right")[0])].mean(0)
     assert at(fields(head).trust, there) > 0.9
     assert at(fields(head, covered).trust, there) < 0.1
+    assert at(fields(head, covered).of_skin, there) < 0.1, "nor is the photo's skin drawn over it"
     other = head.turned[list(lid_edges("Left")[0])].mean(0)
     assert at(fields(head, covered).trust, other) > 0.9
 
