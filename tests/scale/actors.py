@@ -134,7 +134,9 @@ class Frames:
             task_id = number = self._next
             self._next += 1
             number = number if first is None else first + offset
-            values = FACE_SCHEMA.vector({"headYaw": number % 20 - 10.0, "jawOpen": number % 7 / 10})
+            # Never the same head twice: finished frames are kept.
+            yaw = number * 0.618 % 20 - 10
+            values = FACE_SCHEMA.vector({"headYaw": yaw, "jawOpen": number % 7 / 10})
             request = FrameRequest(self._portrait, values, _SIZE, frame=number)
             frames.append(FrameTask(task_id, request, PictureFormat("png")))
         return Chunk(tuple(frames))
