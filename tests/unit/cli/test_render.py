@@ -15,6 +15,7 @@ from photorig.shared.parameters.file import FrameParameters, write
 from photorig.shared.parameters.schema import FACE_SCHEMA
 from photorig.shared.wire.messages import FrameRequest
 from photorig.worker.cli.main import main
+from photorig.worker.compositing.canvas import Size
 from photorig.worker.portraits.portrait import Portrait
 from photorig.worker.reenactment import known_faces, renderer
 from photorig.worker.reenactment.renderer import FaceRenderer
@@ -30,7 +31,7 @@ TAKE = [
 
 
 class Asking(FaceRenderer):
-    """Remembers what it is asked for."""
+    """Remembers what it is asked for, one frame after the other."""
 
     def __init__(self) -> None:
         super().__init__(tiny_bundle(), TinyGenerator(), tiny_stage())
@@ -39,6 +40,9 @@ class Asking(FaceRenderer):
     def render(self, portrait: Portrait, request: FrameRequest) -> np.ndarray:
         self.asked.append((portrait, request))
         return super().render(portrait, request)
+
+    def frames_at_once(self, portrait: Portrait, size: Size) -> int:
+        return 1
 
 
 class Shot:
